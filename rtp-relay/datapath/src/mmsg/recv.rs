@@ -1,0 +1,118 @@
+//! Receiving in batches.
+
+use super::MAX_BATCH;
+use crate::sockaddr::Name;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
+
+/// Buffers for a batch of received datagrams. Allocates once, at construction.
+pub struct RecvBatch {
+    headers: Box<[libc::mmsghdr]>,
+    names: Box<[Name]>,
+    // Kept for the pointers that the headers hold into it.
+    _vectors: Box<[libc::iovec]>,
+    bytes: Box<[u8]>,
+    buf_len: usize,
+    filled: usize,
+}
+
+// SAFETY: the raw pointers in `headers` and `_vectors` point only into the boxes of the same value, which do not move
+// when the value does; nothing else aliases them.
+unsafe impl Send for RecvBatch {}
+
+/// One received datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// Where it came from.
+    pub from: SocketAddr,
+    /// Its bytes, up to the batch's buffer length.
+    pub bytes: &'a [u8],
+    /// It was longer than the buffer: `bytes` is only its beginning.
+    pub truncated: bool,
+}
+
+impl RecvBatch {
+    /// Room for `n` datagrams (1 to [`MAX_BATCH`]; other values are brought into that range) of `buf_len` bytes each.
+    pub fn new(n: usize, buf_len: usize) -> Self {
+        let n = n.clamp(1, MAX_BATCH);
+        let mut names = vec![Name::none(); n].into_boxed_slice();
+        let mut bytes = vec![0_u8; n * buf_len].into_boxed_slice();
+        // One pointer, offset for every buffer: slicing again and again would void the earlier pointers.
+        let base = bytes.as_mut_ptr();
+        let mut vectors: Box<[libc::iovec]> = (0..n)
+            .map(|i| libc::iovec { iov_base: base.wrapping_add(i * buf_len).cast(), iov_len: buf_len })
+            .collect();
+        let (names_at, vectors_at) = (names.as_mut_ptr(), vectors.as_mut_ptr());
+        let headers = (0..n)
+            .map(|i| {
+                // SAFETY: `msghdr` is integers and pointers, for which all-zero bytes are valid; zeroing also covers the
+                // padding fields that musl's layout adds.
+                let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+                header.msg_hdr.msg_name = names_at.wrapping_add(i).cast();
+                header.msg_hdr.msg_iov = vectors_at.wrapping_add(i);
+                header.msg_hdr.msg_iovlen = 1;
+                header
+            })
+            .collect();
+        Self { headers, names, _vectors: vectors, bytes, buf_len, filled: 0 }
+    }
+
+    /// Receive what is there, up to the batch's size, in place of what the batch held. The number of datagrams; an
+    /// error of kind `WouldBlock` if there is none. ICMP errors that wait on the socket are passed over (see
+    /// [`recv_errors`](super::recv_errors)).
+    pub fn recv(&mut self, fd: impl AsFd) -> io::Result<usize> {
+        self.filled = 0;
+        for header in &mut self.headers {
+            header.msg_hdr.msg_namelen = Name::LEN;
+        }
+        let fd = fd.as_fd().as_raw_fd();
+        // A pending ICMP error costs one call and is then cleared; a socket that only ever fails must not hold us here.
+        let mut last = io::Error::from(io::ErrorKind::WouldBlock);
+        for _ in 0..=MAX_BATCH {
+            // SAFETY: every header's name and vector point to live memory of the stated length inside this value, which
+            // is borrowed mutably for the call; the count is the number of headers.
+            let n = unsafe {
+                libc::recvmmsg(
+                    fd,
+                    self.headers.as_mut_ptr(),
+                    self.headers.len() as libc::c_uint,
+                    libc::MSG_DONTWAIT as _,
+                    std::ptr::null_mut(),
+                )
+            };
+            if let Ok(n) = usize::try_from(n) {
+                self.filled = n;
+                return Ok(n);
+            }
+            last = io::Error::last_os_error();
+            let passing = last.kind() == io::ErrorKind::Interrupted || super::errors::is_icmp(&last);
+            if !passing {
+                return Err(last);
+            }
+        }
+        Err(last)
+    }
+
+    /// The datagrams of the last [`recv`](Self::recv), in order of arrival. Those without an Internet source are left out.
+    pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
+        let buffers = self.bytes.chunks_exact(self.buf_len.max(1));
+        self.headers.iter().zip(&self.names).zip(buffers).take(self.filled).filter_map(
+            |((header, name), buffer)| {
+                let len = (header.msg_len as usize).min(buffer.len());
+                Some(Datagram {
+                    from: name.decode()?,
+                    bytes: &buffer[..len],
+                    truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+                })
+            },
+        )
+    }
+}
+
+impl std::fmt::Debug for RecvBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { headers, buf_len, filled, .. } = self;
+        write!(f, "RecvBatch {{ {filled} of {} × {buf_len} bytes }}", headers.len())
+    }
+}

@@ -1,0 +1,124 @@
+//! Batched I/O of signalling sockets, over loopback.
+
+use bytes::Bytes;
+use datapath::mmsg::{RecvBatch, SendBatch, enable_recverr, recv_errors};
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+fn socket(at: &str) -> UdpSocket {
+    let s = UdpSocket::bind(at).unwrap();
+    s.set_nonblocking(true).unwrap();
+    s
+}
+
+fn eventually(mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(5);
+    while !done() {
+        assert!(Instant::now() < until, "nothing came within five seconds");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_hundred_datagrams_arrive_in_order_and_whole() {
+    for at in ["127.0.0.1:0", "[::1]:0"] {
+        let (a, b) = (socket(at), socket(at));
+        let mut out = SendBatch::new(100);
+        for i in 0..100_u8 {
+            out.push(b.local_addr().unwrap(), Bytes::from(vec![i; usize::from(i)])).unwrap();
+        }
+        assert_eq!(out.flush(&a).unwrap(), 100);
+        assert!(out.is_empty());
+        let mut batch = RecvBatch::new(16, 2048);
+        let mut got = Vec::new();
+        eventually(|| {
+            match batch.recv(&b) {
+                Ok(_) => got.extend(batch.iter().map(|d| (d.from, d.bytes.to_vec(), d.truncated))),
+                Err(e) => assert_eq!(e.kind(), ErrorKind::WouldBlock),
+            }
+            got.len() == 100
+        });
+        for (i, (from, bytes, truncated)) in got.into_iter().enumerate() {
+            assert_eq!(from, a.local_addr().unwrap());
+            assert_eq!(bytes, vec![i as u8; i]);
+            assert!(!truncated);
+        }
+    }
+}
+
+#[test]
+fn a_datagram_longer_than_the_buffer_is_marked() {
+    let (a, b) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
+    a.send_to(&[7; 600], b.local_addr().unwrap()).unwrap();
+    let mut batch = RecvBatch::new(4, 512);
+    eventually(|| batch.recv(&b).is_ok());
+    let d = batch.iter().next().unwrap();
+    assert!(d.truncated);
+    assert_eq!(d.bytes, [7; 512]);
+}
+
+#[test]
+fn a_queue_takes_no_more_than_it_was_given_room_for() {
+    let b = socket("127.0.0.1:0");
+    let mut out = SendBatch::new(1);
+    out.push(b.local_addr().unwrap(), Bytes::from_static(b"one")).unwrap();
+    assert!(out.push(b.local_addr().unwrap(), Bytes::from_static(b"two")).is_err());
+    assert_eq!(out.len(), 1);
+}
+
+#[test]
+fn a_datagram_that_cannot_be_sent_does_not_hold_up_the_next() {
+    let (a, b) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
+    let mut out = SendBatch::new(8);
+    out.push("[::1]:9".parse().unwrap(), Bytes::from_static(b"wrong family")).unwrap();
+    out.push(b.local_addr().unwrap(), Bytes::from_static(b"right")).unwrap();
+    assert_eq!(out.flush(&a).unwrap(), 1);
+    let errors = out.take_errors();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].to, "[::1]:9".parse().unwrap());
+    let mut batch = RecvBatch::new(4, 512);
+    eventually(|| batch.recv(&b).is_ok());
+    assert_eq!(batch.iter().next().unwrap().bytes, b"right");
+}
+
+#[test]
+fn icmp_names_the_dead_destination_and_spares_the_living() {
+    for at in ["127.0.0.1:0", "[::1]:0"] {
+        let (a, live) = (socket(at), socket(at));
+        enable_recverr(&a).unwrap();
+        let dead = socket(at).local_addr().unwrap(); // bound and closed again: nobody listens there
+        let mut out = SendBatch::new(8);
+        out.push(dead, Bytes::from_static(b"anybody?")).unwrap();
+        out.flush(&a).unwrap();
+        let mut errors = Vec::new();
+        eventually(|| {
+            errors.extend(recv_errors(&a).unwrap());
+            !errors.is_empty()
+        });
+        assert_eq!((errors[0].to, errors[0].error().kind()), (dead, ErrorKind::ConnectionRefused));
+        out.push(dead, Bytes::from_static(b"again")).unwrap();
+        out.push(live.local_addr().unwrap(), Bytes::from_static(b"hello")).unwrap();
+        out.push(live.local_addr().unwrap(), Bytes::from_static(b"hello")).unwrap();
+        let mut sent = 0;
+        eventually(|| {
+            sent += out.flush(&a).unwrap();
+            out.is_empty()
+        });
+        assert_eq!(sent, 3, "the error of an earlier datagram was blamed on a later one");
+        assert!(out.take_errors().is_empty());
+    }
+}
+
+#[test]
+fn a_pending_icmp_error_does_not_hide_a_datagram() {
+    let (a, peer) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
+    enable_recverr(&a).unwrap();
+    let dead = socket("127.0.0.1:0").local_addr().unwrap();
+    a.send_to(b"anybody?", dead).unwrap();
+    peer.send_to(b"hello", a.local_addr().unwrap()).unwrap();
+    let mut batch = RecvBatch::new(4, 512);
+    eventually(|| batch.recv(&a).is_ok());
+    assert_eq!(batch.iter().next().unwrap().bytes, b"hello");
+    assert_eq!(batch.recv(&a).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
