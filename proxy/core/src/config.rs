@@ -1,0 +1,285 @@
+//! The compiled configuration: checked, resolved to numbers, without a trace of the file that it came from.
+
+use crate::{Peer, RegionId, Transport};
+use ipnet::IpNet;
+use relay_values::{Duration, Latching};
+use std::net::{IpAddr, SocketAddr};
+
+macro_rules! index {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u16);
+
+        impl $name {
+            /// As an index into the configuration's list.
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+index!(/** A listener, by its place in [`Config::listeners`]. */ ListenerId);
+index!(/** A trunk, by its place in [`Config::trunks`]. */ TrunkId);
+index!(/** A site, by its place in [`Config::sites`]. */ SiteId);
+index!(/** An edge group, by its place in [`Config::groups`]. */ GroupId);
+index!(/** An edge or an address of a trunk, by its place in [`Config::targets`]. */ TargetId);
+
+/// Everything that the signalling core is configured with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Our SIP listeners.
+    pub listeners: Vec<Listener>,
+    /// Failure domains, indexed by [`RegionId`].
+    pub regions: Vec<Region>,
+    /// Edges and trunk addresses: whatever an INVITE can be sent to.
+    pub targets: Vec<Target>,
+    /// Edge groups.
+    pub groups: Vec<EdgeGroup>,
+    /// Sites.
+    pub sites: Vec<Site>,
+    /// Trunks.
+    pub trunks: Vec<Trunk>,
+    /// Inbound routes (carrier → tier). The longest matching prefix wins; a route for one trunk beats one for all.
+    pub inbound: Vec<InboundRoute>,
+    /// Outbound routes (tier → carrier). The longest matching prefix wins; a route for one site beats one for all.
+    pub outbound: Vec<OutboundRoute>,
+    /// Media.
+    pub media: MediaPolicy,
+    /// SIP timers.
+    pub timers: Timers,
+    /// When to try the next target.
+    pub hunt: HuntPolicy,
+    /// What a shard may hold.
+    pub limits: ShardLimits,
+    /// What to do with a request from nobody we know.
+    pub unknown_source: UnknownSource,
+    /// Value of Server and User-Agent header fields; `None` leaves them out.
+    pub product: Option<String>,
+}
+
+/// A local SIP address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Transport protocol.
+    pub transport: Transport,
+    /// The address to bind.
+    pub bind: SocketAddr,
+    /// The address that stands in Via, Contact and Record-Route: differs from `bind` behind a NAT.
+    pub advertised: SocketAddr,
+}
+
+/// A failure domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+}
+
+/// An edge, or an address of a trunk: whatever an INVITE can be sent to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Its name, unique, stable over reloads (health is carried over by name and peer).
+    pub name: String,
+    /// What it belongs to.
+    pub owner: Owner,
+    /// How it is reached.
+    pub peer: Peer,
+    /// Share among the targets of one group or trunk, 1 to 65,535; 0 takes it out of selection.
+    pub weight: u16,
+    /// How it is probed; `None`: only passive evidence.
+    pub probe: Option<ProbePolicy>,
+}
+
+/// What a target belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// An edge of this group.
+    Edge(GroupId),
+    /// An address of this trunk.
+    Trunk(TrunkId),
+}
+
+/// How a target is probed with OPTIONS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbePolicy {
+    /// Time between probes, 50 ms at least.
+    pub interval: Duration,
+    /// How long an answer may take; at most the interval.
+    pub timeout: Duration,
+    /// Failures in a row that mean *down*. Passive evidence counts here too.
+    pub fall: u8,
+    /// Answers in a row that mean *up* again.
+    pub rise: u8,
+}
+
+/// Edges of one region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdgeGroup {
+    /// Its name.
+    pub name: String,
+    /// The failure domain.
+    pub region: RegionId,
+    /// Its edges.
+    pub edges: Vec<TargetId>,
+    /// Where its requests may come from, beside the edges' own addresses.
+    pub sources: Vec<IpNet>,
+    /// How strictly media sources are held to the SDP.
+    pub latching: Latching,
+}
+
+/// A logical place with an ordered list of edge groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its name.
+    pub name: String,
+    /// Edge groups, best first.
+    pub groups: Vec<GroupId>,
+}
+
+/// One BYOC signalling peering with a carrier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trunk {
+    /// Its name.
+    pub name: String,
+    /// Where its requests come from; the longest prefix over all trunks and groups wins.
+    pub sources: Vec<IpNet>,
+    /// Where outbound calls go, by weight.
+    pub targets: Vec<TargetId>,
+    /// Concurrent calls, both ways, per shard; `None`: no limit of its own.
+    pub max_calls: Option<u32>,
+    /// How strictly media sources are held to the SDP.
+    pub latching: Latching,
+}
+
+/// Called-number prefix → site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundRoute {
+    /// Only calls of this trunk; `None`: of every trunk.
+    pub trunk: Option<TrunkId>,
+    /// Digits, with an optional leading `+`; empty matches everything.
+    pub prefix: String,
+    /// The site.
+    pub site: SiteId,
+}
+
+/// Called-number prefix → ordered trunks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboundRoute {
+    /// Only calls from this site; `None`: from every site.
+    pub site: Option<SiteId>,
+    /// Digits, with an optional leading `+`; empty matches everything.
+    pub prefix: String,
+    /// Trunks, best first.
+    pub trunks: Vec<TrunkId>,
+}
+
+/// Media policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaPolicy {
+    /// Relay or bypass.
+    pub mode: MediaMode,
+    /// Our address for IPv4 media.
+    pub v4: Option<IpAddr>,
+    /// Our address for IPv6 media.
+    pub v6: Option<IpAddr>,
+    /// What stands in the SDP instead of `v4` behind a NAT.
+    pub advertised_v4: Option<IpAddr>,
+    /// What stands in the SDP instead of `v6`.
+    pub advertised_v6: Option<IpAddr>,
+    /// Silence that ends a call; `None`: never.
+    pub inactivity: Option<Duration>,
+}
+
+/// Whether media goes through us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MediaMode {
+    /// Media is anchored at the relay: the normal case.
+    Relay,
+    /// SDP passes unchanged and media flows between the peers: only for signalling-only tiers and comparisons, since it
+    /// shows each side's media address to the other.
+    Bypass,
+}
+
+/// SIP timers (RFC 3261 table 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timers {
+    /// Round-trip estimate, 500 ms by default.
+    pub t1: Duration,
+    /// Largest retransmission interval for non-INVITE requests and INVITE responses, 4 s by default.
+    pub t2: Duration,
+    /// How long a message stays in the network, 5 s by default.
+    pub t4: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+    }
+}
+
+/// When to leave a target for the next one. These are timers of the call, apart from RFC 3261's A to K.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HuntPolicy {
+    /// No response at all, not even 100.
+    pub no_response: Duration,
+    /// A 100 but nothing above it.
+    pub no_progress: Duration,
+    /// Ringing without an answer: ends the call with 480, does not hunt.
+    pub no_answer: Duration,
+    /// Attempts for one call, the first included.
+    pub max_attempts: u8,
+    /// Final codes that move on to the next target. Others end the hunt. By default 408, 500, 502, 503 and 504.
+    pub advance_on: Vec<u16>,
+}
+
+impl Default for HuntPolicy {
+    fn default() -> Self {
+        Self {
+            no_response: Duration::from_millis(200),
+            no_progress: Duration::from_secs(4),
+            no_answer: Duration::from_secs(120),
+            max_attempts: 6,
+            advance_on: vec![408, 500, 502, 503, 504],
+        }
+    }
+}
+
+/// What a shard may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardLimits {
+    /// Calls at once.
+    pub max_calls: u32,
+}
+
+/// What to do with a request from nobody we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UnknownSource {
+    /// Count it and stay silent, so that a scanner learns nothing.
+    Drop,
+    /// Answer 403.
+    Reject,
+}
+
+impl Config {
+    /// The listener, if the number is one of this configuration's.
+    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.get(id.index())
+    }
+
+    /// The target, if the number is one of this configuration's.
+    pub fn target(&self, id: TargetId) -> Option<&Target> {
+        self.targets.get(id.index())
+    }
+
+    /// The region of a target; `None` for an address of a trunk.
+    pub fn region_of(&self, id: TargetId) -> Option<RegionId> {
+        match self.target(id)?.owner {
+            Owner::Edge(group) => self.groups.get(group.index()).map(|g| g.region),
+            Owner::Trunk(_) => None,
+        }
+    }
+}

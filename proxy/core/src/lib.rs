@@ -1,0 +1,33 @@
+//! The signalling core: transactions, dialogs, calls, trunks, routes and health.
+//!
+//! Sans-IO: nothing here opens a socket, reads a clock, draws randomness from the system, spawns, locks or sleeps. A
+//! [`Shard`] is a complete SIP element for the calls that it owns: values go in through [`Shard::handle`], values come
+//! out of [`Shard::poll_output`], and [`Shard::poll_timeout`] says when it wants to be woken. [`Health`] is the second
+//! core: it probes targets, weighs evidence and says which target is usable. The daemon drives both over real sockets,
+//! the simulator in virtual time.
+//!
+//! One rule for callers: after every `handle`, drain `poll_output` to `None`.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod config;
+mod io;
+mod limits;
+mod reason;
+mod record;
+mod snapshot;
+
+pub use config::{
+    Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, MediaMode, MediaPolicy,
+    OutboundRoute, Owner, ProbePolicy, Region, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk,
+    TrunkId, UnknownSource,
+};
+pub use io::{Event, Evidence, EvidenceKind, Input, Output, Peer, Transport, TransportFailure};
+pub use reason::{CloseReason, HuntReason, RejectReason, SwitchReason};
+pub use record::{CallRecord, Direction, Step, StepOutcome};
+pub use relay_values::RegionId;
+pub use snapshot::{Overrides, Snapshot, TargetHealth, TargetState};

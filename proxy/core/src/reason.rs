@@ -1,0 +1,138 @@
+//! One value for every reject, hunt step, switch and close: it feeds the log line, the metric label, the record's
+//! field, the SIP `Reason` header field and the test.
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word for logs, metric labels and records.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a request or message was not taken up.
+    RejectReason {
+        /// Not SIP, or too broken to answer.
+        Garbage = "garbage",
+        /// Broken, answered 400 (or 505).
+        Malformed = "malformed",
+        /// From nobody we know.
+        UnknownSource = "unknown_source",
+        /// Max-Forwards was 0 (483).
+        TooManyHops = "too_many_hops",
+        /// Our own Via or tag came back to us (482).
+        Loop = "loop",
+        /// Require or Proxy-Require names an extension that we lack (420).
+        BadExtension = "bad_extension",
+        /// A scheme in the request URI that we do not route (416).
+        UnsupportedScheme = "unsupported_scheme",
+        /// A body that we cannot handle (415).
+        UnsupportedMedia = "unsupported_media",
+        /// An offer that we cannot handle (488).
+        NotAcceptable = "not_acceptable",
+        /// No number plan entry for the called number (404).
+        NoRoute = "no_route",
+        /// A route, but nothing to send to (503).
+        NoTarget = "no_target",
+        /// The trunk's concurrent calls are used up (503).
+        TrunkLimit = "trunk_limit",
+        /// The shard's calls are used up (503).
+        CallLimit = "call_limit",
+        /// No media ports (503).
+        NoMedia = "no_media",
+        /// Draining (503).
+        Draining = "draining",
+        /// A method that we do not know (501).
+        UnknownMethod = "unknown_method",
+        /// A method that is not allowed here (405).
+        MethodNotAllowed = "method_not_allowed",
+        /// In-dialog request for a dialog that does not exist (481).
+        NoDialog = "no_dialog",
+        /// A transaction that a CANCEL, ACK or PRACK names does not exist (481, or nothing for an ACK).
+        NoTransaction = "no_transaction",
+        /// A response to nothing that we sent.
+        StrayResponse = "stray_response",
+        /// CSeq went backwards (500).
+        CSeqOutOfOrder = "cseq_out_of_order",
+        /// The previous request of its kind is still pending (491 or 500).
+        RequestPending = "request_pending",
+    }
+}
+
+reasons! {
+    /// Why a hunt moved on from a target.
+    HuntReason {
+        /// No response at all within the hunt timer.
+        NoResponse = "no_response",
+        /// 100 but no progress within the hunt timer.
+        NoProgress = "no_progress",
+        /// RFC 3261 timer B.
+        TransactionTimeout = "transaction_timeout",
+        /// ICMP, refused or reset connection.
+        TransportError = "transport_error",
+        /// A final code that the policy hunts on.
+        FinalResponse = "final_response",
+        /// The target was marked down while we waited: a hunting call is moved on, a ringing one rescued.
+        TargetDown = "target_down",
+    }
+}
+
+reasons! {
+    /// Why a target's health changed, and with it the generation.
+    SwitchReason {
+        /// Probes went unanswered.
+        ProbeTimeout = "probe_timeout",
+        /// INVITEs went unanswered.
+        InviteTimeout = "invite_timeout",
+        /// ICMP, refused or reset connection.
+        Unreachable = "unreachable",
+        /// 503 with Retry-After.
+        Unavailable = "unavailable",
+        /// Probes were answered again.
+        Recovered = "recovered",
+        /// Retry-After has passed.
+        BackoffOver = "backoff_over",
+        /// A new configuration.
+        Reload = "reload",
+    }
+}
+
+reasons! {
+    /// Why a call ended.
+    CloseReason {
+        /// The A-leg hung up.
+        ByeFromA = "bye_from_a",
+        /// The B-leg hung up.
+        ByeFromB = "bye_from_b",
+        /// The caller cancelled before answer.
+        Cancelled = "cancelled",
+        /// The callee refused (486, 603, 404, …).
+        Refused = "refused",
+        /// Every target was tried.
+        HuntExhausted = "hunt_exhausted",
+        /// Nobody answered within the no-answer time.
+        NoAnswer = "no_answer",
+        /// Rejected at admission.
+        Rejected = "rejected",
+        /// Media stopped.
+        MediaTimeout = "media_timeout",
+        /// No ACK came for our 2xx.
+        NoAck = "no_ack",
+        /// A leg answered an in-dialog request with 481 or 408, or not at all.
+        LegGone = "leg_gone",
+        /// The answer could not be used (no SDP, broken SDP).
+        BadAnswer = "bad_answer",
+        /// A broken invariant of ours.
+        Internal = "internal",
+    }
+}

@@ -1,0 +1,122 @@
+//! What signalling asks of the relay.
+
+use crate::{Duration, Leg, RegionId, SessionId};
+use std::net::{IpAddr, SocketAddr};
+
+/// A command to the relay. Commands about a session that does not exist (any more) are counted and ignored: the
+/// session may have ended by media timeout a moment before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RelayCommand {
+    /// Reserve a port pair for each leg. Answered by `Opened` or `OpenFailed`.
+    Open(Open),
+    /// Say where a leg's peer is, or that it changed (answer, early media, re-INVITE, hold).
+    Connect {
+        /// The session.
+        session: SessionId,
+        /// The leg whose peer this is.
+        leg: Leg,
+        /// Its description.
+        to: Connect,
+    },
+    /// Move a leg to another peer (hunt to another edge, re-homing): what was learnt about the old peer is forgotten
+    /// and the other leg's stream goes on under its old SSRC, sequence and timestamp line.
+    Retarget {
+        /// The session.
+        session: SessionId,
+        /// The leg that moves.
+        leg: Leg,
+        /// The failure domain that it moves to.
+        region: RegionId,
+        /// Its new description; `None` while the new peer's answer is awaited.
+        to: Option<Connect>,
+    },
+    /// Close the session. Answered by `Released`; the ports rest before they are used again.
+    Release {
+        /// The session.
+        session: SessionId,
+    },
+}
+
+/// Reserve a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Its name.
+    pub session: SessionId,
+    /// The A-leg's side.
+    pub a: LegSpec,
+    /// The B-leg's side.
+    pub b: LegSpec,
+    /// The failure domain of the tier leg.
+    pub region: RegionId,
+    /// Which leg is the tier leg.
+    pub tier_leg: Leg,
+    /// No packet from a leg that should be sending for this long ends the call. `None`: never.
+    pub inactivity: Option<Duration>,
+}
+
+/// One leg's side of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegSpec {
+    /// The local address to take ports on (must be one of the relay's configured addresses).
+    pub local: IpAddr,
+    /// How strictly the peer's source address is held to its SDP.
+    pub latching: Latching,
+}
+
+/// How a flow learns where its peer really sends from (RFC 7362 describes the practice and its risks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latching {
+    /// Only packets from exactly the address and port in the SDP are taken.
+    Exact,
+    /// The address in the SDP, any port: the peer is not behind a NAT but may send from another port.
+    Address,
+    /// Anything until the first valid packet, then only that source until signalling says otherwise: NAT.
+    Learn,
+}
+
+/// Where a leg's peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connect {
+    /// Its RTP and RTCP addresses, from its SDP.
+    pub remote: Remote,
+    /// Which way media flows, seen from us: `SendOnly` means that we send to this peer and expect nothing.
+    pub direction: Direction,
+    /// RTP clock rate of the negotiated codec in Hz, for jitter (RFC 3550 §6.4.1).
+    pub clock_rate: u32,
+}
+
+/// A peer's media addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remote {
+    /// Where RTP goes. A port of 0 means that the stream is refused.
+    pub rtp: SocketAddr,
+    /// Where RTCP goes: the next port up unless `a=rtcp` says otherwise (RFC 3605).
+    pub rtcp: SocketAddr,
+    /// RTCP shares the RTP port (RFC 5761).
+    pub mux: bool,
+}
+
+/// SDP direction, seen from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    SendRecv,
+    /// We send, the peer is silent.
+    SendOnly,
+    /// The peer sends, we are silent.
+    RecvOnly,
+    /// Neither (hold).
+    Inactive,
+}
+
+impl Direction {
+    /// Whether packets are expected from the peer.
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    /// Whether packets go to the peer.
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+}

@@ -1,0 +1,129 @@
+//! What the relay measured.
+
+/// Final statistics of a session. "From" a leg is what its peer sent to us.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SessionStats {
+    /// RTP from the A-leg.
+    pub from_a: FlowStats,
+    /// RTP from the B-leg.
+    pub from_b: FlowStats,
+    /// RTCP packets from the A-leg.
+    pub rtcp_from_a: u64,
+    /// RTCP packets from the B-leg.
+    pub rtcp_from_b: u64,
+    /// What was dropped, by reason, both legs.
+    pub drops: DropCounts,
+}
+
+/// One flow of RTP, measured at the relay (RFC 3550 §6.4.1 and appendix A).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct FlowStats {
+    /// Packets taken from the peer.
+    pub packets: u64,
+    /// Their payload of UDP, in bytes.
+    pub bytes: u64,
+    /// Packets passed on to the other leg.
+    pub forwarded: u64,
+    /// Expected less received, never below zero.
+    pub lost: u64,
+    /// Interarrival jitter in RTP timestamp units at the end of the flow.
+    pub jitter_ts: u32,
+    /// The same in microseconds, by the negotiated clock rate.
+    pub jitter_us: u32,
+    /// The last SSRC seen.
+    pub ssrc: u32,
+}
+
+/// Why a packet was not forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum DropReason {
+    /// Shorter than an RTP header (12 bytes).
+    TooShort,
+    /// Longer than the relay carries.
+    TooLong,
+    /// Not RTP version 2, nor RTCP where it may stand.
+    NotRtp,
+    /// STUN (RFC 7983 first byte 0 to 3): not supported yet.
+    Stun,
+    /// DTLS (RFC 7983 first byte 20 to 63): not supported yet.
+    Dtls,
+    /// From an address that is not the leg's peer.
+    Stranger,
+    /// The other leg's address is not known yet.
+    NoTarget,
+    /// Signalling holds this direction.
+    Held,
+    /// No session on this port (closed, resting).
+    NoSession,
+    /// Lengths inside the packet contradict each other (RTP CSRC count, extension, padding; RTCP length).
+    Malformed,
+    /// The system would not send it.
+    SendFailed,
+}
+
+impl DropReason {
+    /// Every reason, in order of its number.
+    pub const ALL: [Self; 11] = [
+        Self::TooShort,
+        Self::TooLong,
+        Self::NotRtp,
+        Self::Stun,
+        Self::Dtls,
+        Self::Stranger,
+        Self::NoTarget,
+        Self::Held,
+        Self::NoSession,
+        Self::Malformed,
+        Self::SendFailed,
+    ];
+
+    /// A short name for logs, metric labels and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::NotRtp => "not_rtp",
+            Self::Stun => "stun",
+            Self::Dtls => "dtls",
+            Self::Stranger => "stranger",
+            Self::NoTarget => "no_target",
+            Self::Held => "held",
+            Self::NoSession => "no_session",
+            Self::Malformed => "malformed",
+            Self::SendFailed => "send_failed",
+        }
+    }
+}
+
+/// Dropped packets by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DropCounts([u64; DropReason::ALL.len()]);
+
+impl DropCounts {
+    /// Count one.
+    pub fn count(&mut self, reason: DropReason) {
+        if let Some(n) = self.0.get_mut(reason as usize) {
+            *n += 1;
+        }
+    }
+
+    /// How many were dropped for `reason`.
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Reasons with a count above zero.
+    pub fn nonzero(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.into_iter().map(|r| (r, self.get(r))).filter(|(_, n)| *n > 0)
+    }
+
+    /// Add another set of counts to this one.
+    pub fn add(&mut self, other: &Self) {
+        for r in DropReason::ALL {
+            if let (Some(n), m) = (self.0.get_mut(r as usize), other.get(r)) {
+                *n += m;
+            }
+        }
+    }
+}
