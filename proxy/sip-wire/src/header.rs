@@ -1,0 +1,200 @@
+//! Header field names: an enum, and a lookup from bytes that allocates nothing.
+
+/// One header line of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Which header it is; [`HeaderName::Other`] when we have no name for it.
+    pub id: HeaderName,
+    /// Its name as written.
+    pub name: &'a [u8],
+    /// Its value without blanks at the ends; folds inside are kept (see [`unfold`](crate::unfold)).
+    pub value: &'a [u8],
+}
+
+macro_rules! header_names {
+    ($($variant:ident $text:literal $compact:literal $list:literal,)*) => {
+        /// A header field's name. Compact forms (RFC 3261 §7.3.3 and the later registrations) are the same name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum HeaderName {
+            $(#[doc = concat!("`", $text, "`")] $variant,)*
+            /// A name that is not in this list; see [`Message::named`](crate::Message::named).
+            Other,
+        }
+
+        const KNOWN: &[HeaderName] = &[$(HeaderName::$variant,)*];
+        const TEXT: &[&str] = &[$($text,)*];
+        const COMPACT: &[u8] = &[$($compact,)*];
+        const LIST: &[bool] = &[$($list,)*];
+    };
+}
+
+// Name, compact form (or a blank), and whether one line may carry several values separated by commas.
+header_names! {
+    Via "Via" b'v' true,
+    From "From" b'f' false,
+    To "To" b't' false,
+    CallId "Call-ID" b'i' false,
+    CSeq "CSeq" b' ' false,
+    Contact "Contact" b'm' true,
+    MaxForwards "Max-Forwards" b' ' false,
+    Route "Route" b' ' true,
+    RecordRoute "Record-Route" b' ' true,
+    ContentType "Content-Type" b'c' false,
+    ContentLength "Content-Length" b'l' false,
+    ContentEncoding "Content-Encoding" b'e' true,
+    ContentDisposition "Content-Disposition" b' ' false,
+    ContentLanguage "Content-Language" b' ' true,
+    MimeVersion "MIME-Version" b' ' false,
+    Require "Require" b' ' true,
+    ProxyRequire "Proxy-Require" b' ' true,
+    Supported "Supported" b'k' true,
+    Unsupported "Unsupported" b' ' true,
+    Allow "Allow" b' ' true,
+    AllowEvents "Allow-Events" b'u' true,
+    Accept "Accept" b' ' true,
+    AcceptEncoding "Accept-Encoding" b' ' true,
+    AcceptLanguage "Accept-Language" b' ' true,
+    RAck "RAck" b' ' false,
+    RSeq "RSeq" b' ' false,
+    Reason "Reason" b' ' true,
+    RetryAfter "Retry-After" b' ' false,
+    Expires "Expires" b' ' false,
+    MinExpires "Min-Expires" b' ' false,
+    SessionExpires "Session-Expires" b'x' false,
+    MinSe "Min-SE" b' ' false,
+    PAssertedIdentity "P-Asserted-Identity" b' ' true,
+    PPreferredIdentity "P-Preferred-Identity" b' ' true,
+    RemotePartyId "Remote-Party-ID" b' ' true,
+    Privacy "Privacy" b' ' false,
+    Diversion "Diversion" b' ' true,
+    HistoryInfo "History-Info" b' ' true,
+    Identity "Identity" b'y' true,
+    ReferTo "Refer-To" b'r' false,
+    ReferredBy "Referred-By" b'b' false,
+    Replaces "Replaces" b' ' false,
+    Join "Join" b' ' false,
+    TargetDialog "Target-Dialog" b' ' false,
+    Event "Event" b'o' false,
+    SubscriptionState "Subscription-State" b' ' false,
+    SipETag "SIP-ETag" b' ' false,
+    SipIfMatch "SIP-If-Match" b' ' false,
+    Subject "Subject" b's' false,
+    Date "Date" b' ' false,
+    Timestamp "Timestamp" b' ' false,
+    UserAgent "User-Agent" b' ' false,
+    Server "Server" b' ' false,
+    Organization "Organization" b' ' false,
+    Priority "Priority" b' ' false,
+    ResourcePriority "Resource-Priority" b' ' true,
+    AcceptResourcePriority "Accept-Resource-Priority" b' ' true,
+    Warning "Warning" b' ' true,
+    WwwAuthenticate "WWW-Authenticate" b' ' false,
+    Authorization "Authorization" b' ' false,
+    ProxyAuthenticate "Proxy-Authenticate" b' ' false,
+    ProxyAuthorization "Proxy-Authorization" b' ' false,
+    AuthenticationInfo "Authentication-Info" b' ' false,
+    Path "Path" b' ' true,
+    ServiceRoute "Service-Route" b' ' true,
+    AlertInfo "Alert-Info" b' ' true,
+    CallInfo "Call-Info" b' ' true,
+    ErrorInfo "Error-Info" b' ' true,
+    InReplyTo "In-Reply-To" b' ' true,
+    ReplyTo "Reply-To" b' ' false,
+    UserToUser "User-to-User" b' ' true,
+    SessionId "Session-ID" b' ' false,
+    AcceptContact "Accept-Contact" b'a' true,
+    RejectContact "Reject-Contact" b'j' true,
+    RequestDisposition "Request-Disposition" b'd' true,
+    Geolocation "Geolocation" b' ' true,
+    FeatureCaps "Feature-Caps" b' ' true,
+    PEarlyMedia "P-Early-Media" b' ' true,
+    PCalledPartyId "P-Called-Party-ID" b' ' false,
+    PChargingVector "P-Charging-Vector" b' ' false,
+    PAccessNetworkInfo "P-Access-Network-Info" b' ' true,
+    PVisitedNetworkId "P-Visited-Network-ID" b' ' true,
+}
+
+const SLOTS: usize = 512;
+const EMPTY: u8 = u8::MAX;
+
+const fn slot(first: u8, last: u8, middle: u8, len: usize) -> usize {
+    let mixed =
+        (first | 0x20) as usize * 31 + (last | 0x20) as usize * 7 + (middle | 0x20) as usize * 3 + len * 67;
+    mixed % SLOTS
+}
+
+/// Position in `KNOWN` by hash of length, first, middle and last letter; a collision moves to the next slot.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const BY_HASH: [u8; SLOTS] = {
+    let mut table = [EMPTY; SLOTS];
+    let mut i = 0;
+    while i < TEXT.len() {
+        let name = TEXT[i].as_bytes();
+        let mut at = slot(name[0], name[name.len() - 1], name[name.len() / 2], name.len());
+        while table[at] != EMPTY {
+            at = (at + 1) % SLOTS;
+        }
+        table[at] = i as u8;
+        i += 1;
+    }
+    table
+};
+
+/// Position in `KNOWN` by compact letter.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const BY_LETTER: [u8; 26] = {
+    let mut table = [EMPTY; 26];
+    let mut i = 0;
+    while i < COMPACT.len() {
+        if COMPACT[i] != b' ' {
+            table[(COMPACT[i] - b'a') as usize] = i as u8;
+        }
+        i += 1;
+    }
+    table
+};
+
+impl HeaderName {
+    /// The name that these bytes spell, in any case, in full or compact form.
+    pub fn lookup(name: &[u8]) -> HeaderName {
+        let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return HeaderName::Other };
+        if name.len() == 1 {
+            let letter = usize::from((first | 0x20).wrapping_sub(b'a'));
+            let known = BY_LETTER.get(letter).copied().unwrap_or(EMPTY);
+            let is_letter = first.is_ascii_alphabetic();
+            return KNOWN.get(usize::from(known)).copied().filter(|_| is_letter).unwrap_or(HeaderName::Other);
+        }
+        let middle = name.get(name.len() / 2).copied().unwrap_or(0);
+        let mut at = slot(first, last, middle, name.len());
+        while let Some(&known) = BY_HASH.get(at)
+            && let Some(text) = TEXT.get(usize::from(known))
+        {
+            if text.as_bytes().eq_ignore_ascii_case(name) {
+                return KNOWN.get(usize::from(known)).copied().unwrap_or(HeaderName::Other);
+            }
+            at = (at + 1) % SLOTS;
+        }
+        HeaderName::Other
+    }
+
+    /// Its name in full, as RFCs write it; empty for [`HeaderName::Other`].
+    pub fn as_bytes(self) -> &'static [u8] {
+        self.as_str().as_bytes()
+    }
+
+    /// The same as text.
+    pub fn as_str(self) -> &'static str {
+        TEXT.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether one line may carry several values separated by commas (RFC 3261 §7.3.1).
+    pub fn is_list(self) -> bool {
+        LIST.get(self as usize).copied().unwrap_or(false)
+    }
+
+    /// Every name that we know.
+    pub fn all() -> &'static [HeaderName] {
+        KNOWN
+    }
+}

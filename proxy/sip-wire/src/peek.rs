@@ -1,0 +1,82 @@
+//! What routes a message to its owner, found without a parse.
+
+use crate::address::NameAddr;
+use crate::header::HeaderName;
+use crate::lex::sub;
+use crate::lines::{leading, line, split};
+use crate::method::Method;
+use crate::start::{self, StartLine};
+use crate::values::Values;
+use crate::via::Via;
+use crate::views::CSeq;
+
+/// What names a message's transaction and dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys<'a> {
+    /// Whether it is a request.
+    pub is_request: bool,
+    /// A request's method; a response's CSeq method, where that can be read.
+    pub method: Option<Method<'a>>,
+    /// A response's status code.
+    pub code: Option<u16>,
+    /// The top Via's branch; empty when there is none.
+    pub branch: &'a [u8],
+    /// To's tag.
+    pub to_tag: Option<&'a [u8]>,
+    /// Call-ID.
+    pub call_id: &'a [u8],
+}
+
+/// Reads no further than it must. `None`: cannot be routed (no start line or no Call-ID). Where
+/// [`Message::parse`](crate::Message::parse) accepts the same bytes, both say the same.
+pub fn peek(bytes: &[u8]) -> Option<Keys<'_>> {
+    let bytes = sub(bytes, leading(bytes), bytes.len());
+    let first = line(bytes, 0);
+    let (is_request, mut method, code) =
+        match start::parse(sub(bytes, 0, first.end)).or_else(|(_, start)| start.ok_or(())) {
+            Ok(StartLine::Request { method, .. }) => (true, Some(Method::parse(method)), None),
+            Ok(StartLine::Response { code, .. }) => (false, None, Some(code)),
+            Err(()) => return None,
+        };
+    let (mut branch, mut to_tag, mut call_id) = (None, None, None);
+    let mut want_cseq = !is_request;
+    let mut at = first.next;
+    while at < bytes.len() && (branch.is_none() || to_tag.is_none() || call_id.is_none() || want_cseq) {
+        let here = line(bytes, at);
+        if here.end == at {
+            break;
+        }
+        let text = sub(bytes, at, here.end);
+        at = here.next;
+        // Only names that begin with one of our letters are looked up.
+        if !matches!(text.first().map(u8::to_ascii_lowercase), Some(b'v' | b't' | b'c' | b'i')) {
+            continue;
+        }
+        let Some((name, value)) = split(text) else { continue };
+        match HeaderName::lookup(name) {
+            HeaderName::Via if branch.is_none() => {
+                branch = Values::new(value, true)
+                    .next()
+                    .map(|via| Via::parse(via).ok().and_then(|via| via.branch).unwrap_or_default());
+            }
+            HeaderName::To if to_tag.is_none() => {
+                to_tag = Some(NameAddr::parse(value).ok().and_then(|to| to.tag()))
+            }
+            HeaderName::CallId if call_id.is_none() => call_id = Some(value),
+            HeaderName::CSeq if want_cseq => {
+                method = CSeq::parse(value).ok().map(|cseq| cseq.method);
+                want_cseq = false;
+            }
+            _ => {}
+        }
+    }
+    let call_id = call_id.filter(|id| !id.is_empty() && !id.iter().any(|b| crate::lex::is_blank(*b)))?;
+    Some(Keys {
+        is_request,
+        method,
+        code,
+        branch: branch.unwrap_or_default(),
+        to_tag: to_tag.flatten(),
+        call_id,
+    })
+}

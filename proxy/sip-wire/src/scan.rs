@@ -1,0 +1,190 @@
+//! One pass over a message's bytes: where its start line, header lines and body are.
+
+use crate::fault::RejectReason;
+use crate::header::HeaderName;
+use crate::lex::{is_token, number, sub};
+use crate::limits::{INLINE_HEADERS, MAX_HEADERS, MAX_MESSAGE};
+use crate::lines::{line, split};
+use crate::start::{self, StartLine};
+use smallvec::SmallVec;
+
+/// A range of a message's bytes. `MAX_MESSAGE` makes 16 bits enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u16,
+    pub(crate) end: u16,
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Span {
+        debug_assert!(start <= end && end <= MAX_MESSAGE);
+        let at = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        Span { start: at(start), end: at(end) }
+    }
+
+    /// The span of `part`, which is a sub-slice of `whole`.
+    pub(crate) fn of(whole: &[u8], part: &[u8]) -> Span {
+        let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        if start > whole.len() {
+            return Span::default();
+        }
+        Span::new(start, start + part.len())
+    }
+
+    pub(crate) fn range(self) -> (usize, usize) {
+        (usize::from(self.start), usize::from(self.end))
+    }
+
+    pub(crate) fn slice(self, bytes: &[u8]) -> &[u8] {
+        let (start, end) = self.range();
+        sub(bytes, start, end)
+    }
+}
+
+/// A header line in the index.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) id: HeaderName,
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+}
+
+/// The start line in the index.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start {
+    Request { method: Span, uri: Span, version: Span },
+    Response { version: Span, code: u16, reason: Span },
+}
+
+/// Where everything is.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    pub(crate) start: Start,
+    /// Where the first header line starts.
+    pub(crate) first: u16,
+    pub(crate) entries: SmallVec<[Entry; INLINE_HEADERS]>,
+    /// Behind the last header line's CRLF.
+    pub(crate) head_end: u16,
+    pub(crate) body: Span,
+}
+
+/// The index of `bytes`, which begin with the start line; or the first fault, with the index of what could be read when
+/// that is a request's start line at least.
+pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Index>)> {
+    if bytes.len() > MAX_MESSAGE {
+        return Err((RejectReason::TooLong, None));
+    }
+    let first = line(bytes, 0);
+    let (start, mut fault) = match start::parse(sub(bytes, 0, first.end)) {
+        Ok(start) => (start, None),
+        Err((reason, Some(start))) => (start, Some(reason)),
+        Err((reason, None)) => return Err((reason, None)),
+    };
+    if first.stray {
+        fault = fault.or(Some(RejectReason::LineBreak));
+    }
+    let mut index = Index {
+        start: locate(bytes, start),
+        first: Span::new(0, first.next).end,
+        entries: SmallVec::new(),
+        head_end: 0,
+        body: Span::default(),
+    };
+    let mut length = Ok(None);
+    let body = headers(bytes, first.next, &mut index, &mut length, &mut fault);
+    let length = length.map_err(|reason| fault = fault.or(Some(reason))).unwrap_or_default();
+    let end = match length {
+        Some(length) if length > (bytes.len() - body) as u64 => {
+            fault = fault.or(Some(RejectReason::BodyShort));
+            body
+        }
+        Some(length) => body + usize::try_from(length).unwrap_or(0),
+        None => bytes.len(),
+    };
+    index.body = Span::new(body, end);
+    match fault {
+        None => Ok(index),
+        Some(reason) => {
+            index.body = Span::new(body, body);
+            Err((reason, Some(index)))
+        }
+    }
+}
+
+/// Indexes the header lines from `at` on; where the body starts.
+fn headers(
+    bytes: &[u8],
+    mut at: usize,
+    index: &mut Index,
+    length: &mut Result<Option<u64>, RejectReason>,
+    fault: &mut Option<RejectReason>,
+) -> usize {
+    loop {
+        let here = line(bytes, at);
+        index.head_end = Span::new(0, at).end;
+        if here.end == at {
+            // The empty line; or the bytes end here. A datagram that ends after a complete header line has lost its
+            // empty line only: it is read as if that stood there.
+            return here.next;
+        }
+        let problem = if !here.ended {
+            Some(RejectReason::HeadUnfinished)
+        } else if here.stray {
+            Some(RejectReason::LineBreak)
+        } else if index.entries.len() >= MAX_HEADERS {
+            Some(RejectReason::TooManyHeaders)
+        } else {
+            header(bytes, sub(bytes, at, here.end), index, length).err()
+        };
+        if let Some(reason) = problem {
+            *fault = fault.or(Some(reason));
+            if reason == RejectReason::TooManyHeaders {
+                return at;
+            }
+        }
+        at = here.next;
+    }
+}
+
+fn header(
+    bytes: &[u8],
+    text: &[u8],
+    index: &mut Index,
+    length: &mut Result<Option<u64>, RejectReason>,
+) -> Result<(), RejectReason> {
+    let (name, value) = split(text).ok_or(RejectReason::HeaderLine)?;
+    let id = HeaderName::lookup(name);
+    // A name that we know is a token.
+    if id == HeaderName::Other && !is_token(name) {
+        return Err(RejectReason::HeaderName);
+    }
+    if id == HeaderName::ContentLength {
+        *length = content_length(value, *length);
+    }
+    index.entries.push(Entry { id, name: Span::of(bytes, name), value: Span::of(bytes, value) });
+    Ok(())
+}
+
+/// One more Content-Length: the same number twice is one.
+pub(crate) fn content_length(
+    value: &[u8],
+    before: Result<Option<u64>, RejectReason>,
+) -> Result<Option<u64>, RejectReason> {
+    let now = number(value).ok_or(RejectReason::ContentLength);
+    match (before?, now?) {
+        (Some(before), now) if before != now => Err(RejectReason::ContentLengthConflict),
+        (_, now) => Ok(Some(now)),
+    }
+}
+
+fn locate(bytes: &[u8], start: StartLine<'_>) -> Start {
+    let of = |part| Span::of(bytes, part);
+    match start {
+        StartLine::Request { method, uri, version } => {
+            Start::Request { method: of(method), uri: of(uri), version: of(version) }
+        }
+        StartLine::Response { version, code, reason } => {
+            Start::Response { version: of(version), code, reason: of(reason) }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Lists: values between commas, parameters between semicolons.
+
+use crate::lex::{find_outside, sub, trim, unquote};
+use std::borrow::Cow;
+
+/// The values of one header line.
+#[derive(Debug, Clone)]
+pub(crate) struct Values<'a> {
+    rest: Option<&'a [u8]>,
+    list: bool,
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn new(line: &'a [u8], list: bool) -> Values<'a> {
+        Values { rest: Some(line), list }
+    }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let rest = self.rest?;
+            let comma = if self.list { find_outside(rest, 0, b',', true) } else { None };
+            let end = comma.unwrap_or(rest.len());
+            self.rest = comma.map(|comma| sub(rest, comma + 1, rest.len()));
+            let value = trim(sub(rest, 0, end));
+            if !value.is_empty() {
+                return Some(value);
+            }
+        }
+    }
+}
+
+/// Parameters `;name=value;flag`, as written behind an address, a Via, a URI or any other value. Empty ones are skipped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Params<'a>(&'a [u8]);
+
+/// One parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param<'a> {
+    /// Its name as written; compare without case.
+    pub name: &'a [u8],
+    /// What stands behind `=`, without blanks at the ends, quotes kept.
+    pub value: Option<&'a [u8]>,
+}
+
+impl Param<'_> {
+    /// The value without quotes and escapes.
+    pub fn unquoted(&self) -> Option<Cow<'_, [u8]>> {
+        self.value.map(unquote)
+    }
+}
+
+impl<'a> Params<'a> {
+    /// Over text that starts with the first `;` or with the first parameter.
+    pub fn new(text: &'a [u8]) -> Params<'a> {
+        Params(text)
+    }
+
+    /// The text as written.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Each parameter in order.
+    pub fn iter(self) -> impl Iterator<Item = Param<'a>> {
+        self.pieces().filter(|piece| !piece.is_empty()).map(|piece| {
+            match find_outside(piece, 0, b'=', false) {
+                None => Param { name: piece, value: None },
+                Some(at) => Param {
+                    name: trim(sub(piece, 0, at)),
+                    value: Some(trim(sub(piece, at + 1, piece.len()))),
+                },
+            }
+        })
+    }
+
+    /// The first parameter with this name.
+    pub fn find(self, name: &[u8]) -> Option<Param<'a>> {
+        self.iter().find(|param| param.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The value of the first parameter with this name, if it has one.
+    pub fn value(self, name: &[u8]) -> Option<&'a [u8]> {
+        self.find(name)?.value
+    }
+
+    /// Whether this parameter is there, with or without a value.
+    pub fn has(self, name: &[u8]) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Whether two `;` stand with nothing between them, or one at the end.
+    pub(crate) fn has_gap(self) -> bool {
+        !self.0.is_empty() && self.pieces().any(<[u8]>::is_empty)
+    }
+
+    fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = match self.0 {
+            [] => None,
+            [b';', tail @ ..] => Some(tail),
+            text => Some(text),
+        };
+        std::iter::from_fn(move || {
+            let text = rest?;
+            let semicolon = find_outside(text, 0, b';', false);
+            rest = semicolon.map(|at| sub(text, at + 1, text.len()));
+            Some(trim(sub(text, 0, semicolon.unwrap_or(text.len()))))
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Via (RFC 3261 §20.42, RFC 3581).
+
+use crate::fault::Defect;
+use crate::header::HeaderName;
+use crate::host;
+use crate::lex::{find_outside, is_token, sub, trim, unquote};
+use crate::values::Params;
+use std::net::IpAddr;
+
+/// One Via value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Via<'a> {
+    /// `UDP`, `TCP`, `TLS`… as written.
+    pub transport: &'a [u8],
+    /// sent-by's host, an IPv6 address with its brackets.
+    pub host: &'a [u8],
+    /// sent-by's port.
+    pub port: Option<u16>,
+    /// The transaction's branch.
+    pub branch: Option<&'a [u8]>,
+    /// Where the request came from, as the next element saw it; see [`Via::received_ip`].
+    pub received: Option<&'a [u8]>,
+    /// RFC 3581: `Some(None)` asks for the port, `Some(Some(port))` answers.
+    pub rport: Option<Option<u16>>,
+    /// RFC 3261 §18.1.1.
+    pub maddr: Option<&'a [u8]>,
+    /// All parameters.
+    pub params: Params<'a>,
+}
+
+impl<'a> Via<'a> {
+    /// Reads one value.
+    pub fn parse(value: &'a [u8]) -> Result<Via<'a>, Defect> {
+        const BAD: Defect = Defect::Malformed(HeaderName::Via);
+        let (sent, params) = match find_outside(value, 0, b';', false) {
+            Some(at) => (trim(sub(value, 0, at)), Params::new(sub(value, at, value.len()))),
+            None => (trim(value), Params::default()),
+        };
+        let first = memchr::memchr(b'/', sent).ok_or(BAD)?;
+        let second = first + 1 + memchr::memchr(b'/', sub(sent, first + 1, sent.len())).ok_or(BAD)?;
+        let protocol = trim(sub(sent, 0, first));
+        let version = trim(sub(sent, first + 1, second));
+        let rest = trim(sub(sent, second + 1, sent.len()));
+        let cut = rest.iter().position(|b| crate::lex::is_blank(*b)).ok_or(BAD)?;
+        let transport = sub(rest, 0, cut);
+        if !protocol.eq_ignore_ascii_case(b"SIP")
+            || version != b"2.0"
+            || !is_token(transport)
+            || params.has_gap()
+        {
+            return Err(BAD);
+        }
+        let (host, port) = host::split(sub(rest, cut, rest.len())).map_err(|_| BAD)?;
+        let mut via =
+            Via { transport, host, port, branch: None, received: None, rport: None, maddr: None, params };
+        for param in params.iter() {
+            match param.name {
+                name if name.eq_ignore_ascii_case(b"branch") => via.branch = via.branch.or(param.value),
+                name if name.eq_ignore_ascii_case(b"received") => via.received = via.received.or(param.value),
+                name if name.eq_ignore_ascii_case(b"maddr") => via.maddr = via.maddr.or(param.value),
+                name if name.eq_ignore_ascii_case(b"rport") => {
+                    let number = match param.value {
+                        None | Some(b"") => None,
+                        Some(digits) => Some(crate::lex::port(digits).ok_or(BAD)?),
+                    };
+                    via.rport = via.rport.or(Some(number));
+                }
+                _ => {}
+            }
+        }
+        via.branch = via.branch.filter(|branch| !branch.is_empty());
+        Ok(via)
+    }
+
+    /// The branch when RFC 3261 made it: it starts with the magic cookie and goes on behind it (RFC 3261 §8.1.1.7;
+    /// RFC 4475 §3.2.1). Without it a transaction is matched by RFC 2543's rules (RFC 3261 §17.2.3).
+    pub fn rfc3261_branch(&self) -> Option<&'a [u8]> {
+        let branch = self.branch?;
+        let cookie = branch.len() > 7 && sub(branch, 0, 7).eq_ignore_ascii_case(b"z9hG4bK");
+        cookie.then_some(branch)
+    }
+
+    /// sent-by's host as an address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        host::ip(self.host)
+    }
+
+    /// `received` as an address; IPv6 with or without brackets (RFC 5118 §4.5).
+    pub fn received_ip(&self) -> Option<IpAddr> {
+        host::ip(&unquote(self.received?))
+    }
+}
