@@ -1,1 +1,7 @@
-//! Under construction.
+//! Micro benches, a load generator, and side-by-side runs against peers.
+//!
+//! Nothing here is part of the appliance. `bascule-load` makes and answers calls; `bascule-bench` runs devices one at a
+//! time under that load and writes what it measured. Numbers are kept with the machine and the commit that made them.
+#![forbid(unsafe_code)]
+
+pub mod load;

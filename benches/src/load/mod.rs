@@ -1,0 +1,95 @@
+//! The load generator: both ends of many calls in one thread.
+//!
+//! Calls live in flat arrays; their number stands in Call-ID (calling side) and To tag (answering side), so that a
+//! message finds its call without a search. The rate is an open loop: a slow device gets no relief from us.
+
+pub mod clock;
+pub mod media;
+pub mod pace;
+pub mod port;
+pub mod scan;
+pub mod tally;
+pub mod uac;
+pub mod uas;
+mod write;
+
+use clock::{Clock, MS, Nanos};
+use media::Media;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::time::Duration;
+use uac::Uac;
+use uas::Uas;
+
+/// The ends that run in this thread.
+#[derive(Debug)]
+pub struct Engine {
+    /// The generator's clock.
+    pub clock: Clock,
+    /// The calling side.
+    pub uac: Option<Uac>,
+    /// The answering side.
+    pub uas: Option<Uas>,
+    /// RTP.
+    pub media: Option<Media>,
+}
+
+impl Engine {
+    /// Run for a time.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.clock.now() + clock::nanos(time);
+        self.run_until(|e| e.clock.now() >= end);
+    }
+
+    /// Run until something is so.
+    pub fn run_until(&mut self, mut done: impl FnMut(&Self) -> bool) {
+        while !done(self) {
+            if !self.turn() {
+                self.wait();
+            }
+        }
+    }
+
+    /// Run until every call is over, at most for a time; those that are not over then have failed.
+    pub fn drain(&mut self, at_most: Duration) {
+        let end = self.clock.now() + clock::nanos(at_most);
+        self.run_until(|e| e.clock.now() >= end || e.uac.as_ref().is_none_or(|u| u.live() == 0));
+        if let Some(uac) = &mut self.uac {
+            uac.give_up();
+        }
+    }
+
+    /// Retransmissions that either end sent or saw.
+    pub fn retransmissions(&self) -> u64 {
+        let uac = self.uac.as_ref().map_or(0, |u| u.tally.retransmitted + u.tally.duplicates);
+        uac + self.uas.as_ref().map_or(0, |u| u.tally.retransmitted + u.tally.duplicates)
+    }
+
+    fn turn(&mut self) -> bool {
+        let mut busy = false;
+        if let Some(uac) = &mut self.uac {
+            busy |= uac.turn(&self.clock, &mut self.media);
+        }
+        if let Some(uas) = &mut self.uas {
+            busy |= uas.turn(&self.clock, &mut self.media);
+        }
+        if let Some(media) = &mut self.media {
+            busy |= media.turn(&self.clock);
+        }
+        busy
+    }
+
+    /// Sleep until a datagram comes or something is due; 10 ms at most, so that the caller's condition is looked at.
+    fn wait(&self) {
+        let now = self.clock.now();
+        let uac = self.uac.as_ref().map_or(Nanos::MAX, |u| u.next(now));
+        let uas = self.uas.as_ref().map_or(Nanos::MAX, |u| u.next(now));
+        let media = self.media.as_ref().map_or(Nanos::MAX, Media::next);
+        let sleep = uac.min(uas).min(media).saturating_sub(now).min(10 * MS);
+        let ports = self.uac.iter().map(Uac::port).chain(self.uas.iter().map(Uas::port));
+        let ports = ports.chain(self.media.iter().flat_map(Media::ports));
+        let mut fds: Vec<PollFd<'_>> = ports.map(|p| PollFd::new(p, PollFlags::IN)).collect();
+        let timeout = Timespec { tv_sec: 0, tv_nsec: sleep as i64 };
+        // An interrupted wait is only a short one.
+        let _ = poll(&mut fds, Some(&timeout));
+    }
+}
