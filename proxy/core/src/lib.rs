@@ -15,10 +15,13 @@
 )]
 
 mod config;
+mod health;
 mod io;
 mod limits;
 mod reason;
 mod record;
+mod rng;
+mod route;
 mod snapshot;
 
 pub use config::{
@@ -26,8 +29,10 @@ pub use config::{
     OutboundRoute, Owner, ProbePolicy, Region, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk,
     TrunkId, UnknownSource,
 };
+pub use health::{Health, HealthChange, HealthCounters, HealthInput, HealthOutput};
 pub use io::{Event, Evidence, EvidenceKind, Input, Output, Peer, Transport, TransportFailure};
 pub use reason::{CloseReason, HuntReason, RejectReason, SwitchReason};
 pub use record::{CallRecord, Direction, Step, StepOutcome};
 pub use relay_values::RegionId;
+pub use route::{Router, Source};
 pub use snapshot::{Overrides, Snapshot, TargetHealth, TargetState};

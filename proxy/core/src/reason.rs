@@ -102,6 +102,8 @@ reasons! {
         Recovered = "recovered",
         /// Retry-After has passed.
         BackoffOver = "backoff_over",
+        /// Down for long enough, and without probes only a call can show whether it is back.
+        HalfOpen = "half_open",
         /// A new configuration.
         Reload = "reload",
     }

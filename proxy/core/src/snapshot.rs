@@ -1,6 +1,6 @@
 //! The one value that the whole appliance swaps: configuration ⊕ health ⊕ operator overrides.
 
-use crate::{Config, RegionId, TargetId};
+use crate::{Config, RegionId, Router, TargetId};
 use relay_values::Time;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub struct Snapshot {
     pub config_generation: u64,
     /// The configuration.
     pub config: Arc<Config>,
+    /// The configuration's prefix tables, built with it and shared for as long as it stands.
+    pub router: Arc<Router>,
     /// Health of every target, indexed by [`TargetId`].
     pub health: Vec<TargetHealth>,
     /// What operators said.
@@ -51,7 +53,8 @@ impl Snapshot {
     pub fn first(config: Arc<Config>) -> Self {
         let up = TargetHealth { state: TargetState::Up, since: Time::ZERO };
         let health = vec![up; config.targets.len()];
-        Self { generation: 1, config_generation: 1, config, health, overrides: Overrides::default() }
+        let router = Arc::new(Router::new(&config));
+        Self { generation: 1, config_generation: 1, config, router, health, overrides: Overrides::default() }
     }
 
     /// State of a target; a number from nowhere is down.

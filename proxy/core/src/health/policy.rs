@@ -1,0 +1,80 @@
+//! How much each kind of evidence weighs, and how long each consequence lasts.
+
+use crate::ProbePolicy;
+use relay_values::Duration;
+
+/// Probes come no closer than this, whatever the policy says: 1,000 targets at 50 ms are 20,000 OPTIONS a second.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long the extra probe that follows a first failure may take. Edges are tens of milliseconds away; a longer wait
+/// would make suspicion last as long as the next regular probe.
+const BURST_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// 503 without Retry-After.
+const DEFAULT_BACKOFF: Duration = Duration::from_secs(10);
+
+/// The shortest pause that a 503 brings, `Retry-After: 0` included: without it a target would flap with every call.
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
+
+/// The longest Retry-After that we honour: one confused answer must not take a target away for hours. If it is still
+/// overloaded then, it says so again.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// A target that is down and not probed is tried again after this time: nothing else would ever show that it is back.
+/// Each trial costs at most a few calls one hunt timer each.
+pub(super) const HALF_OPEN: Duration = Duration::from_secs(10);
+
+/// Failures that take down a target that is not probed.
+const PASSIVE_FALL: u8 = 3;
+
+/// Without probes nothing says that a target answered in between, so failures count together only when they come
+/// within this time. At one lost INVITE in a hundred and 50 calls/s, three in a row inside it come about once in ten
+/// minutes; a target that matters deserves probes.
+pub(super) const PASSIVE_WINDOW: Duration = Duration::from_secs(2);
+
+/// Evidence waits in queues before it reaches us: an INVITE is taken to have been sent earlier by this much than the
+/// hunt timer alone says, so that a probe answered just after it counts in the target's favour only if it truly was.
+pub(super) const EVIDENCE_DELAY: Duration = Duration::from_millis(5);
+
+/// Woken later than this, it is we who stood still (a suspended machine, a starved process), and the answers that we
+/// missed say nothing about the targets.
+pub(super) const STALL: Duration = Duration::from_millis(100);
+
+/// Weight of an INVITE without any response, and of a probe without one.
+pub(super) const WEIGHT_SILENCE: u8 = 1;
+
+/// Weight of an INVITE transaction that ran into timer B or got a 408: half a minute of silence, or a neighbour that
+/// says that it waited for somebody in vain.
+pub(super) const WEIGHT_TIMEOUT: u8 = 2;
+
+/// A target's policy, with its bounds enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Policy {
+    pub(super) probe: Option<ProbeTimes>,
+    /// Failures in a row that mean *down*.
+    pub(super) fall: u8,
+    /// Answers in a row that mean *up* again.
+    pub(super) rise: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProbeTimes {
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) burst_timeout: Duration,
+}
+
+impl Policy {
+    pub(super) fn new(probe: Option<ProbePolicy>) -> Self {
+        let Some(probe) = probe else { return Self { probe: None, fall: PASSIVE_FALL, rise: 1 } };
+        let interval = probe.interval.max(MIN_INTERVAL);
+        let timeout = probe.timeout.clamp(Duration::from_millis(1), interval);
+        let times = ProbeTimes { interval, timeout, burst_timeout: timeout.min(BURST_TIMEOUT) };
+        Self { probe: Some(times), fall: probe.fall.max(1), rise: probe.rise.max(1) }
+    }
+
+    /// How long a 503 keeps calls away.
+    pub(super) fn backoff(retry_after: Option<Duration>) -> Duration {
+        retry_after.unwrap_or(DEFAULT_BACKOFF).clamp(MIN_BACKOFF, MAX_BACKOFF)
+    }
+}
