@@ -1,1 +1,40 @@
-//! Under construction.
+//! The media core: ports, sessions, latching, continuity, silence and statistics, without I/O.
+//!
+//! A [`Relay`] owns a slice of the port range and the sessions on it. Its shell (a data path, or the simulator) gives
+//! it commands from signalling, packets and the time, and after every call drains what it has to say:
+//!
+//! - [`Relay::packet`] judges one packet and, if it is to be sent on, has rewritten it in place;
+//! - [`Relay::poll_event`] is for signalling;
+//! - [`Relay::poll_port`] asks the shell to bind a pair of sockets or to close one. The answer to a bind comes back by
+//!   [`Relay::bound`], and an `Open` that waits for it is answered then. A bound pair serves call after call, so in a
+//!   steady state a call is set up without a system call;
+//! - [`Relay::poll_timeout`] says when [`Relay::timeout`] wants to be called.
+//!
+//! The core reads no clock, opens no socket, draws no randomness of its own and does not allocate for a packet. It
+//! carries plain RTP and RTCP: STUN and DTLS are recognised (RFC 7983), counted and dropped.
+//!
+//! Where to look: [`Relay`] in `relay.rs` is the contract; `session.rs` is the way of a packet through a session;
+//! `latch.rs` says who is a stranger; `rewrite.rs` keeps one stream going over a change of its source.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod config;
+mod counters;
+mod latch;
+pub mod limits;
+mod meter;
+mod packet;
+mod ports;
+mod relay;
+mod rewrite;
+mod session;
+mod watch;
+
+pub use config::RelayConfig;
+pub use counters::{Counters, PortCounts};
+pub use ports::{PortPair, PortRef, PortRequest};
+pub use relay::{Relay, Verdict};

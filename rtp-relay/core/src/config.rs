@@ -1,0 +1,70 @@
+//! How a relay is set up.
+
+use relay_values::Duration;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+/// What one [`Relay`](crate::Relay) may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayConfig {
+    /// Local media addresses; the port range exists on each of them.
+    pub addresses: Vec<IpAddr>,
+    /// Ports, split into pairs: an even one for RTP and the next for RTCP (RFC 3550 §11). An odd first port and an even
+    /// last one are left out.
+    pub ports: RangeInclusive<u16>,
+    /// How long a released pair rests, so that the old call's last packets do not reach a new one. Calls per second are
+    /// bounded by pairs ÷ (2 × (call length + rest)).
+    pub rest: Duration,
+    /// An unused pair is closed after this long.
+    pub idle: Duration,
+    /// Most sessions at a time.
+    pub max_sessions: usize,
+    /// Most pairs with open sockets (two descriptors each). The shell sets it from its descriptor limit.
+    pub max_open_pairs: usize,
+}
+
+impl RelayConfig {
+    /// Port pairs on each address.
+    pub fn pairs_per_address(&self) -> usize {
+        let (first, last) = (u32::from(*self.ports.start()), u32::from(*self.ports.end()));
+        (last + 1).saturating_sub(first.next_multiple_of(2)) as usize / 2
+    }
+
+    /// The first port of the first pair.
+    pub(crate) fn first_port(&self) -> u16 {
+        self.ports.start().checked_next_multiple_of(2).unwrap_or(u16::MAX)
+    }
+}
+
+impl Default for RelayConfig {
+    /// No address; ports 16384 to 32767, resting five seconds.
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            ports: 16384..=32767,
+            rest: Duration::from_secs(5),
+            idle: Duration::from_secs(60),
+            max_sessions: 16_384,
+            max_open_pairs: usize::MAX,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(ports: RangeInclusive<u16>) -> usize {
+        RelayConfig { ports, ..RelayConfig::default() }.pairs_per_address()
+    }
+
+    #[test]
+    fn only_whole_even_odd_pairs_count() {
+        assert_eq!(pairs(10_000..=10_003), 2);
+        assert_eq!(pairs(10_001..=10_004), 1);
+        assert_eq!(pairs(10_001..=10_002), 0);
+        assert_eq!(pairs(65_535..=65_535), 0);
+        assert_eq!(pairs(0..=65_535), 32_768);
+        assert_eq!(pairs(RangeInclusive::new(5, 4)), 0);
+    }
+}

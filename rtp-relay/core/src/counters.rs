@@ -1,0 +1,80 @@
+//! What a relay has counted since it was made.
+
+use relay_values::DropCounts;
+
+/// Counts of a relay. Everything counts up, except what is said to be a number of the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Packets received.
+    pub packets: u64,
+    /// Their payload of UDP, in bytes.
+    pub bytes: u64,
+    /// Packets sent on.
+    pub forwarded: u64,
+    /// Packets dropped, by reason.
+    pub drops: DropCounts,
+    /// Sessions opened.
+    pub opened: u64,
+    /// Sessions refused.
+    pub open_failed: u64,
+    /// Sessions released.
+    pub released: u64,
+    /// Flows that learnt their peer.
+    pub latched: u64,
+    /// Legs that fell silent.
+    pub silent: u64,
+    /// Legs moved to another peer.
+    pub retargets: u64,
+    /// Commands about a session that does not exist, or that exists already.
+    pub ignored_commands: u64,
+    /// Pairs that could not be bound.
+    pub bind_failures: u64,
+    /// Sessions at the moment.
+    pub sessions: u64,
+    /// Pairs of the range at the moment, by what they are doing.
+    pub ports: PortCounts,
+}
+
+/// Port pairs at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PortCounts {
+    /// With open sockets, or about to have them.
+    pub open: u64,
+    /// Carrying a leg.
+    pub taken: u64,
+    /// Resting after a call.
+    pub resting: u64,
+    /// Free to be taken at once or after binding.
+    pub free: u64,
+    /// Left alone because binding failed.
+    pub failed: u64,
+}
+
+impl Counters {
+    /// Add another relay's counts to these.
+    pub fn add(&mut self, other: &Self) {
+        self.drops.add(&other.drops);
+        let PortCounts { open, taken, resting, free, failed } = other.ports;
+        for (sum, n) in [
+            (&mut self.packets, other.packets),
+            (&mut self.bytes, other.bytes),
+            (&mut self.forwarded, other.forwarded),
+            (&mut self.opened, other.opened),
+            (&mut self.open_failed, other.open_failed),
+            (&mut self.released, other.released),
+            (&mut self.latched, other.latched),
+            (&mut self.silent, other.silent),
+            (&mut self.retargets, other.retargets),
+            (&mut self.ignored_commands, other.ignored_commands),
+            (&mut self.bind_failures, other.bind_failures),
+            (&mut self.sessions, other.sessions),
+            (&mut self.ports.open, open),
+            (&mut self.ports.taken, taken),
+            (&mut self.ports.resting, resting),
+            (&mut self.ports.free, free),
+            (&mut self.ports.failed, failed),
+        ] {
+            *sum += n;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What bounds the relay, each with its arithmetic.
+
+use relay_values::Duration;
+
+/// Longest packet carried, in bytes. Media is sent below an Ethernet's 1,500; 2,048 leaves room for odd tunnels, and
+/// four fit the page pairs that receive buffers are made of. A jumbo frame (9,000) is not media.
+pub const MAX_PACKET: usize = 2048;
+
+/// Pairs tried for one leg when binding fails. A foreign program holds few ports of a media range; eight misses in a
+/// row mean that the system has run out of something.
+pub const MAX_BIND_TRIES: u8 = 8;
+
+/// How long a pair that could not be bound is left alone. Whoever holds it will not go away within seconds, and a
+/// failed try costs two system calls.
+pub const FAILED_REST: Duration = Duration::from_secs(60);
+
+/// Granularity of the silence watch. Inactivity is configured in seconds; a quarter second late is on time.
+pub const WATCH_TICK: Duration = Duration::from_millis(250);
+
+/// Slots of the watch's wheel: 64 × 250 ms = 16 s, one turn for the default inactivity of 12 s. Longer times go round
+/// more than once.
+pub const WATCH_SLOTS: usize = 64;
+
+/// A step forward of the sequence number that is still loss and not a restart (RFC 3550 appendix A.1).
+pub const MAX_DROPOUT: u16 = 3000;
+
+/// A step backward of the sequence number that is still reordering (RFC 3550 appendix A.1).
+pub const MAX_MISORDER: u16 = 100;
+
+/// Clock rate assumed when signalling gives none: that of G.711 and of nearly all telephony (RFC 3551 §4.5.14).
+pub const DEFAULT_CLOCK_RATE: u32 = 8000;

@@ -1,0 +1,248 @@
+//! Loss and jitter of one incoming RTP stream (RFC 3550 §6.4.1, appendices A.1, A.3 and A.8).
+
+use crate::limits::{DEFAULT_CLOCK_RATE, MAX_DROPOUT, MAX_MISORDER};
+use crate::packet::RtpHeader;
+use relay_values::{FlowStats, Time};
+
+/// What is measured of the packets from one leg.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    packets: u64,
+    bytes: u64,
+    forwarded: u64,
+    /// Lost by sources before the present one.
+    lost_before: u64,
+    clock_rate: u32,
+    source: Option<Source>,
+    /// The next packet begins a new source, whatever its SSRC.
+    ended: bool,
+}
+
+/// One synchronisation source, as in RFC 3550 appendix A.1, without its probation: who may send is the latch's question.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    ssrc: u32,
+    /// First sequence number, and the highest, extended by the number of times that it went round.
+    first: u16,
+    highest: u16,
+    rounds: u32,
+    /// The sequence number that would confirm a restart.
+    restart: Option<u16>,
+    received: u64,
+    /// Arrival less timestamp of the last packet, in timestamp units.
+    transit: u32,
+    /// Jitter × 16 (appendix A.8).
+    jitter: u32,
+}
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        Self {
+            packets: 0,
+            bytes: 0,
+            forwarded: 0,
+            lost_before: 0,
+            clock_rate: DEFAULT_CLOCK_RATE,
+            source: None,
+            ended: false,
+        }
+    }
+
+    /// The negotiated clock rate; 0 counts as unknown.
+    pub(crate) fn set_clock_rate(&mut self, hz: u32) {
+        let hz = if hz == 0 { DEFAULT_CLOCK_RATE } else { hz };
+        if hz != self.clock_rate {
+            self.clock_rate = hz;
+            // Transit times in the old unit cannot be compared with those in the new one.
+            self.ended = true;
+        }
+    }
+
+    pub(crate) fn clock_rate(&self) -> u32 {
+        self.clock_rate
+    }
+
+    /// The stream has another sender now: what is missing between the two is not loss.
+    pub(crate) fn end_source(&mut self) {
+        self.ended = true;
+    }
+
+    /// Take one packet into account.
+    pub(crate) fn packet(&mut self, now: Time, header: &RtpHeader, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+        let arrival = in_units(now, self.clock_rate);
+        match &mut self.source {
+            Some(source) if source.ssrc == header.ssrc && !self.ended => {
+                if let Some(lost) = source.sequence(header.sequence) {
+                    self.lost_before += lost;
+                }
+                source.jitter(arrival.wrapping_sub(header.timestamp));
+            }
+            source => {
+                self.lost_before += source.map_or(0, |s| s.lost());
+                *source = Some(Source::begin(header, arrival));
+                self.ended = false;
+            }
+        }
+    }
+
+    /// The last packet went on to the other leg.
+    pub(crate) fn forwarded(&mut self) {
+        self.forwarded += 1;
+    }
+
+    /// It did not, after all.
+    pub(crate) fn not_forwarded(&mut self) {
+        self.forwarded = self.forwarded.saturating_sub(1);
+    }
+
+    pub(crate) fn stats(&self) -> FlowStats {
+        let jitter_ts = self.source.map_or(0, |s| s.jitter >> 4);
+        let jitter_us = u64::from(jitter_ts) * 1_000_000 / u64::from(self.clock_rate.max(1));
+        FlowStats {
+            packets: self.packets,
+            bytes: self.bytes,
+            forwarded: self.forwarded,
+            lost: self.lost_before + self.source.map_or(0, |s| s.lost()),
+            jitter_ts,
+            jitter_us: u32::try_from(jitter_us).unwrap_or(u32::MAX),
+            ssrc: self.source.map_or(0, |s| s.ssrc),
+        }
+    }
+}
+
+impl Source {
+    fn begin(header: &RtpHeader, arrival: u32) -> Self {
+        Self {
+            ssrc: header.ssrc,
+            first: header.sequence,
+            highest: header.sequence,
+            rounds: 0,
+            restart: None,
+            received: 1,
+            transit: arrival.wrapping_sub(header.timestamp),
+            jitter: 0,
+        }
+    }
+
+    /// `update_seq` of appendix A.1. On a restart, what was lost until then.
+    fn sequence(&mut self, sequence: u16) -> Option<u64> {
+        let ahead = sequence.wrapping_sub(self.highest);
+        if ahead < MAX_DROPOUT {
+            if sequence < self.highest {
+                self.rounds = self.rounds.wrapping_add(1);
+            }
+            self.highest = sequence;
+        } else if ahead <= u16::MAX - MAX_MISORDER {
+            // A large jump: believed only when the next packet follows it.
+            if self.restart != Some(sequence) {
+                self.restart = Some(sequence.wrapping_add(1));
+                return None;
+            }
+            let lost = self.lost();
+            (self.first, self.highest, self.rounds) = (sequence, sequence, 0);
+            (self.restart, self.received) = (None, 1);
+            return Some(lost);
+        }
+        self.received += 1;
+        None
+    }
+
+    /// Appendix A.8, in its integer form.
+    fn jitter(&mut self, transit: u32) {
+        let d = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
+        self.transit = transit;
+        let decay = self.jitter.saturating_add(8) >> 4;
+        self.jitter = self.jitter.saturating_add(d).saturating_sub(decay);
+    }
+
+    /// Expected less received (appendix A.3); duplicates can make it negative, which counts as none.
+    fn lost(&self) -> u64 {
+        let highest = (u64::from(self.rounds) << 16) | u64::from(self.highest);
+        let expected = (highest + 1).saturating_sub(u64::from(self.first));
+        expected.saturating_sub(self.received)
+    }
+}
+
+/// A time in units of a clock, modulo 2³² as RTP timestamps are. Seconds and their rest apart, so that no clock rate
+/// overflows.
+pub(crate) fn in_units(time: Time, hz: u32) -> u32 {
+    const SECOND: u64 = 1_000_000_000;
+    let (ns, hz) = (time.as_nanos(), u64::from(hz));
+    ((ns / SECOND).wrapping_mul(hz)).wrapping_add(ns % SECOND * hz / SECOND) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(packets: &[(u64, u16, u32)]) -> FlowStats {
+        let mut m = Meter::new();
+        for &(ms, sequence, timestamp) in packets {
+            m.packet(Time::from_millis(ms), &RtpHeader { sequence, timestamp, ssrc: 7 }, 172);
+        }
+        m.stats()
+    }
+
+    #[test]
+    fn a_regular_stream_has_neither_loss_nor_jitter() {
+        let s = meter(&(0..100).map(|i| (i * 20, i as u16, i as u32 * 160)).collect::<Vec<_>>());
+        assert_eq!((s.packets, s.bytes, s.lost, s.jitter_ts, s.ssrc), (100, 17_200, 0, 0, 7));
+    }
+
+    #[test]
+    fn jitter_follows_the_rfcs_integers() {
+        // Arrivals 0, 20, 50, 60 ms at 8,000 Hz, timestamps in steps of 160. Transit: 0, 0, 80, 0, so |D| is 0, 80, 80.
+        // J×16: 0 → 0 + 0 − (8>>4) = 0 → 0 + 80 − (8>>4) = 80 → 80 + 80 − (88>>4) = 155; J = 155>>4 = 9.
+        let s = meter(&[(0, 1, 0), (20, 2, 160), (50, 3, 320), (60, 4, 480)]);
+        assert_eq!(s.jitter_ts, 9);
+        assert_eq!(s.jitter_us, 1125); // 9 / 8000 s
+    }
+
+    #[test]
+    fn lost_is_expected_less_received_also_over_the_wrap() {
+        // 65,533 to 4 are eight numbers; three of them never came.
+        let s = meter(&[(0, 65_533, 0), (20, 65_534, 160), (80, 1, 640), (100, 2, 800), (140, 4, 1120)]);
+        assert_eq!(s.lost, 3);
+    }
+
+    #[test]
+    fn reordering_is_no_loss_and_a_duplicate_is_never_negative_loss() {
+        assert_eq!(meter(&[(0, 1, 0), (1, 3, 320), (2, 2, 160), (3, 4, 480)]).lost, 0);
+        assert_eq!(meter(&[(0, 1, 0), (1, 1, 0), (2, 2, 160)]).lost, 0);
+    }
+
+    #[test]
+    fn a_restart_is_believed_when_it_goes_on() {
+        // One lost at 12; then the sender restarts at 40,000 and loses one there.
+        let s = meter(&[(0, 11, 0), (1, 13, 0), (2, 40_000, 0), (3, 40_001, 0), (4, 40_003, 0)]);
+        assert_eq!(s.lost, 2);
+        // A single wild number changes nothing.
+        let s = meter(&[(0, 11, 0), (1, 12, 0), (2, 40_000, 0), (3, 13, 0), (4, 14, 0)]);
+        assert_eq!(s.lost, 0);
+    }
+
+    #[test]
+    fn a_new_source_begins_anew_and_keeps_the_sum() {
+        let mut m = Meter::new();
+        let send = |m: &mut Meter, ssrc, sequence| {
+            m.packet(Time::ZERO, &RtpHeader { sequence, timestamp: 0, ssrc }, 12);
+        };
+        send(&mut m, 1, 10);
+        send(&mut m, 1, 12);
+        send(&mut m, 2, 50_000);
+        send(&mut m, 2, 50_002);
+        m.end_source();
+        send(&mut m, 2, 100);
+        assert_eq!((m.stats().lost, m.stats().ssrc), (2, 2));
+    }
+
+    #[test]
+    fn no_time_and_no_clock_rate_overflows() {
+        for hz in [0, 1, 8000, u32::MAX] {
+            in_units(Time::NEVER, hz);
+        }
+        assert_eq!(in_units(Time::from_millis(1_500), 8000), 12_000);
+    }
+}

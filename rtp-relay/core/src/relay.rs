@@ -1,0 +1,371 @@
+//! The contract: commands and packets in; verdicts, events and wishes out.
+
+use crate::config::RelayConfig;
+use crate::counters::Counters;
+use crate::limits::{MAX_BIND_TRIES, MAX_PACKET};
+use crate::ports::{Pair, PortPool, PortRef, PortRequest, Taken};
+use crate::session::{Component, Ports, Session};
+use crate::watch::Wheel;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use relay_values::{
+    DropReason, Leg, Open, OpenFailure, RelayCommand, RelayEvent, SessionId, SessionStats, Time,
+};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// What is to happen to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send it, as it now is.
+    Forward {
+        /// From this of our ports.
+        port: PortRef,
+        /// To this address.
+        to: SocketAddr,
+    },
+    /// It has been counted; forget it.
+    Drop(DropReason),
+}
+
+/// A relay over one slice of the port range.
+#[derive(Debug)]
+pub struct Relay {
+    pool: PortPool,
+    max_sessions: usize,
+    sessions: Slab<Session>,
+    slot_of: HashMap<SessionId, usize, FixedState>,
+    /// For every port, whose it is: the only table that a packet is looked up in.
+    by_port: Vec<Option<Owner>>,
+    /// Pairs that the shell is binding, and for whom.
+    binding: HashMap<u32, (SessionId, Leg), FixedState>,
+    wheel: Wheel,
+    events: VecDeque<RelayEvent>,
+    requests: VecDeque<PortRequest>,
+    counters: Counters,
+}
+
+/// Whose a port is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    slot: u32,
+    leg: Leg,
+    component: Component,
+}
+
+impl Relay {
+    /// A relay without sessions. `seed` orders ports and hash tables.
+    pub fn new(config: &RelayConfig, seed: u64) -> Self {
+        let pool = PortPool::new(config, seed);
+        Self {
+            by_port: vec![None; pool.ports()],
+            pool,
+            // Owners count slots in 32 bits.
+            max_sessions: config.max_sessions.min(u32::MAX as usize),
+            sessions: Slab::new(),
+            slot_of: HashMap::with_hasher(FixedState::with_seed(seed)),
+            binding: HashMap::with_hasher(FixedState::with_seed(seed)),
+            wheel: Wheel::new(),
+            events: VecDeque::new(),
+            requests: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// How many ports there are: every [`PortRef::index`] is below it.
+    pub fn ports(&self) -> usize {
+        self.pool.ports()
+    }
+
+    /// Address and number of a port.
+    pub fn local(&self, port: PortRef) -> Option<SocketAddr> {
+        self.pool.local(port)
+    }
+
+    /// Sessions that are open or being opened.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> Counters {
+        Counters { sessions: self.sessions.len() as u64, ports: self.pool.counts(), ..self.counters }
+    }
+
+    /// The statistics of a session so far.
+    pub fn stats(&self, session: SessionId) -> Option<SessionStats> {
+        self.sessions.get(*self.slot_of.get(&session)?).map(Session::stats)
+    }
+
+    /// Do what signalling asks.
+    pub fn command(&mut self, now: Time, command: RelayCommand) {
+        match command {
+            RelayCommand::Open(open) => self.open(now, &open),
+            RelayCommand::Connect { session, leg, to } => {
+                self.with_session(now, session, |s| s.connect(now, leg, &to));
+            }
+            RelayCommand::Retarget { session, leg, to, region: _ } => {
+                if self.with_session(now, session, |s| s.retarget(now, leg, to.as_ref())) {
+                    self.counters.retargets += 1;
+                }
+            }
+            RelayCommand::Release { session } => self.release(now, session),
+        }
+    }
+
+    /// Judge a packet that came from `from` to our port `at`. If it goes on, `bytes` have been rewritten in place.
+    pub fn packet(&mut self, now: Time, at: PortRef, from: SocketAddr, bytes: &mut [u8]) -> Verdict {
+        self.counters.packets += 1;
+        self.counters.bytes += bytes.len() as u64;
+        let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at) else {
+            return self.drop_packet(DropReason::NoSession);
+        };
+        let Owner { leg, component, .. } = owner;
+        let outcome = if bytes.len() > MAX_PACKET {
+            Err(DropReason::TooLong)
+        } else {
+            session.take(now, leg, component, from, bytes).and_then(|(packet, learnt)| {
+                if learnt {
+                    self.counters.latched += 1;
+                    self.events.push_back(RelayEvent::Latched { session: session.id, leg, from });
+                }
+                session.pass(now, leg, packet, bytes)
+            })
+        };
+        match outcome {
+            Ok(onward) => {
+                self.counters.forwarded += 1;
+                let port = match onward.component {
+                    Component::Rtp => onward.pair.rtp(),
+                    Component::Rtcp => onward.pair.rtcp(),
+                };
+                Verdict::Forward { port, to: onward.to }
+            }
+            Err(reason) => {
+                session.count_drop(reason);
+                self.drop_packet(reason)
+            }
+        }
+    }
+
+    /// Count a packet to port `at` that the shell could not even hand over (longer than its buffer).
+    pub fn refuse(&mut self, at: PortRef, reason: DropReason) {
+        self.counters.packets += 1;
+        self.counters.drops.count(reason);
+        if let Some((_, session)) = owned(&self.by_port, &mut self.sessions, at) {
+            session.count_drop(reason);
+        }
+    }
+
+    /// A packet that was to be forwarded from port `from` could not be sent.
+    pub fn send_failed(&mut self, from: PortRef) {
+        self.counters.forwarded = self.counters.forwarded.saturating_sub(1);
+        self.counters.drops.count(DropReason::SendFailed);
+        if let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, from) {
+            session.send_failed(owner.leg, owner.component);
+        }
+    }
+
+    /// The answer to [`PortRequest::Bind`] for the pair whose RTP port is `rtp`.
+    pub fn bound(&mut self, now: Time, rtp: PortRef, done: bool) {
+        let Some(pair) = Pair::of_rtp(rtp) else { return };
+        let Some((id, leg)) = self.binding.remove(&pair.index()) else { return };
+        if !done {
+            self.counters.bind_failures += 1;
+            self.pool.fail(now, pair);
+        }
+        let slot = self.slot_of.get(&id).copied();
+        let waiting = slot.and_then(|s| self.sessions.get_mut(s)).map(|s| s.leg_mut(leg));
+        match waiting {
+            Some(state) if matches!(state.ports, Ports::Binding { pair: p, .. } if p == pair) => {
+                let Ports::Binding { tries, .. } = state.ports else { return };
+                if done {
+                    state.ports = Ports::Held(pair);
+                } else if let Err(reason) = self.try_another(now, id, leg, tries + 1) {
+                    return self.abandon(now, id, reason);
+                }
+                self.open_if_ready(id);
+            }
+            // Its session has gone in the meantime.
+            _ if done => self.pool.give_back(now, pair),
+            _ => {}
+        }
+    }
+
+    /// The next event for signalling.
+    pub fn poll_event(&mut self) -> Option<RelayEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next thing to do about sockets.
+    pub fn poll_port(&mut self) -> Option<PortRequest> {
+        self.requests.pop_front()
+    }
+
+    /// When [`timeout`](Self::timeout) wants to be called.
+    pub fn poll_timeout(&self) -> Time {
+        self.wheel.next().min(self.pool.next())
+    }
+
+    /// Time has passed: look for silence and for idle ports.
+    pub fn timeout(&mut self, now: Time) {
+        self.wheel.turn(now);
+        while let Some(turn) = self.wheel.due() {
+            let Some(session) = self.sessions.get_mut(turn.slot).filter(|s| s.id == turn.session) else {
+                continue;
+            };
+            session.on_wheel = false;
+            while let Some((leg, since, kind)) = session.silence(now) {
+                self.counters.silent += 1;
+                self.events.push_back(RelayEvent::Silent { session: turn.session, leg, since, kind });
+            }
+            watch(&mut self.wheel, turn.slot, session);
+        }
+        while let Some(pair) = self.pool.close_idle(now) {
+            self.requests.extend(self.pool.describe(pair).map(PortRequest::Close));
+        }
+    }
+
+    fn open(&mut self, now: Time, open: &Open) {
+        let id = open.session;
+        if self.slot_of.contains_key(&id) {
+            self.counters.ignored_commands += 1;
+            return;
+        }
+        if self.sessions.len() >= self.max_sessions {
+            return self.refuse_open(id, OpenFailure::SessionsExhausted);
+        }
+        let slot = self.sessions.insert(Session::new(open));
+        self.slot_of.insert(id, slot);
+        for leg in [Leg::A, Leg::B] {
+            if let Err(reason) = self.try_another(now, id, leg, 0) {
+                return self.abandon(now, id, reason);
+            }
+        }
+        self.open_if_ready(id);
+    }
+
+    /// Take a pair for a leg, after `tries` that failed.
+    fn try_another(&mut self, now: Time, id: SessionId, leg: Leg, tries: u8) -> Result<(), OpenFailure> {
+        if tries >= MAX_BIND_TRIES {
+            return Err(OpenFailure::Socket);
+        }
+        let Some(session) = self.slot_of.get(&id).and_then(|s| self.sessions.get_mut(*s)) else {
+            return Ok(());
+        };
+        let state = session.leg_mut(leg);
+        state.ports = match self.pool.take(now, state.local)? {
+            Taken::Ready(pair) => Ports::Held(pair),
+            Taken::Fresh(pair) => {
+                self.binding.insert(pair.index(), (id, leg));
+                self.requests.extend(self.pool.describe(pair).map(PortRequest::Bind));
+                Ports::Binding { pair, tries }
+            }
+        };
+        Ok(())
+    }
+
+    /// Once both legs have their ports, packets may come.
+    fn open_if_ready(&mut self, id: SessionId) {
+        let Some(&slot) = self.slot_of.get(&id) else { return };
+        let Some(session) = self.sessions.get(slot) else { return };
+        let (Some(a), Some(b)) = (session.leg(Leg::A).pair(), session.leg(Leg::B).pair()) else { return };
+        self.own(a, slot, Leg::A);
+        self.own(b, slot, Leg::B);
+        let number = |pair: Pair| self.pool.local(pair.rtp()).map_or(0, |at| at.port());
+        let (a_port, b_port) = (number(a), number(b));
+        self.counters.opened += 1;
+        self.events.push_back(RelayEvent::Opened { session: id, a_port, b_port });
+    }
+
+    fn release(&mut self, now: Time, id: SessionId) {
+        let Some(session) = self.remove(id) else {
+            self.counters.ignored_commands += 1;
+            return;
+        };
+        for leg in [Leg::A, Leg::B] {
+            // A pair that is still being bound comes back with its answer.
+            if let Some(pair) = session.leg(leg).pair() {
+                self.disown(pair);
+                self.pool.release(now, pair);
+            }
+        }
+        self.counters.released += 1;
+        self.events.push_back(RelayEvent::Released { session: id, stats: Box::new(session.stats()) });
+    }
+
+    /// Give up a session that could not be opened.
+    fn abandon(&mut self, now: Time, id: SessionId, reason: OpenFailure) {
+        if let Some(session) = self.remove(id) {
+            for pair in [Leg::A, Leg::B].into_iter().filter_map(|leg| session.leg(leg).pair()) {
+                self.pool.give_back(now, pair);
+            }
+        }
+        self.refuse_open(id, reason);
+    }
+
+    fn refuse_open(&mut self, session: SessionId, reason: OpenFailure) {
+        self.counters.open_failed += 1;
+        self.events.push_back(RelayEvent::OpenFailed { session, reason });
+    }
+
+    fn remove(&mut self, id: SessionId) -> Option<Session> {
+        self.slot_of.remove(&id).and_then(|slot| self.sessions.try_remove(slot))
+    }
+
+    fn with_session(&mut self, now: Time, id: SessionId, f: impl FnOnce(&mut Session)) -> bool {
+        let slot = self.slot_of.get(&id).copied();
+        let Some((slot, session)) = slot.and_then(|s| Some((s, self.sessions.get_mut(s)?))) else {
+            self.counters.ignored_commands += 1;
+            return false;
+        };
+        f(session);
+        // A wheel that stood still while there was nothing to watch.
+        self.wheel.catch_up(now);
+        watch(&mut self.wheel, slot, session);
+        true
+    }
+
+    fn own(&mut self, pair: Pair, slot: usize, leg: Leg) {
+        let slot = slot as u32;
+        for (port, component) in [(pair.rtp(), Component::Rtp), (pair.rtcp(), Component::Rtcp)] {
+            if let Some(owner) = self.by_port.get_mut(port.index()) {
+                *owner = Some(Owner { slot, leg, component });
+            }
+        }
+    }
+
+    fn disown(&mut self, pair: Pair) {
+        for port in [pair.rtp(), pair.rtcp()] {
+            if let Some(owner) = self.by_port.get_mut(port.index()) {
+                *owner = None;
+            }
+        }
+    }
+
+    fn drop_packet(&mut self, reason: DropReason) -> Verdict {
+        self.counters.drops.count(reason);
+        Verdict::Drop(reason)
+    }
+}
+
+/// The session that a port belongs to.
+fn owned<'a>(
+    by_port: &[Option<Owner>],
+    sessions: &'a mut Slab<Session>,
+    port: PortRef,
+) -> Option<(Owner, &'a mut Session)> {
+    let owner = (*by_port.get(port.index())?)?;
+    Some((owner, sessions.get_mut(owner.slot as usize)?))
+}
+
+/// Give the session a turn on the wheel, if it wants one and has none.
+fn watch(wheel: &mut Wheel, slot: usize, session: &mut Session) {
+    if !session.on_wheel
+        && let Some(at) = session.next_watch()
+    {
+        wheel.arm(at, slot, session.id);
+        session.on_wheel = true;
+    }
+}
