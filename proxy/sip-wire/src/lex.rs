@@ -36,6 +36,7 @@ pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut i = 0;

@@ -42,7 +42,8 @@ impl Message {
                 Ok(Message { bytes, index })
             }
             Err((reason, index)) => {
-                let partial = index.map(|index| Message { bytes, index }).filter(Message::can_be_answered);
+                let partial =
+                    index.map(|index| Message { bytes, index: *index }).filter(Message::can_be_answered);
                 Err(Box::new(Rejected { reason, partial }))
             }
         }

@@ -70,7 +70,7 @@ pub(crate) struct Index {
 
 /// The index of `bytes`, which begin with the start line; or the first fault, with the index of what could be read when
 /// that is a request's start line at least.
-pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Index>)> {
+pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Box<Index>>)> {
     if bytes.len() > MAX_MESSAGE {
         return Err((RejectReason::TooLong, None));
     }
@@ -106,7 +106,7 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Index>)>
         None => Ok(index),
         Some(reason) => {
             index.body = Span::new(body, body);
-            Err((reason, Some(index)))
+            Err((reason, Some(Box::new(index))))
         }
     }
 }

@@ -87,7 +87,7 @@ impl<'m> Splice<'m> {
     pub fn replace_line(&mut self, at: usize, value: &[u8]) -> bool {
         let Some(entry) = self.message.entries().get(at) else { return false };
         let from = self.text.len();
-        if entry.value == Span::default() || entry.value.start == entry.value.end {
+        if entry.value.start == entry.value.end {
             // An empty value has no place of its own; what stands after the colon is blanks.
             self.text.push(b' ');
         }
@@ -157,24 +157,22 @@ impl<'m> Splice<'m> {
         let bytes = self.message.bytes();
         let (_, head_end) = Span { start: 0, end: self.message.index().head_end }.range();
         let body = self.body.unwrap_or_else(|| self.message.body_bytes());
-        let grown: usize = self.edits.iter().map(|edit| edit.len()).sum();
-        let mut cut = 0;
+        // Where two edits meet, the later one goes.
+        let mut at = 0;
+        self.edits.retain(|edit| {
+            let keep = edit.from >= at;
+            at = if keep { edit.to } else { at };
+            keep
+        });
+        let grown: usize = self.edits.iter().map(Edit::len).sum();
+        let cut: usize = self.edits.iter().map(|edit| usize::from(edit.to - edit.from)).sum();
+        // Exact, so that the vector becomes `Bytes` without a further allocation.
+        let mut out = Vec::with_capacity((head_end + grown + 2 + body.len()).saturating_sub(cut));
         let mut at = 0;
         for edit in &self.edits {
-            if usize::from(edit.from) >= at {
-                cut += usize::from(edit.to - edit.from);
-                at = usize::from(edit.to);
-            }
-        }
-        let mut out = Vec::with_capacity((head_end + grown + body.len() + 2).saturating_sub(cut));
-        at = 0;
-        for edit in &self.edits {
-            let from = usize::from(edit.from);
-            if from >= at {
-                out.extend_from_slice(sub(bytes, at, from));
-                out.extend_from_slice(sub(&self.text, edit.text.0 as usize, edit.text.1 as usize));
-                at = usize::from(edit.to);
-            }
+            out.extend_from_slice(sub(bytes, at, usize::from(edit.from)));
+            out.extend_from_slice(sub(&self.text, edit.text.0 as usize, edit.text.1 as usize));
+            at = usize::from(edit.to);
         }
         out.extend_from_slice(sub(bytes, at, head_end));
         out.extend_from_slice(b"\r\n");

@@ -51,9 +51,10 @@ pub fn anchor(body: &[u8], with: &Anchor<'_>) -> Result<Vec<u8>, SdpError> {
                 at = Section::Media { port, mux, held };
             }
             b'o' | b's' | b'i' | b'u' | b'e' | b'p' | b'k' => {}
-            b'c' if matches!(at, Section::Session | Section::Media { port: 0, .. }) => {}
-            b'c' => out.connection(),
             b'a' => out.attribute(value, at, &theirs),
+            _ if at.is_refused() => {}
+            b'c' if matches!(at, Section::Session) => {}
+            b'c' => out.connection(),
             _ => out.line(letter, &[value]),
         }
     }
@@ -71,6 +72,12 @@ enum Section {
         mux: bool,
         held: Option<Direction>,
     },
+}
+
+impl Section {
+    fn is_refused(self) -> bool {
+        matches!(self, Section::Media { port: 0, .. })
+    }
 }
 
 struct Out<'w> {
@@ -164,8 +171,17 @@ const PLACES: [&[u8]; 14] = [
 
 fn names_a_place(value: &[u8], theirs: &[&[u8]]) -> bool {
     PLACES.iter().any(|name| named(value, name).is_some())
-        || theirs.iter().any(|host| memchr::memmem::find(value, host).is_some())
+        || theirs.iter().any(|host| has_word(value, host))
         || value.split(|b| !b.is_ascii_hexdigit() && !matches!(b, b'.' | b':')).any(is_address)
+}
+
+/// Whether `word` stands in `text`, and is not a piece of a longer one.
+fn has_word(text: &[u8], word: &[u8]) -> bool {
+    let inside = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    memchr::memmem::find_iter(text, word).any(|at| {
+        let before = at.checked_sub(1).and_then(|at| text.get(at));
+        !inside(before) && !inside(text.get(at + word.len()))
+    })
 }
 
 /// Whether a run of hex digits, dots and colons is an address, perhaps behind an attribute's own colon or before a port.
@@ -184,6 +200,6 @@ fn foreign(body: &[u8]) -> Vec<&[u8]> {
         })
         .filter_map(|value| value.rsplit(|b| *b == b' ').find(|word| !word.is_empty()))
         .map(|word| word.split(|b| *b == b'/').next().unwrap_or(word))
-        .filter(|word| word.len() > 3)
+        .filter(|word| word.iter().any(u8::is_ascii_alphanumeric))
         .collect()
 }

@@ -15,7 +15,7 @@ use crate::fault::reasons;
 reasons! {
     /// Why a session description cannot be used.
     SdpError {
-        /// It does not begin with `v=0`.
+        /// It does not begin with `v=0`, or has two `v=`.
         Version = "sdp_version",
         /// A line that is not `x=…`.
         Line = "sdp_line",

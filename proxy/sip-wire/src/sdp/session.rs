@@ -27,7 +27,7 @@ impl<'a> Session<'a> {
             let (letter, value) = line?;
             match (at, letter) {
                 (0, b'v') if value.starts_with(b"0") => {}
-                (0, _) => return Err(SdpError::Version),
+                (0, _) | (_, b'v') => return Err(SdpError::Version),
                 (_, b'm') => {
                     if session.media.len() == MAX_MEDIA {
                         return Err(SdpError::TooManyMedia);
