@@ -82,6 +82,8 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Box<Inde
     };
     if first.stray {
         fault = fault.or(Some(RejectReason::LineBreak));
+    } else if !first.ended {
+        fault = fault.or(Some(RejectReason::HeadUnfinished));
     }
     let mut index = Index {
         start: locate(bytes, start),

@@ -116,17 +116,17 @@ impl<'a> Media<'a> {
     }
 
     /// Each format in order of preference.
-    pub fn format_list(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn format_list(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.formats.split(|b| *b == b' ').filter(|format| !format.is_empty())
     }
 
     /// The formats that are RTP payload types.
-    pub fn payload_types(&self) -> impl Iterator<Item = u8> {
+    pub fn payload_types(&self) -> impl Iterator<Item = u8> + use<'a> {
         self.format_list().filter_map(number32).filter_map(|n| u8::try_from(n).ok()).filter(|n| *n < 128)
     }
 
     /// Each `a=` line's value.
-    pub fn attributes(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn attributes(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         lines(self.section)
             .filter_map(|line| line.ok().filter(|(letter, _)| *letter == b'a').map(|(_, value)| value))
     }

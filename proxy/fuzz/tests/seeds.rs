@@ -1,0 +1,36 @@
+//! The corpus of every target runs in a plain test, whole and cut short at every byte.
+
+use std::path::Path;
+
+fn run(name: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+    let mut seeds = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpus is part of the repository") {
+        let bytes = std::fs::read(entry.expect("a folder entry").path()).expect("a seed");
+        seeds += 1;
+        for end in 0..=bytes.len() {
+            target(&bytes[..end]);
+        }
+    }
+    assert!(seeds >= 3, "{name} has {seeds} seeds");
+}
+
+#[test]
+fn no_seed_breaks_the_message_target() {
+    run("message", bascule_fuzz::message);
+}
+
+#[test]
+fn no_seed_breaks_the_stream_target() {
+    run("stream", bascule_fuzz::stream);
+}
+
+#[test]
+fn no_seed_breaks_the_uri_target() {
+    run("uri", bascule_fuzz::uri);
+}
+
+#[test]
+fn no_seed_breaks_the_sdp_target() {
+    run("sdp", bascule_fuzz::sdp);
+}
