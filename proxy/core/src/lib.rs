@@ -23,6 +23,8 @@ mod record;
 mod rng;
 mod route;
 mod snapshot;
+mod transaction;
+mod wheel;
 
 pub use config::{
     Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, MediaMode, MediaPolicy,

@@ -1,0 +1,307 @@
+//! The client side of the table: what the TU starts, and what comes back for it.
+
+use super::ack::ack;
+use super::client::{self, Client};
+use super::entry::{Body, Cancel};
+use super::invite_client::{self, InviteClient};
+use super::table::{Transactions, live};
+use super::{Branch, CancelOutcome, ClientKey, ClientKind, Key, Received, TxnEvent};
+use crate::{Peer, TransportFailure};
+use bytes::Bytes;
+use relay_values::Time;
+use sip_wire::{HeaderName, Message, Method};
+
+impl<U: Copy> Transactions<U> {
+    /// Takes a slot, so that the request can be built with its branch. Ends with `start` or `abandon`.
+    pub(crate) fn reserve(&mut self, user: U) -> ClientKey {
+        ClientKey(self.allocate(Some(user)))
+    }
+
+    /// The branch for the request's top Via.
+    pub(crate) fn branch(&self, key: ClientKey) -> Branch {
+        Branch::new(self.shard, key)
+    }
+
+    /// Sends the request of a reserved transaction.
+    pub(crate) fn start(&mut self, now: Time, key: ClientKey, to: Peer, kind: ClientKind, request: Bytes) {
+        if !matches!(live(&mut self.entries, key.0), Some(entry) if matches!(entry.body, Body::Reserved)) {
+            debug_assert!(false, "a request was started without a reserved transaction, or twice");
+            return;
+        }
+        let timers = self.timers.over(to.transport);
+        let (kept, body) = match kind {
+            ClientKind::Invite => {
+                // Also over a stream: ACK and CANCEL are made from it.
+                let machine = InviteClient::start(now, timers);
+                (request.clone(), Body::InviteClient { machine, cancel: None })
+            }
+            ClientKind::NonInvite => {
+                let kept = if to.transport.is_reliable() { Bytes::new() } else { request.clone() };
+                (kept, Body::Client(Client::start(now, timers)))
+            }
+        };
+        self.sends.push_back((to, request));
+        self.begin(key.0, to, kept, body);
+    }
+
+    /// Cancels an INVITE. `reason` is the value of a Reason header field (RFC 3326).
+    pub(crate) fn cancel(&mut self, now: Time, key: ClientKey, reason: Option<&str>) -> CancelOutcome {
+        let Some(entry) = live(&mut self.entries, key.0) else { return CancelOutcome::TooLate };
+        let Body::InviteClient { machine, cancel } = &mut entry.body else { return CancelOutcome::TooLate };
+        let outcome = match machine {
+            InviteClient::Calling { .. } | InviteClient::Abandoned { .. } => CancelOutcome::Waiting,
+            InviteClient::Proceeding | InviteClient::Cancelling { .. } => CancelOutcome::Sent,
+            InviteClient::Completed { .. } | InviteClient::Accepted { .. } | InviteClient::Terminated => {
+                return CancelOutcome::TooLate;
+            }
+        };
+        if cancel.is_none() {
+            *cancel = Cancel::of(&entry.bytes, reason);
+        }
+        self.drive_invite(now, key.0, invite_client::Input::Cancel, None);
+        outcome
+    }
+
+    /// The TU has moved on: the INVITE is not sent again, no timeout and no failure is told any more. A phone that
+    /// rings late is cancelled, a late failure acknowledged; a late 2xx still comes up, for the TU to end.
+    pub(crate) fn abandon(&mut self, now: Time, key: ClientKey) {
+        match live(&mut self.entries, key.0).map(|entry| &entry.body) {
+            Some(Body::Reserved) => self.remove(key.0),
+            Some(Body::InviteClient { .. }) => {
+                self.drive_invite(now, key.0, invite_client::Input::Abandon, None);
+            }
+            Some(Body::Client(_) | Body::InviteServer { .. } | Body::Server { .. }) | None => {}
+        }
+    }
+
+    /// Changes the TU's reference.
+    pub(crate) fn set_user(&mut self, key: ClientKey, user: U) {
+        if let Some(entry) = live(&mut self.entries, key.0) {
+            entry.user = Some(user);
+        }
+    }
+
+    /// The TU's reference, while the transaction lives.
+    pub(crate) fn user(&self, key: ClientKey) -> Option<U> {
+        self.entries.get(key.0.slot as usize).filter(|e| e.nonce == key.0.nonce)?.user
+    }
+
+    /// A peer cannot be reached: what waits for its first response from there has failed. An INVITE that has had one
+    /// is left alone: its peer was there a moment ago, and the call has timers of its own.
+    pub(crate) fn transport_error(&mut self, now: Time, to: Peer, failure: TransportFailure) {
+        // From the end: a transaction that leaves the list is replaced by one that was looked at.
+        for index in (0..self.waiting.len()).rev() {
+            let Some(&slot) = self.waiting.get(index) else { continue };
+            let Some(entry) = self.entries.get(slot as usize).filter(|e| e.peer == Some(to)) else {
+                continue;
+            };
+            let (key, user) = (Key { slot, nonce: entry.nonce }, entry.user);
+            let failed = match entry.body {
+                Body::InviteClient { .. } => {
+                    self.drive_invite(now, key, invite_client::Input::TransportError, None)
+                        == invite_client::Action::Failed
+                }
+                Body::Client(_) => {
+                    self.drive(now, key, client::Input::TransportError) == client::Action::Failed
+                }
+                Body::Reserved | Body::InviteServer { .. } | Body::Server { .. } => false,
+            };
+            if let (true, Some(user)) = (failed, user) {
+                self.events.push_back(TxnEvent::ClientFailed { client: ClientKey(key), user, failure });
+            }
+        }
+    }
+
+    /// RFC 3261 §17.1.3: a response belongs to the transaction whose branch is in its top Via and whose method is in
+    /// its CSeq.
+    pub(super) fn response(&mut self, now: Time, msg: Message) -> Received<U> {
+        // We are the origin of every request we send, so more than one Via is not for us (§8.1.3.3).
+        let ours = msg.values(HeaderName::Via).nth(1).is_none();
+        let branch = msg.top_via().ok().and_then(|via| via.branch).filter(|_| ours);
+        let key = branch.and_then(|branch| Branch::decode(self.shard, branch));
+        let (Some(ClientKey(key)), Some(class)) = (key, msg.code().and_then(Class::of)) else {
+            return Received::Stray { msg };
+        };
+        if msg.method() == Method::Cancel {
+            // A CANCEL ends with its INVITE, so its response may come too late even for this.
+            self.drive_cancel(now, key, class.for_client());
+            return Received::Absorbed;
+        }
+        let Some(entry) = live(&mut self.entries, key) else { return Received::Stray { msg } };
+        let Some(user) = entry.user else { return Received::Stray { msg } };
+        let is_invite = msg.method() == Method::Invite;
+        let passed = match entry.body {
+            Body::InviteClient { .. } if is_invite => {
+                use invite_client::Action;
+                match self.drive_invite(now, key, class.for_invite(), Some(&msg)) {
+                    Action::PassUp | Action::PassUpAndCancel | Action::PassUpAndAck => true,
+                    Action::Nothing
+                    | Action::Resend
+                    | Action::Cancel
+                    | Action::Ack
+                    | Action::AckAgain
+                    | Action::TimedOut
+                    | Action::Failed => false,
+                }
+            }
+            Body::Client(_) if !is_invite => {
+                self.drive(now, key, class.for_client()) == client::Action::PassUp
+            }
+            Body::InviteClient { .. }
+            | Body::Client(_)
+            | Body::Reserved
+            | Body::InviteServer { .. }
+            | Body::Server { .. } => return Received::Stray { msg },
+        };
+        if passed { Received::Response { client: ClientKey(key), user, msg } } else { Received::Absorbed }
+    }
+
+    /// A deadline of a client transaction has come: the request's, its CANCEL's, or both.
+    pub(super) fn client_timer(&mut self, now: Time, key: Key) {
+        let Some(entry) = live(&mut self.entries, key) else { return };
+        let user = entry.user;
+        let timed_out = match &entry.body {
+            Body::InviteClient { machine, .. } => {
+                let due = machine.deadline() <= now;
+                self.drive_cancel_timer(now, key);
+                due && self.drive_invite(now, key, invite_client::Input::Timer, None)
+                    == invite_client::Action::TimedOut
+            }
+            Body::Client(_) => self.drive(now, key, client::Input::Timer) == client::Action::TimedOut,
+            Body::Reserved | Body::InviteServer { .. } | Body::Server { .. } => false,
+        };
+        if let (true, Some(user)) = (timed_out, user) {
+            self.events.push_back(TxnEvent::ClientTimeout { client: ClientKey(key), user });
+        }
+    }
+
+    /// One step of an INVITE, and what it sends.
+    fn drive_invite(
+        &mut self,
+        now: Time,
+        key: Key,
+        input: invite_client::Input,
+        response: Option<&Message>,
+    ) -> invite_client::Action {
+        use invite_client::Action;
+        let Some(entry) = live(&mut self.entries, key) else { return Action::Nothing };
+        let (Body::InviteClient { machine, cancel }, Some(to)) = (&mut entry.body, entry.peer) else {
+            return Action::Nothing;
+        };
+        let timers = self.timers.over(to.transport);
+        let action = machine.on(now, input, timers);
+        match action {
+            Action::Resend | Action::AckAgain => self.sends.push_back((to, entry.bytes.clone())),
+            Action::PassUpAndCancel | Action::Cancel => {
+                if cancel.is_none() {
+                    *cancel = Cancel::of(&entry.bytes, None);
+                }
+                if let Some(cancel) = cancel {
+                    cancel.machine = Some(Client::start(now, timers));
+                    self.sends.push_back((to, cancel.bytes.clone()));
+                }
+            }
+            Action::PassUpAndAck | Action::Ack => {
+                let request = Message::parse(std::mem::take(&mut entry.bytes)).ok();
+                if let Some(ack) =
+                    request.zip(response).and_then(|(request, response)| ack(&request, response))
+                {
+                    entry.bytes = ack.clone();
+                    self.sends.push_back((to, ack));
+                }
+            }
+            Action::Nothing | Action::PassUp | Action::TimedOut | Action::Failed => {}
+        }
+        match machine {
+            InviteClient::Accepted { .. } => (entry.bytes, *cancel) = (Bytes::new(), None),
+            InviteClient::Completed { .. } => *cancel = None,
+            InviteClient::Calling { .. }
+            | InviteClient::Proceeding
+            | InviteClient::Cancelling { .. }
+            | InviteClient::Abandoned { .. }
+            | InviteClient::Terminated => {}
+        }
+        self.settle(key);
+        action
+    }
+
+    /// One step of another request, and what it sends.
+    fn drive(&mut self, now: Time, key: Key, input: client::Input) -> client::Action {
+        let Some(entry) = live(&mut self.entries, key) else { return client::Action::Nothing };
+        let (Body::Client(machine), Some(to)) = (&mut entry.body, entry.peer) else {
+            return client::Action::Nothing;
+        };
+        let timers = self.timers.over(to.transport);
+        let action = machine.on(now, input, timers);
+        match action {
+            client::Action::Resend => self.sends.push_back((to, entry.bytes.clone())),
+            client::Action::Nothing
+            | client::Action::PassUp
+            | client::Action::TimedOut
+            | client::Action::Failed => {}
+        }
+        if matches!(machine, Client::Completed { .. }) {
+            entry.bytes = Bytes::new();
+        }
+        self.settle(key);
+        action
+    }
+
+    fn drive_cancel_timer(&mut self, now: Time, key: Key) {
+        let Some(entry) = live(&mut self.entries, key) else { return };
+        if let Body::InviteClient { cancel: Some(cancel), .. } = &entry.body
+            && cancel.machine.is_some_and(|machine| machine.deadline() <= now)
+        {
+            self.drive_cancel(now, key, client::Input::Timer);
+        }
+    }
+
+    /// One step of a CANCEL. Its end is nobody's concern: the INVITE has a deadline of its own.
+    fn drive_cancel(&mut self, now: Time, key: Key, input: client::Input) {
+        let Some(entry) = live(&mut self.entries, key) else { return };
+        let (Body::InviteClient { cancel: Some(cancel), .. }, Some(to)) = (&mut entry.body, entry.peer)
+        else {
+            return;
+        };
+        let Some(machine) = &mut cancel.machine else { return };
+        let timers = self.timers.over(to.transport);
+        if machine.on(now, input, timers) == client::Action::Resend {
+            self.sends.push_back((to, cancel.bytes.clone()));
+        }
+        self.settle(key);
+    }
+}
+
+/// A response's class, as the machines tell them apart.
+#[derive(Debug, Clone, Copy)]
+enum Class {
+    Provisional,
+    Success,
+    Failure,
+}
+
+impl Class {
+    fn of(code: u16) -> Option<Self> {
+        match code {
+            100..=199 => Some(Self::Provisional),
+            200..=299 => Some(Self::Success),
+            300..=699 => Some(Self::Failure),
+            _ => None,
+        }
+    }
+
+    fn for_invite(self) -> invite_client::Input {
+        match self {
+            Self::Provisional => invite_client::Input::Provisional,
+            Self::Success => invite_client::Input::Success,
+            Self::Failure => invite_client::Input::Failure,
+        }
+    }
+
+    fn for_client(self) -> client::Input {
+        match self {
+            Self::Provisional => client::Input::Provisional,
+            Self::Success | Self::Failure => client::Input::Final,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The server side of the table: what peers ask, and what the TU answers.
+
+use super::entry::Body;
+use super::invite_server::{self, InviteServer};
+use super::respond::reply_to;
+use super::server::{self, Server};
+use super::table::{MAX_TRANSACTIONS, RESERVED_FOR_ENDS, Transactions, live};
+use super::{Key, Received, ServerKey, TxnEvent};
+use crate::Peer;
+use bytes::Bytes;
+use relay_values::Time;
+use sip_wire::{Message, Method};
+
+impl<U: Copy> Transactions<U> {
+    /// Gives a server transaction its reference, so that a CANCEL finds its call.
+    pub(crate) fn bind(&mut self, key: ServerKey, user: U) {
+        if let Some(entry) = live(&mut self.entries, key.0) {
+            entry.user = Some(user);
+        }
+    }
+
+    /// Where responses go, while the transaction lives.
+    pub(crate) fn reply_to(&self, key: ServerKey) -> Option<Peer> {
+        self.entries.get(key.0.slot as usize).filter(|e| e.nonce == key.0.nonce)?.peer
+    }
+
+    /// Answers a request. A second final response is not sent.
+    pub(crate) fn respond(&mut self, now: Time, key: ServerKey, code: u16, response: Bytes) {
+        match live(&mut self.entries, key.0).map(|entry| &entry.body) {
+            Some(Body::InviteServer { .. }) => {
+                use invite_server::Input;
+                let input = match code {
+                    ..200 => Input::Provisional,
+                    200..300 => Input::Success,
+                    300.. => Input::Failure,
+                };
+                self.drive_invite_server(now, key.0, input, Some(response));
+            }
+            Some(Body::Server { .. }) => {
+                let input = if code < 200 { server::Input::Provisional } else { server::Input::Final };
+                self.drive_server(now, key.0, input, Some(response));
+            }
+            Some(Body::Reserved | Body::InviteClient { .. } | Body::Client(_)) | None => {}
+        }
+    }
+
+    /// The dialog has the ACK for its 2xx: it is not sent again.
+    pub(crate) fn acked(&mut self, now: Time, key: ServerKey) {
+        self.drive_invite_server(now, key.0, invite_server::Input::Acked, None);
+    }
+
+    /// The TU will never answer this request, as if it had not come. If it comes again it is new.
+    pub(crate) fn discard(&mut self, key: ServerKey) {
+        self.remove(key.0);
+    }
+
+    /// RFC 3261 §17.2.3.
+    pub(super) fn request(&mut self, now: Time, from: Peer, msg: Message) -> Received<U> {
+        let mut wanted = std::mem::take(&mut self.scratch);
+        let received = match wanted.set(&msg) {
+            Some(()) => match (msg.method(), self.find(wanted.as_bytes())) {
+                (Method::Ack, Some(key)) => {
+                    let action = self.drive_invite_server(now, key, invite_server::Input::Ack, None);
+                    if action == invite_server::Action::PassUp {
+                        Received::Ack { msg }
+                    } else {
+                        Received::Absorbed
+                    }
+                }
+                (Method::Ack, None) => Received::Ack { msg },
+                (_, Some(key)) => {
+                    self.request_again(now, key);
+                    Received::Absorbed
+                }
+                (method, None) if !self.has_room(method) => {
+                    self.refused += 1;
+                    Received::Absorbed
+                }
+                (Method::Cancel, None) => {
+                    let server = self.begin_server(from, &msg, wanted.as_bytes());
+                    wanted.set_method(Method::Invite);
+                    let invite = self.find(wanted.as_bytes()).and_then(|key| {
+                        let user = live(&mut self.entries, key)?.user?;
+                        Some((ServerKey(key), user))
+                    });
+                    Received::Cancel { server, invite, msg }
+                }
+                (_, None) => {
+                    let server = self.begin_server(from, &msg, wanted.as_bytes());
+                    Received::Request { server, msg }
+                }
+            },
+            // Checked messages have all that a key needs.
+            None => Received::Absorbed,
+        };
+        self.scratch = wanted;
+        received
+    }
+
+    fn has_room(&self, method: Method<'_>) -> bool {
+        let ends = matches!(method, Method::Bye | Method::Cancel);
+        self.len() < MAX_TRANSACTIONS + if ends { RESERVED_FOR_ENDS } else { 0 }
+    }
+
+    fn begin_server(&mut self, from: Peer, msg: &Message, wanted: &[u8]) -> ServerKey {
+        let key = self.allocate(None);
+        let body = match msg.method() {
+            Method::Invite => Body::InviteServer { machine: InviteServer::Proceeding, key: wanted.into() },
+            _ => Body::Server { machine: Server::Trying, key: wanted.into() },
+        };
+        self.begin(key, reply_to(msg, from), Bytes::new(), body);
+        ServerKey(key)
+    }
+
+    fn request_again(&mut self, now: Time, key: Key) {
+        match live(&mut self.entries, key).map(|entry| &entry.body) {
+            Some(Body::InviteServer { .. }) => {
+                self.drive_invite_server(now, key, invite_server::Input::Invite, None);
+            }
+            Some(Body::Server { .. }) => {
+                self.drive_server(now, key, server::Input::Request, None);
+            }
+            Some(Body::Reserved | Body::InviteClient { .. } | Body::Client(_)) | None => {}
+        }
+    }
+
+    /// A deadline of a server transaction has come.
+    pub(super) fn server_timer(&mut self, now: Time, key: Key) {
+        let Some(entry) = live(&mut self.entries, key) else { return };
+        let user = entry.user;
+        match &entry.body {
+            Body::InviteServer { .. } => {
+                let action = self.drive_invite_server(now, key, invite_server::Input::Timer, None);
+                if action == invite_server::Action::NoAck {
+                    self.events.push_back(TxnEvent::NoAck { server: ServerKey(key), user });
+                }
+            }
+            Body::Server { .. } => {
+                self.drive_server(now, key, server::Input::Timer, None);
+            }
+            Body::Reserved | Body::InviteClient { .. } | Body::Client(_) => {}
+        }
+    }
+
+    /// One step of a received INVITE, and what it sends.
+    fn drive_invite_server(
+        &mut self,
+        now: Time,
+        key: Key,
+        input: invite_server::Input,
+        response: Option<Bytes>,
+    ) -> invite_server::Action {
+        use invite_server::Action;
+        let Some(entry) = live(&mut self.entries, key) else { return Action::Nothing };
+        let (Body::InviteServer { machine, .. }, Some(to)) = (&mut entry.body, entry.peer) else {
+            return Action::Nothing;
+        };
+        let timers = self.timers.over(to.transport);
+        let action = machine.on(now, input, timers);
+        match action {
+            Action::Send => {
+                let response = response.unwrap_or_default();
+                entry.bytes = response.clone();
+                self.sends.push_back((to, response));
+            }
+            // There is no last response if the TU has not given any.
+            Action::Resend if !entry.bytes.is_empty() => self.sends.push_back((to, entry.bytes.clone())),
+            Action::Forget => entry.bytes = Bytes::new(),
+            Action::Nothing | Action::Resend | Action::PassUp | Action::NoAck => {}
+        }
+        self.settle(key);
+        action
+    }
+
+    /// One step of another received request, and what it sends.
+    fn drive_server(&mut self, now: Time, key: Key, input: server::Input, response: Option<Bytes>) {
+        let Some(entry) = live(&mut self.entries, key) else { return };
+        let (Body::Server { machine, .. }, Some(to)) = (&mut entry.body, entry.peer) else { return };
+        let timers = self.timers.over(to.transport);
+        match machine.on(now, input, timers) {
+            server::Action::Send => {
+                let response = response.unwrap_or_default();
+                entry.bytes = response.clone();
+                self.sends.push_back((to, response));
+            }
+            server::Action::Resend => self.sends.push_back((to, entry.bytes.clone())),
+            server::Action::Nothing => {}
+        }
+        self.settle(key);
+    }
+}

@@ -1,0 +1,257 @@
+//! The table of transactions of one shard: slots, timers, outputs.
+
+use super::entry::{Body, Entry, NOT_WAITING};
+use super::matching::{KeyHasher, MatchKey};
+use super::timers::TimerSets;
+use super::{Key, Received, TxnEvent};
+use crate::rng::Rng;
+use crate::wheel::Wheel;
+use crate::{Peer, Timers};
+use bytes::Bytes;
+use hashbrown::HashTable;
+use relay_values::Time;
+use sip_wire::Message;
+use slab::Slab;
+use std::collections::VecDeque;
+
+/// Transactions of a shard, above which new requests are not taken. A call over UDP leaves three that linger for 32 s
+/// and one for 5 s: 101 transaction-seconds. At 10,000 calls/s that makes 1,010,000, some 300 MB with their messages.
+pub(super) const MAX_TRANSACTIONS: usize = 1 << 20;
+
+/// Above the limit there is still room for what makes room: a BYE or CANCEL for every sixteenth transaction.
+pub(super) const RESERVED_FOR_ENDS: usize = MAX_TRANSACTIONS / 16;
+
+/// The transactions of one shard. `U` is the TU's reference.
+pub(crate) struct Transactions<U> {
+    pub(super) shard: u8,
+    rng: Rng,
+    pub(super) timers: TimerSets,
+    pub(super) entries: Slab<Entry<U>>,
+    wheel: Wheel,
+    /// Slots of client transactions that a transport error would end.
+    pub(super) waiting: Vec<u32>,
+    /// Slots of server transactions by their keys.
+    by_request: HashTable<u32>,
+    hasher: KeyHasher,
+    /// For making keys without an allocation each.
+    pub(super) scratch: MatchKey,
+    pub(super) sends: VecDeque<(Peer, Bytes)>,
+    pub(super) events: VecDeque<TxnEvent<U>>,
+    counts: TxnCounts,
+    pub(super) refused: u64,
+}
+
+/// Transactions by kind. A reserved client transaction is none yet; a CANCEL counts with its INVITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct TxnCounts {
+    /// INVITEs sent.
+    pub(crate) invite_client: usize,
+    /// Other requests sent.
+    pub(crate) client: usize,
+    /// INVITEs received.
+    pub(crate) invite_server: usize,
+    /// Other requests received.
+    pub(crate) server: usize,
+}
+
+impl TxnCounts {
+    fn of(&mut self, body: &Body) -> Option<&mut usize> {
+        match body {
+            Body::Reserved => None,
+            Body::InviteClient { .. } => Some(&mut self.invite_client),
+            Body::Client(_) => Some(&mut self.client),
+            Body::InviteServer { .. } => Some(&mut self.invite_server),
+            Body::Server { .. } => Some(&mut self.server),
+        }
+    }
+}
+
+impl<U: Copy> Transactions<U> {
+    /// An empty table. `seed` makes nonces and hashes that strangers cannot guess.
+    pub(crate) fn new(shard: u8, seed: u64, timers: Timers) -> Self {
+        let mut rng = Rng::new(seed);
+        let hasher = KeyHasher::new(rng.next_u64());
+        Self {
+            shard,
+            rng,
+            timers: TimerSets::new(timers),
+            entries: Slab::new(),
+            wheel: Wheel::new(),
+            waiting: Vec::new(),
+            by_request: HashTable::new(),
+            hasher,
+            scratch: MatchKey::default(),
+            sends: VecDeque::new(),
+            events: VecDeque::new(),
+            counts: TxnCounts::default(),
+            refused: 0,
+        }
+    }
+
+    /// New timers: intervals that begin from now on are theirs, running ones end as they would have.
+    pub(crate) fn set_timers(&mut self, timers: Timers) {
+        self.timers = TimerSets::new(timers);
+    }
+
+    /// A message from the network that has passed [`Message::check`].
+    pub(crate) fn receive(&mut self, now: Time, from: Peer, msg: Message) -> Received<U> {
+        if msg.is_request() { self.request(now, from, msg) } else { self.response(now, msg) }
+    }
+
+    /// The time has come. Calls for nothing that is not due.
+    pub(crate) fn timeout(&mut self, now: Time) {
+        while let Some(token) = self.wheel.pop(now) {
+            let key = Key::from_token(token);
+            let Some(entry) = live(&mut self.entries, key) else { continue };
+            if entry.armed > now {
+                continue;
+            }
+            entry.armed = Time::NEVER;
+            if entry.body.deadline() <= now { self.fire(now, key) } else { self.settle(key) }
+        }
+    }
+
+    fn fire(&mut self, now: Time, key: Key) {
+        match live(&mut self.entries, key).map(|entry| &entry.body) {
+            Some(Body::InviteClient { .. } | Body::Client(_)) => self.client_timer(now, key),
+            Some(Body::InviteServer { .. } | Body::Server { .. }) => self.server_timer(now, key),
+            Some(Body::Reserved) | None => {}
+        }
+    }
+
+    /// When to call [`Transactions::timeout`]. Never later than the earliest deadline; earlier at times, where a
+    /// deadline was put off.
+    pub(crate) fn next_timeout(&self) -> Time {
+        if self.entries.is_empty() { Time::NEVER } else { self.wheel.next() }
+    }
+
+    /// The next message to send.
+    pub(crate) fn poll_send(&mut self) -> Option<(Peer, Bytes)> {
+        self.sends.pop_front()
+    }
+
+    /// The next event.
+    pub(crate) fn poll_event(&mut self) -> Option<TxnEvent<U>> {
+        self.events.pop_front()
+    }
+
+    /// Whether no transaction is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Transactions, lingering and reserved ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Transactions by kind.
+    pub(crate) fn counts(&self) -> TxnCounts {
+        self.counts
+    }
+
+    /// Requests that were refused for want of room.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// A new transaction; its machine is started by [`Transactions::begin`].
+    pub(super) fn allocate(&mut self, user: Option<U>) -> Key {
+        let nonce = (self.rng.next_u64() >> 32) as u32;
+        let slot = self.entries.insert(Entry {
+            nonce,
+            waiting: NOT_WAITING,
+            armed: Time::NEVER,
+            user,
+            peer: None,
+            bytes: Bytes::new(),
+            body: Body::Reserved,
+        });
+        // Peers can make at most MAX_TRANSACTIONS and a sixteenth; the TU makes a few for each of them.
+        Key { slot: u32::try_from(slot).unwrap_or(u32::MAX), nonce }
+    }
+
+    /// Gives a transaction that was just allocated its machine.
+    pub(super) fn begin(&mut self, key: Key, to: Peer, bytes: Bytes, body: Body) {
+        if let Some(count) = self.counts.of(&body) {
+            *count += 1;
+        }
+        if let Some(request) = body.key() {
+            let hash = self.hasher.hash(request);
+            let (hasher, entries) = (&self.hasher, &self.entries);
+            self.by_request.insert_unique(hash, key.slot, |slot| {
+                entries.get(*slot as usize).and_then(|e| e.body.key()).map_or(0, |k| hasher.hash(k))
+            });
+        }
+        if let Some(entry) = live(&mut self.entries, key) {
+            (entry.peer, entry.bytes, entry.body) = (Some(to), bytes, body);
+        }
+        self.settle(key);
+    }
+
+    /// The server transaction that a request with this key belongs to.
+    pub(super) fn find(&self, request: &[u8]) -> Option<Key> {
+        let is_it = |slot: &u32| self.entries.get(*slot as usize).and_then(|e| e.body.key()) == Some(request);
+        let slot = *self.by_request.find(self.hasher.hash(request), is_it)?;
+        Some(Key { slot, nonce: self.entries.get(slot as usize)?.nonce })
+    }
+
+    /// After every step of a machine: arms its next deadline, or removes it when it is over.
+    pub(super) fn settle(&mut self, key: Key) {
+        let Some(entry) = live(&mut self.entries, key) else { return };
+        if entry.body.is_over() {
+            self.remove(key);
+            return;
+        }
+        let deadline = entry.body.deadline();
+        // A deadline that was put off needs no new place in the wheel: the old one looks again.
+        if deadline < entry.armed {
+            entry.armed = deadline;
+            self.wheel.insert(deadline, key.token());
+        }
+        let (waits, listed) = (entry.body.is_waiting(), entry.waiting != NOT_WAITING);
+        if waits && !listed {
+            entry.waiting = self.waiting.len() as u32;
+            self.waiting.push(key.slot);
+        } else if listed && !waits {
+            let index = std::mem::replace(&mut entry.waiting, NOT_WAITING);
+            self.unlist(index);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) {
+        if live(&mut self.entries, key).is_none() {
+            return;
+        }
+        if let Some(request) = self.entries.get(key.slot as usize).and_then(|e| e.body.key()) {
+            let hash = self.hasher.hash(request);
+            if let Ok(found) = self.by_request.find_entry(hash, |slot| *slot == key.slot) {
+                found.remove();
+            }
+        }
+        let Some(entry) = self.entries.try_remove(key.slot as usize) else { return };
+        if entry.waiting != NOT_WAITING {
+            self.unlist(entry.waiting);
+        }
+        if let Some(count) = self.counts.of(&entry.body) {
+            *count -= 1;
+        }
+    }
+
+    /// Takes an index out of the waiting list; the last one moves into its place.
+    fn unlist(&mut self, index: u32) {
+        if (index as usize) < self.waiting.len() {
+            self.waiting.swap_remove(index as usize);
+        }
+        if let Some(moved) = self.waiting.get(index as usize)
+            && let Some(entry) = self.entries.get_mut(*moved as usize)
+        {
+            entry.waiting = index;
+        }
+    }
+}
+
+/// The transaction that a key names, if it still lives.
+pub(super) fn live<U>(entries: &mut Slab<Entry<U>>, key: Key) -> Option<&mut Entry<U>> {
+    entries.get_mut(key.slot as usize).filter(|entry| entry.nonce == key.nonce)
+}
