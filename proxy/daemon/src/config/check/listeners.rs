@@ -1,0 +1,131 @@
+//! Listeners: where SIP is spoken.
+
+use super::names::{Names, number};
+use crate::config::complaint::Complaints;
+use crate::config::raw::{Maybe, RawListener, RawTransport};
+use proxy_core::{Listener, ListenerId, Peer, Transport};
+use serde_spanned::Spanned;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
+
+/// Listeners and how to find them again.
+pub(super) struct Listeners<'a> {
+    pub(super) compiled: Vec<Listener>,
+    names: Names<'a>,
+}
+
+pub(super) fn read<'a>(raw: &'a [Spanned<RawListener>], complaints: &mut Complaints) -> Listeners<'a> {
+    let names = Names::collect("[[listener]]", raw.iter().map(|l| (&l.get_ref().name, l.span())), complaints);
+    if raw.is_empty() {
+        complaints
+            .error(0..0, "no [[listener]]: nothing could reach us")
+            .advise("add a section [[listener]] with `name = \"carrier\"` and `bind = \"192.0.2.1:5060\"`");
+    }
+    let compiled: Vec<_> =
+        raw.iter().zip(names.all()).map(|(listener, name)| one(listener, name, complaints)).collect();
+    for (i, later) in compiled.iter().enumerate() {
+        let clash = compiled.iter().take(i).position(|earlier| collide(earlier, later));
+        if let (Some(j), Some(section)) = (clash, raw.get(i)) {
+            let at = |l: &Spanned<RawListener>| l.get_ref().bind.as_ref().map_or(l.span(), Spanned::span);
+            complaints
+                .error(at(section), format!("two listeners on {} {}", later.transport.as_str(), later.bind))
+                .at("second")
+                .see(raw.get(j).map_or(0..0, at), "first")
+                .advise("give one of them another port or address");
+        }
+    }
+    Listeners { compiled, names }
+}
+
+fn one(section: &Spanned<RawListener>, name: String, complaints: &mut Complaints) -> Listener {
+    let raw = section.get_ref();
+    let transport = match raw.transport {
+        Some(RawTransport::Tcp) => Transport::Tcp,
+        Some(RawTransport::Udp) | None => Transport::Udp,
+    };
+    let bind = match &raw.bind {
+        Some(bind) => bind.get_ref().sip(),
+        None => {
+            complaints.missing(section.span(), "this [[listener]]", "bind", "\"192.0.2.1:5060\"");
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+        }
+    };
+    let advertised = raw.advertised.as_ref().map_or(bind, |a| {
+        let port = a.get_ref().port.unwrap_or(bind.port());
+        SocketAddr::new(a.get_ref().ip, port)
+    });
+    let at = raw.advertised.as_ref().or(raw.bind.as_ref()).map_or(section.span(), Spanned::span);
+    if advertised.ip().is_unspecified() {
+        complaints
+            .error(
+                at,
+                format!("{} would stand in Via and Contact, where no peer could reach it", advertised.ip()),
+            )
+            .at("says every address, which is none")
+            .advise("bind one address, or add `advertised` with the one that peers see");
+    } else if advertised.is_ipv4() != bind.is_ipv4() {
+        complaints
+            .error(at, "`advertised` is of another address family than `bind`")
+            .advise("use one listener for IPv4 and one for IPv6");
+    }
+    Listener { name, transport, bind, advertised }
+}
+
+fn collide(a: &Listener, b: &Listener) -> bool {
+    let same_ip = a.bind.ip() == b.bind.ip() || a.bind.ip().is_unspecified() || b.bind.ip().is_unspecified();
+    let same_family = a.bind.is_ipv4() == b.bind.is_ipv4();
+    a.transport == b.transport
+        && a.bind.port() == b.bind.port()
+        && a.bind.port() != 0
+        && same_ip
+        && same_family
+}
+
+impl Listeners<'_> {
+    /// The listener that a section names, or the only one.
+    pub(super) fn choose(
+        &self,
+        named: &Maybe<String>,
+        section: Range<usize>,
+        what: &str,
+        complaints: &mut Complaints,
+    ) -> Option<ListenerId> {
+        match named {
+            Some(name) => self.names.find(name, complaints).map(ListenerId),
+            None if self.names.len() == 1 => Some(ListenerId(0)),
+            None if self.names.len() == 0 => None,
+            None => {
+                let known: Vec<_> =
+                    self.names.all().filter(|n| !n.is_empty()).map(|n| format!("\"{n}\"")).collect();
+                complaints.missing(section, what, "listener", &known.join("` or `"));
+                None
+            }
+        }
+    }
+
+    /// A neighbour behind a listener; complains if they cannot talk.
+    pub(super) fn peer(
+        &self,
+        listener: Option<ListenerId>,
+        remote: SocketAddr,
+        at: Range<usize>,
+        complaints: &mut Complaints,
+    ) -> Peer {
+        let id = listener.unwrap_or(ListenerId(number(0)));
+        let found = listener.and_then(|l| self.compiled.get(l.index()));
+        if let Some(l) = found {
+            if l.bind.is_ipv4() != remote.is_ipv4() {
+                complaints
+                    .error(at, format!("{remote} cannot be reached from listener `{}` on {}", l.name, l.bind))
+                    .at("another address family")
+                    .advise("name a listener of the same family");
+            } else if l.bind == remote || l.advertised == remote {
+                complaints
+                    .error(at, format!("{remote} is our own listener `{}`", l.name))
+                    .at("calls would come back to us")
+                    .advise("write the neighbour's address");
+            }
+        }
+        Peer { transport: found.map_or(Transport::Udp, |l| l.transport), listener: id, remote }
+    }
+}

@@ -1,0 +1,83 @@
+//! From what is written to what it means. Every function here goes on after an error with any value that fits: what
+//! comes out of a file with errors is thrown away, only the complaints count.
+
+mod listeners;
+mod media;
+mod names;
+mod policy;
+mod routes;
+mod settings;
+mod sources;
+mod tier;
+mod trunks;
+
+use super::complaint::Complaints;
+use super::raw::{RawConfig, RawUnknownSource};
+use super::settings::Settings;
+use names::Names;
+use proxy_core::{Config, EdgeGroup, Region, ShardLimits, Target, Trunk, UnknownSource};
+
+/// What is resolved so far: later sections refer to earlier ones by name.
+struct Parts<'a> {
+    listeners: listeners::Listeners<'a>,
+    regions: Names<'a>,
+    groups: Names<'a>,
+    sites: Names<'a>,
+    trunks: Names<'a>,
+    targets: Vec<Target>,
+}
+
+pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, Settings) {
+    let mut parts = Parts {
+        listeners: listeners::read(&raw.listener, complaints),
+        regions: Names::collect(
+            "[[region]]",
+            raw.region.iter().map(|r| (&r.get_ref().name, r.span())),
+            complaints,
+        ),
+        groups: Names::collect(
+            "[[edge_group]]",
+            raw.edge_group.iter().map(|g| (&g.get_ref().name, g.span())),
+            complaints,
+        ),
+        sites: Names::collect("[[site]]", raw.site.iter().map(|s| (&s.get_ref().name, s.span())), complaints),
+        trunks: Names::collect(
+            "[[trunk]]",
+            raw.trunk.iter().map(|t| (&t.get_ref().name, t.span())),
+            complaints,
+        ),
+        targets: Vec::new(),
+    };
+    let default_probe = policy::default_probe(&raw.probe, complaints);
+    let regions: Vec<_> = parts.regions.all().map(|name| Region { name }).collect();
+    let groups: Vec<EdgeGroup> = tier::groups(raw, default_probe, &mut parts, complaints);
+    let sites = tier::sites(raw, &groups, &parts, complaints);
+    let shards = settings::shards(&raw.process, complaints);
+    let trunks: Vec<Trunk> = trunks::read(raw, default_probe, shards, &mut parts, complaints);
+    names::distinct_targets(raw, &parts.targets, complaints);
+    sources::overlaps(raw, complaints);
+    let (inbound, outbound) = routes::read(raw, &parts, complaints);
+    let (media, relay) = media::read(raw, complaints);
+    let max_calls = media::max_calls(raw, relay.as_ref(), complaints);
+    let config = Config {
+        listeners: parts.listeners.compiled,
+        regions,
+        targets: parts.targets,
+        groups,
+        sites,
+        trunks,
+        inbound,
+        outbound,
+        media,
+        timers: policy::timers(&raw.timers, complaints),
+        hunt: policy::hunt(&raw.hunt, complaints),
+        limits: ShardLimits { max_calls: max_calls.div_ceil(u32::from(shards)) },
+        unknown_source: match raw.unknown_source {
+            Some(RawUnknownSource::Reject) => UnknownSource::Reject,
+            Some(RawUnknownSource::Drop) | None => UnknownSource::Drop,
+        },
+        product: policy::product(&raw.product, complaints),
+    };
+    let settings = settings::read(raw, shards, relay, complaints);
+    (config, settings)
+}

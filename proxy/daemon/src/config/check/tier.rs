@@ -1,0 +1,149 @@
+//! The tier: edge groups and sites.
+
+use super::Parts;
+use super::names::{number, target_name};
+use super::policy::{latching, probe, weight};
+use crate::config::complaint::Complaints;
+use crate::config::raw::{RawConfig, RawTarget};
+use proxy_core::{EdgeGroup, GroupId, ListenerId, Owner, ProbePolicy, RegionId, Site, Target, TargetId};
+use serde_spanned::Spanned;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+pub(super) fn groups(
+    raw: &RawConfig,
+    default_probe: ProbePolicy,
+    parts: &mut Parts<'_>,
+    complaints: &mut Complaints,
+) -> Vec<EdgeGroup> {
+    let mut compiled = Vec::new();
+    let names: Vec<_> = parts.groups.all().collect();
+    for (i, (section, name)) in raw.edge_group.iter().zip(names).enumerate() {
+        let group = section.get_ref();
+        let region = match &group.region {
+            Some(region) => parts.regions.find(region, complaints),
+            None => {
+                complaints.missing(section.span(), "this [[edge_group]]", "region", "\"north\"");
+                None
+            }
+        };
+        let listener =
+            parts.listeners.choose(&group.listener, section.span(), "this [[edge_group]]", complaints);
+        let probe = probe(group.probe.as_ref(), default_probe, complaints);
+        let edges = group.edges.as_ref().map_or(&[][..], |e| e.get_ref().as_slice());
+        if edges.is_empty() && !complaints.was_removed(&section.span(), "edges") {
+            let at = group.edges.as_ref().map_or(section.span(), Spanned::span);
+            complaints
+                .error(at, format!("edge group `{name}` has no edges"))
+                .advise("add `edges = [{ address = \"192.0.2.11:5060\" }]`, or remove the group");
+        }
+        let owner = Owner::Edge(GroupId(number(i)));
+        let edges = targets(edges, &name, owner, listener, probe, parts, complaints, section.span());
+        compiled.push(EdgeGroup {
+            name,
+            region: RegionId(region.unwrap_or(0)),
+            edges,
+            sources: group.sources.iter().map(|s| s.get_ref().0).collect(),
+            latching: latching(group.latching),
+        });
+    }
+    unused_regions(raw, &compiled, complaints);
+    compiled
+}
+
+/// Number the targets of one group or trunk.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call for each of two kinds of owner; a struct would be used once"
+)]
+pub(super) fn targets(
+    list: &[Spanned<RawTarget>],
+    owner_name: &str,
+    owner: Owner,
+    listener: Option<ListenerId>,
+    probe: Option<ProbePolicy>,
+    parts: &mut Parts<'_>,
+    complaints: &mut Complaints,
+    section: Range<usize>,
+) -> Vec<TargetId> {
+    let mut ids = Vec::new();
+    let mut total = 0_u32;
+    for (place, entry) in list.iter().enumerate() {
+        let raw = entry.get_ref();
+        let Some(address) = &raw.address else {
+            complaints.missing(entry.span(), "this target", "address", "\"192.0.2.11:5060\"");
+            continue;
+        };
+        let peer = parts.listeners.peer(listener, address.get_ref().sip(), address.span(), complaints);
+        let weight = weight(&raw.weight, complaints);
+        total += u32::from(weight);
+        ids.push(TargetId(number(parts.targets.len())));
+        parts.targets.push(Target { name: target_name(owner_name, place, raw), owner, peer, weight, probe });
+    }
+    if !ids.is_empty() && total == 0 {
+        complaints
+            .error(
+                section,
+                format!("every target of `{owner_name}` has weight 0, so none would ever be chosen"),
+            )
+            .advise("give at least one of them a weight of 1 or more");
+    }
+    ids
+}
+
+fn unused_regions(raw: &RawConfig, groups: &[EdgeGroup], complaints: &mut Complaints) {
+    for (i, region) in raw.region.iter().enumerate() {
+        let used = groups.iter().any(|g| g.region.0 == number(i));
+        let Some(name) = &region.get_ref().name else { continue };
+        let namesake = raw.region.iter().take(i).filter_map(|r| r.get_ref().name.as_ref());
+        if !used && !namesake.map(Spanned::get_ref).any(|n| n == name.get_ref()) {
+            complaints
+                .warn(name.span(), format!("no edge group is in region `{}`", name.get_ref()))
+                .advise("add an [[edge_group]] to it, or remove the region");
+        }
+    }
+}
+
+pub(super) fn sites(
+    raw: &RawConfig,
+    groups: &[EdgeGroup],
+    parts: &Parts<'_>,
+    complaints: &mut Complaints,
+) -> Vec<Site> {
+    let mut compiled = Vec::new();
+    for (section, name) in raw.site.iter().zip(parts.sites.all()) {
+        let listed = section.get_ref().groups.as_ref();
+        let wanted = listed.map_or(&[][..], |g| g.get_ref().as_slice());
+        let found: Vec<_> =
+            wanted.iter().filter_map(|g| parts.groups.find(g, complaints)).map(GroupId).collect();
+        let at = listed.map_or(section.span(), Spanned::span);
+        if wanted.is_empty() && !complaints.was_removed(&section.span(), "groups") {
+            complaints
+                .error(at, format!("site `{name}` has no edge groups"))
+                .advise("add `groups = [\"first-choice\", \"second-choice\"]`");
+        } else if found.len() == wanted.len() {
+            let regions: BTreeSet<_> =
+                found.iter().filter_map(|g| groups.get(g.index())).map(|g| g.region).collect();
+            if found.iter().collect::<BTreeSet<_>>().len() < found.len() {
+                complaints
+                    .error(at, format!("site `{name}` names an edge group twice"))
+                    .advise("name it once");
+            } else if regions.len() == 1 {
+                complaints
+                    .warn(at, format!("every edge group of site `{name}` is in one region"))
+                    .at("when it dies, this site has nowhere to go")
+                    .advise("add an edge group of another region as the second choice");
+            }
+        }
+        compiled.push(Site { name, groups: found });
+    }
+    let used: BTreeSet<_> = compiled.iter().flat_map(|s| s.groups.iter().map(|g| g.index())).collect();
+    for (i, group) in raw.edge_group.iter().enumerate() {
+        if let (false, Some(name)) = (used.contains(&i), &group.get_ref().name) {
+            complaints
+                .warn(name.span(), format!("no site uses edge group `{}`", name.get_ref()))
+                .advise("name it in a [[site]]'s `groups`, or remove it");
+        }
+    }
+    compiled
+}

@@ -1,0 +1,50 @@
+//! Trunks: peerings with carriers.
+
+use super::names::number;
+use super::policy::{latching, probe, ranged};
+use super::{Parts, tier};
+use crate::config::complaint::Complaints;
+use crate::config::raw::RawConfig;
+use proxy_core::{Owner, ProbePolicy, Trunk, TrunkId};
+
+pub(super) fn read(
+    raw: &RawConfig,
+    default_probe: ProbePolicy,
+    shards: u8,
+    parts: &mut Parts<'_>,
+    complaints: &mut Complaints,
+) -> Vec<Trunk> {
+    let mut compiled = Vec::new();
+    let names: Vec<_> = parts.trunks.all().collect();
+    for (i, (section, name)) in raw.trunk.iter().zip(names).enumerate() {
+        let trunk = section.get_ref();
+        let removed = ["sources", "targets"].iter().any(|key| complaints.was_removed(&section.span(), key));
+        if trunk.sources.is_empty() && trunk.targets.is_empty() && !removed {
+            complaints
+                .error(section.span(), format!("trunk `{name}` has neither sources nor targets"))
+                .at("no call could come from it or go to it")
+                .advise("add `sources = [\"192.0.2.0/28\"]` for inbound calls, `targets` for outbound ones");
+        }
+        let listener = if trunk.targets.is_empty() && trunk.listener.is_none() {
+            None
+        } else {
+            parts.listeners.choose(&trunk.listener, section.span(), "this [[trunk]]", complaints)
+        };
+        let probe = probe(trunk.probe.as_ref(), default_probe, complaints);
+        let owner = Owner::Trunk(TrunkId(number(i)));
+        let targets =
+            tier::targets(&trunk.targets, &name, owner, listener, probe, parts, complaints, section.span());
+        let max_calls = trunk
+            .max_calls
+            .as_ref()
+            .map(|n| ranged(n, 1, 1_000_000, "`max_calls`", complaints).div_ceil(u32::from(shards)));
+        compiled.push(Trunk {
+            name,
+            sources: trunk.sources.iter().map(|s| s.get_ref().0).collect(),
+            targets,
+            max_calls,
+            latching: latching(trunk.latching),
+        });
+    }
+    compiled
+}

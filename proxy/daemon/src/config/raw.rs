@@ -1,0 +1,227 @@
+//! The file as it is written: every key, its type and its place. No key has a meaning here, only a shape.
+
+use super::words::{Address, Source, Span, Text};
+use serde::Deserialize;
+use serde_spanned::Spanned;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// An optional value with its place.
+pub(super) type Maybe<T> = Option<Spanned<T>>;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawConfig {
+    pub(super) product: Maybe<String>,
+    pub(super) unknown_source: Option<RawUnknownSource>,
+    pub(super) listener: Vec<Spanned<RawListener>>,
+    pub(super) region: Vec<Spanned<RawRegion>>,
+    pub(super) edge_group: Vec<Spanned<RawEdgeGroup>>,
+    pub(super) site: Vec<Spanned<RawSite>>,
+    pub(super) trunk: Vec<Spanned<RawTrunk>>,
+    pub(super) route: RawRoutes,
+    pub(super) media: Option<Spanned<RawMedia>>,
+    pub(super) timers: RawTimers,
+    pub(super) hunt: RawHunt,
+    pub(super) probe: RawProbe,
+    pub(super) limits: RawLimits,
+    pub(super) process: RawProcess,
+    pub(super) admin: RawAdmin,
+    pub(super) records: RawRecords,
+    pub(super) log: RawLog,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawUnknownSource {
+    Drop,
+    Reject,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawListener {
+    pub(super) name: Maybe<String>,
+    pub(super) transport: Option<RawTransport>,
+    pub(super) bind: Maybe<Address>,
+    pub(super) advertised: Maybe<Address>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawTransport {
+    Udp,
+    Tcp,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRegion {
+    pub(super) name: Maybe<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEdgeGroup {
+    pub(super) name: Maybe<String>,
+    pub(super) region: Maybe<String>,
+    pub(super) listener: Maybe<String>,
+    pub(super) edges: Maybe<Vec<Spanned<RawTarget>>>,
+    #[serde(default)]
+    pub(super) sources: Vec<Spanned<Source>>,
+    pub(super) latching: Option<RawLatching>,
+    pub(super) probe: Option<RawProbe>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTarget {
+    pub(super) name: Maybe<String>,
+    pub(super) address: Maybe<Address>,
+    pub(super) weight: Maybe<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawLatching {
+    Exact,
+    Address,
+    Learn,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSite {
+    pub(super) name: Maybe<String>,
+    pub(super) groups: Maybe<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTrunk {
+    pub(super) name: Maybe<String>,
+    pub(super) listener: Maybe<String>,
+    #[serde(default)]
+    pub(super) sources: Vec<Spanned<Source>>,
+    #[serde(default)]
+    pub(super) targets: Vec<Spanned<RawTarget>>,
+    pub(super) max_calls: Maybe<i64>,
+    pub(super) latching: Option<RawLatching>,
+    pub(super) probe: Option<RawProbe>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRoutes {
+    pub(super) inbound: Vec<Spanned<RawInbound>>,
+    pub(super) outbound: Vec<Spanned<RawOutbound>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawInbound {
+    pub(super) trunk: Maybe<String>,
+    pub(super) prefix: Maybe<String>,
+    pub(super) site: Maybe<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOutbound {
+    pub(super) site: Maybe<String>,
+    pub(super) prefix: Maybe<String>,
+    pub(super) trunks: Maybe<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMedia {
+    pub(super) mode: Maybe<RawMediaMode>,
+    pub(super) v4: Maybe<IpAddr>,
+    pub(super) v6: Maybe<IpAddr>,
+    pub(super) advertised_v4: Maybe<IpAddr>,
+    pub(super) advertised_v6: Maybe<IpAddr>,
+    pub(super) ports: Maybe<Text>,
+    pub(super) inactivity: Maybe<Span>,
+    pub(super) dscp: Maybe<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawMediaMode {
+    Relay,
+    Bypass,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTimers {
+    pub(super) t1: Maybe<Span>,
+    pub(super) t2: Maybe<Span>,
+    pub(super) t4: Maybe<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawHunt {
+    pub(super) no_response: Maybe<Span>,
+    pub(super) no_progress: Maybe<Span>,
+    pub(super) no_answer: Maybe<Span>,
+    pub(super) max_attempts: Maybe<i64>,
+    pub(super) advance_on: Maybe<Vec<Spanned<i64>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawProbe {
+    pub(super) enabled: Option<bool>,
+    pub(super) interval: Maybe<Span>,
+    pub(super) timeout: Maybe<Span>,
+    pub(super) fall: Maybe<i64>,
+    pub(super) rise: Maybe<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub(super) max_calls: Maybe<i64>,
+    pub(super) tcp_connections: Maybe<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawProcess {
+    pub(super) shards: Maybe<i64>,
+    pub(super) relay_workers: Maybe<i64>,
+    pub(super) cpus: Maybe<Vec<Spanned<i64>>>,
+    pub(super) drain: Maybe<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAdmin {
+    pub(super) listen: Maybe<SocketAddr>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRecords {
+    pub(super) file: Maybe<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    pub(super) format: Option<RawLogFormat>,
+    pub(super) level: Maybe<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawLogFormat {
+    Auto,
+    Text,
+    Json,
+    Journald,
+}

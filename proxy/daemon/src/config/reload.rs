@@ -1,0 +1,30 @@
+//! What a running process can take over from a new configuration, and what needs a restart.
+
+use super::{Loaded, Settings};
+use proxy_core::Config;
+
+/// Settings that differ and cannot be changed while running.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("needs a restart: {} changed", .0.join(", "))]
+pub struct NeedsRestart(pub Vec<&'static str>);
+
+/// Compare what runs with what is wanted. Everything not named here is taken over live: regions, edge groups, sites,
+/// trunks, routes, timers, hunting, probing, limits on calls.
+pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(), NeedsRestart> {
+    let (old_config, old) = old;
+    let Loaded { config, settings, .. } = new;
+    // Calls hold a listener by its number, so the list stays as it is.
+    let checks = [
+        ("[[listener]]", old_config.listeners != config.listeners),
+        ("[media] mode", old_config.media.mode != config.media.mode),
+        ("[media] addresses, ports or dscp, [process] relay_workers", old.relay != settings.relay),
+        ("[process] shards", old.shards != settings.shards),
+        ("[process] cpus", old.cpus != settings.cpus),
+        ("[admin]", old.admin != settings.admin),
+        ("[records]", old.records != settings.records),
+        ("[log]", old.log != settings.log),
+        ("[limits] tcp_connections", old.tcp_connections != settings.tcp_connections),
+    ];
+    let differ: Vec<_> = checks.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
+    if differ.is_empty() { Ok(()) } else { Err(NeedsRestart(differ)) }
+}

@@ -1,0 +1,74 @@
+//! What the shell is configured with: threads, files, addresses that no core needs to know.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything beside [`proxy_core::Config`]. None of it changes without a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Signalling threads.
+    pub shards: u8,
+    /// Processors that threads are pinned to, shards first, then relay workers; empty: the system decides.
+    pub cpus: Vec<usize>,
+    /// The relay; `None` when no call can need it.
+    pub relay: Option<RelaySettings>,
+    /// Where /metrics and /healthz are served.
+    pub admin: Option<SocketAddr>,
+    /// Where call records go.
+    pub records: RecordsTo,
+    /// How to log.
+    pub log: LogSettings,
+    /// TCP connections at once, over all listeners.
+    pub tcp_connections: usize,
+    /// How long calls may go on after a stop was asked for.
+    pub drain: Duration,
+}
+
+/// What the relay works with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelaySettings {
+    /// Our addresses for media.
+    pub addresses: Vec<IpAddr>,
+    /// First port of the range, even.
+    pub first_port: u16,
+    /// Last port of the range, odd.
+    pub last_port: u16,
+    /// Differentiated services code point of what we send (46 is EF, RFC 3246).
+    pub dscp: u8,
+    /// Relay threads.
+    pub workers: u8,
+}
+
+/// Where call records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordsTo {
+    /// Nowhere, though subscribers still see them.
+    Nowhere,
+    /// Standard output, a line each.
+    Stdout,
+    /// Appended to a file, a line each.
+    File(PathBuf),
+}
+
+/// How to log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// In which form.
+    pub format: LogFormat,
+    /// A filter as `RUST_LOG` has it: `info`, `bascule=debug,warn`, …
+    pub level: String,
+}
+
+/// In which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Journald when systemd connected our standard error to it, text otherwise.
+    Auto,
+    /// Lines for people on standard error.
+    Text,
+    /// JSON lines on standard error.
+    Json,
+    /// The journal, with fields.
+    Journald,
+}
