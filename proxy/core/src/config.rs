@@ -275,6 +275,14 @@ impl Config {
         self.targets.get(id.index())
     }
 
+    /// How strictly media sources of a trunk or a group are held to their SDP.
+    pub fn latching(&self, owner: Owner) -> Option<Latching> {
+        match owner {
+            Owner::Edge(group) => self.groups.get(group.index()).map(|g| g.latching),
+            Owner::Trunk(trunk) => self.trunks.get(trunk.index()).map(|t| t.latching),
+        }
+    }
+
     /// The region of a target; `None` for an address of a trunk.
     pub fn region_of(&self, id: TargetId) -> Option<RegionId> {
         match self.target(id)?.owner {

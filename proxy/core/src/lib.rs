@@ -14,14 +14,23 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+mod admission;
+mod call;
 mod config;
+mod counters;
+mod dialog;
+mod face;
 mod health;
+mod identity;
+mod ids;
 mod io;
 mod limits;
+mod owner;
 mod reason;
 mod record;
 mod rng;
 mod route;
+mod shard;
 mod snapshot;
 mod transaction;
 mod wheel;
@@ -31,10 +40,13 @@ pub use config::{
     OutboundRoute, Owner, ProbePolicy, Region, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk,
     TrunkId, UnknownSource,
 };
+pub use counters::{ShardCounters, ShardCounts};
 pub use health::{Health, HealthChange, HealthCounters, HealthInput, HealthOutput};
 pub use io::{Event, Evidence, EvidenceKind, Input, Output, Peer, Transport, TransportFailure};
+pub use owner::{OwnerOf, owner};
 pub use reason::{CloseReason, HuntReason, RejectReason, SwitchReason};
 pub use record::{CallRecord, Direction, Step, StepOutcome};
 pub use relay_values::RegionId;
 pub use route::{Router, Source};
+pub use shard::Shard;
 pub use snapshot::{Overrides, Snapshot, TargetHealth, TargetState};

@@ -2,10 +2,13 @@
 
 /// A call's plan holds at most this many targets: 8 attempts at 200 ms without response are 1.6 s, already longer than
 /// a caller's patience with silence.
-pub const MAX_PLAN: usize = 16;
+pub(crate) const MAX_PLAN: usize = 16;
 
 /// Route headers that a dialog remembers. Real paths have one to four; each costs memory for the life of the call.
-pub const MAX_ROUTE_SET: usize = 16;
+pub(crate) const MAX_ROUTE_SET: usize = 16;
 
 /// Hunt steps kept in a call record.
-pub const MAX_STEPS: usize = 16;
+pub(crate) const MAX_STEPS: usize = 16;
+
+/// Requests carried between the legs at once. Real dialogs have one or two (an INFO beside a re-INVITE).
+pub(crate) const MAX_CARRIED: usize = 8;

@@ -127,3 +127,27 @@ impl DropCounts {
         }
     }
 }
+
+impl FlowStats {
+    /// Adds the counts of a later flow of the same direction; jitter and SSRC are the later one's.
+    pub fn add(&mut self, later: &Self) {
+        self.packets += later.packets;
+        self.bytes += later.bytes;
+        self.forwarded += later.forwarded;
+        self.lost += later.lost;
+        if later.packets > 0 {
+            (self.jitter_ts, self.jitter_us, self.ssrc) = (later.jitter_ts, later.jitter_us, later.ssrc);
+        }
+    }
+}
+
+impl SessionStats {
+    /// Adds the counts of a later session of the same call.
+    pub fn add(&mut self, later: &Self) {
+        self.from_a.add(&later.from_a);
+        self.from_b.add(&later.from_b);
+        self.rtcp_from_a += later.rtcp_from_a;
+        self.rtcp_from_b += later.rtcp_from_b;
+        self.drops.add(&later.drops);
+    }
+}

@@ -1,21 +1,21 @@
 //! The health core itself: from inputs to signals, from changes to snapshots.
 
+use super::answer::read;
 use super::machine::Signal;
 use super::options::{ProbeId, options};
-use super::policy::{EVIDENCE_DELAY, Policy, WEIGHT_SILENCE, WEIGHT_TIMEOUT};
+use super::policy::{EVIDENCE_DELAY, MAX_NEIGHBOURS, Policy, WEIGHT_SILENCE, WEIGHT_TIMEOUT};
 use super::prober::Ended;
 use super::watch::Watch;
 use super::{HealthChange, HealthCounters, HealthInput, HealthOutput};
 use crate::rng::Rng;
 use crate::{
-    Config, Evidence, EvidenceKind, Overrides, Peer, RegionId, Router, Snapshot, SwitchReason, TargetId,
-    TargetState, TransportFailure,
+    Config, Evidence, EvidenceKind, Overrides, Peer, Router, Snapshot, SwitchReason, TargetId, TargetState,
+    TransportFailure,
 };
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use relay_values::{Duration, Time};
-use sip_wire::{HeaderName, Message};
+use relay_values::Time;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -27,24 +27,24 @@ use std::sync::Arc;
 pub struct Health {
     /// The newest snapshot that was given out.
     snapshot: Arc<Snapshot>,
-    config: Arc<Config>,
-    router: Arc<Router>,
-    overrides: Overrides,
+    pub(super) config: Arc<Config>,
+    pub(super) router: Arc<Router>,
+    pub(super) overrides: Overrides,
     /// What the next snapshot is due for.
-    due: Due,
+    pub(super) due: Due,
     changes: Vec<HealthChange>,
     sends: VecDeque<(Peer, Bytes)>,
-    watches: Vec<Watch>,
+    pub(super) watches: Vec<Watch>,
     /// Every watch by its deadline, unless that is never.
-    schedule: BTreeSet<(Time, TargetId)>,
+    pub(super) schedule: BTreeSet<(Time, TargetId)>,
     /// Whose probe it is. Holds what the probers hold: at most two a target.
-    probes: HashMap<ProbeId, TargetId, FixedState>,
+    pub(super) probes: HashMap<ProbeId, TargetId, FixedState>,
     counters: HealthCounters,
-    rng: Rng,
+    pub(super) rng: Rng,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
+pub(super) enum Due {
     Nothing,
     State,
     Config,
@@ -138,7 +138,7 @@ impl Health {
         };
         let Some(watch) = self.watches.get_mut(target.index()) else { return };
         if let Some(prober) = &mut watch.prober {
-            prober.answered(id);
+            prober.answered(now, id);
         }
         watch.alive(now);
         self.counters.answers += 1;
@@ -160,7 +160,6 @@ impl Health {
                 if watch.answered_within(now, sent) {
                     // It lived after that. But is it still alive?
                     self.ask(now, evidence.target);
-                    self.reschedule(evidence.target);
                     return;
                 }
                 Signal::Failed { weight: WEIGHT_SILENCE, reason: SwitchReason::InviteTimeout }
@@ -235,10 +234,11 @@ impl Health {
             self.changed(now, id, before.state, after.state, reason);
         } else if suspect {
             self.ask(now, id);
+            self.ask_neighbours(now, id);
         }
     }
 
-    fn changed(
+    pub(super) fn changed(
         &mut self,
         at: Time,
         target: TargetId,
@@ -251,12 +251,30 @@ impl Health {
         self.due = self.due.max(Due::State);
     }
 
+    /// What silenced one edge may have silenced its region: asks neighbours that nobody suspects yet, so that a region is
+    /// seen down as a whole, not edge by edge as calls happen to find them.
+    fn ask_neighbours(&mut self, now: Time, id: TargetId) {
+        let config = Arc::clone(&self.config);
+        let Some(region) = config.region_of(id) else { return };
+        let neighbours =
+            config.groups.iter().filter(|group| group.region == region).flat_map(|group| &group.edges);
+        let mut room = MAX_NEIGHBOURS;
+        for neighbour in neighbours.copied().filter(|neighbour| *neighbour != id) {
+            let unsuspected = self.watches.get(neighbour.index()).is_some_and(Watch::is_unsuspected);
+            if room > 0 && unsuspected && self.ask(now, neighbour) {
+                room -= 1;
+            }
+        }
+    }
+
     /// Sends an extra probe, unless one is out or the target is not probed at all.
-    fn ask(&mut self, now: Time, id: TargetId) {
+    fn ask(&mut self, now: Time, id: TargetId) -> bool {
         let prober = self.watches.get(id.index()).and_then(|watch| watch.prober.as_ref());
-        if prober.is_some_and(|prober| !prober.has_extra()) {
+        let may = prober.is_some_and(|prober| !prober.has_extra());
+        if may {
             self.probe(now, id, Kind::Extra);
         }
+        may
     }
 
     fn probe(&mut self, now: Time, target: TargetId, kind: Kind) {
@@ -276,38 +294,7 @@ impl Health {
         self.counters.probes += 1;
         let bytes = options(id, &config.peer, listener, self.config.product.as_deref());
         self.sends.push_back((config.peer, bytes));
-    }
-
-    fn reload(&mut self, now: Time, config: Arc<Config>) {
-        let old = std::mem::replace(&mut self.config, config);
-        let old_router = std::mem::replace(&mut self.router, Arc::new(Router::new(&self.config)));
-        let config = Arc::clone(&self.config);
-        let old_watches = std::mem::take(&mut self.watches);
-        self.schedule.clear();
-        self.probes.clear();
-        self.due = Due::Config;
-        for (id, target) in (0..).map(TargetId).zip(&config.targets) {
-            let before = old_router.target_named(&target.name);
-            let known = before.and_then(|id| old.target(id).zip(old_watches.get(id.index())));
-            let watch = match known {
-                Some((before, watch)) if before.peer == target.peer => {
-                    let mut watch = watch.clone();
-                    watch.adopt(now, target, &mut self.rng);
-                    watch
-                }
-                Some((_, watch)) => {
-                    let from = watch.health().state;
-                    if from != TargetState::Up {
-                        self.changed(now, id, from, TargetState::Up, SwitchReason::Reload);
-                    }
-                    Watch::new(now, target, &mut self.rng)
-                }
-                None => Watch::new(now, target, &mut self.rng),
-            };
-            self.watches.push(watch);
-        }
-        self.overrides.drained = renumber_regions(&self.overrides.drained, &old, &config);
-        self.reschedule_all();
+        self.reschedule(target);
     }
 
     /// Puts a target where its deadline belongs.
@@ -324,7 +311,8 @@ impl Health {
         }
     }
 
-    fn reschedule_all(&mut self) {
+    /// Enters every target and every probe that is out.
+    pub(super) fn reschedule_all(&mut self) {
         for (id, watch) in (0..).map(TargetId).zip(&mut self.watches) {
             let ids = watch.prober.iter().flat_map(|prober| prober.ids());
             self.probes.extend(ids.map(|probe| (probe, id)));
@@ -345,40 +333,4 @@ enum Kind {
 /// ICMP or a refused connection is proof, not suspicion: as much as it takes.
 fn unreachable_now(policy: &Policy) -> Signal {
     Signal::Failed { weight: policy.fall, reason: SwitchReason::Unreachable }
-}
-
-/// Which probe a message answers, and what that says. Every response but a 503 shows that somebody is there (RFC 3261
-/// §11: even a 404 or 501 is an answer to "are you alive").
-fn read(bytes: Bytes) -> Option<(ProbeId, Signal)> {
-    let keys = sip_wire::peek(&bytes)?;
-    let code = keys.code.filter(|_| !keys.is_request)?;
-    let id = ProbeId::from_branch(keys.branch)?;
-    if code != 503 {
-        return Some((id, Signal::Answered));
-    }
-    let retry_after =
-        Message::parse(bytes).ok().and_then(|m| m.header(HeaderName::RetryAfter).and_then(seconds));
-    Some((id, Signal::Refused(Policy::backoff(retry_after))))
-}
-
-/// RFC 3261 §20.33: `Retry-After = delta-seconds [ comment ] *( SEMI retry-param )`.
-fn seconds(value: &[u8]) -> Option<Duration> {
-    let digits = value.iter().take_while(|b| b.is_ascii_digit());
-    let mut any = false;
-    let seconds = digits.fold(0u64, |n, b| {
-        any = true;
-        n.saturating_mul(10).saturating_add(u64::from(b - b'0'))
-    });
-    any.then(|| Duration::from_secs(seconds))
-}
-
-/// Regions are numbered by the configuration too; those that are gone need no drain.
-fn renumber_regions(drained: &[RegionId], old: &Config, new: &Config) -> Vec<RegionId> {
-    let name = |id: &RegionId| old.regions.get(usize::from(id.0)).map(|region| &region.name);
-    let names = drained.iter().filter_map(name);
-    names
-        .filter_map(|name| {
-            (0..).map(RegionId).zip(&new.regions).find(|(_, r)| r.name == *name).map(|(id, _)| id)
-        })
-        .collect()
 }

@@ -8,12 +8,14 @@
 //! suspicion ends (one way or the other) within 100 ms. What keeps a lost INVITE from taking down a healthy target is
 //! that an answered probe forgives everything before it.
 
+mod answer;
 mod core;
 mod io;
 mod machine;
 mod options;
 mod policy;
 mod prober;
+mod reload;
 mod watch;
 
 #[cfg(test)]

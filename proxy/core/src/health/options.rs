@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 /// What the branch of a probe begins with, after the magic cookie (RFC 3261 §8.1.1.7): the letter names the health core,
 /// as `b` names a shard.
-pub(crate) const BRANCH_PREFIX: &str = "z9hG4bKh";
+const BRANCH_PREFIX: &str = "z9hG4bKh";
 
 /// Names one probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,9 +6,17 @@ use relay_values::Duration;
 /// Probes come no closer than this, whatever the policy says: 1,000 targets at 50 ms are 20,000 OPTIONS a second.
 const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long the extra probe that follows a first failure may take. Edges are tens of milliseconds away; a longer wait
-/// would make suspicion last as long as the next regular probe.
-const BURST_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long the extra probe that follows a first failure may take, unless the target is known to be further away. Edges
+/// are tens of milliseconds away; a longer wait would make suspicion last as long as the next regular probe.
+const EXTRA_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// A target that takes longer than usual to answer is not silent: its extra probe may take this many times its
+/// round-trip.
+const EXTRA_ROUND_TRIPS: u32 = 3;
+
+/// Neighbours in the region that are asked too when a target first fails. A region of 1,000 edges must not answer each
+/// lost datagram with 1,000 probes; 16 edges are enough to carry a call on or to prove that the region is gone.
+pub(super) const MAX_NEIGHBOURS: usize = 16;
 
 /// 503 without Retry-After.
 const DEFAULT_BACKOFF: Duration = Duration::from_secs(10);
@@ -61,7 +69,6 @@ pub(super) struct Policy {
 pub(super) struct ProbeTimes {
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
-    pub(super) burst_timeout: Duration,
 }
 
 impl Policy {
@@ -69,12 +76,22 @@ impl Policy {
         let Some(probe) = probe else { return Self { probe: None, fall: PASSIVE_FALL, rise: 1 } };
         let interval = probe.interval.max(MIN_INTERVAL);
         let timeout = probe.timeout.clamp(Duration::from_millis(1), interval);
-        let times = ProbeTimes { interval, timeout, burst_timeout: timeout.min(BURST_TIMEOUT) };
-        Self { probe: Some(times), fall: probe.fall.max(1), rise: probe.rise.max(1) }
+        Self {
+            probe: Some(ProbeTimes { interval, timeout }),
+            fall: probe.fall.max(1),
+            rise: probe.rise.max(1),
+        }
     }
 
     /// How long a 503 keeps calls away.
     pub(super) fn backoff(retry_after: Option<Duration>) -> Duration {
         retry_after.unwrap_or(DEFAULT_BACKOFF).clamp(MIN_BACKOFF, MAX_BACKOFF)
+    }
+}
+
+impl ProbeTimes {
+    /// How long an extra probe may take, given the round-trip of the regular ones.
+    pub(super) fn extra_timeout(&self, round_trip: Duration) -> Duration {
+        (round_trip * EXTRA_ROUND_TRIPS).max(EXTRA_TIMEOUT).min(self.timeout)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::options::ProbeId;
 use super::policy::{ProbeTimes, STALL};
-use relay_values::Time;
+use relay_values::{Duration, Time};
 
 /// The probe timers of one target. At most two probes are out at once: a regular one (its timeout is at most the
 /// interval) and an extra one.
@@ -12,11 +12,14 @@ pub(super) struct Prober {
     next: Time,
     regular: Option<Outstanding>,
     extra: Option<Outstanding>,
+    /// Smoothed, as RFC 6298 §2 does it, but at once up.
+    round_trip: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Outstanding {
     id: ProbeId,
+    sent: Time,
     deadline: Time,
 }
 
@@ -31,7 +34,7 @@ pub(super) enum Ended {
 
 impl Prober {
     pub(super) fn starting(next: Time) -> Self {
-        Self { next, regular: None, extra: None }
+        Self { next, ..Self::default() }
     }
 
     /// When there is something to do.
@@ -57,22 +60,26 @@ impl Prober {
     }
 
     pub(super) fn regular_sent(&mut self, now: Time, id: ProbeId, times: &ProbeTimes) -> Option<ProbeId> {
-        let probe = Outstanding { id, deadline: now + times.timeout };
+        let probe = Outstanding { id, sent: now, deadline: now + times.timeout };
         self.regular.replace(probe).map(|old| old.id)
     }
 
     pub(super) fn extra_sent(&mut self, now: Time, id: ProbeId, times: &ProbeTimes) {
-        self.extra = Some(Outstanding { id, deadline: now + times.burst_timeout });
+        let deadline = now + times.extra_timeout(self.round_trip);
+        self.extra = Some(Outstanding { id, sent: now, deadline });
     }
 
     pub(super) fn has_extra(&self) -> bool {
         self.extra.is_some()
     }
 
-    /// An answer came; whether it was to a probe that is out.
-    pub(super) fn answered(&mut self, id: ProbeId) -> bool {
+    /// An answer came.
+    pub(super) fn answered(&mut self, now: Time, id: ProbeId) {
         let ours = |probe: &mut Outstanding| probe.id == id;
-        self.regular.take_if(ours).or_else(|| self.extra.take_if(ours)).is_some()
+        if let Some(probe) = self.regular.take_if(ours).or_else(|| self.extra.take_if(ours)) {
+            let sample = now.since(probe.sent);
+            self.round_trip = sample.max((self.round_trip * 7 + sample) / 8);
+        }
     }
 
     /// A probe whose time is over.

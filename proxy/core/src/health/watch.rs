@@ -4,7 +4,7 @@ use super::machine::{Machine, Signal};
 use super::policy::Policy;
 use super::prober::Prober;
 use crate::rng::Rng;
-use crate::{SwitchReason, Target, TargetHealth};
+use crate::{SwitchReason, Target, TargetHealth, TargetState};
 use relay_values::{Duration, Time};
 
 /// One target under watch.
@@ -62,6 +62,11 @@ impl Watch {
 
     pub(super) fn failures(&self) -> u8 {
         self.machine.failures()
+    }
+
+    /// Whether nothing speaks against the target.
+    pub(super) fn is_unsuspected(&self) -> bool {
+        self.machine.state() != TargetState::Down && self.failures() == 0
     }
 
     pub(super) fn health(&self) -> TargetHealth {

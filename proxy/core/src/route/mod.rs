@@ -11,6 +11,8 @@ mod sources;
 mod trie;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use plan::{Plan, plan_inbound, plan_outbound};

@@ -27,7 +27,7 @@ mod tests;
 mod timers;
 
 pub(crate) use branch::Branch;
-pub(crate) use respond::response;
+pub(crate) use respond::{reply_to, response};
 pub(crate) use table::{Transactions, TxnCounts};
 
 use crate::TransportFailure;

@@ -93,7 +93,7 @@ fn split_params(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// at its source port if it asked for that (RFC 3581 §4), else at the port in sent-by.
 ///
 /// `maddr` is not followed: it would let a stranger aim our responses at somebody else.
-pub(super) fn reply_to(request: &Message, from: Peer) -> Peer {
+pub(crate) fn reply_to(request: &Message, from: Peer) -> Peer {
     if from.transport.is_reliable() {
         return from;
     }

@@ -1,0 +1,223 @@
+//! What begins outside of every dialog: new calls, and the questions that are answered at once.
+
+use crate::call::{Admitted, Call, Pending};
+use crate::identity::{Identity, NoIdentity};
+use crate::record::{CallRecord, Direction};
+use crate::route::{Plan, Source, plan_inbound, plan_outbound};
+use crate::shard::Shard;
+use crate::transaction::{ServerKey, response};
+use crate::{CloseReason, Output, Peer, RegionId, RejectReason, SiteId, TrunkId};
+use core::hash::BuildHasher;
+use relay_values::Latching;
+use sip_wire::{HeaderName, Message, Method, sdp};
+use std::sync::Arc;
+
+/// Hops for a request that names no number of its own (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u8 = 70;
+
+/// A request that is not taken: the code that answers it, and why.
+type Refusal = (u16, RejectReason);
+
+/// Where a call comes from and may go.
+struct Routed {
+    direction: Direction,
+    trunk: Option<TrunkId>,
+    site: Option<SiteId>,
+    region: RegionId,
+    latching: Latching,
+    plan: Plan,
+}
+
+impl Shard {
+    /// A request without a To tag.
+    pub(crate) fn outside_dialog(&mut self, from: Peer, server: ServerKey, request: Message) {
+        match request.method() {
+            Method::Invite => self.invite(from, server, request),
+            Method::Options => self.options(from, server, &request),
+            Method::Bye | Method::Update | Method::Prack | Method::Info | Method::Notify => {
+                self.refuse(from, server, &request, 481, RejectReason::NoDialog);
+            }
+            Method::Register
+            | Method::Subscribe
+            | Method::Refer
+            | Method::Message
+            | Method::Publish
+            | Method::Ack
+            | Method::Cancel => self.refuse(from, server, &request, 405, RejectReason::MethodNotAllowed),
+            Method::Other(_) => self.refuse(from, server, &request, 501, RejectReason::UnknownMethod),
+        }
+    }
+
+    /// OPTIONS says what an INVITE could expect (RFC 3261 §11.2).
+    fn options(&mut self, from: Peer, server: ServerKey, request: &Message) {
+        if request.values(HeaderName::Require).next().is_some() {
+            return self.refuse(from, server, request, 420, RejectReason::BadExtension);
+        }
+        if self.draining {
+            return self.refuse(from, server, request, 503, RejectReason::Draining);
+        }
+        let tag = self.fresh_tag();
+        let mut out = response(request, from.remote, 200, Some(tag.as_bytes()));
+        out.header(HeaderName::Allow, crate::call::ALLOW)
+            .header(HeaderName::Accept, b"application/sdp")
+            .header(HeaderName::Supported, b"100rel");
+        self.txns.respond(self.now, server, 200, out.finish());
+    }
+
+    fn invite(&mut self, from: Peer, server: ServerKey, request: Message) {
+        let trying = response(&request, from.remote, 100, None).finish();
+        self.txns.respond(self.now, server, 100, trying);
+        match self.admit(from, &request) {
+            Ok((admitted, plan)) => self.start(server, request, admitted, plan),
+            Err((code, reason)) => {
+                self.record_rejection(from, &request, code, reason);
+                self.refuse(from, server, &request, code, reason);
+            }
+        }
+    }
+
+    fn start(&mut self, server: ServerKey, request: Message, admitted: Admitted, mut plan: Plan) {
+        let from = admitted.source;
+        let snapshot = Arc::clone(&self.snapshot);
+        let Some(first) = plan.next(&snapshot, None) else {
+            self.record_rejection(from, &request, 503, RejectReason::NoTarget);
+            return self.refuse(from, server, &request, 503, RejectReason::NoTarget);
+        };
+        let counted = admitted.trunk.and_then(|trunk| snapshot.config.trunks.get(trunk.index()));
+        let counted = counted.map(|trunk| self.trunk_key(&trunk.name));
+        let pending = Pending::new(server, request);
+        // Nothing is refused here any more: the INVITE was checked, and the call answers for itself from now on.
+        self.begin(counted, |env, key| Call::begin(env, key, snapshot, admitted, pending, plan, first));
+    }
+
+    fn admit(&mut self, from: Peer, request: &Message) -> Result<(Admitted, Plan), Refusal> {
+        let snapshot = Arc::clone(&self.snapshot);
+        if self.draining {
+            return Err((503, RejectReason::Draining));
+        }
+        let hops = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS);
+        let Some(max_forwards) = hops.checked_sub(1) else {
+            return Err((483, RejectReason::TooManyHops));
+        };
+        if self.is_own(request) {
+            return Err((482, RejectReason::Loop));
+        }
+        if request.values(HeaderName::Require).any(|option| !option.eq_ignore_ascii_case(b"100rel")) {
+            return Err((420, RejectReason::BadExtension));
+        }
+        if !request.body_bytes().is_empty() && sdp::find(request).is_none() {
+            return Err((415, RejectReason::UnsupportedMedia));
+        }
+        let identity = Identity::take(request).map_err(|why| match why {
+            NoIdentity::Scheme => (416, RejectReason::UnsupportedScheme),
+            NoIdentity::Malformed => (400, RejectReason::Malformed),
+        })?;
+        if self.live() >= usize::try_from(snapshot.config.limits.max_calls).unwrap_or(usize::MAX) {
+            return Err((503, RejectReason::CallLimit));
+        }
+        let routed = self.route(from, identity.number())?;
+        let admitted = Admitted {
+            direction: routed.direction,
+            source: from,
+            identity,
+            trunk: routed.trunk,
+            site: routed.site,
+            region: routed.region,
+            latching: routed.latching,
+            max_forwards,
+        };
+        Ok((admitted, routed.plan))
+    }
+
+    /// A Via of ours in a request that claims to be new: it went out, and a proxy sent it back (RFC 3261 §8.2.2.2).
+    fn is_own(&self, request: &Message) -> bool {
+        request.values(HeaderName::Via).any(|via| {
+            self.snapshot.config.listeners.iter().any(|listener| {
+                sip_wire::Via::parse(via).is_ok_and(|via| {
+                    via.ip() == Some(listener.advertised.ip())
+                        && via.port.unwrap_or(5060) == listener.advertised.port()
+                        && via.branch.is_some_and(|branch| branch.starts_with(b"z9hG4bKb"))
+                })
+            })
+        })
+    }
+
+    fn route(&mut self, from: Peer, number: &str) -> Result<Routed, Refusal> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let (config, router) = (&snapshot.config, &snapshot.router);
+        let no_route = (404, RejectReason::NoRoute);
+        match router.source_at(from.remote).ok_or((403, RejectReason::UnknownSource))? {
+            Source::Trunk(id) => {
+                let trunk = config.trunks.get(id.index()).ok_or(no_route)?;
+                self.check_trunk(&trunk.name, trunk.max_calls)?;
+                let site = router.inbound(id, number).ok_or(no_route)?;
+                let plan = plan_inbound(&snapshot, site, &mut self.rng);
+                let (trunk, site, latching) = (Some(id), Some(site), trunk.latching);
+                Ok(Routed { direction: Direction::Inbound, trunk, site, region: RegionId(0), latching, plan })
+            }
+            Source::Group(id) => {
+                let group = config.groups.get(id.index()).ok_or(no_route)?;
+                let site = router.site_of(id);
+                let trunks = router.outbound(site, number).ok_or(no_route)?;
+                let open = trunks.iter().copied().find(|trunk| {
+                    config
+                        .trunks
+                        .get(trunk.index())
+                        .is_some_and(|t| self.check_trunk(&t.name, t.max_calls).is_ok())
+                });
+                let trunk = Some(open.ok_or((503, RejectReason::TrunkLimit))?);
+                let plan = plan_outbound(&snapshot, trunks, &mut self.rng);
+                let (region, latching) = (group.region, group.latching);
+                Ok(Routed { direction: Direction::Outbound, trunk, site, region, latching, plan })
+            }
+        }
+    }
+
+    fn check_trunk(&self, name: &str, max_calls: Option<u32>) -> Result<(), Refusal> {
+        let Some(most) = max_calls else { return Ok(()) };
+        let now = self.by_trunk.get(&self.trunk_key(name)).copied().unwrap_or(0);
+        if now >= most { Err((503, RejectReason::TrunkLimit)) } else { Ok(()) }
+    }
+
+    fn trunk_key(&self, name: &str) -> u64 {
+        self.by_trunk.hasher().hash_one(name)
+    }
+
+    /// A call that was not taken has a record too: an operator looks for it there.
+    fn record_rejection(&mut self, from: Peer, request: &Message, code: u16, reject: RejectReason) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let user = |uri: &[u8]| {
+            sip_wire::Uri::parse(uri).ok().and_then(|uri| uri.user).map(text).unwrap_or_default()
+        };
+        let config = &self.snapshot.config;
+        let source = self.snapshot.router.source_at(from.remote);
+        let (direction, trunk) = match source {
+            Some(Source::Trunk(id)) => (Direction::Inbound, config.trunks.get(id.index())),
+            Some(Source::Group(_)) | None => (Direction::Outbound, None),
+        };
+        self.serial += 1;
+        let record = CallRecord {
+            id: (u64::from(self.id) << 48) | self.serial,
+            direction,
+            a_call_id: request.call_id().map(text).unwrap_or_default(),
+            b_call_id: String::new(),
+            calling: request.from().map(|from| user(from.uri)).unwrap_or_default(),
+            called: user(request.uri()),
+            source: from.remote,
+            trunk: trunk.map(|trunk| trunk.name.clone()).unwrap_or_default(),
+            site: String::new(),
+            generation: self.snapshot.generation,
+            started: self.now,
+            ringing: None,
+            answered: None,
+            ended: self.now,
+            code,
+            close: CloseReason::Rejected,
+            reject: Some(reject),
+            steps: Vec::new(),
+            media: None,
+        };
+        self.counters.close(CloseReason::Rejected);
+        self.out.push_back(Output::Finished(Box::new(record)));
+    }
+}

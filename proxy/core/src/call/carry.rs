@@ -1,0 +1,335 @@
+//! Requests inside the dialogs, carried from one leg to the other: re-INVITE, UPDATE, PRACK, INFO, MESSAGE.
+//!
+//! Each side has CSeq numbers of its own; a session description is anchored on its way; RAck is translated to the
+//! target's own RSeq (RFC 3262 §7.2).
+
+use super::leg::{finish, respond};
+use super::{Call, CallEvent, Env, User};
+use crate::limits::MAX_CARRIED;
+use crate::transaction::{ClientKey, ClientKind, ServerKey};
+use crate::{Peer, RejectReason};
+use bytes::Bytes;
+use relay_values::Leg;
+use sip_wire::{Builder, HeaderName, Message, Method, sdp};
+
+/// A request that was carried across and waits for its final response.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    /// The leg that it came from, and from where.
+    from: Leg,
+    source: Peer,
+    server: ServerKey,
+    request: Box<Message>,
+    /// Our request on the other leg.
+    client: ClientKey,
+    cseq: u32,
+}
+
+/// What a carried request's final response means for the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CarriedOutcome {
+    /// It was passed back.
+    PassedBack,
+    /// 2xx to a re-INVITE that nobody waits for any more.
+    Unwanted,
+}
+
+impl Carried {
+    fn is_invite(&self) -> bool {
+        matches!(self.request.method(), Method::Invite)
+    }
+}
+
+impl Call {
+    /// A request inside a leg's dialog, ACK and CANCEL excepted.
+    pub(crate) fn request(
+        &mut self,
+        env: &mut Env<'_>,
+        leg: Leg,
+        from: Peer,
+        server: ServerKey,
+        request: Message,
+    ) {
+        if let Err(code) = self.take_cseq(leg, &request) {
+            env.counters.reject(RejectReason::CSeqOutOfOrder);
+            return self.refuse(env, leg, from, server, &request, code);
+        }
+        match request.method() {
+            Method::Bye => self.hung_up(env, leg, from, server, &request),
+            Method::Options => self.refuse(env, leg, from, server, &request, 200),
+            Method::Invite | Method::Update | Method::Prack | Method::Info | Method::Message => {
+                if let Err((code, reason)) = self.carry(env, leg, from, server, &request) {
+                    env.counters.reject(reason);
+                    self.refuse(env, leg, from, server, &request, code);
+                }
+            }
+            // REFER is refused, as RFC 3515 §2.4.2 lets a user agent; it is not unknown.
+            Method::Refer => self.refuse(env, leg, from, server, &request, 603),
+            Method::Notify => self.refuse(env, leg, from, server, &request, 481),
+            Method::Register | Method::Subscribe | Method::Publish | Method::Ack | Method::Cancel => {
+                env.counters.reject(RejectReason::MethodNotAllowed);
+                self.refuse(env, leg, from, server, &request, 405);
+            }
+            Method::Other(_) => {
+                env.counters.reject(RejectReason::UnknownMethod);
+                self.refuse(env, leg, from, server, &request, 501);
+            }
+        }
+    }
+
+    /// A request's number has to be above the last one's (RFC 3261 §12.2.2).
+    fn take_cseq(&mut self, leg: Leg, request: &Message) -> Result<(), u16> {
+        let number = request.cseq().map_err(|_| 400_u16)?.number;
+        let dialog = self.leg_mut(leg).dialog.as_mut().ok_or(481_u16)?;
+        if dialog.remote_cseq != 0 && number <= dialog.remote_cseq {
+            return Err(500);
+        }
+        dialog.remote_cseq = number;
+        Ok(())
+    }
+
+    /// Answers a request ourselves.
+    fn refuse(
+        &self,
+        env: &mut Env<'_>,
+        leg: Leg,
+        from: Peer,
+        server: ServerKey,
+        request: &Message,
+        code: u16,
+    ) {
+        let mut out = respond(env, request, from, code, &self.leg(leg).tag);
+        if matches!(code, 405 | 501) || matches!(request.method(), Method::Options) {
+            out.header(HeaderName::Allow, super::ALLOW);
+        }
+        if code == 500 {
+            // RFC 3261 §14.2: a re-INVITE that comes too early is asked back within 0 to 10 seconds.
+            out.number(HeaderName::RetryAfter, env.rng.below(10));
+        }
+        env.txns.respond(env.now, server, code, out.finish());
+    }
+
+    fn carry(
+        &mut self,
+        env: &mut Env<'_>,
+        leg: Leg,
+        from: Peer,
+        server: ServerKey,
+        request: &Message,
+    ) -> Result<(), (u16, RejectReason)> {
+        let other = leg.other();
+        let is_invite = matches!(request.method(), Method::Invite);
+        if self.carried.len() >= MAX_CARRIED {
+            return Err((500, RejectReason::RequestPending));
+        }
+        // Two offers may not cross, on one leg or between the legs (RFC 3261 §14.2, RFC 3311 §5.2).
+        let offers =
+            is_invite || (matches!(request.method(), Method::Update) && sdp::find(request).is_some());
+        if offers && self.is_negotiating(is_invite) {
+            return Err((491, RejectReason::RequestPending));
+        }
+        if is_invite && !self.is_answered() {
+            return Err((491, RejectReason::RequestPending));
+        }
+        let rack = match request.method() {
+            Method::Prack => {
+                Some(self.translate_rack(leg, request).ok_or((481, RejectReason::NoTransaction))?)
+            }
+            _ => None,
+        };
+        if self.leg(other).dialog.is_none() {
+            return Err((500, RejectReason::RequestPending));
+        }
+        let description = sdp::find(request).map(|found| request.body().slice_ref(found));
+        let anchored = match description.map(|sdp| self.negotiate(env, leg, &sdp)).transpose() {
+            Ok(anchored) => anchored,
+            Err(()) => return Err((488, RejectReason::NotAcceptable)),
+        };
+        if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| offers) {
+            dialog.retarget(request);
+        }
+        let client = env.txns.reserve(User::Carried(self.key, other));
+        let Some((out, cseq, to)) = self.build_carried(env, other, client, request, rack) else {
+            return Err((500, RejectReason::RequestPending));
+        };
+        let bytes = with_body(out, request, anchored);
+        let kind = if is_invite { ClientKind::Invite } else { ClientKind::NonInvite };
+        env.txns.bind(server, User::Carried(self.key, other));
+        env.txns.start(env.now, client, to, kind, bytes);
+        let request = Box::new(request.clone());
+        self.carried.push(Carried { from: leg, source: from, server, request, client, cseq });
+        Ok(())
+    }
+
+    /// Whether an offer is on its way, or an INVITE's 2xx waits for its ACK on either leg.
+    fn is_negotiating(&self, is_invite: bool) -> bool {
+        let pending = self.carried.iter().any(|carried| {
+            carried.is_invite()
+                || (matches!(carried.request.method(), Method::Update)
+                    && sdp::find(&carried.request).is_some())
+        });
+        let late_offer = self.a.ack_due.is_some() || self.b.ack_due.is_some();
+        pending || late_offer || (is_invite && (self.a.unacked.is_some() || self.b.unacked.is_some()))
+    }
+
+    fn build_carried(
+        &mut self,
+        env: &mut Env<'_>,
+        leg: Leg,
+        client: ClientKey,
+        request: &Message,
+        rack: Option<(u32, u32)>,
+    ) -> Option<(Builder, u32, Peer)> {
+        let dialog = self.leg_mut(leg).dialog.as_mut()?;
+        let face = env.faces.get(dialog.peer.listener)?;
+        let method = request.method();
+        let mut out = dialog.request(method, face, env.txns.branch(client).as_bytes());
+        if matches!(method, Method::Invite | Method::Update) {
+            out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, super::ALLOW);
+        }
+        if let Some((rseq, cseq)) = rack {
+            let (mut a, mut b) = ([0; 10], [0; 10]);
+            let parts = [
+                crate::dialog::decimal(rseq, &mut a),
+                b" ",
+                crate::dialog::decimal(cseq, &mut b),
+                b" INVITE",
+            ];
+            out.parts(HeaderName::RAck, &parts);
+        }
+        if let Some(package) = request.named(b"Info-Package").next() {
+            out.other(b"Info-Package", package);
+        }
+        Some((out, dialog.local_cseq, dialog.peer))
+    }
+
+    /// The target's own RSeq and INVITE number for the RAck that the caller sent.
+    fn translate_rack(&self, leg: Leg, prack: &Message) -> Option<(u32, u32)> {
+        let rack = prack.rack().ok().flatten()?;
+        let (ours, theirs) = self.invite.as_deref()?.rseq?;
+        let invite = self.invite.as_deref()?.request.cseq().ok()?.number;
+        (leg == Leg::A && rack.rseq == ours && rack.cseq == invite)
+            .then_some((theirs, super::uac::INVITE_CSEQ))
+    }
+
+    /// A session description inside the dialog is the answer to the other leg's offer, or an offer itself.
+    fn negotiate(&mut self, env: &mut Env<'_>, from: Leg, sdp: &Bytes) -> Result<Bytes, ()> {
+        let result = if self.media.is_answer(from) {
+            self.media.answer(from, sdp, &mut |command| env.relay(command))
+        } else {
+            self.media.offer(from, sdp)
+        };
+        result.map_err(|_| ())
+    }
+
+    /// A response to a carried request goes back to where the request came from.
+    pub(crate) fn carried_response(
+        &mut self,
+        env: &mut Env<'_>,
+        leg: Leg,
+        client: ClientKey,
+        response: &Message,
+    ) -> CarriedOutcome {
+        let code = response.code().unwrap_or(0);
+        let Some(at) = self.carried.iter().position(|carried| carried.client == client) else {
+            return self.repeated_answer(env, leg, response);
+        };
+        if code <= 100 {
+            return CarriedOutcome::PassedBack;
+        }
+        let description = sdp::find(response).map(|found| response.body().slice_ref(found));
+        let anchored = description.and_then(|sdp| self.negotiate(env, leg, &sdp).ok());
+        let Some(carried) = self.carried.get(at) else { return CarriedOutcome::PassedBack };
+        let out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
+        let bytes = with_body(out, response, anchored);
+        env.txns.respond(env.now, carried.server, code, bytes);
+        if code < 200 {
+            return CarriedOutcome::PassedBack;
+        }
+        let carried = self.carried.swap_remove(at);
+        if (200..300).contains(&code) {
+            if matches!(carried.request.method(), Method::Invite | Method::Update) {
+                if let Some(dialog) = &mut self.leg_mut(leg).dialog {
+                    dialog.retarget(response);
+                }
+            }
+            if carried.is_invite() {
+                self.reinvite_answered(env, leg, &carried);
+            }
+        } else {
+            self.carried_failed(env, leg, code, &carried);
+        }
+        CarriedOutcome::PassedBack
+    }
+
+    /// 2xx to a re-INVITE: with the offer in the request it is acknowledged at once; a late offer waits for its answer.
+    fn reinvite_answered(&mut self, env: &mut Env<'_>, leg: Leg, carried: &Carried) {
+        let offered = sdp::find(&carried.request).is_some();
+        self.leg_mut(carried.from).unacked = Some(carried.server);
+        if offered {
+            self.leg_mut(leg).ack(env, carried.cseq, None);
+        } else {
+            self.leg_mut(leg).ack_due = Some(carried.cseq);
+        }
+    }
+
+    fn carried_failed(&mut self, env: &mut Env<'_>, leg: Leg, code: u16, carried: &Carried) {
+        if carried.is_invite() || matches!(carried.request.method(), Method::Update) {
+            self.media.rolled_back();
+        }
+        // RFC 3261 §12.2.1.2: these mean that the dialog is gone on that leg.
+        if matches!(code, 408 | 481) && self.is_answered() {
+            self.handle(env, CallEvent::LegGone(leg));
+        }
+    }
+
+    /// A repeated 2xx to a re-INVITE gets its ACK again.
+    fn repeated_answer(&mut self, env: &mut Env<'_>, leg: Leg, response: &Message) -> CarriedOutcome {
+        let cseq = response.cseq().ok().filter(|cseq| matches!(cseq.method, Method::Invite));
+        let is_answer = response.code().is_some_and(|code| (200..300).contains(&code));
+        match cseq.filter(|_| is_answer) {
+            Some(cseq) if self.leg(leg).ack_due != Some(cseq.number) => {
+                if self.leg(leg).ack_again(env, cseq.number) {
+                    CarriedOutcome::PassedBack
+                } else {
+                    CarriedOutcome::Unwanted
+                }
+            }
+            _ => CarriedOutcome::PassedBack,
+        }
+    }
+
+    /// A carried request got no response: 408 to whoever sent it (RFC 3261 §8.1.3.1), and the silent leg is gone.
+    pub(crate) fn carried_timeout(&mut self, env: &mut Env<'_>, leg: Leg, client: ClientKey) {
+        let Some(at) = self.carried.iter().position(|carried| carried.client == client) else { return };
+        let carried = self.carried.swap_remove(at);
+        self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 408);
+        self.carried_failed(env, leg, 408, &carried);
+    }
+
+    /// CANCEL of a re-INVITE.
+    pub(crate) fn cancel_carried(&mut self, env: &mut Env<'_>, server: ServerKey) {
+        if let Some(carried) = self.carried.iter().find(|carried| carried.server == server) {
+            env.txns.cancel(env.now, carried.client, None);
+        }
+    }
+
+    /// The call ends: whatever is still open is answered (RFC 3261 §15.1.2).
+    pub(super) fn drop_carried(&mut self, env: &mut Env<'_>) {
+        for carried in std::mem::take(&mut self.carried) {
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 487);
+        }
+    }
+}
+
+/// Ends a carried message: the anchored description, or a body that the relay has no part in.
+fn with_body(out: Builder, original: &Message, anchored: Option<Bytes>) -> Bytes {
+    if anchored.is_some() {
+        return finish(out, anchored.as_deref());
+    }
+    let body = original.body();
+    match original.header(HeaderName::ContentType) {
+        Some(kind) if !body.is_empty() && sdp::find(original).is_none() => out.body(kind, &body),
+        _ => out.finish(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Both legs were told that it is over; the last statistics come in.
+
+use super::{Call, CallEvent, Closing, Env, State};
+use crate::{CloseReason, RejectReason};
+use relay_values::{Duration, Leg, RelayCommand, SessionStats, Time};
+
+/// A relay that does not answer for this long is given up: the record goes out without statistics.
+const STATISTICS_WAIT: Duration = Duration::from_secs(5);
+
+impl Call {
+    pub(super) fn closing(&mut self, env: &mut Env<'_>, mut closing: Closing, event: CallEvent) -> State {
+        match event {
+            CallEvent::Released(stats) => {
+                self.add_stats(stats);
+                closing.stats = false;
+            }
+            CallEvent::Acknowledged(Leg::A) | CallEvent::NoAck if closing.a_bye => {
+                closing.a_bye = false;
+                self.a.bye(env, close_reason_header(closing.reason));
+            }
+            // Both sides hung up at once, or the peer repeats itself.
+            CallEvent::Hangup(leg) => closing.a_bye &= leg != Leg::A,
+            CallEvent::Timer if env.now >= closing.until => {
+                closing.stats = false;
+                // The server transaction reports a missing ACK on its own, within 64 × T1.
+                closing.until = Time::NEVER;
+            }
+            CallEvent::Timer
+            | CallEvent::Acknowledged(_)
+            | CallEvent::NoAck
+            | CallEvent::Cancel
+            | CallEvent::Silent(_)
+            | CallEvent::LegGone(_)
+            | CallEvent::MediaReady { .. }
+            | CallEvent::NoMedia(_)
+            | CallEvent::Trying
+            | CallEvent::Progress(_)
+            | CallEvent::Answer { .. }
+            | CallEvent::Refusal { .. }
+            | CallEvent::Failure(_) => {}
+        }
+        settle(closing)
+    }
+
+    /// Ends an answered call: BYE to every leg but the one that is `gone`, and the relay's ports are given back.
+    pub(super) fn close(&mut self, env: &mut Env<'_>, reason: CloseReason, gone: Option<Leg>) -> State {
+        self.drop_carried(env);
+        let header = close_reason_header(reason);
+        let a_bye = gone != Some(Leg::A) && self.a.unacked.is_some() && reason != CloseReason::NoAck;
+        if gone != Some(Leg::A) && !a_bye {
+            self.a.bye(env, header);
+        }
+        if gone != Some(Leg::B) {
+            // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).
+            if let Some(cseq) = self.b.ack_due {
+                self.b.ack(env, cseq, None);
+            }
+            self.b.bye(env, header);
+        }
+        self.settle(env, reason, None, a_bye)
+    }
+
+    /// Gives the relay's session back and waits for what is still to come.
+    pub(super) fn settle(
+        &mut self,
+        env: &mut Env<'_>,
+        reason: CloseReason,
+        reject: Option<RejectReason>,
+        a_bye: bool,
+    ) -> State {
+        let session = self.media.session().filter(|_| self.is_open());
+        if let Some(session) = session {
+            env.relay(RelayCommand::Release { session });
+        }
+        let until = env.now + STATISTICS_WAIT;
+        settle(Closing { reason, reject, stats: session.is_some(), a_bye, until })
+    }
+
+    /// Statistics of the call's session; a call that changed address families on the way has several.
+    pub(super) fn add_stats(&mut self, stats: Box<SessionStats>) {
+        match &mut self.stats {
+            None => self.stats = Some(stats),
+            Some(sum) => sum.add(&stats),
+        }
+    }
+}
+
+fn settle(closing: Closing) -> State {
+    if closing.stats || closing.a_bye {
+        State::Closing(closing)
+    } else {
+        State::Over(closing.reason, closing.reject)
+    }
+}
+
+/// What a BYE of our own making says (RFC 3326). A leg that hung up needs no explanation on the other.
+fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
+    match reason {
+        CloseReason::MediaTimeout => Some(b"SIP;cause=408;text=\"media_timeout\""),
+        CloseReason::NoAck => Some(b"SIP;cause=408;text=\"no_ack\""),
+        CloseReason::LegGone => Some(b"SIP;cause=481;text=\"leg_gone\""),
+        CloseReason::Internal => Some(b"SIP;cause=500;text=\"internal\""),
+        CloseReason::ByeFromA
+        | CloseReason::ByeFromB
+        | CloseReason::Cancelled
+        | CloseReason::Refused
+        | CloseReason::HuntExhausted
+        | CloseReason::NoAnswer
+        | CloseReason::Rejected
+        | CloseReason::BadAnswer => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! What a call may reach of its shard while it handles an event.
+
+use crate::counters::ShardCounters;
+use crate::face::{Face, Faces};
+use crate::ids::{CallKey, hex};
+use crate::rng::Rng;
+use crate::transaction::Transactions;
+use crate::{ListenerId, Output, Snapshot};
+use bytes::Bytes;
+use relay_values::{Leg, RelayCommand, Time};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Whom a transaction works for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum User {
+    /// The INVITE that began a call (server side).
+    Invite(CallKey),
+    /// An INVITE of ours to a target: the call's attempt of this number.
+    Attempt(CallKey, u8),
+    /// A request inside a dialog, carried across: the client side stands on this leg.
+    Carried(CallKey, Leg),
+    /// A request whose answer changes nothing any more: BYE.
+    Orphan,
+}
+
+/// A call's view of its shard.
+pub(crate) struct Env<'a> {
+    pub(crate) now: Time,
+    pub(crate) shard: u8,
+    pub(crate) txns: &'a mut Transactions<User>,
+    pub(crate) out: &'a mut VecDeque<Output>,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) faces: &'a Faces,
+    /// The newest snapshot; what the call was admitted under it holds itself.
+    pub(crate) newest: &'a Arc<Snapshot>,
+    pub(crate) counters: &'a mut ShardCounters,
+    /// Serial of the next relay session.
+    pub(crate) sessions: &'a mut u64,
+}
+
+impl Env<'_> {
+    /// Texts of a listener.
+    pub(crate) fn face(&self, id: ListenerId) -> Option<&Face> {
+        self.faces.get(id)
+    }
+
+    /// A branch for a message outside of every transaction: ACK for a 2xx (RFC 3261 §17.1.1.3).
+    pub(crate) fn fresh_branch(&mut self) -> [u8; 26] {
+        let mut branch = *b"z9hG4bKb..................";
+        if let Some(tail) = branch.get_mut(8..) {
+            let (shard, rest) = tail.split_at_mut(2);
+            hex(u64::from(self.shard), shard);
+            hex(self.rng.next_u64(), rest);
+        }
+        branch
+    }
+
+    /// A Call-ID that says nothing of anybody: 96 random bits.
+    pub(crate) fn fresh_call_id(&mut self) -> [u8; 24] {
+        let mut id = [0; 24];
+        let (head, tail) = id.split_at_mut(16);
+        hex(self.rng.next_u64(), head);
+        hex(self.rng.next_u64(), tail);
+        id
+    }
+
+    /// Sends a message outside of every transaction: ACK for a 2xx.
+    pub(crate) fn send(&mut self, to: crate::Peer, bytes: Bytes) {
+        self.counters.sent += 1;
+        self.out.push_back(Output::Send { to, bytes });
+    }
+
+    /// Tells the relay something.
+    pub(crate) fn relay(&mut self, command: RelayCommand) {
+        self.out.push_back(Output::Relay(command));
+    }
+}

@@ -1,0 +1,65 @@
+//! The neutral words in which a call's legs, its relay session and its timers speak to it. No leg sees another leg's SIP.
+
+use crate::HuntReason;
+use bytes::Bytes;
+use relay_values::{Duration, Leg, OpenFailure, SessionStats};
+
+/// Something that happened to a call.
+#[derive(Debug)]
+pub(crate) enum CallEvent {
+    /// The relay has opened the session: RTP ports towards A and B.
+    MediaReady {
+        /// Port that A sends to.
+        a_port: u16,
+        /// Port that B sends to.
+        b_port: u16,
+    },
+    /// The relay could not.
+    NoMedia(OpenFailure),
+    /// The target lives: 100.
+    Trying,
+    /// The target is working on it: 101 to 199.
+    Progress(Progress),
+    /// 2xx.
+    Answer {
+        /// Its session description.
+        description: Option<Bytes>,
+    },
+    /// A final response that is no answer.
+    Refusal {
+        /// Its code, 300 to 699.
+        code: u16,
+        /// Its Retry-After.
+        retry_after: Option<Duration>,
+    },
+    /// The attempt came to nothing without a final response.
+    Failure(HuntReason),
+    /// The caller gave up: CANCEL, or BYE before the answer.
+    Cancel,
+    /// BYE from a leg; it has its 200.
+    Hangup(Leg),
+    /// A leg that should be sending media has fallen silent.
+    Silent(Leg),
+    /// Our 2xx to this leg was never acknowledged.
+    NoAck,
+    /// A leg answered 481 or 408 to a request inside the dialog, or nothing: it does not know the call any more
+    /// (RFC 3261 §12.2.1.2).
+    LegGone(Leg),
+    /// ACK for our 2xx to this leg.
+    Acknowledged(Leg),
+    /// The relay has closed the session.
+    Released(Box<SessionStats>),
+    /// The call's own timer.
+    Timer,
+}
+
+/// A provisional response.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Its code, 101 to 199.
+    pub(crate) code: u16,
+    /// Its session description.
+    pub(crate) description: Option<Bytes>,
+    /// Its RSeq, if it is a reliable one (RFC 3262).
+    pub(crate) rseq: Option<u32>,
+}

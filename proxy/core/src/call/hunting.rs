@@ -1,0 +1,175 @@
+//! An INVITE is out: listen to its target, be patient as long as the policy says, then move on.
+
+use super::{Attempt, Call, CallEvent, Env, Phase, Progress, State};
+use crate::{CloseReason, Event, Evidence, EvidenceKind, HuntReason, Output, RejectReason, StepOutcome};
+use bytes::Bytes;
+use relay_values::{Duration, Leg};
+
+impl Call {
+    pub(super) fn hunting(&mut self, env: &mut Env<'_>, attempt: Attempt, event: CallEvent) -> State {
+        match event {
+            CallEvent::Trying => self.trying(attempt),
+            CallEvent::Progress(progress) => self.progress(env, attempt, progress),
+            CallEvent::Answer { description } => self.answer(env, attempt, description),
+            CallEvent::Refusal { code, retry_after } => self.refused(env, attempt, code, retry_after),
+            CallEvent::Failure(reason) => self.advance(env, attempt, reason, 0),
+            CallEvent::Timer => self.out_of_patience(env, attempt),
+            CallEvent::Cancel | CallEvent::Hangup(Leg::A) => self.cancelled(env, attempt),
+            // A callee may not end an early dialog with BYE (RFC 3261 §15), but means no.
+            CallEvent::Hangup(Leg::B) => self.refused(env, attempt, 480, None),
+            CallEvent::Released(stats) => {
+                self.add_stats(stats);
+                State::Hunting(attempt)
+            }
+            // Early media may fall silent; the hunt has timers of its own. The others belong to answered calls.
+            CallEvent::MediaReady { .. }
+            | CallEvent::NoMedia(_)
+            | CallEvent::Silent(_)
+            | CallEvent::NoAck
+            | CallEvent::LegGone(_)
+            | CallEvent::Acknowledged(_) => State::Hunting(attempt),
+        }
+    }
+
+    /// 100: the target lives, so patience with silence turns into patience with progress.
+    fn trying(&mut self, mut attempt: Attempt) -> State {
+        if attempt.phase == Phase::Calling {
+            attempt.phase = Phase::Proceeding;
+            attempt.until = self.attempt_began() + self.pinned.config.hunt.no_progress;
+        }
+        State::Hunting(attempt)
+    }
+
+    fn progress(&mut self, env: &mut Env<'_>, mut attempt: Attempt, progress: Progress) -> State {
+        if attempt.phase != Phase::Ringing {
+            attempt.phase = Phase::Ringing;
+            attempt.until = env.now + self.pinned.config.hunt.no_answer;
+        }
+        let description = match progress.description.map(|sdp| self.description_from_b(env, &sdp)) {
+            None => None,
+            Some(Ok(sdp)) => Some(sdp),
+            // A provisional whose description cannot be used still says that it rings.
+            Some(Err(_)) => None,
+        };
+        self.stamps.ringing.get_or_insert(env.now);
+        self.respond_progress(env, progress.code, progress.rseq, description);
+        State::Hunting(attempt)
+    }
+
+    /// 2xx: the caller gets his, the other attempts are history.
+    fn answer(&mut self, env: &mut Env<'_>, attempt: Attempt, description: Option<Bytes>) -> State {
+        let description = match description.map(|sdp| self.description_from_b(env, &sdp)).transpose() {
+            Ok(description) => description,
+            Err(_) => {
+                self.step_ends(StepOutcome::Refused { code: 200 });
+                self.acknowledge_answer(env);
+                self.b.bye(env, None);
+                return self.reject(env, 502, CloseReason::BadAnswer, None);
+            }
+        };
+        self.step_ends(StepOutcome::Answered);
+        if self.offer_in_invite() {
+            self.acknowledge_answer(env);
+        } else {
+            self.defer_ack();
+        }
+        self.stamps.answered = Some(env.now);
+        self.remember_trunk(attempt.target);
+        env.counters.answered += 1;
+        self.respond_answer(env, description);
+        State::Answered
+    }
+
+    /// A final response: hunt on, or tell the caller what the callee meant.
+    fn refused(
+        &mut self,
+        env: &mut Env<'_>,
+        attempt: Attempt,
+        code: u16,
+        retry_after: Option<Duration>,
+    ) -> State {
+        if code == 503 {
+            self.evidence(env, EvidenceKind::Unavailable(retry_after));
+        }
+        if self.pinned.config.hunt.advance_on.contains(&code) {
+            return self.advance(env, attempt, HuntReason::FinalResponse, code);
+        }
+        self.step_ends(StepOutcome::Refused { code });
+        // A redirection is the target's advice to us, not to the caller, who would learn an address of our inside.
+        let code = if (300..400).contains(&code) { 480 } else { code };
+        self.reject(env, code, CloseReason::Refused, None)
+    }
+
+    fn out_of_patience(&mut self, env: &mut Env<'_>, attempt: Attempt) -> State {
+        if env.now < attempt.until {
+            return State::Hunting(attempt);
+        }
+        match attempt.phase {
+            Phase::Calling => self.advance(env, attempt, HuntReason::NoResponse, 0),
+            Phase::Proceeding => self.advance(env, attempt, HuntReason::NoProgress, 0),
+            Phase::Ringing => {
+                self.step_ends(StepOutcome::Refused { code: 0 });
+                self.leave(env, attempt);
+                self.reject(env, 480, CloseReason::NoAnswer, None)
+            }
+        }
+    }
+
+    fn cancelled(&mut self, env: &mut Env<'_>, attempt: Attempt) -> State {
+        self.step_ends(StepOutcome::Cancelled);
+        self.leave(env, attempt);
+        self.reject(env, 487, CloseReason::Cancelled, None)
+    }
+
+    /// Leaves this target for the next one, or gives up when there is none.
+    pub(super) fn advance(
+        &mut self,
+        env: &mut Env<'_>,
+        attempt: Attempt,
+        reason: HuntReason,
+        code: u16,
+    ) -> State {
+        env.counters.hunt(reason);
+        self.step_ends(StepOutcome::Advanced { reason, code });
+        match reason {
+            HuntReason::NoResponse => self.evidence(env, EvidenceKind::NoResponse),
+            HuntReason::TransactionTimeout => self.evidence(env, EvidenceKind::Timeout),
+            HuntReason::TransportError => self.evidence(env, EvidenceKind::Unreachable),
+            HuntReason::NoProgress | HuntReason::FinalResponse | HuntReason::TargetDown => {}
+        }
+        if reason != HuntReason::FinalResponse {
+            self.leave(env, attempt);
+        }
+        match self.next_target(env, reason) {
+            Some(target) => {
+                self.b.reset();
+                self.go(env, target)
+            }
+            None => {
+                let last = self.steps.iter().rev().find_map(|step| match step.outcome {
+                    StepOutcome::Advanced { code, .. } if code != 0 => Some(code),
+                    _ => None,
+                });
+                let reject = last.is_none().then_some(RejectReason::NoTarget);
+                self.reject(env, last.unwrap_or(503), CloseReason::HuntExhausted, reject)
+            }
+        }
+    }
+
+    /// Ends an attempt that has no final response: CANCEL once it has answered at all (RFC 3261 §9.1), else silence.
+    fn leave(&mut self, env: &mut Env<'_>, attempt: Attempt) {
+        match attempt.phase {
+            Phase::Calling => env.txns.abandon(env.now, attempt.client),
+            Phase::Proceeding | Phase::Ringing => {
+                env.txns.cancel(env.now, attempt.client, None);
+            }
+        }
+    }
+
+    /// Tells the health core what was seen of the current target.
+    fn evidence(&self, env: &mut Env<'_>, kind: EvidenceKind) {
+        let Some(step) = self.steps.last() else { return };
+        let (target, generation) = (step.target, step.under.config_generation);
+        env.out.push_back(Output::Event(Event::Evidence(Evidence { target, generation, kind })));
+    }
+}

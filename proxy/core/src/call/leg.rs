@@ -1,0 +1,107 @@
+//! One leg of a call: its dialog, and the acknowledgements that are due on it.
+
+use super::env::Env;
+use crate::dialog::Dialog;
+use crate::ids::LocalTag;
+use crate::transaction::{ClientKind, ServerKey, response};
+use crate::{Peer, call::User};
+use bytes::Bytes;
+use sip_wire::{Builder, HeaderName, Message, Method};
+
+/// Methods that a call understands, as Allow lists them.
+pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE";
+
+/// One leg.
+#[derive(Debug)]
+pub(crate) struct CallLeg {
+    /// Our tag.
+    pub(crate) tag: LocalTag,
+    /// The dialog, early or confirmed. The A-leg has one from the start.
+    pub(crate) dialog: Option<Dialog>,
+    /// Our 2xx on this leg waits for its ACK.
+    pub(crate) unacked: Option<ServerKey>,
+    /// The peer's 2xx of this CSeq number waits for our ACK, which waits for the other leg's, since that brings the
+    /// answer to a late offer.
+    pub(crate) ack_due: Option<u32>,
+    /// The last ACK that we sent for a 2xx: every repetition of the 2xx is answered with it (RFC 3261 §13.2.2.4).
+    last_ack: Option<(u32, Bytes)>,
+}
+
+impl CallLeg {
+    /// A leg without a dialog yet.
+    pub(crate) fn new(tag: LocalTag) -> Self {
+        Self { tag, dialog: None, unacked: None, ack_due: None, last_ack: None }
+    }
+
+    /// Whether a request from the peer is inside this leg's dialog.
+    pub(crate) fn owns(&self, request: &Message) -> bool {
+        let (Ok(call_id), Ok(from)) = (request.call_id(), request.from()) else { return false };
+        self.dialog.as_ref().is_some_and(|dialog| dialog.matches(call_id, from.tag().unwrap_or_default()))
+    }
+
+    /// Acknowledges a 2xx.
+    pub(crate) fn ack(&mut self, env: &mut Env<'_>, cseq: u32, description: Option<&[u8]>) {
+        self.ack_due = None;
+        let branch = env.fresh_branch();
+        let Some(dialog) = &self.dialog else { return };
+        let Some(face) = env.faces.get(dialog.peer.listener) else { return };
+        let ack = dialog.request_numbered(Method::Ack, cseq, face, &branch);
+        let (peer, bytes) = (dialog.peer, finish(ack, description));
+        self.last_ack = Some((cseq, bytes.clone()));
+        env.send(peer, bytes);
+    }
+
+    /// The same again for a repeated 2xx. False if this 2xx was never acknowledged.
+    pub(crate) fn ack_again(&self, env: &mut Env<'_>, cseq: u32) -> bool {
+        match (&self.last_ack, &self.dialog) {
+            (Some((number, bytes)), Some(dialog)) if *number == cseq => {
+                env.send(dialog.peer, bytes.clone());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Hangs up.
+    pub(crate) fn bye(&mut self, env: &mut Env<'_>, reason: Option<&[u8]>) {
+        let Some(dialog) = &mut self.dialog else { return };
+        let Some(face) = env.faces.get(dialog.peer.listener) else { return };
+        let client = env.txns.reserve(User::Orphan);
+        let mut bye = dialog.request(Method::Bye, face, env.txns.branch(client).as_bytes());
+        if let Some(reason) = reason {
+            bye.header(HeaderName::Reason, reason);
+        }
+        env.txns.start(env.now, client, dialog.peer, ClientKind::NonInvite, bye.finish());
+    }
+
+    /// Forgets the dialog: the next attempt begins another.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new(self.tag);
+    }
+}
+
+/// Ends a message with a session description or without a body.
+pub(crate) fn finish(message: Builder, description: Option<&[u8]>) -> Bytes {
+    match description {
+        Some(sdp) => message.body(b"application/sdp", sdp),
+        None => message.finish(),
+    }
+}
+
+/// A response to a request on a leg, with what belongs into it by its method (RFC 3261 §12.1.1, §20.5).
+pub(crate) fn respond(env: &Env<'_>, request: &Message, from: Peer, code: u16, tag: &LocalTag) -> Builder {
+    let mut out = response(request, from.remote, code, (code > 100).then_some(tag.as_bytes()));
+    let establishes = matches!(request.method(), Method::Invite) && (101..300).contains(&code);
+    if establishes {
+        for value in request.values(HeaderName::RecordRoute) {
+            out.header(HeaderName::RecordRoute, value);
+        }
+    }
+    if establishes || (matches!(request.method(), Method::Update) && (200..300).contains(&code)) {
+        if let Some(face) = env.face(from.listener) {
+            out.header(HeaderName::Contact, &face.contact);
+        }
+        out.header(HeaderName::Allow, ALLOW);
+    }
+    out
+}

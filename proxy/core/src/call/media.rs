@@ -1,0 +1,326 @@
+//! What a call knows of its media: offers and answers, anchored at the relay, and the commands that follow from them
+//! (RFC 3264).
+
+use crate::{Config, MediaMode};
+use bytes::Bytes;
+use relay_values::{Connect, Direction, Leg, RegionId, RelayCommand, Remote, SessionId};
+use sip_wire::sdp;
+use std::net::{IpAddr, SocketAddr};
+
+/// Media of a call.
+#[derive(Debug)]
+pub(crate) enum Media {
+    /// No target was chosen yet.
+    None,
+    /// Session descriptions pass unchanged.
+    Bypass,
+    /// Media is anchored.
+    Relayed(Box<Relayed>),
+}
+
+/// Anchored media.
+#[derive(Debug)]
+pub(crate) struct Relayed {
+    /// The relay's name for it.
+    pub(crate) session: SessionId,
+    a: Side,
+    b: Side,
+    /// Whom the pending offer came from.
+    offered: Option<Leg>,
+}
+
+/// One leg's side.
+#[derive(Debug)]
+struct Side {
+    /// Our address towards this leg, as the relay binds it.
+    bound: IpAddr,
+    /// The same as SDP shows it.
+    shown: IpAddr,
+    /// Our RTP port towards this leg; 0 until the relay has opened.
+    port: u16,
+    /// Session id and version of the descriptions that we send to this leg (RFC 4566 §5.2).
+    origin: u64,
+    version: u64,
+    /// Hash of the last description sent, to tell a repetition from a change (RFC 3264 §8).
+    sent: u64,
+    /// The leg's own description, as agreed.
+    described: Option<Described>,
+    /// The same while its offer or answer is not agreed yet.
+    pending: Option<Described>,
+    /// What the relay was last told.
+    told: Option<Connect>,
+}
+
+/// What matters of a leg's session description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Described {
+    remote: Remote,
+    sends: bool,
+    receives: bool,
+    clock_rate: u32,
+}
+
+/// Why a session description cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// It does not parse.
+    Malformed,
+    /// No m-line that the relay carries: no audio over RTP, or no address.
+    NoAudio,
+    /// Our side has no address of the family that is wanted.
+    NoAddress,
+}
+
+impl Media {
+    /// Media for a call whose legs want these families; `None` where we have no address for one.
+    pub(crate) fn new(
+        config: &Config,
+        session: SessionId,
+        a_v6: bool,
+        b_v6: bool,
+        origin: u64,
+    ) -> Option<Self> {
+        match config.media.mode {
+            MediaMode::Bypass => Some(Self::Bypass),
+            MediaMode::Relay => {
+                let a = Side::new(config, a_v6, origin)?;
+                let b = Side::new(config, b_v6, origin.rotate_left(17))?;
+                Some(Self::Relayed(Box::new(Relayed { session, a, b, offered: None })))
+            }
+        }
+    }
+
+    /// The relay session, if there is one.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::None | Self::Bypass => None,
+            Self::Relayed(relayed) => Some(relayed.session),
+        }
+    }
+
+    /// Takes an offer from `from` and returns what the other leg is sent.
+    pub(crate) fn offer(&mut self, from: Leg, body: &Bytes) -> Result<Bytes, Unusable> {
+        match self {
+            Self::None | Self::Bypass => Ok(body.clone()),
+            Self::Relayed(relayed) => {
+                relayed.side_mut(from).describe(body)?;
+                relayed.offered = Some(from);
+                relayed.side_mut(from.other()).anchor(body)
+            }
+        }
+    }
+
+    /// Takes an answer from `from`, returns what the other leg is sent and appends what the relay has to be told.
+    pub(crate) fn answer(
+        &mut self,
+        from: Leg,
+        body: &Bytes,
+        out: &mut impl FnMut(RelayCommand),
+    ) -> Result<Bytes, Unusable> {
+        match self {
+            Self::None | Self::Bypass => Ok(body.clone()),
+            Self::Relayed(relayed) => {
+                relayed.side_mut(from).describe(body)?;
+                relayed.offered = None;
+                let anchored = relayed.side_mut(from.other()).anchor(body)?;
+                relayed.a.agree();
+                relayed.b.agree();
+                relayed.connect(out);
+                Ok(anchored)
+            }
+        }
+    }
+
+    /// Whether a description from `from` would be an answer: the other leg's offer is pending.
+    pub(crate) fn is_answer(&self, from: Leg) -> bool {
+        matches!(self, Self::Relayed(relayed) if relayed.offered == Some(from.other()))
+    }
+
+    /// Forgets the B-leg's peer: the next target has not answered yet.
+    pub(crate) fn forget_b(&mut self, region: RegionId, out: &mut impl FnMut(RelayCommand)) {
+        if let Self::Relayed(relayed) = self {
+            relayed.b.described = None;
+            relayed.b.pending = None;
+            if relayed.b.told.take().is_some() {
+                out(RelayCommand::Retarget { session: relayed.session, leg: Leg::B, region, to: None });
+            }
+        }
+    }
+
+    /// The relay's ports are known.
+    pub(crate) fn opened(&mut self, a_port: u16, b_port: u16) {
+        if let Self::Relayed(relayed) = self {
+            relayed.a.port = a_port;
+            relayed.b.port = b_port;
+        }
+    }
+
+    /// Gives the session up and returns its name.
+    pub(crate) fn close(&mut self) -> Option<SessionId> {
+        let session = self.session();
+        *self = Self::None;
+        session
+    }
+
+    /// Local addresses to bind, by leg.
+    pub(crate) fn bound(&self) -> Option<(IpAddr, IpAddr)> {
+        match self {
+            Self::None | Self::Bypass => None,
+            Self::Relayed(relayed) => Some((relayed.a.bound, relayed.b.bound)),
+        }
+    }
+
+    /// Whether the B-leg's side can serve a peer of this family.
+    pub(crate) fn b_serves(&self, v6: bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::Bypass => true,
+            Self::Relayed(relayed) => relayed.b.bound.is_ipv6() == v6,
+        }
+    }
+
+    /// A failed re-INVITE leaves everything as it was (RFC 6141 §2): the relay was told nothing yet, only the pending
+    /// offer is dropped.
+    pub(crate) fn rolled_back(&mut self) {
+        if let Self::Relayed(relayed) = self {
+            relayed.offered = None;
+            relayed.a.pending = None;
+            relayed.b.pending = None;
+        }
+    }
+}
+
+impl Relayed {
+    fn side_mut(&mut self, leg: Leg) -> &mut Side {
+        match leg {
+            Leg::A => &mut self.a,
+            Leg::B => &mut self.b,
+        }
+    }
+
+    /// Tells the relay where both legs are and which way media flows. A direction is open when one side sends and the
+    /// other receives, whatever spelling either used for hold.
+    fn connect(&mut self, out: &mut impl FnMut(RelayCommand)) {
+        let (Some(a), Some(b)) = (self.a.described, self.b.described) else { return };
+        let a_to_b = a.sends && b.receives;
+        let b_to_a = b.sends && a.receives;
+        self.tell(Leg::A, a, b_to_a, a_to_b, out);
+        self.tell(Leg::B, b, a_to_b, b_to_a, out);
+    }
+
+    fn tell(
+        &mut self,
+        leg: Leg,
+        to: Described,
+        sends: bool,
+        receives: bool,
+        out: &mut impl FnMut(RelayCommand),
+    ) {
+        let direction = match (sends, receives) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        };
+        let connect = Connect { remote: to.remote, direction, clock_rate: to.clock_rate };
+        let session = self.session;
+        let side = self.side_mut(leg);
+        if side.told != Some(connect) {
+            side.told = Some(connect);
+            out(RelayCommand::Connect { session, leg, to: connect });
+        }
+    }
+}
+
+impl Side {
+    fn new(config: &Config, v6: bool, origin: u64) -> Option<Self> {
+        let media = &config.media;
+        let (bound, advertised) =
+            if v6 { (media.v6, media.advertised_v6) } else { (media.v4, media.advertised_v4) };
+        let bound = bound?;
+        Some(Self {
+            bound,
+            shown: advertised.unwrap_or(bound),
+            port: 0,
+            // RFC 4566 §5.2 wants a numeric string; 62 bits stay below what anybody's parser takes.
+            origin: origin >> 2,
+            version: 0,
+            sent: 0,
+            described: None,
+            pending: None,
+            told: None,
+        })
+    }
+
+    /// Takes the leg's own description.
+    fn describe(&mut self, body: &[u8]) -> Result<(), Unusable> {
+        self.pending = Some(Described::read(body)?);
+        Ok(())
+    }
+
+    /// The exchange is complete: what was pending holds.
+    fn agree(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            self.described = Some(pending);
+        }
+    }
+
+    /// The other leg's description with our addresses, for this leg.
+    fn anchor(&mut self, body: &[u8]) -> Result<Bytes, Unusable> {
+        let session = sdp::Session::parse(body).map_err(|_| Unusable::Malformed)?;
+        let carried = session.media().iter().position(is_audio).ok_or(Unusable::NoAudio)?;
+        let mut ports = [0; sip_wire::limits::MAX_MEDIA];
+        if let (Some(slot), Some(media)) = (ports.get_mut(carried), session.media().get(carried)) {
+            *slot = if media.port == 0 { 0 } else { self.port };
+        }
+        let mux = session.media().get(carried).is_some_and(|m| m.rtcp_mux);
+        let anchor = |version| {
+            let with =
+                sdp::Anchor { address: self.shown, ports: &ports, session_id: self.origin, version, mux };
+            sdp::anchor(body, &with).map_err(|_| Unusable::Malformed)
+        };
+        let again = anchor(self.version)?;
+        if self.version > 0 && hash(&again) == self.sent {
+            return Ok(again.into());
+        }
+        let fresh = anchor(self.version + 1)?;
+        self.version += 1;
+        self.sent = hash(&fresh);
+        Ok(fresh.into())
+    }
+}
+
+/// The m-lines that the relay carries: audio over plain RTP, secured or not (it does not look inside). T.38 and other
+/// media come with the multi-stream relay; until then they are offered onward with port 0, which refuses them.
+fn is_audio(media: &sdp::Media<'_>) -> bool {
+    media.kind == b"audio" && media.proto.starts_with(b"RTP/")
+}
+
+impl Described {
+    fn read(body: &[u8]) -> Result<Self, Unusable> {
+        let session = sdp::Session::parse(body).map_err(|_| Unusable::Malformed)?;
+        let media = session.media().iter().find(|m| is_audio(m)).ok_or(Unusable::NoAudio)?;
+        let address = media.address.ok_or(Unusable::NoAudio)?;
+        let rtcp = match media.rtcp {
+            Some((port, at)) => SocketAddr::new(at.unwrap_or(address), port),
+            None => SocketAddr::new(address, media.port.saturating_add(1)),
+        };
+        let open = media.port != 0;
+        Ok(Self {
+            remote: Remote { rtp: SocketAddr::new(address, media.port), rtcp, mux: media.rtcp_mux },
+            sends: open && media.direction.sends(),
+            receives: open && media.direction.receives(),
+            clock_rate: media
+                .payload_types()
+                .find_map(|pt| media.codec(pt))
+                .map_or(8000, |codec| codec.clock_rate),
+        })
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    use core::hash::{BuildHasher, Hasher};
+    let mut hasher = foldhash::fast::FixedState::with_seed(1).build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
+}

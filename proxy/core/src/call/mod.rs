@@ -1,0 +1,223 @@
+//! One call: two user agents back to back.
+//!
+//! A call hears neutral [`CallEvent`]s and is in one of four states, each with a file of its own that says what every
+//! event means there:
+//!
+//! ```text
+//!            relay ports          2xx from B              BYE, silence, …
+//!  Opening ───────────────▶ Hunting ───────────▶ Answered ───────────────▶ Closing ──▶ over
+//!     ▲                      │   │                                            ▲
+//!     └── other family ──────┘   └── refused, cancelled, nobody left ─────────┘
+//! ```
+//!
+//! The A-leg's dialog is untouched while the hunt goes from target to target: the caller has one Call-ID, one To tag and
+//! one stream of provisional responses, whatever happens behind us.
+
+mod answered;
+mod carry;
+mod closing;
+mod env;
+mod event;
+mod hunting;
+mod leg;
+mod media;
+mod opening;
+mod summary;
+mod uac;
+mod uas;
+
+pub(crate) use carry::{Carried, CarriedOutcome};
+pub(crate) use env::{Env, User};
+pub(crate) use event::{CallEvent, Progress};
+pub(crate) use leg::{ALLOW, CallLeg};
+pub(crate) use media::{Media, Unusable};
+pub(crate) use uac::NotForTheCall;
+pub(crate) use uas::Pending;
+
+use crate::identity::Identity;
+use crate::ids::CallKey;
+use crate::record::Direction;
+use crate::route::Plan;
+use crate::transaction::ClientKey;
+use crate::{CloseReason, Peer, RejectReason, SiteId, Snapshot, StepOutcome, TargetId, TrunkId};
+use relay_values::{Latching, Leg, RegionId, SessionStats, Time};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) key: CallKey,
+    state: State,
+    /// What the call was admitted under: it keeps this whatever is reloaded.
+    pub(crate) pinned: Arc<Snapshot>,
+    pub(crate) admitted: Admitted,
+    /// The A-leg's INVITE while it has no final response.
+    invite: Option<Box<Pending>>,
+    a: CallLeg,
+    b: CallLeg,
+    media: Media,
+    plan: Plan,
+    steps: SmallVec<[Attempted; 2]>,
+    /// Requests inside the dialog that were carried across and wait for their response.
+    carried: Vec<Carried>,
+    stamps: Stamps,
+    /// Final code sent to the A-leg.
+    code: u16,
+    stats: Option<Box<SessionStats>>,
+}
+
+/// What admission decided.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) direction: Direction,
+    pub(crate) source: Peer,
+    pub(crate) identity: Identity,
+    /// Inbound: where the call came from. Outbound: where it went last.
+    pub(crate) trunk: Option<TrunkId>,
+    pub(crate) site: Option<SiteId>,
+    /// Outbound: the region that called. Inbound: the region of the current target.
+    pub(crate) region: RegionId,
+    /// How strictly the A-leg's media source is held to its SDP.
+    pub(crate) latching: Latching,
+    /// Hops left for the B-leg's INVITE.
+    pub(crate) max_forwards: u8,
+}
+
+/// When things happened.
+#[derive(Debug, Clone, Copy)]
+struct Stamps {
+    started: Time,
+    ringing: Option<Time>,
+    answered: Option<Time>,
+}
+
+/// One attempt at a target, as the record will show it.
+#[derive(Debug, Clone)]
+struct Attempted {
+    target: TargetId,
+    /// The snapshot that numbers `target`.
+    under: Arc<Snapshot>,
+    at: Time,
+    outcome: StepOutcome,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// The relay was asked for ports; the INVITE to `target` follows.
+    Opening { target: TargetId, until: Time },
+    /// An INVITE is out.
+    Hunting(Attempt),
+    /// 2xx was sent to the A-leg.
+    Answered,
+    /// Both legs were told; statistics or an ACK are awaited.
+    Closing(Closing),
+    /// Nothing is awaited: the shard takes the record and forgets the call.
+    Over(CloseReason, Option<RejectReason>),
+}
+
+/// The attempt under way.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    client: ClientKey,
+    target: TargetId,
+    phase: Phase,
+    /// When the call's patience with this phase ends.
+    until: Time,
+}
+
+/// How far an attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No response at all.
+    Calling,
+    /// 100.
+    Proceeding,
+    /// 101 to 199.
+    Ringing,
+}
+
+/// What a closing call still waits for.
+#[derive(Debug, Clone, Copy)]
+struct Closing {
+    reason: CloseReason,
+    reject: Option<RejectReason>,
+    /// The relay has not given its statistics yet.
+    stats: bool,
+    /// A has not acknowledged our 2xx yet, and BYE may not be sent before (RFC 3261 §15).
+    a_bye: bool,
+    until: Time,
+}
+
+impl Call {
+    /// Hands an event to the state that the call is in.
+    pub(crate) fn handle(&mut self, env: &mut Env<'_>, event: CallEvent) {
+        self.state = match self.state {
+            State::Opening { target, until } => self.opening(env, target, until, event),
+            State::Hunting(attempt) => self.hunting(env, attempt, event),
+            State::Answered => self.answered(env, event),
+            State::Closing(closing) => self.closing(env, closing, event),
+            State::Over(reason, reject) => State::Over(reason, reject),
+        };
+    }
+
+    /// When the call wants its own timer.
+    pub(crate) fn deadline(&self) -> Time {
+        match self.state {
+            State::Opening { until, .. } => until,
+            State::Hunting(attempt) => attempt.until,
+            State::Answered | State::Over(..) => Time::NEVER,
+            State::Closing(closing) => closing.until,
+        }
+    }
+
+    /// Why the call is over, once it is.
+    pub(crate) fn over(&self) -> Option<(CloseReason, Option<RejectReason>)> {
+        match self.state {
+            State::Over(reason, reject) => Some((reason, reject)),
+            State::Opening { .. } | State::Hunting(_) | State::Answered | State::Closing(_) => None,
+        }
+    }
+
+    /// The target that an unanswered call is at.
+    pub(crate) fn hunting_at(&self) -> Option<TargetId> {
+        match self.state {
+            State::Opening { target, .. } => Some(target),
+            State::Hunting(attempt) => Some(attempt.target),
+            State::Answered | State::Closing(_) | State::Over(..) => None,
+        }
+    }
+
+    /// Whether the call is up.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.state, State::Answered)
+    }
+
+    /// Whether this is the last attempt, under way or answered; an earlier one's response comes too late.
+    pub(crate) fn is_current(&self, attempt: u8) -> bool {
+        self.steps.len() == usize::from(attempt)
+    }
+
+    /// A leg.
+    pub(crate) fn leg(&self, leg: Leg) -> &CallLeg {
+        match leg {
+            Leg::A => &self.a,
+            Leg::B => &self.b,
+        }
+    }
+
+    fn leg_mut(&mut self, leg: Leg) -> &mut CallLeg {
+        match leg {
+            Leg::A => &mut self.a,
+            Leg::B => &mut self.b,
+        }
+    }
+
+    /// Writes the outcome of the attempt under way.
+    fn step_ends(&mut self, outcome: StepOutcome) {
+        if let Some(step) = self.steps.last_mut() {
+            step.outcome = outcome;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The relay was asked for ports; the caller has his 100.
+
+use super::{Call, CallEvent, Env, Media, State};
+use crate::{CloseReason, RejectReason, TargetId};
+use relay_values::Time;
+
+impl Call {
+    pub(super) fn opening(
+        &mut self,
+        env: &mut Env<'_>,
+        target: TargetId,
+        until: Time,
+        event: CallEvent,
+    ) -> State {
+        match event {
+            CallEvent::MediaReady { a_port, b_port } => {
+                self.media.opened(a_port, b_port);
+                self.attempt(env, target)
+            }
+            CallEvent::NoMedia(_) => {
+                self.media = Media::None;
+                self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia))
+            }
+            CallEvent::Timer => self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia)),
+            CallEvent::Cancel | CallEvent::Hangup(_) => self.reject(env, 487, CloseReason::Cancelled, None),
+            // The session of an earlier attempt, of the other address family, is gone: its counts are not lost.
+            CallEvent::Released(stats) => {
+                self.add_stats(stats);
+                State::Opening { target, until }
+            }
+            // Nothing was sent yet that these could be about, or they are about an attempt that was left.
+            CallEvent::Trying
+            | CallEvent::Progress(_)
+            | CallEvent::Answer { .. }
+            | CallEvent::Refusal { .. }
+            | CallEvent::Failure(_)
+            | CallEvent::Silent(_)
+            | CallEvent::NoAck
+            | CallEvent::LegGone(_)
+            | CallEvent::Acknowledged(_) => State::Opening { target, until },
+        }
+    }
+}

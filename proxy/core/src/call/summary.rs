@@ -1,0 +1,93 @@
+//! The call record, put together when the call is over.
+
+use super::{Attempted, Call, CallEvent, Env};
+use crate::record::{CallRecord, Direction, Step};
+use crate::{CloseReason, HuntReason, RejectReason};
+use relay_values::{SessionId, SessionStats, Time};
+
+impl Call {
+    /// The record. Names are looked up now, not while the call is handled.
+    pub(crate) fn record(
+        &mut self,
+        id: u64,
+        now: Time,
+        close: CloseReason,
+        reject: Option<RejectReason>,
+    ) -> CallRecord {
+        let config = &self.pinned.config;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let call_id = |dialog: &Option<crate::dialog::Dialog>| {
+            dialog.as_ref().map(|dialog| text(&dialog.call_id)).unwrap_or_default()
+        };
+        let trunk = self.admitted.trunk.and_then(|trunk| config.trunks.get(trunk.index()));
+        let site = self.admitted.site.and_then(|site| config.sites.get(site.index()));
+        CallRecord {
+            id,
+            direction: self.admitted.direction,
+            a_call_id: call_id(&self.a.dialog),
+            b_call_id: call_id(&self.b.dialog),
+            calling: text(&self.admitted.identity.calling),
+            called: text(&self.admitted.identity.called),
+            source: self.admitted.source.remote,
+            trunk: trunk.map(|trunk| trunk.name.clone()).unwrap_or_default(),
+            site: site.map(|site| site.name.clone()).unwrap_or_default(),
+            generation: self.pinned.generation,
+            started: self.stamps.started,
+            ringing: self.stamps.ringing,
+            answered: self.stamps.answered,
+            ended: now,
+            code: self.code,
+            close,
+            reject,
+            steps: self.steps.iter().map(Attempted::step).collect(),
+            media: self.stats.take(),
+        }
+    }
+
+    /// The relay session, if there is one.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.media.session()
+    }
+
+    /// The relay has closed a session of ours.
+    pub(crate) fn released(&mut self, env: &mut Env<'_>, session: SessionId, stats: Box<SessionStats>) {
+        if self.session() == Some(session) {
+            self.handle(env, CallEvent::Released(stats));
+        } else {
+            // An earlier one, of another address family.
+            self.add_stats(stats);
+        }
+    }
+
+    /// A new snapshot: a call that waits for a target that is down now moves on at once.
+    pub(crate) fn judge(&mut self, env: &mut Env<'_>) {
+        if self.hunting_at().is_some() && self.plan.lost_current(env.newest) {
+            self.handle(env, CallEvent::Failure(HuntReason::TargetDown));
+        }
+    }
+
+    /// Whether the call is over for its legs.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.state, super::State::Closing(_))
+    }
+
+    /// Which way the call goes.
+    pub(crate) fn direction(&self) -> Direction {
+        self.admitted.direction
+    }
+}
+
+impl Attempted {
+    fn step(&self) -> Step {
+        let config = &self.under.config;
+        let region =
+            config.region_of(self.target).and_then(|region| config.regions.get(usize::from(region.0)));
+        Step {
+            target: config.target(self.target).map(|target| target.name.clone()).unwrap_or_default(),
+            region: region.map(|region| region.name.clone()).unwrap_or_default(),
+            generation: self.under.generation,
+            at: self.at,
+            outcome: self.outcome,
+        }
+    }
+}

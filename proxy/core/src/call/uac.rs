@@ -1,0 +1,244 @@
+//! Towards the target: the INVITE that we build, and what its responses mean.
+
+use super::leg::{ALLOW, finish};
+use super::{Attempt, Attempted, Call, CallEvent, Env, Media, Phase, Progress, State, Unusable, User};
+use crate::dialog::{Dialog, put_cseq};
+use crate::face::host;
+use crate::transaction::{ClientKey, ClientKind};
+use crate::{CloseReason, HuntReason, Owner, Peer, RejectReason, StepOutcome, TargetId, Transport};
+use bytes::Bytes;
+use relay_values::{Duration, Leg, LegSpec, Open, RegionId, RelayCommand, SessionId, Time};
+use sip_wire::{Builder, HeaderName, Message, Method, sdp};
+
+/// CSeq of every INVITE that begins a B-leg.
+pub(super) const INVITE_CSEQ: u32 = 1;
+
+/// How long the relay may take for ports: it answers within a turn of its loop, so this is only there for a relay that
+/// has died.
+const MEDIA_WAIT: Duration = Duration::from_secs(2);
+
+impl Call {
+    /// Sends the call to a target, with a relay session of the right address families.
+    pub(super) fn go(&mut self, env: &mut Env<'_>, target: TargetId) -> State {
+        let snapshot = env.newest.clone();
+        let Some(to) = snapshot.config.target(target) else {
+            return self.reject(env, 503, CloseReason::Internal, Some(RejectReason::NoTarget));
+        };
+        if let Some(region) = snapshot.config.region_of(target) {
+            self.admitted.region = region;
+        }
+        let v6 = to.peer.remote.is_ipv6();
+        if self.media.b_serves(v6) {
+            let region = self.admitted.region;
+            self.media.forget_b(region, &mut |command| env.relay(command));
+            return self.attempt(env, target);
+        }
+        if let Some(session) = self.media.close() {
+            env.relay(RelayCommand::Release { session });
+        }
+        *env.sessions += 1;
+        let session = SessionId::new(env.shard, (*env.sessions << 32) | u64::from(self.key.slot));
+        let media = Media::new(&self.pinned.config, session, self.a_wants_v6(), v6, env.rng.next_u64());
+        let Some(media) = media else {
+            return self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia));
+        };
+        self.media = media;
+        let Some((a, b)) = self.media.bound() else { return self.attempt(env, target) };
+        let (a_latching, b_latching) = self.latching(env, target);
+        env.relay(RelayCommand::Open(Open {
+            session,
+            a: LegSpec { local: a, latching: a_latching },
+            b: LegSpec { local: b, latching: b_latching },
+            region: self.admitted.region,
+            tier_leg: self.tier_leg(),
+            inactivity: self.pinned.config.media.inactivity,
+        }));
+        State::Opening { target, until: env.now + MEDIA_WAIT }
+    }
+
+    /// Sends the INVITE.
+    pub(super) fn attempt(&mut self, env: &mut Env<'_>, target: TargetId) -> State {
+        let snapshot = env.newest.clone();
+        let (Some(to), Some(pending)) = (snapshot.config.target(target), self.invite.as_deref()) else {
+            return self.reject(env, 503, CloseReason::Internal, Some(RejectReason::NoTarget));
+        };
+        let offer = match pending.offer.as_ref().map(|sdp| self.media.offer(Leg::A, sdp)).transpose() {
+            Ok(offer) => offer,
+            Err(_) => return self.reject(env, 488, CloseReason::Rejected, Some(RejectReason::NotAcceptable)),
+        };
+        let number = u8::try_from(self.steps.len() + 1).unwrap_or(u8::MAX);
+        let client = env.txns.reserve(User::Attempt(self.key, number));
+        let Some(invite) = self.build_invite(env, client, to.peer, offer.as_deref()) else {
+            return self.reject(env, 500, CloseReason::Internal, None);
+        };
+        let peer = to.peer;
+        let outcome = StepOutcome::Pending;
+        self.steps.push(Attempted { target, under: snapshot, at: env.now, outcome });
+        env.txns.start(env.now, client, peer, ClientKind::Invite, invite);
+        let until = env.now + self.pinned.config.hunt.no_response;
+        State::Hunting(Attempt { client, target, phase: Phase::Calling, until })
+    }
+
+    /// Builds the INVITE from the call's identity: nothing of the A-leg's message is in it that is not named here.
+    fn build_invite(
+        &self,
+        env: &mut Env<'_>,
+        client: ClientKey,
+        to: Peer,
+        offer: Option<&[u8]>,
+    ) -> Option<Bytes> {
+        let pending = self.invite.as_deref()?;
+        let identity = &self.admitted.identity;
+        let call_id = env.fresh_call_id();
+        let branch = env.txns.branch(client);
+        let face = env.face(to.listener)?;
+        let mut host_port = to.remote.to_string();
+        if to.transport == Transport::Tcp {
+            host_port.push_str(";transport=tcp");
+        }
+        let mut out = Builder::request(Method::Invite, &identity.request_uri(host_port.as_bytes()));
+        out.parts(HeaderName::Via, &[&face.via, branch.as_bytes()]);
+        out.number(HeaderName::MaxForwards, u64::from(self.admitted.max_forwards));
+        identity.write(&mut out, self.b.tag.as_bytes(), face, host(to.remote).as_bytes());
+        out.header(HeaderName::CallId, &call_id);
+        put_cseq(&mut out, INVITE_CSEQ, Method::Invite);
+        out.header(HeaderName::Contact, &face.contact);
+        out.header(HeaderName::Allow, ALLOW);
+        // Reliable provisionals are offered to the target exactly when the caller can do them (RFC 3262 §3).
+        if pending.requires_100rel {
+            out.header(HeaderName::Require, b"100rel");
+        } else if pending.supports_100rel {
+            out.header(HeaderName::Supported, b"100rel");
+        }
+        if let Some(product) = &self.pinned.config.product {
+            out.header(HeaderName::UserAgent, product.as_bytes());
+        }
+        Some(finish(out, offer))
+    }
+
+    /// The next target that the plan and the policy allow.
+    pub(super) fn next_target(&mut self, env: &Env<'_>, reason: HuntReason) -> Option<TargetId> {
+        if self.steps.len() >= usize::from(self.pinned.config.hunt.max_attempts) {
+            return None;
+        }
+        self.plan.next(env.newest, Some(reason))
+    }
+
+    /// A response to the INVITE of attempt `number`, which is the current one unless the call has moved on. What it
+    /// does to the B-leg's dialog happens here; what it means to the call is returned.
+    pub(crate) fn read_response(
+        &mut self,
+        env: &mut Env<'_>,
+        from: Peer,
+        response: &Message,
+    ) -> Result<CallEvent, NotForTheCall> {
+        let code = response.code().unwrap_or(0);
+        let description = sdp::find(response).map(|found| response.body().slice_ref(found));
+        match code {
+            0..=100 => Ok(CallEvent::Trying),
+            101..=199 => {
+                self.early_dialog(from, response);
+                let reliable =
+                    response.values(HeaderName::Require).any(|v| v.eq_ignore_ascii_case(b"100rel"));
+                let rseq = response.rseq().ok().flatten().filter(|_| reliable);
+                Ok(CallEvent::Progress(Progress { code, description, rseq }))
+            }
+            200..=299 => match self.state {
+                State::Hunting(_) => {
+                    let dialog = Dialog::uac(response, from).ok_or(NotForTheCall::Undecodable)?;
+                    // Requests inside the early dialog have counted on (PRACK, UPDATE).
+                    let counted = self.b.dialog.take().filter(|early| early.remote_tag == dialog.remote_tag);
+                    let local_cseq = counted.map_or(INVITE_CSEQ, |early| early.local_cseq);
+                    self.b.dialog = Some(Dialog { local_cseq, ..dialog });
+                    Ok(CallEvent::Answer { description })
+                }
+                State::Answered | State::Closing(_) | State::Opening { .. } | State::Over(..) => {
+                    let tag = response.to().ok().and_then(|to| to.tag());
+                    let ours = self.b.dialog.as_ref().is_some_and(|dialog| Some(&*dialog.remote_tag) == tag);
+                    if ours && (self.b.ack_again(env, INVITE_CSEQ) || self.b.ack_due.is_some()) {
+                        Err(NotForTheCall::Repeated)
+                    } else {
+                        Err(NotForTheCall::Unwanted)
+                    }
+                }
+            },
+            _ => {
+                let retry_after = response.retry_after().ok().flatten();
+                let retry_after = retry_after.map(|seconds| Duration::from_secs(u64::from(seconds)));
+                Ok(CallEvent::Refusal { code, retry_after })
+            }
+        }
+    }
+
+    /// Keeps the dialog of the latest fork that said something: requests inside an early dialog go there.
+    fn early_dialog(&mut self, from: Peer, response: &Message) {
+        let Some(tag) = response.to().ok().and_then(|to| to.tag()) else { return };
+        match &mut self.b.dialog {
+            Some(dialog) if *dialog.remote_tag == *tag => dialog.retarget(response),
+            _ => self.b.dialog = Dialog::uac(response, from),
+        }
+    }
+
+    /// Acknowledges the 2xx whose answer we have.
+    pub(super) fn acknowledge_answer(&mut self, env: &mut Env<'_>) {
+        self.b.ack(env, INVITE_CSEQ, None);
+    }
+
+    /// The ACK to the answer of the INVITE is due, but waits for the A-leg's.
+    pub(super) fn defer_ack(&mut self) {
+        self.b.ack_due = Some(INVITE_CSEQ);
+    }
+
+    /// A session description in a response to the INVITE: the answer where the INVITE brought the offer, and the offer
+    /// where it did not.
+    pub(super) fn description_from_b(&mut self, env: &mut Env<'_>, sdp: &Bytes) -> Result<Bytes, Unusable> {
+        if self.offer_in_invite() {
+            self.media.answer(Leg::B, sdp, &mut |command| env.relay(command))
+        } else {
+            self.media.offer(Leg::B, sdp)
+        }
+    }
+
+    pub(super) fn offer_in_invite(&self) -> bool {
+        self.invite.as_ref().is_some_and(|pending| pending.offer.is_some())
+    }
+
+    pub(super) fn attempt_began(&self) -> Time {
+        self.steps.last().map_or(self.stamps.started, |step| step.at)
+    }
+
+    /// An outbound call belongs to the trunk that answered it.
+    pub(super) fn remember_trunk(&mut self, target: TargetId) {
+        let Some(step) = self.steps.last() else { return };
+        if let Some(Owner::Trunk(trunk)) = step.under.config.target(target).map(|t| t.owner) {
+            self.admitted.trunk = Some(trunk);
+        }
+    }
+
+    /// Whether the relay was asked for a session and has not been asked to close it.
+    pub(super) fn is_open(&self) -> bool {
+        self.media.session().is_some()
+    }
+
+    fn tier_leg(&self) -> Leg {
+        match self.admitted.direction {
+            crate::record::Direction::Inbound => Leg::B,
+            crate::record::Direction::Outbound => Leg::A,
+        }
+    }
+
+    pub(crate) fn region(&self) -> RegionId {
+        self.admitted.region
+    }
+}
+
+/// Why a response is not for the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotForTheCall {
+    /// A repetition of the 2xx that the call has: it was acknowledged again.
+    Repeated,
+    /// A 2xx of a fork or an attempt that nobody wants: it gets ACK and BYE.
+    Unwanted,
+    /// A 2xx without the header fields that a dialog needs.
+    Undecodable,
+}

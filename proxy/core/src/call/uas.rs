@@ -1,0 +1,173 @@
+//! Towards the caller: what he asked for, and what he is told.
+
+use super::leg::{finish, respond};
+use super::{Admitted, Call, CallEvent, CallLeg, Env, Media, Stamps, State};
+use crate::dialog::Dialog;
+use crate::ids::{CallKey, LocalTag};
+use crate::route::Plan;
+use crate::transaction::ServerKey;
+use crate::{CloseReason, Peer, RejectReason, Snapshot, TargetId};
+use bytes::Bytes;
+use relay_values::{Latching, Leg, Time};
+use sip_wire::{HeaderName, Message, sdp};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// How long a caller whom we have nothing for is asked to wait (RFC 3261 §20.33).
+const RETRY_AFTER_SECONDS: u64 = 2;
+
+/// The A-leg's INVITE while it has no final response.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) server: ServerKey,
+    pub(crate) request: Message,
+    /// Its session description; `None`: the callee makes the offer.
+    pub(crate) offer: Option<Bytes>,
+    pub(crate) supports_100rel: bool,
+    pub(crate) requires_100rel: bool,
+    /// The last reliable provisional that we sent: our RSeq and the target's (RFC 3262 §3).
+    pub(crate) rseq: Option<(u32, u32)>,
+}
+
+impl Pending {
+    /// Reads an INVITE.
+    pub(crate) fn new(server: ServerKey, request: Message) -> Self {
+        let names = |header| request.values(header).any(|value| value.eq_ignore_ascii_case(b"100rel"));
+        let offer = sdp::find(&request).map(|found| request.body().slice_ref(found));
+        let (supports_100rel, requires_100rel) = (names(HeaderName::Supported), names(HeaderName::Require));
+        Self { server, offer, supports_100rel, requires_100rel, rseq: None, request }
+    }
+}
+
+impl Call {
+    /// Begins a call: the caller has his 100, the plan has at least one target.
+    pub(crate) fn begin(
+        env: &mut Env<'_>,
+        key: CallKey,
+        pinned: Arc<Snapshot>,
+        admitted: Admitted,
+        pending: Pending,
+        plan: Plan,
+        first: TargetId,
+    ) -> Option<Self> {
+        let a_tag = LocalTag::new(env.shard, Leg::A, key);
+        let mut a = CallLeg::new(a_tag);
+        a.dialog = Some(Dialog::uas(&pending.request, a_tag.as_bytes(), admitted.source)?);
+        env.txns.bind(pending.server, super::User::Invite(key));
+        let stamps = Stamps { started: env.now, ringing: None, answered: None };
+        let mut call = Self {
+            key,
+            state: State::Opening { target: first, until: Time::NEVER },
+            pinned,
+            admitted,
+            invite: Some(Box::new(pending)),
+            a,
+            b: CallLeg::new(LocalTag::new(env.shard, Leg::B, key)),
+            media: Media::None,
+            plan,
+            steps: SmallVec::new(),
+            carried: Vec::new(),
+            stamps,
+            code: 0,
+            stats: None,
+        };
+        call.state = call.go(env, first);
+        Some(call)
+    }
+
+    /// A provisional response to the caller. A reliable one keeps a numbering of ours, since the target may change.
+    pub(super) fn respond_progress(
+        &mut self,
+        env: &mut Env<'_>,
+        code: u16,
+        rseq: Option<u32>,
+        sdp: Option<Bytes>,
+    ) {
+        let Some(pending) = self.invite.as_deref_mut() else { return };
+        let from = self.admitted.source;
+        let mut out = respond(env, &pending.request, from, code, &self.a.tag);
+        if let Some(theirs) = rseq {
+            let ours = match pending.rseq {
+                Some((ours, same)) if same == theirs => ours,
+                Some((ours, _)) => ours.wrapping_add(1),
+                None => 1,
+            };
+            pending.rseq = Some((ours, theirs));
+            out.header(HeaderName::Require, b"100rel").number(HeaderName::RSeq, u64::from(ours));
+        }
+        env.txns.respond(env.now, pending.server, code, finish(out, sdp.as_deref()));
+    }
+
+    /// 200 to the caller.
+    pub(super) fn respond_answer(&mut self, env: &mut Env<'_>, sdp: Option<Bytes>) {
+        let Some(pending) = self.invite.take() else { return };
+        self.code = 200;
+        let out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
+        self.a.unacked = Some(pending.server);
+        env.txns.respond(env.now, pending.server, 200, finish(out, sdp.as_deref()));
+    }
+
+    /// A final response that is no answer, and the end of the call.
+    pub(super) fn reject(
+        &mut self,
+        env: &mut Env<'_>,
+        code: u16,
+        reason: CloseReason,
+        reject: Option<RejectReason>,
+    ) -> State {
+        self.code = code;
+        self.drop_carried(env);
+        if let Some(pending) = self.invite.take() {
+            let mut out = respond(env, &pending.request, self.admitted.source, code, &self.a.tag);
+            if code == 503 {
+                out.number(HeaderName::RetryAfter, RETRY_AFTER_SECONDS);
+            }
+            env.txns.respond(env.now, pending.server, code, out.finish());
+        }
+        if let Some(reject) = reject {
+            env.counters.reject(reject);
+        }
+        self.settle(env, reason, reject, false)
+    }
+
+    /// BYE from a leg: it gets its 200 whatever the call thinks of it.
+    pub(super) fn hung_up(
+        &mut self,
+        env: &mut Env<'_>,
+        leg: Leg,
+        from: Peer,
+        server: ServerKey,
+        bye: &Message,
+    ) {
+        let answer = respond(env, bye, from, 200, &self.leg(leg).tag).finish();
+        env.txns.respond(env.now, server, 200, answer);
+        self.handle(env, CallEvent::Hangup(leg));
+    }
+
+    /// ACK for a 2xx of ours: it stops the repetition, brings the answer to a late offer, and releases the other leg's
+    /// ACK if that waits for it.
+    pub(crate) fn acknowledged(&mut self, env: &mut Env<'_>, leg: Leg, ack: &Message) {
+        let Some(server) = self.leg_mut(leg).unacked.take() else { return };
+        env.txns.acked(env.now, server);
+        if let Some(cseq) = self.leg(leg.other()).ack_due {
+            let answer = sdp::find(ack).map(|found| ack.body().slice_ref(found));
+            let answer = answer.and_then(|sdp| self.media.answer(leg, &sdp, &mut |c| env.relay(c)).ok());
+            self.leg_mut(leg.other()).ack(env, cseq, answer.as_deref());
+        }
+        self.handle(env, CallEvent::Acknowledged(leg));
+    }
+
+    /// Whether the caller's media is IPv6: by his offer, else by the way he signals.
+    pub(super) fn a_wants_v6(&self) -> bool {
+        let offered = self.invite.as_ref().and_then(|pending| pending.offer.as_ref());
+        let offered = offered.and_then(|sdp| sdp::Session::parse(sdp).ok().and_then(|s| s.audio()?.address));
+        offered.map_or(self.admitted.source.remote.is_ipv6(), |address| address.is_ipv6())
+    }
+
+    /// How strictly either leg's media source is held to its SDP: as the trunk or the group says.
+    pub(super) fn latching(&self, env: &Env<'_>, target: TargetId) -> (Latching, Latching) {
+        let config = &env.newest.config;
+        let of_b = config.target(target).and_then(|to| config.latching(to.owner)).unwrap_or(Latching::Learn);
+        (self.admitted.latching, of_b)
+    }
+}

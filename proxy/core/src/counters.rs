@@ -1,0 +1,81 @@
+//! Plain counters of a shard, summed by the shell when somebody asks.
+
+use crate::{CloseReason, HuntReason, RejectReason};
+
+/// Totals since start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardCounters {
+    /// Messages received, requests and responses.
+    pub received: u64,
+    /// Messages sent, retransmissions included.
+    pub sent: u64,
+    /// Calls admitted.
+    pub calls: u64,
+    /// Calls answered.
+    pub answered: u64,
+    rejects: [u64; RejectReason::ALL.len()],
+    hunts: [u64; HuntReason::ALL.len()],
+    closes: [u64; CloseReason::ALL.len()],
+}
+
+impl Default for ShardCounters {
+    fn default() -> Self {
+        Self {
+            received: 0,
+            sent: 0,
+            calls: 0,
+            answered: 0,
+            rejects: [0; RejectReason::ALL.len()],
+            hunts: [0; HuntReason::ALL.len()],
+            closes: [0; CloseReason::ALL.len()],
+        }
+    }
+}
+
+impl ShardCounters {
+    pub(crate) fn reject(&mut self, reason: RejectReason) {
+        bump(&mut self.rejects, reason as usize);
+    }
+
+    pub(crate) fn hunt(&mut self, reason: HuntReason) {
+        bump(&mut self.hunts, reason as usize);
+    }
+
+    pub(crate) fn close(&mut self, reason: CloseReason) {
+        bump(&mut self.closes, reason as usize);
+    }
+
+    /// Requests and messages not taken up, by reason.
+    pub fn rejects(&self) -> impl Iterator<Item = (RejectReason, u64)> + '_ {
+        RejectReason::ALL.iter().copied().zip(self.rejects)
+    }
+
+    /// Hunts that moved on, by reason.
+    pub fn hunts(&self) -> impl Iterator<Item = (HuntReason, u64)> + '_ {
+        HuntReason::ALL.iter().copied().zip(self.hunts)
+    }
+
+    /// Calls that ended, by reason.
+    pub fn closes(&self) -> impl Iterator<Item = (CloseReason, u64)> + '_ {
+        CloseReason::ALL.iter().copied().zip(self.closes)
+    }
+}
+
+fn bump(counts: &mut [u64], index: usize) {
+    if let Some(count) = counts.get_mut(index) {
+        *count += 1;
+    }
+}
+
+/// What a shard holds right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShardCounts {
+    /// Calls not answered yet.
+    pub hunting: usize,
+    /// Answered calls.
+    pub answered: usize,
+    /// Calls that wait for their last statistics.
+    pub closing: usize,
+    /// Transactions of all four kinds.
+    pub transactions: usize,
+}

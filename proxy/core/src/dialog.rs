@@ -1,0 +1,198 @@
+//! One dialog, seen from our side (RFC 3261 §12).
+
+use crate::face::Face;
+use crate::limits::MAX_ROUTE_SET;
+use crate::{Peer, Transport};
+use bytes::Bytes;
+use sip_wire::{Builder, HeaderName, Message, Method, Uri};
+use std::net::SocketAddr;
+
+/// The state that RFC 3261 §12 asks both ends of a dialog to keep, in as few allocations as it takes: a held call is
+/// mostly two of these.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialog {
+    /// Call-ID.
+    pub(crate) call_id: Box<[u8]>,
+    /// Our From or To value, tag included.
+    pub(crate) local: Box<[u8]>,
+    /// The peer's From or To value, tag included once it is known.
+    pub(crate) remote: Box<[u8]>,
+    /// The peer's tag.
+    pub(crate) remote_tag: Box<[u8]>,
+    /// The peer's Contact URI: the remote target.
+    pub(crate) target: Box<[u8]>,
+    /// Route values, first hop first.
+    pub(crate) routes: Vec<Box<[u8]>>,
+    /// Number of the last request that we sent.
+    pub(crate) local_cseq: u32,
+    /// Number of the last request that the peer sent; 0 before the first.
+    pub(crate) remote_cseq: u32,
+    /// Where the next request goes.
+    pub(crate) peer: Peer,
+}
+
+impl Dialog {
+    /// The UAS's side, from the INVITE and the tag that we answer with (§12.1.1).
+    pub(crate) fn uas(invite: &Message, local_tag: &[u8], from: Peer) -> Option<Self> {
+        let remote = invite.from().ok()?;
+        let remote_tag = remote.tag().unwrap_or_default().into();
+        let mut dialog = Self {
+            call_id: invite.call_id().ok()?.into(),
+            local: [invite.header(HeaderName::To)?, b";tag=", local_tag].concat().into(),
+            remote: unfolded(invite.header(HeaderName::From)?),
+            remote_tag,
+            target: Box::default(),
+            routes: routes(invite, false),
+            local_cseq: 0,
+            remote_cseq: invite.cseq().ok()?.number,
+            peer: from,
+        };
+        dialog.retarget(invite);
+        dialog.aim(from);
+        Some(dialog)
+    }
+
+    /// The UAC's side, from a response to our INVITE that carries a tag (§12.1.2). `from` is where the INVITE went.
+    pub(crate) fn uac(response: &Message, from: Peer) -> Option<Self> {
+        let remote = response.to().ok()?;
+        let mut dialog = Self {
+            call_id: response.call_id().ok()?.into(),
+            local: unfolded(response.header(HeaderName::From)?),
+            remote: unfolded(response.header(HeaderName::To)?),
+            remote_tag: remote.tag()?.into(),
+            target: Box::default(),
+            routes: routes(response, true),
+            local_cseq: response.cseq().ok()?.number,
+            remote_cseq: 0,
+            peer: from,
+        };
+        dialog.retarget(response);
+        dialog.aim(from);
+        Some(dialog)
+    }
+
+    /// Whether a message from the peer belongs to this dialog (§12.2.2): the caller has matched our own tag.
+    pub(crate) fn matches(&self, call_id: &[u8], remote_tag: &[u8]) -> bool {
+        *self.call_id == *call_id && *self.remote_tag == *remote_tag
+    }
+
+    /// Takes a new remote target from a Contact, if there is one (§12.2: target refresh).
+    pub(crate) fn retarget(&mut self, message: &Message) {
+        if let Ok(Some(contact)) = message.contact() {
+            if *self.target != *contact.uri {
+                self.target = contact.uri.into();
+            }
+        }
+    }
+
+    /// Starts a request inside the dialog (§12.2.1.1) and returns it with its CSeq number. ACK takes the number of its
+    /// INVITE; every other method counts on.
+    pub(crate) fn request(&mut self, method: Method<'_>, face: &Face, branch: &[u8]) -> Builder {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        self.request_numbered(method, self.local_cseq, face, branch)
+    }
+
+    /// The same with a number of the caller's: ACK.
+    pub(crate) fn request_numbered(
+        &self,
+        method: Method<'_>,
+        cseq: u32,
+        face: &Face,
+        branch: &[u8],
+    ) -> Builder {
+        let target: &[u8] = if self.target.is_empty() { b"sip:invalid.invalid" } else { &self.target };
+        // A first route without `lr` is a strict router: it wants itself as request URI and the target last (§12.2.1.1).
+        let strict = self.routes.first().filter(|route| !is_loose(route));
+        let uri = strict.and_then(|route| route_uri(route)).unwrap_or(target);
+        let mut out = Builder::request(method, uri);
+        out.parts(HeaderName::Via, &[&face.via, branch]);
+        for route in self.routes.iter().skip(usize::from(strict.is_some())) {
+            out.header(HeaderName::Route, route);
+        }
+        if strict.is_some() {
+            out.parts(HeaderName::Route, &[b"<", target, b">"]);
+        }
+        out.number(HeaderName::MaxForwards, 70)
+            .header(HeaderName::From, &self.local)
+            .header(HeaderName::To, &self.remote)
+            .header(HeaderName::CallId, &self.call_id);
+        put_cseq(&mut out, cseq, method);
+        out
+    }
+
+    /// Points `peer` at the next hop: the first route, else the remote target, where it names an IP address. A host
+    /// name stays with the neighbour that the dialog came from: RFC 3263 resolution is not done in the core.
+    fn aim(&mut self, from: Peer) {
+        let next = match self.routes.first() {
+            Some(route) => route_uri(route),
+            None => Some(&*self.target),
+        };
+        let Some(uri) = next.and_then(|uri| Uri::parse(uri).ok()) else { return };
+        let Some(ip) = uri.ip() else { return };
+        if from.transport == Transport::Udp && ip.is_ipv4() == from.remote.is_ipv4() {
+            self.peer = Peer { remote: SocketAddr::new(ip, uri.port.unwrap_or(5060)), ..from };
+        }
+    }
+}
+
+/// Route set from Record-Route: in order for a UAS, reversed for a UAC (§12.1).
+fn routes(message: &Message, reversed: bool) -> Vec<Box<[u8]>> {
+    let mut routes: Vec<Box<[u8]>> =
+        message.values(HeaderName::RecordRoute).take(MAX_ROUTE_SET).map(unfolded).collect();
+    if reversed {
+        routes.reverse();
+    }
+    routes
+}
+
+fn unfolded(value: &[u8]) -> Box<[u8]> {
+    sip_wire::unfold(value).into_owned().into_boxed_slice()
+}
+
+fn route_uri(route: &[u8]) -> Option<&[u8]> {
+    let start = memchr(b'<', route)? + 1;
+    let rest = route.get(start..)?;
+    rest.get(..memchr(b'>', rest)?)
+}
+
+fn memchr(byte: u8, haystack: &[u8]) -> Option<usize> {
+    haystack.iter().position(|b| *b == byte)
+}
+
+fn is_loose(route: &[u8]) -> bool {
+    route_uri(route).and_then(|uri| Uri::parse(uri).ok()).is_some_and(|uri| uri.param(b"lr").is_some())
+}
+
+/// Writes CSeq.
+pub(crate) fn put_cseq(out: &mut Builder, number: u32, method: Method<'_>) {
+    let mut digits = [0; 10];
+    out.parts(HeaderName::CSeq, &[decimal(number, &mut digits), b" ", method.as_bytes()]);
+}
+
+/// `number` in decimal, without an allocation.
+pub(crate) fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(start..).unwrap_or_default()
+}
+
+/// ACK and BYE for a 2xx that nobody wants any more: a forked answer, or one that crossed our CANCEL (§13.2.2.4).
+pub(crate) fn refuse_answer(
+    answer: &Message,
+    from: Peer,
+    face: &Face,
+    ack_branch: &[u8],
+    bye_branch: &[u8],
+) -> Option<(Peer, Bytes, Bytes)> {
+    let mut dialog = Dialog::uac(answer, from)?;
+    let ack = dialog.request_numbered(Method::Ack, dialog.local_cseq, face, ack_branch).finish();
+    let bye = dialog.request(Method::Bye, face, bye_branch).finish();
+    Some((dialog.peer, ack, bye))
+}

@@ -1,0 +1,6 @@
+//! Stories of routing.
+
+mod hunting;
+mod numbers;
+mod plans;
+mod senders;

@@ -1,0 +1,513 @@
+//! A complete SIP element for the calls that it owns.
+
+use crate::call::{Call, CallEvent, CarriedOutcome, Env, NotForTheCall, User};
+use crate::counters::{ShardCounters, ShardCounts};
+use crate::dialog::refuse_answer;
+use crate::face::Faces;
+use crate::ids::{CallKey, LocalTag};
+use crate::rng::Rng;
+use crate::transaction::{ClientKey, ClientKind, Received, ServerKey, Transactions, TxnEvent, response};
+use crate::wheel::Wheel;
+use crate::{HuntReason, Input, Output, Peer, RejectReason, Snapshot, TargetState, UnknownSource};
+use bytes::Bytes;
+use hashbrown::HashMap;
+use relay_values::{Leg, RelayEvent, SessionId, Time};
+use sip_wire::{HeaderName, Message, Method, Rejected};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A shard. See [`Input`] and [`Output`] for what it hears and says.
+pub struct Shard {
+    pub(crate) id: u8,
+    pub(crate) now: Time,
+    pub(crate) snapshot: Arc<Snapshot>,
+    calls: Slab<Entry>,
+    pub(crate) txns: Transactions<User>,
+    wheel: Wheel,
+    pub(crate) out: VecDeque<Output>,
+    pub(crate) rng: Rng,
+    faces: Faces,
+    pub(crate) counters: ShardCounters,
+    sessions: u64,
+    /// Record ids count up from here.
+    pub(crate) serial: u64,
+    pub(crate) draining: bool,
+    /// Calls at once by trunk, keyed by a hash of its name, which outlives reloads.
+    pub(crate) by_trunk: HashMap<u64, u32, foldhash::fast::FixedState>,
+}
+
+/// A call and the earliest instant that the wheel will ask after it.
+#[derive(Debug)]
+struct Entry {
+    call: Box<Call>,
+    armed: Time,
+    /// Whose concurrent calls it counts among.
+    counted: Option<u64>,
+}
+
+impl Shard {
+    /// A shard of this number, below the number of shards that [`crate::owner`] is asked about. Equal seeds and equal
+    /// inputs give equal outputs.
+    pub fn new(id: u8, seed: u64, now: Time, snapshot: Arc<Snapshot>) -> Self {
+        let mut rng = Rng::new(seed);
+        Self {
+            id,
+            now,
+            calls: Slab::new(),
+            txns: Transactions::new(id, rng.next_u64(), snapshot.config.timers),
+            wheel: Wheel::new(),
+            out: VecDeque::new(),
+            faces: Faces::new(&snapshot.config),
+            snapshot,
+            rng,
+            counters: ShardCounters::default(),
+            sessions: 0,
+            serial: 0,
+            draining: false,
+            by_trunk: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(2)),
+        }
+    }
+
+    /// Takes one input. Drain [`Shard::poll_output`] to `None` afterwards.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        self.now = now;
+        match input {
+            Input::Message { from, bytes } => self.message(from, bytes),
+            Input::TransportError { to, failure } => self.txns.transport_error(now, to, failure),
+            Input::Relay(event) => self.relay_event(event),
+            Input::Snapshot(snapshot) => self.take_snapshot(snapshot),
+            Input::Timeout => self.timeout(),
+            Input::Drain => self.draining = true,
+        }
+        self.settle();
+    }
+
+    /// The next output; `None` when there is nothing more to do for this input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is wanted; [`Time::NEVER`] when idle.
+    pub fn poll_timeout(&self) -> Time {
+        self.txns.next_timeout().min(self.wheel.next())
+    }
+
+    /// Totals since start.
+    pub fn counters(&self) -> &ShardCounters {
+        &self.counters
+    }
+
+    /// What the shard holds right now.
+    pub fn counts(&self) -> ShardCounts {
+        let mut counts = ShardCounts { transactions: self.txns.len(), ..ShardCounts::default() };
+        for (_, entry) in &self.calls {
+            match (entry.call.is_answered(), entry.call.is_closing()) {
+                (true, _) => counts.answered += 1,
+                (_, true) => counts.closing += 1,
+                _ => counts.hunting += 1,
+            }
+        }
+        counts
+    }
+
+    /// Calls at once.
+    pub(crate) fn live(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn message(&mut self, from: Peer, bytes: Bytes) {
+        self.counters.received += 1;
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(rejected) => return self.broken(from, *rejected),
+        };
+        if !message.is_request() {
+            if message.check().is_err() {
+                return self.counters.reject(RejectReason::Garbage);
+            }
+        } else if !self.is_expected(&message) && self.snapshot.router.source(from.remote.ip()).is_none() {
+            return self.stranger(from, &message);
+        } else if let Err(defect) = message.check() {
+            return self.malformed(from, &message, defect.status());
+        }
+        match self.txns.receive(self.now, from, message) {
+            Received::Absorbed => {}
+            Received::Request { server, msg } => self.request(from, server, msg),
+            Received::Ack { msg } => self.ack(&msg),
+            Received::Cancel { server, invite, msg } => self.cancel(from, server, invite, &msg),
+            Received::Response { client, user, msg } => self.response(from, client, user, &msg),
+            Received::Stray { .. } => self.counters.reject(RejectReason::StrayResponse),
+        }
+    }
+
+    /// Bytes that do not parse: 400 where enough of them was understood to answer.
+    fn broken(&mut self, from: Peer, rejected: Rejected) {
+        match rejected.partial {
+            Some(message)
+                if message.is_request() && self.snapshot.router.source(from.remote.ip()).is_some() =>
+            {
+                self.malformed(from, &message, 400);
+            }
+            _ => self.counters.reject(RejectReason::Garbage),
+        }
+    }
+
+    fn malformed(&mut self, from: Peer, message: &Message, status: u16) {
+        self.counters.reject(RejectReason::Malformed);
+        self.answer_statelessly(from, message, status);
+    }
+
+    /// Somebody whom no trunk, group or target names.
+    fn stranger(&mut self, from: Peer, message: &Message) {
+        self.counters.reject(RejectReason::UnknownSource);
+        match self.snapshot.config.unknown_source {
+            UnknownSource::Drop => {}
+            UnknownSource::Reject => self.answer_statelessly(from, message, 403),
+        }
+    }
+
+    /// An answer that leaves no state behind (RFC 3261 §8.2.7). An ACK is never answered.
+    fn answer_statelessly(&mut self, from: Peer, message: &Message, status: u16) {
+        if matches!(message.method(), Method::Ack) || message.top_via().is_err() {
+            return;
+        }
+        let tag = self.fresh_tag();
+        let bytes = response(message, from.remote, status, Some(tag.as_bytes())).finish();
+        let to = crate::transaction::reply_to(message, from);
+        self.counters.sent += 1;
+        self.out.push_back(Output::Send { to, bytes });
+    }
+
+    /// A tag for an answer that begins no dialog. It names this shard, so that the ACK finds its way.
+    pub(crate) fn fresh_tag(&mut self) -> LocalTag {
+        let key = CallKey { slot: u32::MAX, nonce: self.draw_nonce() };
+        LocalTag::new(self.id, Leg::A, key)
+    }
+
+    fn draw_nonce(&mut self) -> u32 {
+        (self.rng.next_u64() >> 32) as u32
+    }
+
+    /// Whether a request is inside a dialog that lives here: such a request is welcome from any source.
+    fn is_expected(&self, request: &Message) -> bool {
+        self.find_leg(request).is_some()
+    }
+
+    /// The call and leg whose dialog a request is inside.
+    fn find_leg(&self, request: &Message) -> Option<(CallKey, Leg)> {
+        let to = request.to().ok()?;
+        let (shard, leg, key) = LocalTag::decode(to.tag()?)?;
+        let call = self.find(key).filter(|_| shard == self.id)?;
+        call.leg(leg).owns(request).then_some((key, leg))
+    }
+
+    fn find(&self, key: CallKey) -> Option<&Call> {
+        let entry = self.calls.get(usize::try_from(key.slot).ok()?)?;
+        (entry.call.key == key).then_some(&*entry.call)
+    }
+
+    fn request(&mut self, from: Peer, server: ServerKey, request: Message) {
+        let tagged = request.to().is_ok_and(|to| to.tag().is_some());
+        match self.find_leg(&request) {
+            Some((key, leg)) => {
+                self.with(key, |call, env| call.request(env, leg, from, server, request));
+            }
+            None if tagged => self.refuse(from, server, &request, 481, RejectReason::NoDialog),
+            None => self.outside_dialog(from, server, request),
+        }
+    }
+
+    fn ack(&mut self, ack: &Message) {
+        match self.find_leg(ack) {
+            Some((key, leg)) => {
+                self.with(key, |call, env| call.acknowledged(env, leg, ack));
+            }
+            None => self.counters.reject(RejectReason::NoDialog),
+        }
+    }
+
+    fn cancel(&mut self, from: Peer, server: ServerKey, invite: Option<(ServerKey, User)>, cancel: &Message) {
+        let Some((invite, user)) = invite else {
+            return self.refuse(from, server, cancel, 481, RejectReason::NoTransaction);
+        };
+        // RFC 3261 §9.2: the tag of the 200 to CANCEL and of the response to the INVITE should be the same.
+        let key = match user {
+            User::Invite(key) | User::Carried(key, _) | User::Attempt(key, _) => Some(key),
+            User::Orphan => None,
+        };
+        let tag = match key {
+            Some(key) => LocalTag::new(self.id, Leg::A, key),
+            None => self.fresh_tag(),
+        };
+        let ok = response(cancel, from.remote, 200, Some(tag.as_bytes())).finish();
+        self.txns.respond(self.now, server, 200, ok);
+        match user {
+            User::Invite(key) => self.with(key, |call, env| call.handle(env, CallEvent::Cancel)),
+            User::Carried(key, _) => self.with(key, |call, env| call.cancel_carried(env, invite)),
+            User::Attempt(..) | User::Orphan => None,
+        };
+    }
+
+    fn response(&mut self, from: Peer, client: ClientKey, user: User, response: &Message) {
+        let unwanted = match user {
+            User::Attempt(key, number) => self
+                .with(key, |call, env| {
+                    if !call.is_current(number) {
+                        return true;
+                    }
+                    match call.read_response(env, from, response) {
+                        Ok(event) => call.handle(env, event),
+                        Err(NotForTheCall::Unwanted) => return true,
+                        Err(NotForTheCall::Repeated | NotForTheCall::Undecodable) => {}
+                    }
+                    false
+                })
+                .unwrap_or(true),
+            User::Carried(key, leg) => self
+                .with(key, |call, env| {
+                    call.carried_response(env, leg, client, response) == CarriedOutcome::Unwanted
+                })
+                .unwrap_or(true),
+            User::Invite(_) | User::Orphan => false,
+        };
+        if unwanted && response.code().is_some_and(|code| (200..300).contains(&code)) {
+            self.refuse_answer(from, response);
+        }
+    }
+
+    /// A 2xx to an INVITE that no call wants gets ACK and BYE (RFC 3261 §13.2.2.4).
+    fn refuse_answer(&mut self, from: Peer, answer: &Message) {
+        if !matches!(answer.method(), Method::Invite) {
+            return;
+        }
+        let client = self.txns.reserve(User::Orphan);
+        let ack_branch = self.env().fresh_branch();
+        let bye_branch = self.txns.branch(client);
+        let refused = self
+            .faces
+            .get(from.listener)
+            .and_then(|face| refuse_answer(answer, from, face, &ack_branch, bye_branch.as_bytes()));
+        match refused {
+            Some((to, ack, bye)) => {
+                self.counters.sent += 1;
+                self.out.push_back(Output::Send { to, bytes: ack });
+                self.txns.start(self.now, client, to, ClientKind::NonInvite, bye);
+            }
+            None => self.txns.abandon(self.now, client),
+        }
+    }
+
+    /// A refusal that begins no dialog.
+    pub(crate) fn refuse(
+        &mut self,
+        from: Peer,
+        server: ServerKey,
+        request: &Message,
+        code: u16,
+        reason: RejectReason,
+    ) {
+        self.counters.reject(reason);
+        let tag = self.fresh_tag();
+        let mut out = response(request, from.remote, code, Some(tag.as_bytes()));
+        match code {
+            405 | 501 => {
+                out.header(HeaderName::Allow, crate::call::ALLOW);
+            }
+            415 => {
+                out.header(HeaderName::Accept, b"application/sdp");
+            }
+            420 => {
+                let wanted: Vec<&[u8]> = request
+                    .values(HeaderName::Require)
+                    .filter(|option| !option.eq_ignore_ascii_case(b"100rel"))
+                    .collect();
+                out.header(HeaderName::Unsupported, &wanted.join(&b", "[..]));
+            }
+            503 => {
+                out.number(HeaderName::RetryAfter, 2);
+            }
+            _ => {}
+        }
+        self.txns.respond(self.now, server, code, out.finish());
+    }
+
+    fn relay_event(&mut self, event: RelayEvent) {
+        let Some(session) = event.session() else { return };
+        let Some(key) = self.call_of(session) else { return };
+        self.with(key, |call, env| match event {
+            RelayEvent::Released { stats, .. } => call.released(env, session, stats),
+            _ if call.session() != Some(session) => {}
+            RelayEvent::Opened { a_port, b_port, .. } => {
+                call.handle(env, CallEvent::MediaReady { a_port, b_port });
+            }
+            RelayEvent::OpenFailed { reason, .. } => call.handle(env, CallEvent::NoMedia(reason)),
+            RelayEvent::Silent { leg, .. } => call.handle(env, CallEvent::Silent(leg)),
+            RelayEvent::Latched { .. } | RelayEvent::RegionSilent { .. } => {}
+        });
+    }
+
+    /// A session's number holds its call's slot.
+    fn call_of(&self, session: SessionId) -> Option<CallKey> {
+        let slot = usize::try_from(session.0 & 0xffff_ffff).ok()?;
+        self.calls.get(slot).map(|entry| entry.call.key)
+    }
+
+    /// A new generation: calls that are up do not notice; calls that wait for a target that is down now move on.
+    fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        if snapshot.config_generation != self.snapshot.config_generation {
+            self.faces = Faces::new(&snapshot.config);
+            self.txns.set_timers(snapshot.config.timers);
+        }
+        let old = std::mem::replace(&mut self.snapshot, snapshot);
+        if !is_worse(&old, &self.snapshot) {
+            return;
+        }
+        let hunting: Vec<CallKey> = self
+            .calls
+            .iter()
+            .filter(|(_, entry)| entry.call.hunting_at().is_some())
+            .map(|(_, entry)| entry.call.key)
+            .collect();
+        for key in hunting {
+            self.with(key, Call::judge);
+        }
+    }
+
+    fn timeout(&mut self) {
+        self.txns.timeout(self.now);
+        while let Some(token) = self.wheel.pop(self.now) {
+            let Some(entry) = usize::try_from(token).ok().and_then(|slot| self.calls.get_mut(slot)) else {
+                continue;
+            };
+            entry.armed = Time::NEVER;
+            let key = entry.call.key;
+            let due = entry.call.deadline() <= self.now;
+            self.with(key, |call, env| {
+                if due {
+                    call.handle(env, CallEvent::Timer);
+                }
+            });
+        }
+    }
+
+    /// What the transactions have to say, and what they send, until nothing more follows.
+    fn settle(&mut self) {
+        while let Some(event) = self.txns.poll_event() {
+            match event {
+                TxnEvent::ClientTimeout { client, user } => {
+                    self.no_response(client, user, HuntReason::TransactionTimeout);
+                }
+                TxnEvent::ClientFailed { client, user, .. } => {
+                    self.no_response(client, user, HuntReason::TransportError);
+                }
+                TxnEvent::NoAck { user: Some(User::Invite(key) | User::Carried(key, _)), .. } => {
+                    self.with(key, |call, env| call.handle(env, CallEvent::NoAck));
+                }
+                TxnEvent::NoAck { .. } => {}
+            }
+        }
+        while let Some((to, bytes)) = self.txns.poll_send() {
+            self.counters.sent += 1;
+            self.out.push_back(Output::Send { to, bytes });
+        }
+    }
+
+    fn no_response(&mut self, client: ClientKey, user: User, reason: HuntReason) {
+        match user {
+            User::Attempt(key, number) => self.with(key, |call, env| {
+                if call.is_current(number) {
+                    call.handle(env, CallEvent::Failure(reason));
+                }
+            }),
+            User::Carried(key, leg) => self.with(key, |call, env| call.carried_timeout(env, leg, client)),
+            User::Invite(_) | User::Orphan => None,
+        };
+    }
+
+    /// Puts a call into its slot.
+    pub(crate) fn begin(
+        &mut self,
+        counted: Option<u64>,
+        make: impl FnOnce(&mut Env<'_>, CallKey) -> Option<Call>,
+    ) -> bool {
+        let slot = self.calls.vacant_key();
+        let Ok(number) = u32::try_from(slot) else { return false };
+        let key = CallKey { slot: number, nonce: self.draw_nonce() };
+        let Some(call) = make(&mut self.env(), key) else { return false };
+        self.calls.insert(Entry { call: Box::new(call), armed: Time::NEVER, counted });
+        if let Some(trunk) = counted {
+            *self.by_trunk.entry(trunk).or_insert(0) += 1;
+        }
+        self.counters.calls += 1;
+        self.with(key, |_, _| ());
+        true
+    }
+
+    /// Lets `f` work on a call; afterwards its timer is set, or its record is written.
+    fn with<R>(&mut self, key: CallKey, f: impl FnOnce(&mut Call, &mut Env<'_>) -> R) -> Option<R> {
+        let slot = usize::try_from(key.slot).ok()?;
+        let entry = self.calls.get_mut(slot).filter(|entry| entry.call.key == key)?;
+        let mut env = Env {
+            now: self.now,
+            shard: self.id,
+            txns: &mut self.txns,
+            out: &mut self.out,
+            rng: &mut self.rng,
+            faces: &self.faces,
+            newest: &self.snapshot,
+            counters: &mut self.counters,
+            sessions: &mut self.sessions,
+        };
+        let result = f(&mut entry.call, &mut env);
+        if let Some((close, reject)) = entry.call.over() {
+            self.serial += 1;
+            let id = (u64::from(self.id) << 48) | self.serial;
+            let record = entry.call.record(id, self.now, close, reject);
+            let counted = entry.counted;
+            self.counters.close(close);
+            self.out.push_back(Output::Finished(Box::new(record)));
+            self.calls.remove(slot);
+            if let Some(count) = counted.and_then(|trunk| self.by_trunk.get_mut(&trunk)) {
+                *count = count.saturating_sub(1);
+            }
+            return Some(result);
+        }
+        let deadline = entry.call.deadline();
+        if deadline < entry.armed {
+            entry.armed = deadline;
+            self.wheel.insert(deadline, u64::from(key.slot));
+        }
+        Some(result)
+    }
+
+    fn env(&mut self) -> Env<'_> {
+        Env {
+            now: self.now,
+            shard: self.id,
+            txns: &mut self.txns,
+            out: &mut self.out,
+            rng: &mut self.rng,
+            faces: &self.faces,
+            newest: &self.snapshot,
+            counters: &mut self.counters,
+            sessions: &mut self.sessions,
+        }
+    }
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (id, generation) = (self.id, self.snapshot.generation);
+        f.debug_struct("Shard").field("id", &id).field("generation", &generation).finish_non_exhaustive()
+    }
+}
+
+/// Whether a target that was not down is down now, or may be gone.
+fn is_worse(old: &Snapshot, new: &Snapshot) -> bool {
+    if old.config_generation != new.config_generation {
+        return true;
+    }
+    let down = |state| state == TargetState::Down;
+    old.health.iter().zip(&new.health).any(|(was, is)| !down(was.state) && down(is.state))
+}
