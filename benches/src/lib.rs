@@ -4,4 +4,9 @@
 //! time under that load and writes what it measured. Numbers are kept with the machine and the commit that made them.
 #![forbid(unsafe_code)]
 
+pub mod device;
 pub mod load;
+pub mod machine;
+pub mod process;
+pub mod report;
+pub mod run;

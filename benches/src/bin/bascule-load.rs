@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use bascule_benches::load::Engine;
-use bascule_benches::load::clock::{Clock, nanos};
+use bascule_benches::load::clock::{Clock, nanos, run_number};
 use bascule_benches::load::media::Media;
 use bascule_benches::load::pace::Pace;
 use bascule_benches::load::uac::{Uac, UacConfig};
@@ -69,7 +69,7 @@ struct Calls {
 #[derive(Args)]
 struct Answers {
     /// Our address as an answerer.
-    #[arg(long, default_value = "127.0.0.1:5080")]
+    #[arg(long, default_value = "127.0.0.2:5080")]
     uas_bind: SocketAddr,
     /// Milliseconds from 180 to 200.
     #[arg(long, default_value_t = 0)]
@@ -110,6 +110,7 @@ fn run(calls: &Calls, answers: Option<&Answers>) -> io::Result<Value> {
         hush,
         media_every: calls.media_every,
         trace: false,
+        run: run_number(),
     };
     let media = match answers {
         Some(a) if calls.media_every > 0 => Some(Media::new(calls.bind, a.uas_bind)?),

@@ -32,6 +32,12 @@ impl Clock {
     }
 }
 
+/// A number that tells this run from others: the low bits of the time of day in milliseconds and of our process.
+pub fn run_number() -> u32 {
+    let day = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (day.as_millis() as u32).rotate_left(8) ^ std::process::id()
+}
+
 /// As nanoseconds.
 pub fn nanos(d: Duration) -> Nanos {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)

@@ -30,6 +30,8 @@ pub struct UacConfig {
     pub media_every: u64,
     /// Keep a [`Trace`] of every call.
     pub trace: bool,
+    /// A number that no earlier run has had: it stands in Call-IDs, tags and branches, which a device may remember.
+    pub run: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +116,11 @@ impl Uac {
         self.tally.steps.clear();
         self.paced = 0;
         self.pace = Some((pace, now));
+    }
+
+    /// Place no more calls.
+    pub fn stop(&mut self) {
+        self.pace = None;
     }
 
     /// Whether a pace is under way.
@@ -266,7 +273,7 @@ impl Uac {
     fn send_bye(&mut self, no: CallNo) {
         let (config, local, call) = (&self.config, self.port.local(), &self.calls[no.slot as usize]);
         self.port.tx.write(config.to, |b| {
-            write::in_dialog(b, b"BYE", 2, local, no, &call.target, &call.to, &call.routes);
+            write::in_dialog(b, b"BYE", 2, local, config.run, no, &call.target, &call.to, &call.routes);
         });
     }
 
@@ -435,7 +442,7 @@ impl Receiver<'_> {
         }
         let (config, local) = (self.config, self.config.bind);
         tx.write(config.to, |b| {
-            write::in_dialog(b, b"ACK", 1, local, no, &call.target, &call.to, &call.routes);
+            write::in_dialog(b, b"ACK", 1, local, config.run, no, &call.target, &call.to, &call.routes);
         });
     }
 

@@ -50,8 +50,8 @@ pub(super) fn address(b: &mut BytesMut, at: SocketAddr) {
     }
 }
 
-fn top(b: &mut BytesMut, local: SocketAddr, no: CallNo, letter: u8) {
-    let (slot, serial) = (hex(no.slot), hex(no.serial));
+fn top(b: &mut BytesMut, local: SocketAddr, run: u32, no: CallNo, letter: u8) {
+    let (run, slot, serial) = (hex(run), hex(no.slot), hex(no.serial));
     b.extend_from_slice(b"Via: SIP/2.0/UDP ");
     address(b, local);
     put(
@@ -65,7 +65,21 @@ fn top(b: &mut BytesMut, local: SocketAddr, no: CallNo, letter: u8) {
         ],
     );
     address(b, local);
-    put(b, &[b">;tag=", &slot, &serial, b"\r\nCall-ID: ", &slot, &serial, b"@load.invalid\r\n"]);
+    put(
+        b,
+        &[
+            b">;tag=",
+            &run,
+            &slot,
+            &serial,
+            b"\r\nCall-ID: ",
+            &slot,
+            &serial,
+            b"-",
+            &run,
+            b"@load.invalid\r\n",
+        ],
+    );
 }
 
 /// INVITE with an offer of G.711 and telephone events.
@@ -73,7 +87,7 @@ pub(super) fn invite(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no
     put(b, &[b"INVITE sip:", config.number.as_bytes(), b"@"]);
     address(b, config.to);
     b.extend_from_slice(b" SIP/2.0\r\n");
-    top(b, local, no, b'i');
+    top(b, local, config.run, no, b'i');
     put(b, &[b"To: <sip:", config.number.as_bytes(), b"@"]);
     address(b, config.to);
     b.extend_from_slice(b">\r\nCSeq: 1 INVITE\r\nContact: <sip:load@");
@@ -117,13 +131,14 @@ pub(super) fn in_dialog(
     method: &[u8],
     cseq: u64,
     local: SocketAddr,
+    run: u32,
     no: CallNo,
     target: &[u8],
     to: &[u8],
     routes: &[u8],
 ) {
     put(b, &[method, b" ", target, b" SIP/2.0\r\n"]);
-    top(b, local, no, method[0].to_ascii_lowercase());
+    top(b, local, run, no, method[0].to_ascii_lowercase());
     put(b, &[routes, b"To: ", to, b"\r\nCSeq: "]);
     decimal(b, cseq);
     put(b, &[b" ", method, b"\r\nContent-Length: 0\r\n\r\n"]);
@@ -134,6 +149,6 @@ pub(super) fn ack_refusal(b: &mut BytesMut, config: &UacConfig, no: CallNo, to: 
     put(b, &[b"ACK sip:", config.number.as_bytes(), b"@"]);
     address(b, config.to);
     b.extend_from_slice(b" SIP/2.0\r\n");
-    top(b, config.bind, no, b'i');
+    top(b, config.bind, config.run, no, b'i');
     put(b, &[b"To: ", to, b"\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"]);
 }

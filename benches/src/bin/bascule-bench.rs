@@ -1,0 +1,40 @@
+//! `bascule-bench`: side-by-side runs of Bascule and its peers. `cargo xtask bench` builds what it needs and calls it.
+#![forbid(unsafe_code)]
+
+use bascule_benches::device::LOAD_CORE;
+use bascule_benches::run::{self, Options};
+use bascule_benches::{process, report};
+use clap::{Parser, ValueEnum};
+use std::io;
+
+#[derive(Parser)]
+#[command(about = "Runs Bascule and its peers side by side, each on a core of its own", version)]
+struct Cli {
+    /// What is measured.
+    what: What,
+    /// One JSON object and nothing else on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Within a minute, once.
+    #[arg(long)]
+    quick: bool,
+    /// Only this device or part; may be said several times.
+    #[arg(long)]
+    only: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// Calls per second, CPU per call, delay, memory.
+    Calls,
+}
+
+fn main() -> io::Result<()> {
+    let cli = Cli::parse();
+    let options = Options { quick: cli.quick, only: cli.only };
+    process::pin(LOAD_CORE).map_err(|e| io::Error::new(e.kind(), format!("two cores are needed: {e}")))?;
+    let result = match cli.what {
+        What::Calls => run::calls::run(&options)?,
+    };
+    report::publish(&result, cli.json)
+}

@@ -1,0 +1,78 @@
+//! Our own device: the release build of the daemon, as a user runs it.
+
+use super::{DEVICE, Recipe, UAC, UAS, sibling};
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+/// How media is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaMode {
+    /// Signalling only: SDP passes unchanged.
+    Bypass,
+    /// Anchored at the relay.
+    Relay,
+}
+
+/// A region: its name, its only edge, and the local address that reaches it if it is not [`DEVICE`].
+#[derive(Debug, Clone)]
+pub struct Region {
+    /// Name of region, group and edge.
+    pub name: &'static str,
+    /// The edge.
+    pub edge: SocketAddr,
+    /// A listener of its own.
+    pub via: Option<SocketAddr>,
+}
+
+/// One shard, one relay worker, one region whose edge is the answerer.
+pub fn single(name: &str, mode: MediaMode) -> Recipe {
+    recipe(name, mode, &[Region { name: "north", edge: UAS, via: None }])
+}
+
+/// One site whose groups are these regions, in order.
+pub fn recipe(name: &str, mode: MediaMode, regions: &[Region]) -> Recipe {
+    let program = sibling("bascule");
+    let media = match mode {
+        MediaMode::Bypass => "signalling only (media.mode = bypass)",
+        MediaMode::Relay => "media relay, epoll",
+    };
+    Recipe {
+        name: name.to_owned(),
+        program: "bascule".to_owned(),
+        note: format!("B2BUA, 1 shard, {media}"),
+        config: ("bascule.toml".to_owned(), config(mode, regions)),
+        command: [&program, "run", "--config", "{config}"].map(str::to_owned).to_vec(),
+        ready: DEVICE,
+    }
+}
+
+/// The configuration; `comment` makes another text of the same meaning, for reloads.
+pub fn config(mode: MediaMode, regions: &[Region]) -> String {
+    let mut text = format!(
+        "[[listener]]\nname = \"main\"\ntransport = \"udp\"\nbind = \"{DEVICE}\"\n\n\
+         [[trunk]]\nname = \"carrier\"\nlistener = \"main\"\nsources = [\"{}\"]\n\n\
+         [[route.inbound]]\nprefix = \"\"\nsite = \"bench\"\n\n\
+         [process]\nshards = 1\nrelay_workers = 1\n\n[log]\nlevel = \"warn\"\n\n\
+         [probe]\ninterval = \"200ms\"\nfall = 2\n\n",
+        UAC.ip(),
+    );
+    text.push_str(match mode {
+        MediaMode::Bypass => "[media]\nmode = \"bypass\"\n\n",
+        MediaMode::Relay => "[media]\nmode = \"relay\"\nv4 = \"127.0.0.10\"\nports = \"20000-59999\"\n\n",
+    });
+    let names: Vec<String> = regions.iter().map(|r| format!("\"{}\"", r.name)).collect();
+    for Region { name, edge, via } in regions {
+        let listener = if via.is_some() { *name } else { "main" };
+        if let Some(via) = via {
+            let _ =
+                write!(text, "[[listener]]\nname = \"{name}\"\ntransport = \"udp\"\nbind = \"{via}\"\n\n");
+        }
+        let _ = write!(
+            text,
+            "[[region]]\nname = \"{name}\"\n\n[[edge_group]]\nname = \"{name}\"\nregion = \"{name}\"\n\
+             listener = \"{listener}\"\nedges = [{{ name = \"{name}\", address = \"{edge}\" }}]\n\n",
+        );
+    }
+    let _ = write!(text, "[[site]]\nname = \"bench\"\ngroups = [{}]\n", names.join(", "));
+    text
+}
