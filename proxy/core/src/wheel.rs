@@ -76,6 +76,16 @@ impl Wheel {
         self.len
     }
 
+    /// Drops every entry.
+    pub(crate) fn clear(&mut self) {
+        if self.len > 0 {
+            *self.levels = [Level::EMPTY; LEVELS];
+            self.nodes.clear();
+            self.due.clear();
+            (self.free, self.len) = (NONE, 0);
+        }
+    }
+
     /// Gives `token` back once `at` has come. A deadline that is [`Time::NEVER`] is not kept.
     pub(crate) fn insert(&mut self, at: Time, token: u64) {
         if at.is_never() {
@@ -261,6 +271,20 @@ mod tests {
             assert_eq!(wheel.pop(ms(round * 500 + 500)), Some(round));
         }
         assert!(wheel.nodes.len() <= 1, "{} nodes", wheel.nodes.len());
+    }
+
+    #[test]
+    fn a_cleared_wheel_has_forgotten_everything_but_the_time() {
+        let mut wheel = Wheel::new();
+        wheel.pop(ms(1_000));
+        for at in [900, 1_000, 1_001, 2_000, 90_000] {
+            wheel.insert(ms(at), at);
+        }
+        wheel.clear();
+        assert_eq!((wheel.next(), wheel.len(), wheel.pop(ms(1_000_000))), (Time::NEVER, 0, None));
+        wheel.insert(ms(1_000_500), 1);
+        assert_eq!(wheel.next(), ms(1_000_500));
+        assert_eq!(wheel.pop(ms(1_000_500)), Some(1));
     }
 
     proptest! {

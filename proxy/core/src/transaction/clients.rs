@@ -22,6 +22,12 @@ impl<U: Copy> Transactions<U> {
         Branch::new(self.shard, key)
     }
 
+    /// A branch of this shard for what has no transaction: the ACK for a 2xx. No transaction will ever have it.
+    pub(crate) fn fresh_branch(&mut self) -> Branch {
+        let key = ClientKey(self.unused_key());
+        self.branch(key)
+    }
+
     /// Sends the request of a reserved transaction.
     pub(crate) fn start(&mut self, now: Time, key: ClientKey, to: Peer, kind: ClientKind, request: Bytes) {
         if !matches!(live(&mut self.entries, key.0), Some(entry) if matches!(entry.body, Body::Reserved)) {

@@ -122,7 +122,7 @@ impl<U: Copy> Transactions<U> {
     /// When to call [`Transactions::timeout`]. Never later than the earliest deadline; earlier at times, where a
     /// deadline was put off.
     pub(crate) fn next_timeout(&self) -> Time {
-        if self.entries.is_empty() { Time::NEVER } else { self.wheel.next() }
+        self.wheel.next()
     }
 
     /// The next message to send.
@@ -169,6 +169,12 @@ impl<U: Copy> Transactions<U> {
         });
         // Peers can make at most MAX_TRANSACTIONS and a sixteenth; the TU makes a few for each of them.
         Key { slot: u32::try_from(slot).unwrap_or(u32::MAX), nonce }
+    }
+
+    /// A key that names nothing: the table is far too small for its slot.
+    pub(super) fn unused_key(&mut self) -> Key {
+        let Key { slot, nonce } = Key::from_token(self.rng.next_u64());
+        Key { slot: slot | 1 << 31, nonce }
     }
 
     /// Gives a transaction that was just allocated its machine.
@@ -235,6 +241,10 @@ impl<U: Copy> Transactions<U> {
         }
         if let Some(count) = self.counts.of(&entry.body) {
             *count -= 1;
+        }
+        if self.entries.is_empty() {
+            // What is left there is stale, and nobody ought to be woken for it.
+            self.wheel.clear();
         }
     }
 
