@@ -1,11 +1,26 @@
 //! The engines that move packets, and batched UDP I/O for signalling: the only crate with `unsafe`.
 //!
-//! [`mmsg`] receives and sends many datagrams with one system call. Everything that decides (whom a packet comes from,
-//! where it goes, what is counted) is in `relay-core`; this crate owns descriptors, threads and the clock.
+//! - [`Engine`] runs relay workers: threads that each own a slice of the port range, the sessions on it and a
+//!   [`relay_core::Relay`] that decides about them. A signalling shard talks to them through its [`RelayHandle`].
+//! - [`mmsg`] receives and sends many datagrams with one system call, and says what ICMP said.
+//!
+//! Everything that decides (whom a packet comes from, where it goes, what is counted) is in `relay-core`; this crate
+//! owns descriptors, threads and the clock. It never looks into a packet.
 
 // The workspace denies `unsafe`; this crate is the one place for it. Every block says why it is sound.
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod config;
+mod engine;
+mod handle;
 pub mod mmsg;
 mod sockaddr;
+mod socket;
+mod sys;
+mod wake;
+mod worker;
+
+pub use config::{Capacity, EngineConfig};
+pub use engine::{Engine, EngineCounters, StartError};
+pub use handle::{Full, RelayHandle};

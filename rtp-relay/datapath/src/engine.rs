@@ -1,0 +1,228 @@
+//! Starting and stopping the workers.
+
+use crate::config::{Capacity, EngineConfig};
+use crate::handle::{Line, RelayHandle};
+use crate::socket::SocketOptions;
+use crate::sys::{Epoll, pin_to_cpu, raise_descriptor_limit};
+use crate::wake::Wake;
+use crate::worker::{ShardLine, Worker};
+use relay_core::{Counters, Relay};
+use relay_values::Time;
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// The running workers. Dropping it stops them and closes their sockets.
+#[derive(Debug)]
+pub struct Engine {
+    workers: Vec<Running>,
+    capacity: Capacity,
+}
+
+#[derive(Debug)]
+struct Running {
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    wake: Arc<Wake>,
+}
+
+/// What a worker shares with its engine.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) stop: AtomicBool,
+    /// Shown every so often; never locked for longer than a copy.
+    pub(crate) counters: Mutex<EngineCounters>,
+    /// Why the worker ended, if it was not told to.
+    failure: Mutex<Option<String>>,
+}
+
+/// What the engine has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EngineCounters {
+    /// What the relays counted.
+    pub relay: Counters,
+    /// Receive calls that failed for another reason than "nothing there".
+    pub receive_errors: u64,
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no local media address.
+    #[error("no media address is configured")]
+    NoAddress,
+    /// The port range has no whole pair (even and next odd) on it for every worker, twice: a call takes two.
+    #[error("the port range {first} to {last} is too short: {workers} workers need {needed} ports at least")]
+    PortRange {
+        /// First port of the range.
+        first: u16,
+        /// Last port of the range.
+        last: u16,
+        /// Workers that share it.
+        workers: usize,
+        /// Ports that they need.
+        needed: usize,
+    },
+    /// More shards than a session's name can tell apart.
+    #[error("{0} signalling shards: there may be 1 to 256")]
+    Shards(usize),
+    /// A media address cannot be used.
+    #[error("media address {address}: {error}")]
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// A CPU cannot be used.
+    #[error("pinning a relay worker to CPU {cpu}: {error}")]
+    Cpu {
+        /// Its number.
+        cpu: usize,
+        /// Why.
+        error: io::Error,
+    },
+    /// The system refused something else.
+    #[error("relay worker: {0}")]
+    System(#[from] io::Error),
+}
+
+impl Engine {
+    /// Start the workers; one handle for each signalling shard, in order.
+    ///
+    /// The soft limit of open files is raised to the hard one. What that leaves room for is told by
+    /// [`capacity`](Self::capacity): too few descriptors are no error, but calls beyond them are refused with
+    /// [`OpenFailure::Socket`](relay_values::OpenFailure::Socket).
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; no thread is left running then.
+    pub fn start(config: &EngineConfig) -> Result<(Self, Vec<RelayHandle>), StartError> {
+        let workers = config.workers.max(1);
+        check(config, workers)?;
+        let capacity = config.capacity(raise_descriptor_limit()?);
+        let mut handles = Vec::new();
+        for shard in 0..config.shards {
+            let shard = u8::try_from(shard).map_err(|_| StartError::Shards(config.shards))?;
+            handles.push(RelayHandle { shard, workers: Vec::new(), wake: Arc::new(Wake::new()?), next: 0 });
+        }
+        let mut engine = Self { workers: Vec::new(), capacity };
+        for worker in 0..workers {
+            let running = start_worker(config, &capacity, worker, &mut handles)?;
+            engine.workers.push(running);
+        }
+        Ok((engine, handles))
+    }
+
+    /// How many calls there is room for, and what limits them.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// What has been counted, summed over the workers; at most 100 ms old.
+    pub fn counters(&self) -> EngineCounters {
+        let mut sum = EngineCounters::default();
+        for worker in &self.workers {
+            let shown = *worker.shared.counters.lock().unwrap_or_else(|broken| broken.into_inner());
+            sum.relay.add(&shown.relay);
+            sum.receive_errors += shown.receive_errors;
+        }
+        sum
+    }
+
+    /// Why a worker has ended by itself, if one has: its calls have no media any more, and the service should end.
+    pub fn failure(&self) -> Option<String> {
+        self.workers.iter().find_map(|w| {
+            let said = w.shared.failure.lock().unwrap_or_else(|broken| broken.into_inner()).clone();
+            let ended = w.thread.as_ref().is_none_or(JoinHandle::is_finished);
+            said.or_else(|| ended.then(|| "the thread ended".to_owned()))
+        })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.shared.stop.store(true, Ordering::Release);
+            worker.wake.raise();
+        }
+        for thread in self.workers.iter_mut().filter_map(|w| w.thread.take()) {
+            // A worker that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What can be known to be wrong before anything is started.
+fn check(config: &EngineConfig, workers: usize) -> Result<(), StartError> {
+    if config.relay.addresses.is_empty() {
+        return Err(StartError::NoAddress);
+    }
+    if config.shards == 0 || config.shards > 256 {
+        return Err(StartError::Shards(config.shards));
+    }
+    if config.relay.pairs_per_address() < 2 * workers {
+        let (first, last) = (*config.relay.ports.start(), *config.relay.ports.end());
+        return Err(StartError::PortRange { first, last, workers, needed: 4 * workers });
+    }
+    let options = SocketOptions::new(config);
+    for &address in &config.relay.addresses {
+        // Any port will do: whether the address is ours and takes the options is what counts.
+        options.bind(SocketAddr::new(address, 0)).map_err(|error| StartError::Address { address, error })?;
+    }
+    Ok(())
+}
+
+fn start_worker(
+    config: &EngineConfig,
+    capacity: &Capacity,
+    worker: usize,
+    handles: &mut [RelayHandle],
+) -> Result<Running, StartError> {
+    let wake = Arc::new(Wake::new()?);
+    let shared = Arc::new(Shared::default());
+    let mut shards = Vec::new();
+    for handle in handles {
+        let (commands_in, commands) = rtrb::RingBuffer::new(config.queue.max(1));
+        // An open call has few events; those beyond the queue wait in the worker.
+        let (events, events_out) = rtrb::RingBuffer::new(config.queue.max(1));
+        shards.push(ShardLine { commands, events, backlog: VecDeque::new(), wake: Arc::clone(&handle.wake) });
+        handle.workers.push(Line {
+            commands: commands_in,
+            backlog: VecDeque::new(),
+            events: events_out,
+            wake: Arc::clone(&wake),
+            dirty: false,
+        });
+    }
+    let relay = Relay::new(&config.slice(worker, capacity), config.seed.wrapping_add(worker as u64));
+    let state = Worker {
+        sockets: (0..relay.ports()).map(|_| None).collect(),
+        relay,
+        epoch: config.epoch,
+        options: SocketOptions::new(config),
+        epoll: Epoll::new()?,
+        wake: Arc::clone(&wake),
+        shared: Arc::clone(&shared),
+        shards,
+        receive_errors: 0,
+        published: Time::ZERO,
+        unpublished: true,
+    };
+    let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
+    let (pinned, answer) = std::sync::mpsc::channel();
+    let said = Arc::clone(&shared);
+    let thread = std::thread::Builder::new().name(format!("relay-{worker}")).spawn(move || {
+        let pin = cpu.map_or(Ok(()), |cpu| pin_to_cpu(cpu).map_err(|error| StartError::Cpu { cpu, error }));
+        let ready = pin.is_ok();
+        let _ = pinned.send(pin);
+        if ready && let Err(e) = state.run() {
+            *said.failure.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(e.to_string());
+        }
+    })?;
+    answer.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
+    Ok(Running { thread: Some(thread), shared, wake })
+}

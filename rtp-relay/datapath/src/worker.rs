@@ -1,0 +1,228 @@
+//! A relay worker: one thread, one relay, its sockets.
+
+use crate::engine::{EngineCounters, Shared};
+use crate::socket::SocketOptions;
+use crate::sys::{Epoll, Ready, recv_from, send_to};
+use crate::wake::Wake;
+use relay_core::limits::MAX_PACKET;
+use relay_core::{PortPair, PortRef, PortRequest, Relay, Verdict};
+use relay_values::{DropReason, Duration, RelayCommand, RelayEvent, Time};
+use rtrb::{Consumer, Producer};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// The token of the worker's own wake; ports have their index.
+const WAKE: u64 = u64::MAX;
+
+/// Ready sockets taken from one wait. At 3 µs a packet a full round takes below a millisecond.
+const READY: usize = 256;
+
+/// Commands of one shard that are done before the sockets have their turn again.
+const COMMANDS_PER_TURN: usize = 64;
+
+/// How old published counters may be.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
+/// How soon to try again when a shard's event queue was full.
+const RETRY_EVENTS: Duration = Duration::from_millis(1);
+
+/// What a worker is made of.
+pub(crate) struct Worker {
+    pub(crate) relay: Relay,
+    pub(crate) epoch: Instant,
+    pub(crate) options: SocketOptions,
+    pub(crate) epoll: Epoll,
+    pub(crate) wake: Arc<Wake>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) shards: Vec<ShardLine>,
+    /// By [`PortRef::index`].
+    pub(crate) sockets: Vec<Option<OwnedFd>>,
+    pub(crate) receive_errors: u64,
+    /// When the counters were last shown, and whether they have changed since.
+    pub(crate) published: Time,
+    pub(crate) unpublished: bool,
+}
+
+/// The worker's end of the two queues to a shard.
+pub(crate) struct ShardLine {
+    pub(crate) commands: Consumer<RelayCommand>,
+    pub(crate) events: Producer<RelayEvent>,
+    /// Events that found the queue full, in order. Bounded by what the shard's sessions can cause.
+    pub(crate) backlog: VecDeque<RelayEvent>,
+    pub(crate) wake: Arc<Wake>,
+}
+
+impl Worker {
+    /// Work until told to stop.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        self.epoll.add(self.wake.as_fd(), WAKE)?;
+        let mut ready = Ready::new(READY);
+        // One byte more than is carried, so that "too long" is seen also without the flag.
+        let mut buffer = [0_u8; MAX_PACKET + 1];
+        let mut timeout = Some(Duration::ZERO);
+        while !self.shared.stop.load(Ordering::Acquire) {
+            let n = self.epoll.wait(&mut ready, timeout)?;
+            self.unpublished |= n > 0;
+            for token in (0..n).filter_map(|i| ready.token(i)) {
+                if token != WAKE {
+                    self.readable(PortRef::new(token as u32), &mut buffer);
+                }
+            }
+            // Before the queues are looked at; no system call when nobody has knocked.
+            self.wake.lower();
+            let more = self.commands();
+            let now = self.now();
+            if self.relay.poll_timeout() <= now {
+                self.relay.timeout(now);
+                self.ports(now);
+                self.unpublished = true;
+            }
+            let waiting = self.events();
+            let stale = self.publish(now);
+            let next = self.relay.poll_timeout().min(stale);
+            timeout = match (more, waiting) {
+                (true, _) => Some(Duration::ZERO),
+                (false, true) => Some(RETRY_EVENTS),
+                (false, false) => (!next.is_never()).then(|| next.since(now)),
+            };
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Time {
+        Time::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// One packet from a ready socket: a flow has one each 20 ms, so a second look would mostly be in vain. If there is
+    /// more, the level-triggered wait brings the socket back after all others had their turn.
+    fn readable(&mut self, port: PortRef, buffer: &mut [u8]) {
+        let Some(Some(socket)) = self.sockets.get(port.index()) else { return };
+        let (len, from) = match recv_from(socket.as_fd(), buffer) {
+            Ok((len, Some(from))) => (len, from),
+            Ok((_, None)) => return,
+            Err(e) => {
+                if !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+                    self.receive_errors += 1;
+                }
+                return;
+            }
+        };
+        let Some(bytes) = buffer.get_mut(..len) else {
+            return self.relay.refuse(port, DropReason::TooLong);
+        };
+        let now = self.now();
+        if let Verdict::Forward { port, to } = self.relay.packet(now, port, from, bytes) {
+            let sent = match self.sockets.get(port.index()) {
+                Some(Some(socket)) => send_to(socket.as_fd(), bytes, to).is_ok(),
+                _ => false,
+            };
+            if !sent {
+                self.relay.send_failed(port);
+            }
+        }
+    }
+
+    /// Do what signalling asks; whether there is more.
+    fn commands(&mut self) -> bool {
+        let mut more = false;
+        for shard in 0..self.shards.len() {
+            for _ in 0..COMMANDS_PER_TURN {
+                let Some(line) = self.shards.get_mut(shard) else { break };
+                let Ok(command) = line.commands.pop() else { break };
+                let now = self.now();
+                self.relay.command(now, command);
+                self.ports(now);
+            }
+            more |= self.shards.get(shard).is_some_and(|line| !line.commands.is_empty());
+        }
+        more
+    }
+
+    /// Bind and close as the relay wishes.
+    fn ports(&mut self, now: Time) {
+        while let Some(request) = self.relay.poll_port() {
+            match request {
+                PortRequest::Bind(pair) => {
+                    let bound = self.bind(&pair).is_ok();
+                    self.relay.bound(now, pair.rtp, bound);
+                }
+                PortRequest::Close(pair) => {
+                    self.put(pair.rtp, None);
+                    self.put(pair.rtcp, None);
+                }
+            }
+        }
+    }
+
+    fn bind(&mut self, pair: &PortPair) -> io::Result<()> {
+        let (rtp, rtcp) = self.options.bind_pair(pair)?;
+        self.epoll.add(rtp.as_fd(), pair.rtp.index() as u64)?;
+        self.epoll.add(rtcp.as_fd(), pair.rtcp.index() as u64)?;
+        self.put(pair.rtp, Some(rtp));
+        self.put(pair.rtcp, Some(rtcp));
+        Ok(())
+    }
+
+    fn put(&mut self, port: PortRef, socket: Option<OwnedFd>) {
+        if let Some(place) = self.sockets.get_mut(port.index()) {
+            *place = socket;
+        }
+    }
+
+    /// Hand events to their shards; whether some found no room.
+    fn events(&mut self) -> bool {
+        while let Some(event) = self.relay.poll_event() {
+            match event.session() {
+                Some(session) => {
+                    if let Some(line) = self.shards.get_mut(usize::from(session.shard())) {
+                        line.backlog.push_back(event);
+                    }
+                }
+                None => {
+                    for line in &mut self.shards {
+                        line.backlog.push_back(event.clone());
+                    }
+                }
+            }
+        }
+        self.shards.iter_mut().fold(false, |waiting, line| line.work_off() | waiting)
+    }
+
+    /// Show the counters to others, at most so often; when there is something to show again.
+    fn publish(&mut self, now: Time) -> Time {
+        if !self.unpublished {
+            return Time::NEVER;
+        }
+        let due = self.published + PUBLISH_EVERY;
+        if now < due {
+            return due;
+        }
+        let mut shown = self.shared.counters.lock().unwrap_or_else(|broken| broken.into_inner());
+        *shown = EngineCounters { relay: self.relay.counters(), receive_errors: self.receive_errors };
+        (self.published, self.unpublished) = (now, false);
+        Time::NEVER
+    }
+}
+
+impl ShardLine {
+    fn work_off(&mut self) -> bool {
+        let mut pushed = false;
+        while let Some(event) = self.backlog.pop_front() {
+            match self.events.push(event) {
+                Ok(()) => pushed = true,
+                Err(rtrb::PushError::Full(event)) => {
+                    self.backlog.push_front(event);
+                    break;
+                }
+            }
+        }
+        if pushed {
+            self.wake.raise();
+        }
+        !self.backlog.is_empty()
+    }
+}
