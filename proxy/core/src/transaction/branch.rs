@@ -1,6 +1,7 @@
 //! Branches of ours: they name the transaction that they belong to.
 
 use super::ClientKey;
+use crate::ids::{hex, unhex};
 
 /// The magic cookie that starts every branch (RFC 3261 §8.1.1.7), and our mark behind it.
 const PREFIX: &[u8; 8] = b"z9hG4bKb";
@@ -43,27 +44,6 @@ impl Branch {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-}
-
-/// Writes `value` as lower-case hexadecimal, filling `out` from the right.
-fn hex(mut value: u64, out: &mut [u8]) {
-    for byte in out.iter_mut().rev() {
-        let digit = (value & 0xf) as u8;
-        *byte = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
-        value >>= 4;
-    }
-}
-
-/// Reads lower-case hexadecimal.
-fn unhex(text: &[u8]) -> Option<u64> {
-    text.iter().try_fold(0, |value, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        Some((value << 4) | u64::from(digit))
-    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The INVITE client transaction: RFC 3261 §17.1.1 (figure 5) as updated by RFC 6026 §7.2 (figure 5 there), with CANCEL
+//! The INVITE client transaction: RFC 3261 §17.1.1 (figure 5) as updated by RFC 6026 §7.2, with CANCEL
 //! (§9.1) and a TU that may lose interest.
 //!
 //! ```text
