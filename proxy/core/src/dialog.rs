@@ -78,10 +78,9 @@ impl Dialog {
 
     /// Takes a new remote target from a Contact, if there is one (§12.2: target refresh).
     pub(crate) fn retarget(&mut self, message: &Message) {
-        if let Ok(Some(contact)) = message.contact() {
-            if *self.target != *contact.uri {
-                self.target = contact.uri.into();
-            }
+        let Ok(Some(contact)) = message.contact() else { return };
+        if *self.target != *contact.uri {
+            self.target = contact.uri.into();
         }
     }
 

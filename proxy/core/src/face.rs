@@ -10,8 +10,6 @@ pub(crate) struct Face {
     pub(crate) via: Box<[u8]>,
     /// `<sip:host:port>`, with the transport where it is not UDP.
     pub(crate) contact: Box<[u8]>,
-    /// `host:port`, the host in brackets where it is IPv6.
-    pub(crate) host_port: Box<[u8]>,
     /// `host` alone: what stands after the @ in From and To.
     pub(crate) host: Box<[u8]>,
 }
@@ -27,7 +25,6 @@ impl Face {
         Self {
             via: format!("SIP/2.0/{transport} {at};rport;branch=").into_bytes().into(),
             contact: contact.into_bytes().into(),
-            host_port: at.to_string().into_bytes().into(),
             host: host(at).into_bytes().into(),
         }
     }

@@ -12,7 +12,7 @@ use sip_wire::{Builder, Defect, HeaderName, Message, Scheme, Uri};
 pub(crate) struct Identity {
     /// User part of the calling address; empty when there is none.
     pub(crate) calling: Box<[u8]>,
-    /// Display name as it was written, quotes and all; empty when there is none.
+    /// Display name without its quotes, escapes as they were written; empty when there is none.
     display: Box<[u8]>,
     /// User part of the request URI.
     pub(crate) called: Box<[u8]>,
@@ -81,10 +81,12 @@ impl Identity {
 
     /// Writes From, To, Privacy and P-Asserted-Identity.
     pub(crate) fn write(&self, out: &mut Builder, tag: &[u8], face: &Face, target_host: &[u8]) {
-        let (display, gap): (&[u8], &[u8]) =
-            if self.display.is_empty() { (b"", b"") } else { (&self.display, b" ") };
+        let quote: (&[u8], &[u8]) = if self.display.is_empty() { (b"", b"") } else { (b"\"", b"\" ") };
         let user = &*self.calling;
-        out.parts(HeaderName::From, &[display, gap, b"<sip:", user, at(user), &face.host, b">;tag=", tag]);
+        out.parts(
+            HeaderName::From,
+            &[quote.0, &self.display, quote.1, b"<sip:", user, at(user), &face.host, b">;tag=", tag],
+        );
         out.parts(HeaderName::To, &[b"<sip:", &self.called, at(&self.called), target_host, b">"]);
         if let Some(asserted) = &self.asserted {
             out.parts(HeaderName::PAssertedIdentity, &[b"<sip:", asserted, b"@", &face.host, b">"]);

@@ -7,8 +7,5 @@ pub(crate) const MAX_PLAN: usize = 16;
 /// Route headers that a dialog remembers. Real paths have one to four; each costs memory for the life of the call.
 pub(crate) const MAX_ROUTE_SET: usize = 16;
 
-/// Hunt steps kept in a call record.
-pub(crate) const MAX_STEPS: usize = 16;
-
 /// Requests carried between the legs at once. Real dialogs have one or two (an INFO beside a re-INVITE).
 pub(crate) const MAX_CARRIED: usize = 8;

@@ -341,8 +341,8 @@ impl Shard {
             RelayEvent::Opened { a_port, b_port, .. } => {
                 call.handle(env, CallEvent::MediaReady { a_port, b_port });
             }
-            RelayEvent::OpenFailed { reason, .. } => call.handle(env, CallEvent::NoMedia(reason)),
-            RelayEvent::Silent { leg, .. } => call.handle(env, CallEvent::Silent(leg)),
+            RelayEvent::OpenFailed { .. } => call.handle(env, CallEvent::NoMedia),
+            RelayEvent::Silent { .. } => call.handle(env, CallEvent::Silent),
             RelayEvent::Latched { .. } | RelayEvent::RegionSilent { .. } => {}
         });
     }

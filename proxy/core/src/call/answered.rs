@@ -14,7 +14,7 @@ impl Call {
                 };
                 self.close(env, reason, Some(leg))
             }
-            CallEvent::Silent(_) => self.close(env, CloseReason::MediaTimeout, None),
+            CallEvent::Silent => self.close(env, CloseReason::MediaTimeout, None),
             CallEvent::NoAck => self.close(env, CloseReason::NoAck, None),
             CallEvent::LegGone(leg) => self.close(env, CloseReason::LegGone, Some(leg)),
             CallEvent::Released(stats) => {
@@ -25,7 +25,7 @@ impl Call {
             CallEvent::Cancel
             | CallEvent::Acknowledged(_)
             | CallEvent::MediaReady { .. }
-            | CallEvent::NoMedia(_)
+            | CallEvent::NoMedia
             | CallEvent::Trying
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }

@@ -248,10 +248,9 @@ impl Call {
         }
         let carried = self.carried.swap_remove(at);
         if (200..300).contains(&code) {
-            if matches!(carried.request.method(), Method::Invite | Method::Update) {
-                if let Some(dialog) = &mut self.leg_mut(leg).dialog {
-                    dialog.retarget(response);
-                }
+            let refreshes = matches!(carried.request.method(), Method::Invite | Method::Update);
+            if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| refreshes) {
+                dialog.retarget(response);
             }
             if carried.is_invite() {
                 self.reinvite_answered(env, leg, &carried);

@@ -29,10 +29,10 @@ impl Call {
             | CallEvent::Acknowledged(_)
             | CallEvent::NoAck
             | CallEvent::Cancel
-            | CallEvent::Silent(_)
+            | CallEvent::Silent
             | CallEvent::LegGone(_)
             | CallEvent::MediaReady { .. }
-            | CallEvent::NoMedia(_)
+            | CallEvent::NoMedia
             | CallEvent::Trying
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }

@@ -2,7 +2,7 @@
 
 use crate::HuntReason;
 use bytes::Bytes;
-use relay_values::{Duration, Leg, OpenFailure, SessionStats};
+use relay_values::{Duration, Leg, SessionStats};
 
 /// Something that happened to a call.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub(crate) enum CallEvent {
         /// Port that B sends to.
         b_port: u16,
     },
-    /// The relay could not.
-    NoMedia(OpenFailure),
+    /// The relay could not; its own counters say why.
+    NoMedia,
     /// The target lives: 100.
     Trying,
     /// The target is working on it: 101 to 199.
@@ -38,8 +38,8 @@ pub(crate) enum CallEvent {
     Cancel,
     /// BYE from a leg; it has its 200.
     Hangup(Leg),
-    /// A leg that should be sending media has fallen silent.
-    Silent(Leg),
+    /// A leg that should be sending media has fallen silent: whichever, the call is over.
+    Silent,
     /// Our 2xx to this leg was never acknowledged.
     NoAck,
     /// A leg answered 481 or 408 to a request inside the dialog, or nothing: it does not know the call any more

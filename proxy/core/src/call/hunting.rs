@@ -23,8 +23,8 @@ impl Call {
             }
             // Early media may fall silent; the hunt has timers of its own. The others belong to answered calls.
             CallEvent::MediaReady { .. }
-            | CallEvent::NoMedia(_)
-            | CallEvent::Silent(_)
+            | CallEvent::NoMedia
+            | CallEvent::Silent
             | CallEvent::NoAck
             | CallEvent::LegGone(_)
             | CallEvent::Acknowledged(_) => State::Hunting(attempt),

@@ -67,8 +67,6 @@ pub(crate) enum Unusable {
     Malformed,
     /// No m-line that the relay carries: no audio over RTP, or no address.
     NoAudio,
-    /// Our side has no address of the family that is wanted.
-    NoAddress,
 }
 
 impl Media {

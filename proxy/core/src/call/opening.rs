@@ -17,7 +17,7 @@ impl Call {
                 self.media.opened(a_port, b_port);
                 self.attempt(env, target)
             }
-            CallEvent::NoMedia(_) => {
+            CallEvent::NoMedia => {
                 self.media = Media::None;
                 self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia))
             }
@@ -34,7 +34,7 @@ impl Call {
             | CallEvent::Answer { .. }
             | CallEvent::Refusal { .. }
             | CallEvent::Failure(_)
-            | CallEvent::Silent(_)
+            | CallEvent::Silent
             | CallEvent::NoAck
             | CallEvent::LegGone(_)
             | CallEvent::Acknowledged(_) => State::Opening { target, until },

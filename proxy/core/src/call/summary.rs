@@ -1,7 +1,7 @@
 //! The call record, put together when the call is over.
 
 use super::{Attempted, Call, CallEvent, Env};
-use crate::record::{CallRecord, Direction, Step};
+use crate::record::{CallRecord, Step};
 use crate::{CloseReason, HuntReason, RejectReason};
 use relay_values::{SessionId, SessionStats, Time};
 
@@ -69,11 +69,6 @@ impl Call {
     /// Whether the call is over for its legs.
     pub(crate) fn is_closing(&self) -> bool {
         matches!(self.state, super::State::Closing(_))
-    }
-
-    /// Which way the call goes.
-    pub(crate) fn direction(&self) -> Direction {
-        self.admitted.direction
     }
 }
 

@@ -7,7 +7,7 @@ use crate::face::host;
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{CloseReason, HuntReason, Owner, Peer, RejectReason, StepOutcome, TargetId, Transport};
 use bytes::Bytes;
-use relay_values::{Duration, Leg, LegSpec, Open, RegionId, RelayCommand, SessionId, Time};
+use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, SessionId, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 
 /// CSeq of every INVITE that begins a B-leg.
@@ -225,10 +225,6 @@ impl Call {
             crate::record::Direction::Inbound => Leg::B,
             crate::record::Direction::Outbound => Leg::A,
         }
-    }
-
-    pub(crate) fn region(&self) -> RegionId {
-        self.admitted.region
     }
 }
 

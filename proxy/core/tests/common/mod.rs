@@ -1,0 +1,224 @@
+//! A shard with one trunk and two regions, and the plainest of peers.
+
+#![allow(dead_code, unreachable_pub, reason = "each story uses a part of it")]
+
+use bytes::Bytes;
+use proxy_core::*;
+use relay_values::{Duration, Latching, RelayCommand, RelayEvent, SessionStats, Time};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The carrier's address.
+pub const CARRIER: &str = "192.0.2.1:5060";
+/// The first region's edge.
+pub const EAST: &str = "198.51.100.1:5060";
+/// The second region's edge.
+pub const WEST: &str = "203.0.113.1:5060";
+/// Ours.
+pub const US: &str = "192.0.2.100:5060";
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn peer(remote: &str) -> Peer {
+    Peer { transport: Transport::Udp, listener: ListenerId(0), remote: at(remote) }
+}
+
+/// One trunk, one site, two groups of one edge each in regions east and west.
+pub fn config() -> Config {
+    let edge = |name: &str, group, remote| Target {
+        name: name.into(),
+        owner: Owner::Edge(GroupId(group)),
+        peer: peer(remote),
+        weight: 1,
+        probe: None,
+    };
+    let group = |name: &str, region, edge| EdgeGroup {
+        name: name.into(),
+        region: RegionId(region),
+        edges: vec![TargetId(edge)],
+        sources: vec![],
+        latching: Latching::Learn,
+    };
+    Config {
+        listeners: vec![Listener {
+            name: "main".into(),
+            transport: Transport::Udp,
+            bind: at(US),
+            advertised: at(US),
+        }],
+        regions: vec![Region { name: "east".into() }, Region { name: "west".into() }],
+        targets: vec![
+            edge("east-1", 0, EAST),
+            edge("west-1", 1, WEST),
+            Target {
+                name: "carrier-1".into(),
+                owner: Owner::Trunk(TrunkId(0)),
+                peer: peer(CARRIER),
+                weight: 1,
+                probe: None,
+            },
+        ],
+        groups: vec![group("east", 0, 0), group("west", 1, 1)],
+        sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)] }],
+        trunks: vec![Trunk {
+            name: "carrier".into(),
+            sources: vec!["192.0.2.1/32".parse().unwrap()],
+            targets: vec![TargetId(2)],
+            max_calls: None,
+            latching: Latching::Learn,
+        }],
+        inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
+        outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],
+        media: MediaPolicy {
+            mode: MediaMode::Relay,
+            v4: Some("192.0.2.100".parse().unwrap()),
+            v6: None,
+            advertised_v4: None,
+            advertised_v6: None,
+            inactivity: Some(Duration::from_secs(12)),
+        },
+        timers: Timers::default(),
+        hunt: HuntPolicy::default(),
+        limits: ShardLimits { max_calls: 1000 },
+        unknown_source: UnknownSource::Drop,
+        product: None,
+    }
+}
+
+/// The shard under test, its virtual clock, and what it said.
+pub struct Stage {
+    pub shard: Shard,
+    pub now: Time,
+    pub sent: Vec<(SocketAddr, String)>,
+    pub relayed: Vec<RelayCommand>,
+    pub records: Vec<CallRecord>,
+    pub evidence: Vec<Evidence>,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub fn with(config: Config) -> Self {
+        let shard = Shard::new(0, 7, Time::ZERO, Arc::new(Snapshot::first(Arc::new(config))));
+        Self { shard, now: Time::ZERO, sent: vec![], relayed: vec![], records: vec![], evidence: vec![] }
+    }
+
+    pub fn input(&mut self, input: Input) {
+        self.shard.handle(self.now, input);
+        let mut events = vec![];
+        while let Some(output) = self.shard.poll_output() {
+            match output {
+                Output::Send { to, bytes } => {
+                    self.sent.push((to.remote, String::from_utf8_lossy(&bytes).into_owned()));
+                }
+                Output::Relay(command) => {
+                    match &command {
+                        RelayCommand::Open(open) => {
+                            events.push(RelayEvent::Opened {
+                                session: open.session,
+                                a_port: 20000,
+                                b_port: 20002,
+                            });
+                        }
+                        RelayCommand::Release { session } => {
+                            let stats = Box::new(SessionStats::default());
+                            events.push(RelayEvent::Released { session: *session, stats });
+                        }
+                        RelayCommand::Connect { .. } | RelayCommand::Retarget { .. } => {}
+                    }
+                    self.relayed.push(command);
+                }
+                Output::Finished(record) => self.records.push(*record),
+                Output::Event(Event::Evidence(evidence)) => self.evidence.push(evidence),
+            }
+        }
+        for event in events {
+            self.input(Input::Relay(event));
+        }
+    }
+
+    pub fn receive(&mut self, from: &str, text: &str) {
+        self.input(Input::Message { from: peer(from), bytes: Bytes::copy_from_slice(text.as_bytes()) });
+    }
+
+    /// Lets time pass, waking the shard exactly when it asks for it.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.shard.poll_timeout() <= end {
+            self.now = self.shard.poll_timeout().max(self.now);
+            self.input(Input::Timeout);
+        }
+        self.now = end;
+    }
+
+    /// The messages sent to a peer since the last look.
+    pub fn take(&mut self, to: &str) -> Vec<String> {
+        let to = at(to);
+        let (mine, others) = std::mem::take(&mut self.sent).into_iter().partition(|(peer, _)| *peer == to);
+        self.sent = others;
+        mine.into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+pub fn sdp(address: &str, port: u16) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+    )
+}
+
+pub fn with_body(head: &str, body: &str) -> String {
+    if body.is_empty() {
+        format!("{head}Content-Length: 0\r\n\r\n")
+    } else {
+        format!("{head}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    }
+}
+
+/// The carrier's INVITE.
+pub fn invite(call: &str, body: &str) -> String {
+    let head = format!(
+        "INVITE sip:+15551000@192.0.2.100 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{call}\r\n\
+         Record-Route: <sip:192.0.2.1;lr>\r\nMax-Forwards: 70\r\nFrom: \"Ann\" <sip:+15552000@carrier.example>;tag=c-{call}\r\n\
+         To: <sip:+15551000@192.0.2.100>\r\nCall-ID: {call}@carrier.example\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:ann@192.0.2.1:5060>\r\n"
+    );
+    with_body(&head, body)
+}
+
+/// A header field's value.
+pub fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    message
+        .lines()
+        .find_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")))
+        .unwrap_or_default()
+        .trim()
+}
+
+/// A UAS's response to one of our requests.
+pub fn answer(request: &str, code: u16, tag: &str, contact: &str, body: &str) -> String {
+    let head = format!(
+        "SIP/2.0 {code} X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:{contact}>\r\n",
+        header(request, "Via"),
+        header(request, "From"),
+        header(request, "To").split(";tag").next().unwrap_or_default(),
+        header(request, "Call-ID"),
+        header(request, "CSeq"),
+    );
+    with_body(&head, body)
+}
+
+/// The caller's request inside the dialog that `response` established.
+pub fn in_dialog(response: &str, method: &str, cseq: u32, body: &str) -> String {
+    let head = format!(
+        "{method} sip:192.0.2.100:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{method}{cseq}\r\n\
+         Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n",
+        header(response, "From"),
+        header(response, "To"),
+        header(response, "Call-ID"),
+    );
+    with_body(&head, body)
+}
