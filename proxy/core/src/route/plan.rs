@@ -12,11 +12,11 @@ use std::sync::Arc;
 /// snapshot that you look the numbers up in. A reload during the hunt renumbers the plan, by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// The generation that the call was admitted under.
-    pub(crate) generation: u64,
     /// What was tried, in order, and then what is left, best first.
     targets: SmallVec<[TargetId; 8]>,
     tried: u8,
+    /// The current target was down when it was chosen: nothing better was left.
+    desperate: bool,
     config_generation: u64,
     config: Arc<Config>,
 }
@@ -66,9 +66,9 @@ fn plan<'a>(
         }
     }
     Plan {
-        generation: snapshot.generation,
         targets,
         tried: 0,
+        desperate: false,
         config_generation: snapshot.config_generation,
         config: Arc::clone(&snapshot.config),
     }
@@ -142,6 +142,7 @@ impl Plan {
         // Keeps the others in their order.
         self.targets.get_mut(tried..=place)?.rotate_right(1);
         self.tried += 1;
+        self.desperate = newest.state(id) == TargetState::Down;
         Some(id)
     }
 
@@ -160,12 +161,12 @@ impl Plan {
         self.targets.get(usize::from(self.tried)..).unwrap_or_default()
     }
 
-    /// Whether the current target is down, or gone, by a new snapshot: then a call that hunts moves on at once and a
-    /// ringing one is rescued.
+    /// Whether the current target has gone down, or vanished, by a new snapshot: then a call that hunts moves on at once
+    /// and a ringing one is rescued. A target that was down already when it was chosen is given its time.
     pub(crate) fn lost_current(&mut self, newest: &Snapshot) -> bool {
         let had = self.current().is_some();
         match self.renumber(newest) {
-            Some(id) => newest.state(id) == TargetState::Down,
+            Some(id) => !self.desperate && newest.state(id) == TargetState::Down,
             None => had,
         }
     }

@@ -1,0 +1,133 @@
+//! Whatever happens, in whatever order.
+
+use super::lab::{Lab, Manner, OK};
+use crate::health::HealthInput;
+use crate::health::machine::{Machine, Signal};
+use crate::health::policy::Policy;
+use crate::route::fixture::{PROBE, config};
+use crate::{
+    EvidenceKind, Overrides, ProbePolicy, RegionId, SwitchReason, TargetId, TargetState, TransportFailure,
+};
+use bytes::Bytes;
+use proptest::prelude::*;
+use relay_values::{Duration, Time};
+use std::sync::Arc;
+
+#[derive(Debug, Clone)]
+enum Event {
+    Pass(u64),
+    Evidence(u16, EvidenceKind),
+    Icmp(usize),
+    Manner(usize, bool),
+    Message(Vec<u8>),
+    Reload(usize),
+    Drain(u16),
+    EarlyTimeout,
+}
+
+fn evidence() -> impl Strategy<Value = EvidenceKind> {
+    prop_oneof![
+        Just(EvidenceKind::NoResponse),
+        Just(EvidenceKind::Timeout),
+        Just(EvidenceKind::Unreachable),
+        prop::option::of(any::<u64>()).prop_map(|ns| EvidenceKind::Unavailable(ns.map(Duration::from_nanos))),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (0u64..700).prop_map(Event::Pass),
+        4 => (0u16..8, evidence()).prop_map(|(target, kind)| Event::Evidence(target, kind)),
+        1 => (0usize..7).prop_map(Event::Icmp),
+        2 => (0usize..7, any::<bool>()).prop_map(|(target, frozen)| Event::Manner(target, frozen)),
+        1 => prop::collection::vec(any::<u8>(), 0..64).prop_map(Event::Message),
+        1 => (0usize..7).prop_map(Event::Reload),
+        1 => (0u16..3).prop_map(Event::Drain),
+        1 => Just(Event::EarlyTimeout),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn generations_count_up_by_one_and_the_healthy_end_up(
+        seed in any::<u64>(),
+        events in prop::collection::vec(event(), 0..80),
+    ) {
+        let mut lab = Lab::usual(seed);
+        for event in events {
+            match event {
+                Event::Pass(ms) => lab.pass(ms),
+                Event::Evidence(target, kind) => lab.evidence(TargetId(target), kind),
+                Event::Icmp(target) => {
+                    let to = lab.health.snapshot().config.targets[target].peer;
+                    lab.handle(HealthInput::TransportError { to, failure: TransportFailure::Reset });
+                }
+                Event::Manner(target, frozen) => lab.manners[target] = if frozen { Manner::Silent } else { OK },
+                Event::Message(bytes) => {
+                    let from = lab.health.snapshot().config.targets[0].peer;
+                    lab.handle(HealthInput::Message { from, bytes: Bytes::from(bytes) });
+                }
+                Event::Reload(by) => {
+                    let mut config = config();
+                    config.targets.rotate_left(by);
+                    lab.handle(HealthInput::Config(Arc::new(config)));
+                }
+                Event::Drain(region) => {
+                    lab.handle(HealthInput::Overrides(Overrides { drained: vec![RegionId(region)] }));
+                }
+                Event::EarlyTimeout => lab.handle(HealthInput::Timeout),
+            }
+        }
+        let generations: Vec<u64> = lab.snapshots.iter().map(|(snapshot, _)| snapshot.generation).collect();
+        prop_assert!(generations.iter().copied().eq(2..2 + generations.len() as u64), "{:?}", generations);
+
+        // Nothing lasts: a minute of backoff at most, ten seconds without probes.
+        lab.manners.fill(OK);
+        lab.pass(75_000);
+        let states: Vec<TargetState> = lab.health.snapshot().health.iter().map(|h| h.state).collect();
+        prop_assert!(states.iter().all(|state| *state == TargetState::Up), "{:?}", states);
+        let counters = *lab.health.counters();
+        lab.pass(1_000);
+        prop_assert_eq!(lab.health.counters().misses, counters.misses);
+    }
+
+    #[test]
+    fn a_target_that_is_down_never_comes_up_with_fewer_answers_than_rise(
+        fall in 1u8..5,
+        rise in 1u8..5,
+        signals in prop::collection::vec((0u64..3_000, 0u8..8), 0..200),
+    ) {
+        let policy = Policy::new(Some(ProbePolicy { fall, rise, ..PROBE }));
+        let (mut machine, mut now) = (Machine::NEW, Time::ZERO);
+        let (mut answers, mut failures) = (0u32, 0u32);
+        for (ms, signal) in signals {
+            now += Duration::from_millis(ms);
+            let reason = SwitchReason::ProbeTimeout;
+            let signal = match signal {
+                0..=2 => Signal::Answered,
+                3 | 4 => Signal::Failed { weight: 1, reason },
+                5 => Signal::Failed { weight: 2, reason },
+                6 => Signal::Refused(Duration::from_secs(1)),
+                _ => Signal::Elapsed,
+            };
+            let before = machine.state();
+            let change = machine.on(now, signal, &policy);
+            match signal {
+                Signal::Answered => { answers += 1; failures = 0; }
+                Signal::Failed { weight, .. } => { answers = 0; failures += u32::from(weight); }
+                Signal::Refused(_) => answers = 0,
+                Signal::Elapsed => {}
+            }
+            prop_assert_eq!(change.is_some(), machine.state() != before);
+            if before == TargetState::Down && machine.state() != TargetState::Down {
+                prop_assert!(answers >= u32::from(rise));
+            }
+            if before != TargetState::Down && machine.state() == TargetState::Down {
+                prop_assert!(failures >= u32::from(fall));
+                answers = 0;
+            }
+        }
+    }
+}
