@@ -59,6 +59,17 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&b| is_token_byte(b))
 }
 
+/// What may name a transaction or dialog for its whole life (a branch, a tag): visible ASCII without the marks that part
+/// values. RFC 3261 says `token`; `=`, `:`, `@` and `/` are seen in the field and harm nobody.
+pub(crate) fn is_name(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&b| b.is_ascii_graphic() && !matches!(b, b'"' | b',' | b'<' | b'>'))
+}
+
+/// A Call-ID: any visible bytes (RFC 3261 §25.1, `word`).
+pub(crate) fn is_call_id(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&b| b > b' ' && b != 0x7f)
+}
+
 /// Decimal digits only; `None` when empty, with any other byte, or beyond `u64`.
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::address::NameAddr;
 use crate::header::HeaderName;
-use crate::lex::sub;
+use crate::lex::{is_call_id, sub};
 use crate::lines::{leading, line, split};
 use crate::method::Method;
 use crate::start::{self, StartLine};
@@ -70,7 +70,7 @@ pub fn peek(bytes: &[u8]) -> Option<Keys<'_>> {
             _ => {}
         }
     }
-    let call_id = call_id.filter(|id| !id.is_empty() && !id.iter().any(|b| crate::lex::is_blank(*b)))?;
+    let call_id = call_id.filter(|id| is_call_id(id))?;
     Some(Keys {
         is_request,
         method,

@@ -3,7 +3,7 @@
 use crate::fault::Defect;
 use crate::header::HeaderName;
 use crate::host;
-use crate::lex::{find_outside, is_token, sub, trim, unquote};
+use crate::lex::{find_outside, is_blank, is_name, is_token, sub, trim, unquote};
 use crate::values::Params;
 use std::net::IpAddr;
 
@@ -41,7 +41,7 @@ impl<'a> Via<'a> {
         let protocol = trim(sub(sent, 0, first));
         let version = trim(sub(sent, first + 1, second));
         let rest = trim(sub(sent, second + 1, sent.len()));
-        let cut = rest.iter().position(|b| crate::lex::is_blank(*b)).ok_or(BAD)?;
+        let cut = rest.iter().position(|b| is_blank(*b)).ok_or(BAD)?;
         let transport = sub(rest, 0, cut);
         if !protocol.eq_ignore_ascii_case(b"SIP")
             || version != b"2.0"
@@ -69,6 +69,9 @@ impl<'a> Via<'a> {
             }
         }
         via.branch = via.branch.filter(|branch| !branch.is_empty());
+        if !via.branch.is_none_or(is_name) {
+            return Err(BAD);
+        }
         Ok(via)
     }
 

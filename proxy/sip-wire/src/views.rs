@@ -3,7 +3,7 @@
 use crate::address::NameAddr;
 use crate::fault::Defect;
 use crate::header::HeaderName;
-use crate::lex::{is_blank, is_token, number, number32, sub, trim};
+use crate::lex::{is_blank, is_call_id, is_token, number, number32, sub, trim};
 use crate::message::Message;
 use crate::method::Method;
 use crate::peek::Keys;
@@ -71,8 +71,7 @@ impl Message {
     /// Call-ID.
     pub fn call_id(&self) -> Result<&[u8], Defect> {
         let value = self.one(HeaderName::CallId)?;
-        let sound = !value.is_empty() && !value.iter().any(|b| is_blank(*b));
-        if sound { Ok(value) } else { Err(Defect::Malformed(HeaderName::CallId)) }
+        if is_call_id(value) { Ok(value) } else { Err(Defect::Malformed(HeaderName::CallId)) }
     }
 
     /// CSeq.

@@ -42,7 +42,7 @@ impl<'a> Session<'a> {
                 },
             }
         }
-        if body.is_empty() {
+        if lines(body).next().is_none() {
             return Err(SdpError::Version);
         }
         for media in &mut session.media {

@@ -1,0 +1,5 @@
+//! What holds for every message, and a second opinion, over messages drawn at random.
+
+mod generate;
+mod oracle;
+mod properties;
