@@ -2,9 +2,9 @@
 
 use super::lab::{Lab, ms};
 use crate::rng::Rng;
-use crate::route::fixture::{EAST_1, EAST_2};
+use crate::route::fixture::{self, EAST_1, EAST_2};
 use crate::route::{Plan, plan_inbound};
-use crate::{EvidenceKind, GroupId, HuntReason, Owner, SiteId, TargetId, TargetState};
+use crate::{EvidenceKind, GroupId, HuntReason, Owner, ProbePolicy, SiteId, TargetId, TargetState};
 use relay_values::{Duration, Time};
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ fn it_is_seen_down_within_400_ms_and_no_call_waits_longer_than_one_hunt_timer() 
 #[test]
 fn with_one_edge_it_is_down_before_the_third_invite_has_waited_in_vain() {
     for seed in 0..64 {
-        let mut config = crate::route::fixture::config();
+        let mut config = fixture::config();
         config.groups[0].edges = vec![EAST_1];
         config.targets[EAST_2.index()].owner = Owner::Edge(GroupId(1));
         let mut lab = Lab::new(seed, config);
@@ -88,15 +88,21 @@ fn with_one_edge_it_is_down_before_the_third_invite_has_waited_in_vain() {
 
 #[test]
 fn edges_that_fall_at_one_instant_make_one_snapshot() {
-    let mut lab = Lab::usual(1);
-    lab.run_to_answer(EAST_2);
-    lab.freeze(EAST_1);
-    lab.freeze(EAST_2);
-    lab.pass(1_000);
-    let mut generations = lab.snapshots.iter().map(|(snapshot, _)| snapshot.generation);
-    assert!(generations.clone().eq(2..2 + generations.by_ref().count() as u64));
-    let both = lab.snapshots.iter().find(|(_, changes)| changes.len() == 2);
-    let instants = (lab.story(EAST_1)[0].0, lab.story(EAST_2)[0].0);
-    assert_eq!(both.is_some(), instants.0 == instants.1, "{instants:?}");
-    assert_eq!((lab.state(EAST_1), lab.state(EAST_2)), (TargetState::Down, TargetState::Down));
+    let mut config = fixture::config();
+    for target in &mut config.targets {
+        target.probe = Some(ProbePolicy { interval: ms(2_000), timeout: ms(2_000), ..fixture::PROBE });
+    }
+    let mut lab = Lab::new(1, config);
+    lab.run(Time::from_millis(5_000));
+    [EAST_1, EAST_2].map(|edge| lab.freeze(edge));
+    lab.pass(300);
+    [EAST_1, EAST_2].map(|edge| lab.evidence(edge, EvidenceKind::NoResponse));
+    lab.pass(100);
+    // Both extra probes have gone unanswered for 100 ms.
+    assert_eq!(lab.snapshots.len(), 1);
+    let (snapshot, changes) = &lab.snapshots[0];
+    assert_eq!(snapshot.generation, 2);
+    let seen: Vec<_> = changes.iter().map(|c| (c.at, &*c.name, c.to)).collect();
+    let at = Time::from_millis(5_400);
+    assert_eq!(seen, [(at, "east-1", TargetState::Down), (at, "east-2", TargetState::Down)]);
 }
