@@ -9,7 +9,7 @@ use super::{Branch, CancelOutcome, ClientKey, ClientKind, Key, Received, TxnEven
 use crate::{Peer, TransportFailure};
 use bytes::Bytes;
 use relay_values::Time;
-use sip_wire::{HeaderName, Message, Method};
+use sip_wire::{HeaderName, Message, Method, Via};
 
 impl<U: Copy> Transactions<U> {
     /// Takes a slot, so that the request can be built with its branch. Ends with `start` or `abandon`.
@@ -121,9 +121,12 @@ impl<U: Copy> Transactions<U> {
     /// RFC 3261 §17.1.3: a response belongs to the transaction whose branch is in its top Via and whose method is in
     /// its CSeq.
     pub(super) fn response(&mut self, now: Time, msg: Message) -> Received<U> {
+        let mut vias = msg.values(HeaderName::Via);
+        let top = vias.next().and_then(|via| Via::parse(via).ok());
         // We are the origin of every request we send, so more than one Via is not for us (§8.1.3.3).
-        let ours = msg.values(HeaderName::Via).nth(1).is_none();
-        let branch = msg.top_via().ok().and_then(|via| via.branch).filter(|_| ours);
+        let ours = vias.next().is_none();
+        drop(vias);
+        let branch = top.and_then(|via| via.branch).filter(|_| ours);
         let key = branch.and_then(|branch| Branch::decode(self.shard, branch));
         let (Some(ClientKey(key)), Some(class)) = (key, msg.code().and_then(Class::of)) else {
             return Received::Stray { msg };

@@ -3,7 +3,7 @@
 //! Peers choose what is compared, so it is hashed with a seed of ours and compared byte by byte.
 
 use foldhash::fast::FixedState;
-use sip_wire::{HeaderName, Message, Method};
+use sip_wire::{HeaderName, Message, Method, Via};
 use std::hash::BuildHasher;
 
 /// What is compared, spelled out as bytes: everything but the method, then the method. The method comes last so that a
@@ -19,11 +19,10 @@ const RFC3261: u8 = 1;
 const RFC2543: u8 = 2;
 
 impl MatchKey {
-    /// Makes this the key of a request; `None` if the request cannot be matched by anything. An ACK gets the key of
+    /// Makes this the key of a request with this top Via; `None` if the request cannot be matched by anything. An ACK gets the key of
     /// the INVITE that it acknowledges.
-    pub(super) fn set(&mut self, request: &Message) -> Option<()> {
+    pub(super) fn set(&mut self, request: &Message, via: &Via<'_>) -> Option<()> {
         self.bytes.clear();
-        let via = request.top_via().ok()?;
         match via.rfc3261_branch() {
             Some(branch) => {
                 self.bytes.push(RFC3261);

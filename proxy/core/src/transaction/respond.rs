@@ -1,10 +1,10 @@
 //! Responses to a request: what every one of them copies (RFC 3261 §8.2.6.2), and where they go (§18.2.2, RFC 3581).
 
 use crate::Peer;
-use sip_wire::{Builder, HeaderName, Message, reason_phrase};
+use sip_wire::{Builder, HeaderName, Message, Via, reason_phrase};
 use smallvec::SmallVec;
 use std::io::{Cursor, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Begins a response to `request`, which came from `from`: Via, From, To, Call-ID, CSeq, and Timestamp in a 100
 /// (§8.2.6.1). `to_tag` is added where To has no tag yet; a 100 needs none. Record-Route is for the dialog to copy.
@@ -12,7 +12,7 @@ pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: O
     let mut response = Builder::response(code, reason_phrase(code).as_bytes());
     for (index, via) in request.values(HeaderName::Via).enumerate() {
         if index == 0 {
-            let seen = via_with_source(request, via, from);
+            let seen = via_with_source(via, from);
             response.header(HeaderName::Via, &seen);
         } else {
             response.header(HeaderName::Via, via);
@@ -43,9 +43,9 @@ pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: O
 
 /// The top Via with where the request came from: `received` unless sent-by says the same (RFC 3261 §18.2.1), and with
 /// `rport` both, whatever sent-by says (RFC 3581 §4). What a sender put there itself is dropped.
-fn via_with_source(request: &Message, value: &[u8], from: SocketAddr) -> SmallVec<[u8; 160]> {
+fn via_with_source(value: &[u8], from: SocketAddr) -> SmallVec<[u8; 160]> {
     let mut out = SmallVec::new();
-    let (same_host, rport) = match request.top_via() {
+    let (same_host, rport) = match Via::parse(value) {
         Ok(via) => {
             (via.ip().map(|ip| ip.to_canonical()) == Some(from.ip().to_canonical()), via.rport.is_some())
         }
@@ -89,20 +89,19 @@ fn split_params(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where responses to `request` go. Over a stream: back the way it came. Over UDP: to the address that it came from,
-/// at its source port if it asked for that (RFC 3581 §4), else at the port in sent-by.
+/// Where responses to `request` go, for one that gets no transaction.
+pub(crate) fn reply_to(request: &Message, from: Peer) -> Peer {
+    request.top_via().map_or(from, |via| reply_along(&via, from))
+}
+
+/// Where responses to a request with this top Via go. Over a stream: back the way it came. Over UDP: to the address that
+/// it came from, at its source port if it asked for that (RFC 3581 §4), else at the port in sent-by.
 ///
 /// `maddr` is not followed: it would let a stranger aim our responses at somebody else.
-pub(crate) fn reply_to(request: &Message, from: Peer) -> Peer {
-    if from.transport.is_reliable() {
+pub(super) fn reply_along(via: &Via<'_>, from: Peer) -> Peer {
+    if from.transport.is_reliable() || via.rport.is_some() {
         return from;
     }
-    match request.top_via() {
-        Ok(via) if via.rport.is_none() => {
-            let ip: IpAddr = from.remote.ip();
-            let port = via.port.filter(|port| *port != 0).unwrap_or(5060);
-            Peer { remote: SocketAddr::new(ip, port), ..from }
-        }
-        Ok(_) | Err(_) => from,
-    }
+    let port = via.port.filter(|port| *port != 0).unwrap_or(5060);
+    Peer { remote: SocketAddr::new(from.remote.ip(), port), ..from }
 }

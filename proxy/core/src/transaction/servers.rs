@@ -2,7 +2,7 @@
 
 use super::entry::Body;
 use super::invite_server::{self, InviteServer};
-use super::respond::reply_to;
+use super::respond::reply_along;
 use super::server::{self, Server};
 use super::table::{MAX_TRANSACTIONS, RESERVED_FOR_ENDS, Transactions, live};
 use super::{Key, Received, ServerKey, TxnEvent};
@@ -57,8 +57,10 @@ impl<U: Copy> Transactions<U> {
     /// RFC 3261 §17.2.3.
     pub(super) fn request(&mut self, now: Time, from: Peer, msg: Message) -> Received<U> {
         let mut wanted = std::mem::take(&mut self.scratch);
-        let received = match wanted.set(&msg) {
-            Some(()) => match (msg.method(), self.find(wanted.as_bytes())) {
+        let reply =
+            msg.top_via().ok().and_then(|via| wanted.set(&msg, &via).map(|()| reply_along(&via, from)));
+        let received = match reply {
+            Some(to) => match (msg.method(), self.find(wanted.as_bytes())) {
                 (Method::Ack, Some(key)) => {
                     let action = self.drive_invite_server(now, key, invite_server::Input::Ack, None);
                     if action == invite_server::Action::PassUp {
@@ -76,8 +78,8 @@ impl<U: Copy> Transactions<U> {
                     self.refused += 1;
                     Received::Absorbed
                 }
-                (Method::Cancel, None) => {
-                    let server = self.begin_server(from, &msg, wanted.as_bytes());
+                (method @ Method::Cancel, None) => {
+                    let server = self.begin_server(to, method, wanted.as_bytes());
                     wanted.set_method(Method::Invite);
                     let invite = self.find(wanted.as_bytes()).and_then(|key| {
                         let user = live(&mut self.entries, key)?.user?;
@@ -85,8 +87,8 @@ impl<U: Copy> Transactions<U> {
                     });
                     Received::Cancel { server, invite, msg }
                 }
-                (_, None) => {
-                    let server = self.begin_server(from, &msg, wanted.as_bytes());
+                (method, None) => {
+                    let server = self.begin_server(to, method, wanted.as_bytes());
                     Received::Request { server, msg }
                 }
             },
@@ -102,13 +104,13 @@ impl<U: Copy> Transactions<U> {
         self.len() < MAX_TRANSACTIONS + if ends { RESERVED_FOR_ENDS } else { 0 }
     }
 
-    fn begin_server(&mut self, from: Peer, msg: &Message, wanted: &[u8]) -> ServerKey {
+    fn begin_server(&mut self, to: Peer, method: Method<'_>, wanted: &[u8]) -> ServerKey {
         let key = self.allocate(None);
-        let body = match msg.method() {
+        let body = match method {
             Method::Invite => Body::InviteServer { machine: InviteServer::Proceeding, key: wanted.into() },
             _ => Body::Server { machine: Server::Trying, key: wanted.into() },
         };
-        self.begin(key, reply_to(msg, from), Bytes::new(), body);
+        self.begin(key, to, Bytes::new(), body);
         ServerKey(key)
     }
 
