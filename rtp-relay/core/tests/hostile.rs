@@ -5,7 +5,7 @@ use common::{Shell, V4, at, config, connect, open, rtcp, rtp};
 use proptest::prelude::*;
 use relay_core::{PortRef, Verdict};
 use relay_values::{Connect, Direction, Duration, Latching, Leg, RegionId, RelayCommand, SessionId};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -65,7 +65,7 @@ proptest! {
     #[test]
     fn any_sequence_of_commands_and_packets_ends_in_an_empty_relay(steps in proptest::collection::vec(step(), 0..120)) {
         let mut shell = Shell::new(config(10_000..=10_015));
-        let mut named = HashSet::new();
+        let mut named = BTreeSet::new();
         for step in steps {
             match step {
                 Step::Open(i, latching) => {

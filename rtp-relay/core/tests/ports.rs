@@ -4,12 +4,12 @@ mod common;
 use common::{Shell, V6, config, open};
 use relay_core::RelayConfig;
 use relay_values::{Duration, OpenFailure, RelayCommand, RelayEvent, SessionId};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 #[test]
 fn every_leg_gets_a_pair_of_its_own() {
     let mut shell = Shell::new(config(10_000..=10_019));
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     for serial in 0..5 {
         let (a, b) = shell.open(open(serial)).unwrap();
         for port in [a, b] {
@@ -46,7 +46,7 @@ fn a_released_pair_rests_before_it_is_used_again() {
     assert_eq!(shell.open(open(1)), Err(OpenFailure::PortsExhausted));
     shell.pass(Duration::from_millis(1));
     let again = shell.open(open(2)).unwrap();
-    assert_eq!(HashSet::from(<[u16; 2]>::from(first)), HashSet::from(<[u16; 2]>::from(again)));
+    assert_eq!(BTreeSet::from(<[u16; 2]>::from(first)), BTreeSet::from(<[u16; 2]>::from(again)));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_pair_that_cannot_be_bound_is_passed_over_for_a_minute() {
     let mut shell = Shell::new(config(10_000..=10_007));
     shell.refused = vec![10_000, 10_004];
     let (a, b) = shell.open(open(0)).unwrap();
-    assert_eq!(HashSet::from([a, b]), HashSet::from([10_002, 10_006]));
+    assert_eq!(BTreeSet::from([a, b]), BTreeSet::from([10_002, 10_006]));
     assert_eq!(shell.open(open(1)), Err(OpenFailure::PortsExhausted));
     assert_eq!(shell.relay.counters().ports.failed, 2);
     shell.refused.clear();

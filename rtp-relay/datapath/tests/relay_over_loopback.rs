@@ -392,3 +392,10 @@ fn what_cannot_work_is_refused_at_the_start() {
     let foreign = start(|c| c.relay.addresses.push("192.0.2.1".parse().unwrap()));
     assert!(foreign.to_string().starts_with("media address 192.0.2.1: "), "{foreign}");
 }
+
+#[test]
+fn handles_and_batches_may_be_given_to_other_threads() {
+    fn send<T: Send>() {}
+    send::<(Engine, RelayHandle)>();
+    send::<(datapath::mmsg::RecvBatch, datapath::mmsg::SendBatch)>();
+}

@@ -6,7 +6,7 @@ use relay_values::{
     Connect, Direction, Duration, Latching, Leg, LegSpec, Open, OpenFailure, RegionId, RelayCommand,
     RelayEvent, Remote, SessionId, SessionStats, Time,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 pub(crate) const V4: &str = "198.51.100.1";
@@ -19,7 +19,7 @@ pub(crate) struct Shell {
     pub(crate) relay: Relay,
     pub(crate) now: Time,
     pub(crate) events: Vec<RelayEvent>,
-    pub(crate) bound: HashMap<SocketAddr, PortRef>,
+    pub(crate) bound: BTreeMap<SocketAddr, PortRef>,
     /// RTP ports that cannot be bound.
     pub(crate) refused: Vec<u16>,
     pub(crate) binds: usize,
@@ -74,7 +74,7 @@ impl Shell {
             relay: Relay::new(&config, 7),
             now: Time::from_millis(1000),
             events: Vec::new(),
-            bound: HashMap::new(),
+            bound: BTreeMap::new(),
             refused: Vec::new(),
             binds: 0,
             closes: 0,
