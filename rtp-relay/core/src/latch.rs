@@ -1,7 +1,7 @@
 //! Who is the peer of a flow and who is a stranger.
 //!
 //! A flow learns its peer's source once and then holds on to it until signalling says otherwise: a later packet can
-//! never take a stream over (RFC 7362 §4 describes latching, §5 its risks). Before signalling has said anything about
+//! never take a stream over (RFC 7362 describes latching and its risks). Before signalling has said anything about
 //! the peer everybody is a stranger, also where the peer's source may be learnt.
 
 use relay_values::Latching;

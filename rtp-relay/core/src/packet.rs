@@ -52,7 +52,7 @@ pub(crate) fn classify(bytes: &[u8], expect: Expect) -> Result<Packet, DropReaso
         // RFC 5761 §4: RTCP packet types stand where RTP has payload types 64 to 95 with the marker set.
         (Expect::Both | Expect::Rtcp, 192..=223) => rtcp(bytes),
         (Expect::Rtcp, _) => Err(DropReason::NotRtp),
-        // Payload types 72 to 76 are reserved so that stray RTCP is known (RFC 3551 §6, table 5).
+        // Payload types 72 to 76 are reserved so that stray RTCP is known (RFC 3551 §6).
         (Expect::Rtp, 200..=204) => Err(DropReason::NotRtp),
         (Expect::Rtp | Expect::Both, _) => rtp(bytes),
     }
@@ -87,7 +87,7 @@ fn rtp(bytes: &[u8]) -> Result<Packet, DropReason> {
     }))
 }
 
-/// RFC 3550 appendix A.2, but for the rule that a report comes first, which RFC 5506 §3.4.2 lifts.
+/// RFC 3550 appendix A.2, but for the rule that a report comes first, which RFC 5506 lifts.
 fn rtcp(bytes: &[u8]) -> Result<Packet, DropReason> {
     if bytes.len() < RTCP_LEAST {
         return Err(DropReason::TooShort);
