@@ -122,23 +122,25 @@ impl<U: Copy> Transactions<U> {
     /// its CSeq.
     pub(super) fn response(&mut self, now: Time, msg: Message) -> Received<U> {
         let mut vias = msg.values(HeaderName::Via);
-        let top = vias.next().and_then(|via| Via::parse(via).ok());
+        let named = vias.next().and_then(|via| named(self.shard, via));
         // We are the origin of every request we send, so more than one Via is not for us (§8.1.3.3).
-        let ours = vias.next().is_none();
+        let key = named.filter(|_| vias.next().is_none());
         drop(vias);
-        let branch = top.and_then(|via| via.branch).filter(|_| ours);
-        let key = branch.and_then(|branch| Branch::decode(self.shard, branch));
         let (Some(ClientKey(key)), Some(class)) = (key, msg.code().and_then(Class::of)) else {
             return Received::Stray { msg };
         };
-        if msg.method() == Method::Cancel {
+        let (is_invite, is_cancel) = match msg.method() {
+            Method::Invite => (true, false),
+            Method::Cancel => (false, true),
+            _ => (false, false),
+        };
+        if is_cancel {
             // A CANCEL ends with its INVITE, so its response may come too late even for this.
             self.drive_cancel(now, key, class.for_client());
             return Received::Absorbed;
         }
         let Some(entry) = live(&mut self.entries, key) else { return Received::Stray { msg } };
         let Some(user) = entry.user else { return Received::Stray { msg } };
-        let is_invite = msg.method() == Method::Invite;
         let passed = match entry.body {
             Body::InviteClient { .. } if is_invite => {
                 use invite_client::Action;
@@ -279,6 +281,17 @@ impl<U: Copy> Transactions<U> {
         }
         self.settle(key);
     }
+}
+
+/// The transaction that a Via names. Nearly every response brings our Via back as we wrote it, which takes no grammar to
+/// read; whoever wrote it anew is read with all of it. A branch counts by what it says, so the short cut cannot mislead.
+fn named(shard: u8, via: &[u8]) -> Option<ClientKey> {
+    let mut params = via.split(|byte| *byte == b';').skip(1);
+    let written = params.find_map(|param| param.strip_prefix(b"branch="));
+    if let Some(key) = written.and_then(|branch| Branch::decode(shard, branch)) {
+        return Some(key);
+    }
+    Branch::decode(shard, Via::parse(via).ok()?.branch?)
 }
 
 /// A response's class, as the machines tell them apart.

@@ -173,3 +173,22 @@ fn a_fresh_branch_belongs_to_the_shard_and_to_no_transaction() {
     let key = Branch::decode(3, one.as_bytes()).expect("a branch of this shard");
     assert_eq!(bench.txns.user(key), None);
 }
+
+#[test]
+fn a_via_that_comes_back_written_anew_still_names_its_transaction() {
+    let mut bench = Bench::new(Transport::Udp);
+    let client = bench.call("INVITE");
+    let branch = bench.txns.branch(client);
+    let branch = String::from_utf8_lossy(branch.as_bytes());
+    for via in [
+        format!("SIP/2.0/UDP 198.51.100.1;received=192.0.2.9;rport=5060;branch={branch}"),
+        format!("SIP / 2.0 / UDP 198.51.100.1 ; BRANCH = {branch} ; x"),
+        format!("SIP/2.0/UDP 198.51.100.1;x=\"a;branch=z9hG4bKb\";branch={branch};y"),
+    ] {
+        let response = format!(
+            "SIP/2.0 180 Ringing\r\nv: {via}\r\nf: <sip:a@b>;tag=1\r\nt: <sip:a@b>;tag=2\r\ni: c1\r\nCSeq: 4711 \
+             INVITE\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert!(passed(&bench.receive(&response), 180), "{via}");
+    }
+}
