@@ -126,15 +126,21 @@ impl Shard {
             if message.check().is_err() {
                 return self.counters.reject(RejectReason::Garbage);
             }
-        } else if !self.is_expected(&message) && self.snapshot.router.source(from.remote.ip()).is_none() {
-            return self.stranger(from, &message);
-        } else if let Err(defect) = message.check() {
-            return self.malformed(from, &message, defect.status());
+        }
+        let leg = if message.is_request() { self.find_leg(&message) } else { None };
+        if message.is_request() {
+            // A request inside a dialog that lives here is welcome from any source.
+            if leg.is_none() && self.snapshot.router.source_at(from.remote).is_none() {
+                return self.stranger(from, &message);
+            }
+            if let Err(defect) = message.check() {
+                return self.malformed(from, &message, defect.status());
+            }
         }
         match self.txns.receive(self.now, from, message) {
             Received::Absorbed => {}
-            Received::Request { server, msg } => self.request(from, server, msg),
-            Received::Ack { msg } => self.ack(&msg),
+            Received::Request { server, msg } => self.request(from, server, leg, msg),
+            Received::Ack { msg } => self.ack(leg, &msg),
             Received::Cancel { server, invite, msg } => self.cancel(from, server, invite, &msg),
             Received::Response { client, user, msg } => self.response(from, client, user, &msg),
             Received::Stray { .. } => self.counters.reject(RejectReason::StrayResponse),
@@ -145,7 +151,7 @@ impl Shard {
     fn broken(&mut self, from: Peer, rejected: Rejected) {
         match rejected.partial {
             Some(message)
-                if message.is_request() && self.snapshot.router.source(from.remote.ip()).is_some() =>
+                if message.is_request() && self.snapshot.router.source_at(from.remote).is_some() =>
             {
                 self.malformed(from, &message, 400);
             }
@@ -189,11 +195,6 @@ impl Shard {
         (self.rng.next_u64() >> 32) as u32
     }
 
-    /// Whether a request is inside a dialog that lives here: such a request is welcome from any source.
-    fn is_expected(&self, request: &Message) -> bool {
-        self.find_leg(request).is_some()
-    }
-
     /// The call and leg whose dialog a request is inside.
     fn find_leg(&self, request: &Message) -> Option<(CallKey, Leg)> {
         let to = request.to().ok()?;
@@ -207,9 +208,9 @@ impl Shard {
         (entry.call.key == key).then_some(&*entry.call)
     }
 
-    fn request(&mut self, from: Peer, server: ServerKey, request: Message) {
+    fn request(&mut self, from: Peer, server: ServerKey, leg: Option<(CallKey, Leg)>, request: Message) {
         let tagged = request.to().is_ok_and(|to| to.tag().is_some());
-        match self.find_leg(&request) {
+        match leg {
             Some((key, leg)) => {
                 self.with(key, |call, env| call.request(env, leg, from, server, request));
             }
@@ -218,8 +219,8 @@ impl Shard {
         }
     }
 
-    fn ack(&mut self, ack: &Message) {
-        match self.find_leg(ack) {
+    fn ack(&mut self, leg: Option<(CallKey, Leg)>, ack: &Message) {
+        match leg {
             Some((key, leg)) => {
                 self.with(key, |call, env| call.acknowledged(env, leg, ack));
             }

@@ -41,7 +41,7 @@ struct Side {
     /// Session id and version of the descriptions that we send to this leg (RFC 4566 §5.2).
     origin: u64,
     version: u64,
-    /// Hash of the last description sent, to tell a repetition from a change (RFC 3264 §8).
+    /// Hash of what was last anchored, to tell a repetition from a change (RFC 3264 §8).
     sent: u64,
     /// The leg's own description, as agreed.
     described: Option<Described>,
@@ -101,9 +101,10 @@ impl Media {
         match self {
             Self::None | Self::Bypass => Ok(body.clone()),
             Self::Relayed(relayed) => {
-                relayed.side_mut(from).describe(body)?;
+                let read = Read::new(body)?;
+                relayed.side_mut(from).pending = Some(read.described);
                 relayed.offered = Some(from);
-                relayed.side_mut(from.other()).anchor(body)
+                relayed.side_mut(from.other()).anchor(body, &read)
             }
         }
     }
@@ -118,9 +119,10 @@ impl Media {
         match self {
             Self::None | Self::Bypass => Ok(body.clone()),
             Self::Relayed(relayed) => {
-                relayed.side_mut(from).describe(body)?;
+                let read = Read::new(body)?;
+                relayed.side_mut(from).pending = Some(read.described);
                 relayed.offered = None;
-                let anchored = relayed.side_mut(from.other()).anchor(body)?;
+                let anchored = relayed.side_mut(from.other()).anchor(body, &read)?;
                 relayed.a.agree();
                 relayed.b.agree();
                 relayed.connect(out);
@@ -250,12 +252,6 @@ impl Side {
         })
     }
 
-    /// Takes the leg's own description.
-    fn describe(&mut self, body: &[u8]) -> Result<(), Unusable> {
-        self.pending = Some(Described::read(body)?);
-        Ok(())
-    }
-
     /// The exchange is complete: what was pending holds.
     fn agree(&mut self) {
         if let Some(pending) = self.pending.take() {
@@ -263,28 +259,24 @@ impl Side {
         }
     }
 
-    /// The other leg's description with our addresses, for this leg.
-    fn anchor(&mut self, body: &[u8]) -> Result<Bytes, Unusable> {
-        let session = sdp::Session::parse(body).map_err(|_| Unusable::Malformed)?;
-        let carried = session.media().iter().position(is_audio).ok_or(Unusable::NoAudio)?;
+    /// The other leg's description with our addresses, for this leg. A repetition keeps its version.
+    fn anchor(&mut self, body: &[u8], read: &Read) -> Result<Bytes, Unusable> {
         let mut ports = [0; sip_wire::limits::MAX_MEDIA];
-        if let (Some(slot), Some(media)) = (ports.get_mut(carried), session.media().get(carried)) {
-            *slot = if media.port == 0 { 0 } else { self.port };
+        if let Some(port) = ports.get_mut(read.line) {
+            *port = if read.described.remote.rtp.port() == 0 { 0 } else { self.port };
         }
-        let mux = session.media().get(carried).is_some_and(|m| m.rtcp_mux);
-        let anchor = |version| {
-            let with =
-                sdp::Anchor { address: self.shown, ports: &ports, session_id: self.origin, version, mux };
-            sdp::anchor(body, &with).map_err(|_| Unusable::Malformed)
+        let sent = hash(body);
+        if self.version == 0 || sent != self.sent {
+            (self.version, self.sent) = (self.version + 1, sent);
+        }
+        let with = sdp::Anchor {
+            address: self.shown,
+            ports: ports.get(..=read.line).unwrap_or_default(),
+            session_id: self.origin,
+            version: self.version,
+            mux: read.described.remote.mux,
         };
-        let again = anchor(self.version)?;
-        if self.version > 0 && hash(&again) == self.sent {
-            return Ok(again.into());
-        }
-        let fresh = anchor(self.version + 1)?;
-        self.version += 1;
-        self.sent = hash(&fresh);
-        Ok(fresh.into())
+        sdp::anchor(body, &with).map(Bytes::from).map_err(|_| Unusable::Malformed)
     }
 }
 
@@ -294,25 +286,32 @@ fn is_audio(media: &sdp::Media<'_>) -> bool {
     media.kind == b"audio" && media.proto.starts_with(b"RTP/")
 }
 
-impl Described {
-    fn read(body: &[u8]) -> Result<Self, Unusable> {
+/// A session description, read once.
+struct Read {
+    described: Described,
+    /// Place of the m-line that the relay carries.
+    line: usize,
+}
+
+impl Read {
+    fn new(body: &[u8]) -> Result<Self, Unusable> {
         let session = sdp::Session::parse(body).map_err(|_| Unusable::Malformed)?;
-        let media = session.media().iter().find(|m| is_audio(m)).ok_or(Unusable::NoAudio)?;
+        let (line, media) =
+            session.media().iter().enumerate().find(|(_, m)| is_audio(m)).ok_or(Unusable::NoAudio)?;
         let address = media.address.ok_or(Unusable::NoAudio)?;
         let rtcp = match media.rtcp {
             Some((port, at)) => SocketAddr::new(at.unwrap_or(address), port),
             None => SocketAddr::new(address, media.port.saturating_add(1)),
         };
         let open = media.port != 0;
-        Ok(Self {
+        let codec = media.payload_types().find_map(|payload_type| media.codec(payload_type));
+        let described = Described {
             remote: Remote { rtp: SocketAddr::new(address, media.port), rtcp, mux: media.rtcp_mux },
             sends: open && media.direction.sends(),
             receives: open && media.direction.receives(),
-            clock_rate: media
-                .payload_types()
-                .find_map(|pt| media.codec(pt))
-                .map_or(8000, |codec| codec.clock_rate),
-        })
+            clock_rate: codec.map_or(8000, |codec| codec.clock_rate),
+        };
+        Ok(Self { described, line })
     }
 }
 
