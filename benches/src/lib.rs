@@ -7,6 +7,7 @@
 pub mod device;
 pub mod load;
 pub mod machine;
+pub mod micro;
 pub mod process;
 pub mod report;
 pub mod run;

@@ -1,2 +1,81 @@
-//! Under construction.
-fn main() {}
+//! `cargo xtask …`: tests, benches, fuzzing and simulation by one short command each. CI runs what a person runs.
+//!
+//! Everything is a step that is said on standard error before it runs; the first that fails ends the run with its
+//! status. What a step needs and the machine lacks is installed when that is possible, and otherwise the line to type is
+//! printed: nothing is skipped in silence.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod fuzz;
+mod packages;
+mod step;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tests, benches, fuzzing and simulation")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test: the workspace's, and each fuzz target for a bounded time.
+    Test {
+        /// Seconds for each fuzz target.
+        #[arg(long, default_value_t = 5)]
+        fuzz_seconds: u32,
+    },
+    /// Measure, beside peers where there are any.
+    Bench {
+        /// What is measured.
+        #[arg(value_enum)]
+        what: bench::What,
+        /// One JSON object and nothing else on standard output.
+        #[arg(long)]
+        json: bool,
+        /// Within a minute (once built), once, nothing kept.
+        #[arg(long)]
+        quick: bool,
+        /// Only this device or part; may be said several times.
+        #[arg(long)]
+        only: Vec<String>,
+    },
+    /// Fuzz every target.
+    Fuzz {
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only this target; may be said several times.
+        #[arg(long)]
+        only: Vec<String>,
+    },
+    /// Run the simulator over many seeds.
+    Sim {
+        /// How many.
+        #[arg(long, default_value_t = 2_000)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test { fuzz_seconds } => test::run(fuzz_seconds),
+        Task::Bench { what, json, quick, only } => bench::run(what, json, quick, &only),
+        Task::Fuzz { seconds, only } => fuzz::run(seconds, &only),
+        Task::Sim { seeds, first } => test::sim(seeds, first),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\nxtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -21,10 +21,11 @@ fn recipe(name: &str, what: &str, template: &str, children: u32) -> Recipe {
         .replace("{children}", &children.to_string())
         .replace("{listen}", &DEVICE.to_string())
         .replace("{next}", &UAS.to_string());
-    // In the foreground, with room for 20,000 dialogs; private memory as it needs.
+    // In the foreground, with room for 20,000 dialogs. Its fast memory manager: Debian's default, the one for debugging,
+    // takes two thirds of the CPU under this load (0.7 CPU-seconds per 1,000 calls instead of 0.27).
     let command = [
         "kamailio", "-DD", "-E", "-f", "{config}", "-w", "{folder}", "-Y", "{folder}", "-m", "1024", "-M",
-        "64",
+        "64", "-x", "fm", "-X", "fm",
     ];
     Recipe {
         name: name.to_owned(),

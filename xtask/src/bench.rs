@@ -1,0 +1,58 @@
+//! Measurements, beside peers where there are any.
+
+use crate::packages::{IP, IPTABLES, KAMAILIO, Program, RTPENGINE, TASKSET, need};
+use crate::step::{self, Failed, cargo, root, run_aside};
+use clap::ValueEnum;
+use std::process::Command;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum What {
+    /// One hop of an INVITE, beside rsip.
+    Wire,
+    /// Calls per second, CPU per call, delay and memory, beside Kamailio.
+    Calls,
+    /// RTP sessions on one core, beside rtpengine.
+    Relay,
+    /// A region that dies, a configuration that is reloaded, under load.
+    Failover,
+}
+
+impl What {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Wire => "wire",
+            Self::Calls => "calls",
+            Self::Relay => "relay",
+            Self::Failover => "failover",
+        }
+    }
+
+    const fn programs(self) -> &'static [Program] {
+        match self {
+            Self::Wire => &[TASKSET],
+            Self::Calls => &[TASKSET, KAMAILIO],
+            Self::Relay => &[TASKSET, RTPENGINE],
+            Self::Failover => &[TASKSET, IP, IPTABLES],
+        }
+    }
+}
+
+/// Build everything with optimisation, then run one bench.
+pub(crate) fn run(what: What, json: bool, quick: bool, only: &[String]) -> Result<(), Failed> {
+    need(what.programs())?;
+    let build = ["build", "--release", "-p", "bascule", "-p", "bascule-benches"];
+    run_aside("build with optimisation", &mut cargo(&build))?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |t| root().join(t));
+    let mut bench = Command::new(target.join("release").join("bascule-bench"));
+    bench.arg(what.name()).current_dir(root());
+    for (wanted, flag) in [(json, "--json"), (quick, "--quick")] {
+        if wanted {
+            bench.arg(flag);
+        }
+    }
+    for name in only {
+        bench.args(["--only", name]);
+    }
+    step::run(&format!("bench {}", what.name()), &mut bench)
+}
