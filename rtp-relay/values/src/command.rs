@@ -75,7 +75,7 @@ pub enum Latching {
 }
 
 /// Where a leg's peer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Connect {
     /// Its RTP and RTCP addresses, from its SDP.
     pub remote: Remote,
@@ -86,7 +86,7 @@ pub struct Connect {
 }
 
 /// A peer's media addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Remote {
     /// Where RTP goes. A port of 0 means that the stream is refused.
     pub rtp: SocketAddr,
@@ -97,7 +97,7 @@ pub struct Remote {
 }
 
 /// SDP direction, seen from us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Both ways.
     SendRecv,

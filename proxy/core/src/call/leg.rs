@@ -23,8 +23,9 @@ pub(crate) struct CallLeg {
     /// The peer's 2xx of this CSeq number waits for our ACK, which waits for the other leg's, since that brings the
     /// answer to a late offer.
     pub(crate) ack_due: Option<u32>,
-    /// The last ACK that we sent for a 2xx: every repetition of the 2xx is answered with it (RFC 3261 §13.2.2.4).
-    last_ack: Option<(u32, Bytes)>,
+    /// The 2xx, by its CSeq number, that we acknowledged last, since every repetition of it is acknowledged again (RFC
+    /// 3261 §13.2.2.4). The message itself is kept only where it carried the answer; a bare ACK is built anew.
+    last_ack: Option<(u32, Option<Bytes>)>,
 }
 
 impl CallLeg {
@@ -42,24 +43,33 @@ impl CallLeg {
     /// Acknowledges a 2xx.
     pub(crate) fn ack(&mut self, env: &mut Env<'_>, cseq: u32, description: Option<&[u8]>) {
         self.ack_due = None;
+        if let Some(bytes) = self.send_ack(env, cseq, description) {
+            self.last_ack = Some((cseq, description.map(|_| bytes)));
+        }
+    }
+
+    fn send_ack(&self, env: &mut Env<'_>, cseq: u32, description: Option<&[u8]>) -> Option<Bytes> {
         let branch = env.fresh_branch();
-        let Some(dialog) = &self.dialog else { return };
-        let Some(face) = env.faces.get(dialog.peer.listener) else { return };
+        let dialog = self.dialog.as_ref()?;
+        let face = env.faces.get(dialog.peer.listener)?;
         let ack = dialog.request_numbered(Method::Ack, cseq, face, &branch);
-        let (peer, bytes) = (dialog.peer, finish(ack, description));
-        self.last_ack = Some((cseq, bytes.clone()));
-        env.send(peer, bytes);
+        let bytes = finish(ack, description);
+        env.send(dialog.peer, bytes.clone());
+        Some(bytes)
     }
 
     /// The same again for a repeated 2xx. False if this 2xx was never acknowledged.
     pub(crate) fn ack_again(&self, env: &mut Env<'_>, cseq: u32) -> bool {
         match (&self.last_ack, &self.dialog) {
-            (Some((number, bytes)), Some(dialog)) if *number == cseq => {
-                env.send(dialog.peer, bytes.clone());
-                true
+            (Some((number, Some(bytes))), Some(dialog)) if *number == cseq => {
+                env.send(dialog.peer, bytes.clone())
             }
-            _ => false,
+            (Some((number, None)), Some(_)) if *number == cseq => {
+                self.send_ack(env, cseq, None);
+            }
+            _ => return false,
         }
+        true
     }
 
     /// Hangs up.

@@ -46,9 +46,9 @@ struct Side {
     /// The leg's own description, as agreed.
     described: Option<Described>,
     /// The same while its offer or answer is not agreed yet.
-    pending: Option<Described>,
-    /// What the relay was last told.
-    told: Option<Connect>,
+    pending: Option<Box<Described>>,
+    /// Hash of what the relay was last told, 0 before: it hears only of changes.
+    told: u64,
 }
 
 /// What matters of a leg's session description.
@@ -102,7 +102,7 @@ impl Media {
             Self::None | Self::Bypass => Ok(body.clone()),
             Self::Relayed(relayed) => {
                 let read = Read::new(body)?;
-                relayed.side_mut(from).pending = Some(read.described);
+                relayed.side_mut(from).pending = Some(Box::new(read.described));
                 relayed.offered = Some(from);
                 relayed.side_mut(from.other()).anchor(body, &read)
             }
@@ -120,7 +120,7 @@ impl Media {
             Self::None | Self::Bypass => Ok(body.clone()),
             Self::Relayed(relayed) => {
                 let read = Read::new(body)?;
-                relayed.side_mut(from).pending = Some(read.described);
+                relayed.side_mut(from).pending = Some(Box::new(read.described));
                 relayed.offered = None;
                 let anchored = relayed.side_mut(from.other()).anchor(body, &read)?;
                 relayed.a.agree();
@@ -141,7 +141,7 @@ impl Media {
         if let Self::Relayed(relayed) = self {
             relayed.b.described = None;
             relayed.b.pending = None;
-            if relayed.b.told.take().is_some() {
+            if std::mem::take(&mut relayed.b.told) != 0 {
                 out(RelayCommand::Retarget { session: relayed.session, leg: Leg::B, region, to: None });
             }
         }
@@ -225,8 +225,9 @@ impl Relayed {
         let connect = Connect { remote: to.remote, direction, clock_rate: to.clock_rate };
         let session = self.session;
         let side = self.side_mut(leg);
-        if side.told != Some(connect) {
-            side.told = Some(connect);
+        let told = hash(&connect) | 1;
+        if side.told != told {
+            side.told = told;
             out(RelayCommand::Connect { session, leg, to: connect });
         }
     }
@@ -248,14 +249,14 @@ impl Side {
             sent: 0,
             described: None,
             pending: None,
-            told: None,
+            told: 0,
         })
     }
 
     /// The exchange is complete: what was pending holds.
     fn agree(&mut self) {
         if let Some(pending) = self.pending.take() {
-            self.described = Some(pending);
+            self.described = Some(*pending);
         }
     }
 
@@ -315,9 +316,7 @@ impl Read {
     }
 }
 
-fn hash(bytes: &[u8]) -> u64 {
-    use core::hash::{BuildHasher, Hasher};
-    let mut hasher = foldhash::fast::FixedState::with_seed(1).build_hasher();
-    hasher.write(bytes);
-    hasher.finish()
+fn hash(value: &(impl core::hash::Hash + ?Sized)) -> u64 {
+    use core::hash::BuildHasher;
+    foldhash::fast::FixedState::with_seed(1).hash_one(value)
 }
