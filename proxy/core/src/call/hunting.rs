@@ -88,7 +88,8 @@ impl Call {
         code: u16,
         retry_after: Option<Duration>,
     ) -> State {
-        if code == 503 {
+        // Carriers also say 503 of a single number they cannot route: without a Retry-After it says nothing of the trunk.
+        if code == 503 && (retry_after.is_some() || self.is_at_edge()) {
             self.evidence(env, EvidenceKind::Unavailable(retry_after));
         }
         if self.pinned.config.hunt.advance_on.contains(&code) {
@@ -164,6 +165,11 @@ impl Call {
                 env.txns.cancel(env.now, attempt.client, None);
             }
         }
+    }
+
+    /// Whether the current target is an edge of ours, not a carrier.
+    fn is_at_edge(&self) -> bool {
+        self.steps.last().is_some_and(|step| step.under.config.region_of(step.target).is_some())
     }
 
     /// Tells the health core what was seen of the current target.
