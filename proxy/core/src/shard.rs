@@ -143,7 +143,7 @@ impl Shard {
             Received::Ack { msg } => self.ack(leg, &msg),
             Received::Cancel { server, invite, msg } => self.cancel(from, server, invite, &msg),
             Received::Response { client, user, msg } => self.response(from, client, user, &msg),
-            Received::Stray { .. } => self.counters.reject(RejectReason::StrayResponse),
+            Received::Stray => self.counters.reject(RejectReason::StrayResponse),
         }
     }
 

@@ -72,6 +72,7 @@ impl Wheel {
     }
 
     /// Entries, stale ones included.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

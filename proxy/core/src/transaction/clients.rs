@@ -22,12 +22,6 @@ impl<U: Copy> Transactions<U> {
         Branch::new(self.shard, key)
     }
 
-    /// A branch of this shard for what has no transaction: the ACK for a 2xx. No transaction will ever have it.
-    pub(crate) fn fresh_branch(&mut self) -> Branch {
-        let key = ClientKey(self.unused_key());
-        self.branch(key)
-    }
-
     /// Sends the request of a reserved transaction.
     pub(crate) fn start(&mut self, now: Time, key: ClientKey, to: Peer, kind: ClientKind, request: Bytes) {
         if !matches!(live(&mut self.entries, key.0), Some(entry) if matches!(entry.body, Body::Reserved)) {
@@ -80,18 +74,6 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
-    /// Changes the TU's reference.
-    pub(crate) fn set_user(&mut self, key: ClientKey, user: U) {
-        if let Some(entry) = live(&mut self.entries, key.0) {
-            entry.user = Some(user);
-        }
-    }
-
-    /// The TU's reference, while the transaction lives.
-    pub(crate) fn user(&self, key: ClientKey) -> Option<U> {
-        self.entries.get(key.0.slot as usize).filter(|e| e.nonce == key.0.nonce)?.user
-    }
-
     /// A peer cannot be reached: what waits for its first response from there has failed. An INVITE that has had one
     /// is left alone: its peer was there a moment ago, and the call has timers of its own.
     pub(crate) fn transport_error(&mut self, now: Time, to: Peer, failure: TransportFailure) {
@@ -127,7 +109,7 @@ impl<U: Copy> Transactions<U> {
         let key = named.filter(|_| vias.next().is_none());
         drop(vias);
         let (Some(ClientKey(key)), Some(class)) = (key, msg.code().and_then(Class::of)) else {
-            return Received::Stray { msg };
+            return Received::Stray;
         };
         let (is_invite, is_cancel) = match msg.method() {
             Method::Invite => (true, false),
@@ -139,8 +121,8 @@ impl<U: Copy> Transactions<U> {
             self.drive_cancel(now, key, class.for_client());
             return Received::Absorbed;
         }
-        let Some(entry) = live(&mut self.entries, key) else { return Received::Stray { msg } };
-        let Some(user) = entry.user else { return Received::Stray { msg } };
+        let Some(entry) = live(&mut self.entries, key) else { return Received::Stray };
+        let Some(user) = entry.user else { return Received::Stray };
         let passed = match entry.body {
             Body::InviteClient { .. } if is_invite => {
                 use invite_client::Action;
@@ -162,7 +144,7 @@ impl<U: Copy> Transactions<U> {
             | Body::Client(_)
             | Body::Reserved
             | Body::InviteServer { .. }
-            | Body::Server { .. } => return Received::Stray { msg },
+            | Body::Server { .. } => return Received::Stray,
         };
         if passed { Received::Response { client: ClientKey(key), user, msg } } else { Received::Absorbed }
     }

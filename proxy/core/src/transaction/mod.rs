@@ -28,7 +28,9 @@ mod timers;
 
 pub(crate) use branch::Branch;
 pub(crate) use respond::{reply_to, response};
-pub(crate) use table::{Transactions, TxnCounts};
+pub(crate) use table::Transactions;
+#[cfg(test)]
+pub(crate) use table::TxnCounts;
 
 use crate::TransportFailure;
 use sip_wire::Message;
@@ -87,7 +89,7 @@ pub(crate) enum Received<U> {
     Absorbed,
     /// A new request other than ACK and CANCEL.
     Request {
-        /// Its transaction. It stays until the TU gives a final response or discards it.
+        /// Its transaction. It stays until the TU gives a final response.
         server: ServerKey,
         /// The request.
         msg: Message,
@@ -116,10 +118,7 @@ pub(crate) enum Received<U> {
         msg: Message,
     },
     /// A response to nothing that we know.
-    Stray {
-        /// The response.
-        msg: Message,
-    },
+    Stray,
 }
 
 /// What happened without a message.

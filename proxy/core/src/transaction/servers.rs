@@ -19,11 +19,6 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
-    /// Where responses go, while the transaction lives.
-    pub(crate) fn reply_to(&self, key: ServerKey) -> Option<Peer> {
-        self.entries.get(key.0.slot as usize).filter(|e| e.nonce == key.0.nonce)?.peer
-    }
-
     /// Answers a request. A second final response is not sent.
     pub(crate) fn respond(&mut self, now: Time, key: ServerKey, code: u16, response: Bytes) {
         match live(&mut self.entries, key.0).map(|entry| &entry.body) {
@@ -47,11 +42,6 @@ impl<U: Copy> Transactions<U> {
     /// The dialog has the ACK for its 2xx: it is not sent again.
     pub(crate) fn acked(&mut self, now: Time, key: ServerKey) {
         self.drive_invite_server(now, key.0, invite_server::Input::Acked, None);
-    }
-
-    /// The TU will never answer this request, as if it had not come. If it comes again it is new.
-    pub(crate) fn discard(&mut self, key: ServerKey) {
-        self.remove(key.0);
     }
 
     /// RFC 3261 §17.2.3.

@@ -16,7 +16,7 @@ fn cancel_waits_for_the_first_provisional_response() {
     assert_eq!(bench.sent(), at(&[1_000], "ACK"));
     assert_eq!(bench.run_to(seconds(60)), []);
     assert_eq!(bench.events(), []);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn an_answered_cancel_is_not_sent_again_while_the_invite_still_waits() {
     assert_eq!(bench.events(), []);
     bench.run_to(seconds(32));
     assert_eq!(bench.events(), [TxnEvent::ClientTimeout { client, user: 7 }]);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn an_abandoned_invite_is_not_sent_again_and_ends_in_silence() {
     assert_eq!(bench.run_to(ms(32_199)), []);
     assert_eq!(bench.txns.len(), 1);
     bench.run_to(ms(32_200));
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
     assert_eq!(bench.events(), []);
 }
 
@@ -143,7 +143,7 @@ fn a_phone_that_rings_after_its_invite_was_abandoned_is_cancelled_unheard() {
     assert_eq!(bench.sent(), at(&[900], "ACK"));
     assert_eq!(bench.run_to(seconds(60)), []);
     assert_eq!(bench.events(), []);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -172,5 +172,5 @@ fn a_ringing_invite_that_is_abandoned_is_cancelled_at_once() {
     assert!(absorbed(&bench.answer(client, 200, "CANCEL")));
     bench.run_to(seconds(32));
     assert_eq!(bench.events(), []);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }

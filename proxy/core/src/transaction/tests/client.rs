@@ -12,7 +12,7 @@ fn an_unanswered_request_is_sent_at_growing_and_then_even_intervals_and_given_up
     assert_eq!(bench.events(), []);
     assert_eq!(bench.run_to(seconds(32)), []);
     assert_eq!(bench.events(), [TxnEvent::ClientTimeout { client, user: 7 }]);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn over_a_stream_a_request_is_sent_once_and_its_response_ends_it() {
     let client = bench.call("BYE");
     assert_eq!(bench.run_to(seconds(31)), at(&[0], "BYE"));
     assert!(passed(&bench.answer(client, 200, "BYE"), 200));
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn a_final_response_is_told_once_and_its_repetitions_are_absorbed_for_timer_k() 
     assert!(absorbed(&bench.answer(client, 200, "OPTIONS")));
     assert!(absorbed(&bench.answer(client, 100, "OPTIONS")));
     assert_eq!(bench.run_to(ms(5_000)), []);
-    assert!(bench.txns.is_empty());
-    assert!(matches!(bench.answer(client, 200, "OPTIONS"), Received::Stray { .. }));
+    assert_eq!(bench.txns.len(), 0);
+    assert!(matches!(bench.answer(client, 200, "OPTIONS"), Received::Stray));
 }
 
 #[test]
@@ -59,15 +59,7 @@ fn a_transport_error_fails_a_request_also_after_a_provisional_response() {
         bench.events(),
         [TxnEvent::ClientFailed { client, user: 7, failure: TransportFailure::Reset }]
     );
-    assert!(bench.txns.is_empty());
-}
-
-#[test]
-fn a_reference_that_was_changed_is_the_one_that_comes_back() {
-    let mut bench = Bench::new(Transport::Udp);
-    let client = bench.call("OPTIONS");
-    bench.txns.set_user(client, 8);
-    assert!(matches!(bench.answer(client, 200, "OPTIONS"), Received::Response { user: 8, .. }));
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -76,7 +68,7 @@ fn a_reserved_transaction_that_is_not_wanted_leaves_nothing_behind() {
     let client = bench.txns.reserve(7);
     assert_eq!(bench.txns.len(), 1);
     bench.txns.abandon(bench.now, client);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
     assert_eq!(bench.sent(), []);
 }
 

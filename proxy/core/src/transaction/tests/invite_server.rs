@@ -31,7 +31,7 @@ fn a_failure_is_sent_until_it_is_acknowledged_and_the_ack_is_absorbed() {
     assert!(absorbed(&bench.ask("ACK", "1")));
     assert!(absorbed(&bench.ask("INVITE", "1")));
     assert_eq!(bench.run_to(ms(7_000)), []);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_failure_that_nobody_acknowledges_is_given_up_in_silence_after_32_seconds() 
     assert_eq!(bench.run_to(ms(31_999)), at(&instants, "404"));
     assert_eq!(bench.txns.len(), 1);
     assert_eq!(bench.run_to(seconds(32)), []);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
     assert_eq!(bench.events(), []);
 }
 
@@ -54,7 +54,7 @@ fn over_a_stream_a_failure_is_sent_once_and_its_ack_ends_the_transaction() {
     bench.respond(server, 486);
     assert_eq!(bench.run_to(ms(10_000)), at(&[0], "486"));
     assert!(absorbed(&bench.ask("ACK", "1")));
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_2xx_is_sent_until_the_dialog_has_its_ack_over_any_transport() {
         assert!(absorbed(&bench.ask("INVITE", "1")));
         assert_eq!(bench.sent(), []);
         assert_eq!(bench.run_to(seconds(32)), []);
-        assert!(bench.txns.is_empty());
+        assert_eq!(bench.txns.len(), 0);
         assert_eq!(bench.events(), []);
     }
 }
@@ -88,7 +88,7 @@ fn a_2xx_that_nobody_acknowledges_is_told_after_32_seconds() {
     assert_eq!(bench.events(), []);
     assert_eq!(bench.run_to(seconds(32)), []);
     assert_eq!(bench.events(), [TxnEvent::NoAck { server, user: Some(9) }]);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_cancel_finds_its_invite_and_what_it_belongs_to() {
     assert_eq!(bench.sent(), at(&[0], "200"));
     assert!(absorbed(&bench.ask("ACK", "1")));
     assert_eq!(bench.run_to(seconds(60)), []);
-    assert!(bench.txns.is_empty());
+    assert_eq!(bench.txns.len(), 0);
 }
 
 #[test]
@@ -147,15 +147,4 @@ fn a_cancel_for_nothing_says_so() {
     let mut bench = Bench::new(Transport::Udp);
     bench.asked("INVITE", "1");
     assert!(matches!(bench.ask("CANCEL", "2"), Received::Cancel { invite: None, .. }));
-}
-
-#[test]
-fn a_discarded_request_is_as_if_it_had_not_come() {
-    let mut bench = Bench::new(Transport::Udp);
-    let server = bench.asked("INVITE", "1");
-    bench.txns.discard(server);
-    assert!(bench.txns.is_empty());
-    bench.respond(server, 200);
-    assert_eq!(bench.sent(), []);
-    bench.asked("INVITE", "1");
 }
