@@ -8,6 +8,7 @@ pub mod device;
 pub mod load;
 pub mod machine;
 pub mod micro;
+pub mod netns;
 pub mod process;
 pub mod report;
 pub mod run;

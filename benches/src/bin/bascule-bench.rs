@@ -25,8 +25,14 @@ struct Cli {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
+    /// One hop of an INVITE, beside rsip.
+    Wire,
     /// Calls per second, CPU per call, delay, memory.
     Calls,
+    /// RTP sessions on one core, beside rtpengine.
+    Relay,
+    /// A region that dies, and reloads, under load.
+    Failover,
 }
 
 fn main() -> io::Result<()> {
@@ -34,7 +40,10 @@ fn main() -> io::Result<()> {
     let options = Options { quick: cli.quick, only: cli.only };
     process::pin(LOAD_CORE).map_err(|e| io::Error::new(e.kind(), format!("two cores are needed: {e}")))?;
     let result = match cli.what {
+        What::Wire => run::wire::run(&options)?,
         What::Calls => run::calls::run(&options)?,
+        What::Relay => run::relay::run(&options)?,
+        What::Failover => run::failover::run(&options)?,
     };
     report::publish(&result, cli.json)
 }

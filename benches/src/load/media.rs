@@ -90,8 +90,8 @@ pub struct Media {
     pub disordered: u64,
     /// Packets that are not ours.
     pub strays: u64,
-    /// The longest time by which sending was late, since the epoch began.
-    pub late: Nanos,
+    /// By how much sending was late, in the current epoch.
+    pub late: Micros,
 }
 
 impl Media {
@@ -122,7 +122,7 @@ impl Media {
             breaks: 0,
             disordered: 0,
             strays: 0,
-            late: 0,
+            late: Micros::default(),
         })
     }
 
@@ -170,7 +170,7 @@ impl Media {
         self.epoch = self.epoch.wrapping_add(1);
         self.epochs[self.epoch as usize] = Epoch::default();
         self.latency.clear();
-        self.late = 0;
+        self.late.clear();
         self.epoch
     }
 
@@ -201,7 +201,7 @@ impl Media {
         }
         // At most one millisecond's worth before the sockets are read: a generator that is behind must still listen.
         if self.tick <= now {
-            self.late = self.late.max(now - self.tick);
+            self.late.record(now - self.tick);
             self.send(clock);
             self.tick += MS;
             self.phase = (self.phase + 1) % PHASES;
@@ -308,7 +308,7 @@ impl Media {
         json!({
             "sent": all.sent, "received": all.received, "loss": all.loss(), "breaks": self.breaks,
             "disordered": self.disordered, "strays": self.strays, "latency_us": self.latency.json(),
-            "late_us": self.late / 1_000,
+            "late_us": self.late.json(),
         })
     }
 }

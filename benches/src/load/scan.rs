@@ -1,6 +1,8 @@
 //! A reader of SIP messages for the generator: independent of `sip-wire`, so that one does not hide the other's errors.
 //! It reads what well-formed devices write on loopback, and nothing more.
 
+use std::net::{IpAddr, SocketAddr};
+
 /// Most Via lines, and most Record-Route lines, that are carried back.
 const LINES: usize = 6;
 
@@ -92,17 +94,21 @@ impl<'a> Scan<'a> {
         Some(&rest[..memchr::memchr(b';', rest).unwrap_or(rest.len())])
     }
 
-    /// Where the SDP wants audio: the address of the first `c=` and the port of the first `m=`.
-    pub fn media(&self) -> Option<std::net::SocketAddr> {
-        let line = |name: &[u8]| {
-            let at = memchr::memmem::find(self.body, name)? + name.len();
-            let rest = self.body.get(at..)?;
-            std::str::from_utf8(rest.split(|b| *b == b'\r' || *b == b' ').next()?).ok()
-        };
-        let ip: std::net::IpAddr = line(b"c=IN IP4 ").or_else(|| line(b"c=IN IP6 "))?.parse().ok()?;
-        let port: u16 = line(b"m=audio ")?.parse().ok()?;
-        Some((ip, port).into())
+    /// Where the message's SDP wants audio.
+    pub fn media(&self) -> Option<SocketAddr> {
+        audio(self.body)
     }
+}
+
+/// Where an SDP wants audio: the address of the first `c=` and the port of the first `m=`.
+pub fn audio(sdp: &[u8]) -> Option<SocketAddr> {
+    let word = |name: &[u8]| {
+        let at = memchr::memmem::find(sdp, name)? + name.len();
+        std::str::from_utf8(sdp.get(at..)?.split(|b| *b == b'\r' || *b == b' ').next()?).ok()
+    };
+    let ip: IpAddr = word(b"c=IN IP4 ").or_else(|| word(b"c=IN IP6 "))?.parse().ok()?;
+    let port: u16 = word(b"m=audio ")?.parse().ok()?;
+    Some((ip, port).into())
 }
 
 /// What stands between angle brackets, or the whole value without parameters.

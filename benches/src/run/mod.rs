@@ -1,6 +1,9 @@
 //! The side-by-side runs.
 
 pub mod calls;
+pub mod failover;
+pub mod relay;
+pub mod wire;
 
 use crate::load::Engine;
 use crate::load::clock::{Clock, Nanos, run_number};
