@@ -1,0 +1,138 @@
+//! One leg is answered exactly if the other is, or a BYE is under way. The caller hears a 2xx only while a callee's 2xx
+//! stands; a callee's 2xx is passed on or ended in the same turn; and once either leg has a BYE, the other has one within
+//! 64*T1 (at once, unless the caller's ACK has to come first: RFC 3261 §15).
+
+use super::Complaints;
+use super::seen::Seen;
+use super::topology::side_of;
+use crate::agent::Side;
+use relay_values::{Duration, Time};
+use sip_wire::Method;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+#[derive(Debug)]
+pub(super) struct Answers {
+    lifetime: Duration,
+    calls: BTreeMap<usize, Call>,
+    /// INVITEs of ours that begin a call, by branch.
+    invites: HashMap<String, (SocketAddr, Time, bool)>,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    caller: Option<Side>,
+    /// Call-ID, their tag → the dialog of a 2xx.
+    a: BTreeMap<(String, String), Dialog>,
+    b: BTreeMap<(String, String), Dialog>,
+    /// A callee's 2xx came in this turn.
+    fresh: Vec<(String, String)>,
+    /// The caller's 2xx was sent in this turn.
+    told: bool,
+}
+
+#[derive(Debug)]
+struct Dialog {
+    answered: Time,
+    bye: Option<Time>,
+}
+
+impl Answers {
+    pub(super) fn new(lifetime: Duration) -> Self {
+        Self { lifetime, calls: BTreeMap::new(), invites: HashMap::new() }
+    }
+
+    pub(super) fn received(&mut self, seen: &Seen<'_>) {
+        let Some(call) = seen.call else { return };
+        let state = self.calls.entry(call).or_default();
+        if seen.begins() && seen.is_invite() {
+            state.caller = side_of(seen.peer);
+        }
+        if seen.code.is_none() && seen.method == Method::Bye {
+            state.bye(seen, &seen.from_tag);
+        }
+        let Some((_, sent, over)) = self.invites.get(&seen.branch) else { return };
+        if !seen.is_invite() || !seen.is_success() || *over || seen.at.since(*sent) >= self.lifetime {
+            return;
+        }
+        let key = (seen.call_id.clone(), seen.to_tag.clone());
+        if !state.b.contains_key(&key) {
+            state.b.insert(key.clone(), Dialog { answered: seen.at, bye: None });
+            state.fresh.push(key);
+        }
+    }
+
+    pub(super) fn sent(&mut self, seen: &Seen<'_>, complaints: &mut Complaints) {
+        let Some(call) = seen.call else { return };
+        let state = self.calls.entry(call).or_default();
+        if seen.begins() && seen.is_invite() {
+            self.invites.entry(seen.branch.clone()).or_insert((seen.peer, seen.at, false));
+        }
+        if seen.code.is_none() && seen.method == Method::Bye {
+            state.bye(seen, &seen.to_tag);
+        }
+        let to_caller = side_of(seen.peer) == state.caller && !self.invites.contains_key(&seen.branch);
+        if !(seen.is_invite() && seen.is_success() && to_caller) {
+            return;
+        }
+        let key = (seen.call_id.clone(), seen.from_tag.clone());
+        if state.a.contains_key(&key) {
+            return;
+        }
+        if !state.b.values().any(|dialog| dialog.bye.is_none()) {
+            complaints.add(seen.at, seen.call, "answers", "the caller is answered, but no callee is".into());
+        }
+        state.a.insert(key, Dialog { answered: seen.at, bye: None });
+        state.told = true;
+    }
+
+    pub(super) fn unreachable(&mut self, to: SocketAddr) {
+        for invite in self.invites.values_mut().filter(|(peer, ..)| *peer == to) {
+            invite.2 = true;
+        }
+    }
+
+    pub(super) fn turn_over(&mut self, now: Time, complaints: &mut Complaints) {
+        for (call, state) in &mut self.calls {
+            let told = std::mem::take(&mut state.told);
+            for key in std::mem::take(&mut state.fresh) {
+                let ended = state.b.get(&key).is_some_and(|dialog| dialog.bye.is_some());
+                if !told && !ended {
+                    let text = format!("the 2xx of {} is neither passed on nor ended", key.1);
+                    complaints.add(now, Some(*call), "answers", text);
+                }
+            }
+        }
+    }
+
+    pub(super) fn at_end(&mut self, now: Time, complaints: &mut Complaints) {
+        for (call, state) in &self.calls {
+            for ((_, tag), dialog) in state.a.iter().chain(&state.b) {
+                if dialog.bye.is_none() {
+                    let ms = dialog.answered.as_millis();
+                    let text = format!("the leg of {tag}, answered at {ms} ms, never had a BYE");
+                    complaints.add(now, Some(*call), "answers", text);
+                }
+            }
+            let first = |legs: &BTreeMap<_, Dialog>| legs.values().filter_map(|d| d.bye).max();
+            if let (Some(a), Some(b)) = (first(&state.a), first(&state.b))
+                && a.since(b) > self.lifetime
+            {
+                let text = format!("the caller's BYE at {} ms, the callee's at {} ms", a.as_millis(), b.as_millis());
+                complaints.add(now, Some(*call), "answers", text);
+            }
+        }
+    }
+}
+
+impl Call {
+    /// A BYE in either direction; `tag` is the other end's.
+    fn bye(&mut self, seen: &Seen<'_>, tag: &str) {
+        let key = (seen.call_id.clone(), tag.to_owned());
+        for legs in [&mut self.a, &mut self.b] {
+            if let Some(dialog) = legs.get_mut(&key) {
+                dialog.bye.get_or_insert(seen.at);
+            }
+        }
+    }
+}

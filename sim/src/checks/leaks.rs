@@ -1,0 +1,78 @@
+//! When all is over, nothing is left: no call, transaction, session, port, or peer that still waits; one record a call.
+
+use super::Complaints;
+use super::seen::Seen;
+use crate::agent::{Agent, Book, Stage};
+use crate::setup::Setup;
+use proxy_core::{CallRecord, Shard, ShardCounts};
+use relay_core::Relay;
+use relay_values::{Latching, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug)]
+pub(super) struct Leaks {
+    /// Call-IDs of the INVITEs that reached us.
+    invited: BTreeMap<String, Option<usize>>,
+    /// Whether a flow can learn only its own peer: with any looser rule a port's last call may speak into the next.
+    exact: bool,
+    /// Agents that were cut off may have missed the end.
+    pub(super) excused: BTreeSet<String>,
+}
+
+impl Leaks {
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self { invited: BTreeMap::new(), exact: setup.latching == Latching::Exact, excused: BTreeSet::new() }
+    }
+
+    pub(super) fn received(&mut self, seen: &Seen<'_>) {
+        if seen.begins() && seen.is_invite() {
+            self.invited.insert(seen.call_id.clone(), seen.call);
+        }
+    }
+
+    pub(super) fn at_end(
+        &self,
+        now: Time,
+        (shards, relay): (&[Shard], &Relay),
+        (agents, book): (&[Agent], &Book),
+        records: &[CallRecord],
+        complaints: &mut Complaints,
+    ) {
+        for (id, shard) in shards.iter().enumerate() {
+            if shard.counts() != ShardCounts::default() {
+                complaints.add(now, None, "leaks", format!("shard {id} holds {:?}", shard.counts()));
+            }
+        }
+        let counters = relay.counters();
+        if relay.sessions() != 0 || counters.ports.taken != 0 {
+            let text = format!("the relay holds {} sessions, {:?}", relay.sessions(), counters.ports);
+            complaints.add(now, None, "leaks", text);
+        }
+        self.peers(now, agents, complaints);
+        for (call_id, call) in &self.invited {
+            let count = records.iter().filter(|record| record.a_call_id == *call_id).count();
+            if count != 1 {
+                complaints.add(now, *call, "records", format!("{count} records of {call_id}"));
+            }
+        }
+        if records.len() > self.invited.len() {
+            let text = format!("{} records of {} calls of {}", records.len(), self.invited.len(), book.plans.len());
+            complaints.add(now, None, "records", text);
+        }
+    }
+
+    fn peers(&self, now: Time, agents: &[Agent], complaints: &mut Complaints) {
+        for agent in agents {
+            for leg in &agent.legs {
+                if leg.stage != Stage::Over && !self.excused.contains(&agent.name) {
+                    let text = format!("{} still has a {:?} leg that is {:?}", agent.name, leg.role, leg.stage);
+                    complaints.add(now, Some(leg.call), "peers", text);
+                }
+                if leg.foreign > 0 && self.exact {
+                    let text = format!("{} heard {} packets of another call", agent.name, leg.foreign);
+                    complaints.add(now, Some(leg.call), "media", text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! No INVITE goes to a target that the generation in force calls down while the call has another left that it does not.
+
+use super::Complaints;
+use super::seen::Seen;
+use super::topology::side_of;
+use crate::agent::Side;
+use proxy_core::{Snapshot, TargetId, TargetState};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(super) struct Targets {
+    /// The newest generation of each shard.
+    newest: Vec<Arc<Snapshot>>,
+    branches: HashSet<String>,
+    /// Where each call has been.
+    tried: HashMap<usize, BTreeSet<SocketAddr>>,
+}
+
+impl Targets {
+    pub(super) fn new(shards: u8, first: Arc<Snapshot>) -> Self {
+        let newest = vec![first; usize::from(shards)];
+        Self { newest, branches: HashSet::new(), tried: HashMap::new() }
+    }
+
+    pub(super) fn snapshot(&mut self, shard: u8, snapshot: &Arc<Snapshot>) {
+        self.newest[usize::from(shard)] = Arc::clone(snapshot);
+    }
+
+    pub(super) fn sent(&mut self, shard: u8, seen: &Seen<'_>, complaints: &mut Complaints) {
+        let Some(call) = seen.call.filter(|_| seen.begins() && seen.is_invite()) else { return };
+        if !self.branches.insert(seen.branch.clone()) {
+            return;
+        }
+        let tried = self.tried.entry(call).or_default();
+        if !tried.insert(seen.peer) {
+            complaints.add(seen.at, seen.call, "targets", format!("{} is tried twice", seen.peer));
+        }
+        let Some(snapshot) = self.newest.get(usize::from(shard)) else { return };
+        let state = |at: SocketAddr| {
+            let place = snapshot.config.targets.iter().position(|target| target.peer.remote == at)?;
+            Some(snapshot.state(TargetId(place as u16)))
+        };
+        if state(seen.peer) != Some(TargetState::Down) {
+            return;
+        }
+        let side: Option<Side> = side_of(seen.peer);
+        let better = snapshot.config.targets.iter().find(|target| {
+            let at = target.peer.remote;
+            side_of(at) == side && !tried.contains(&at) && state(at) == Some(TargetState::Up)
+        });
+        if let Some(better) = better {
+            let text = format!("INVITE to {}, which is down, while {} is up", seen.peer, better.name);
+            complaints.add(seen.at, seen.call, "targets", text);
+        }
+    }
+}

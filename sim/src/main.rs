@@ -1,0 +1,142 @@
+//! `sim --seeds N [--first S] [--json]`: plays seeds on every core, says where it is, and ends with a table.
+//! Exit status 0 only if no rule was broken.
+
+use sim::{Outcome, Tally, play};
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+
+/// What was asked for.
+struct Asked {
+    seeds: u64,
+    first: u64,
+    json: bool,
+}
+
+const USAGE: &str = "usage: sim [--seeds N] [--first S] [--json]";
+
+fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
+    let mut asked = Asked { seeds: 1000, first: 0, json: false };
+    while let Some(word) = words.next() {
+        let mut number = || {
+            let value = words.next().ok_or(format!("{word} wants a number"))?;
+            value.parse().map_err(|_| format!("{word} wants a number, not {value}"))
+        };
+        match word.as_str() {
+            "--seeds" => asked.seeds = number()?,
+            "--first" => asked.first = number()?,
+            "--json" => asked.json = true,
+            _ => return Err(format!("{word}? {USAGE}")),
+        }
+    }
+    Ok(asked)
+}
+
+fn main() -> ExitCode {
+    let asked = match asked(std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::from(2);
+        }
+    };
+    let began = std::time::Instant::now();
+    let (tally, failed) = sweep(&asked);
+    let report = Report { asked, tally, failed, took: began.elapsed().as_secs_f64() };
+    let mut out = std::io::stdout().lock();
+    // A reader that has gone away is no failure of the rules.
+    let _ = if report.asked.json { report.json(&mut out) } else { report.table(&mut out) };
+    if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Plays all seeds on as many threads as there are cores.
+fn sweep(asked: &Asked) -> (Tally, Vec<(u64, String)>) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicU64::new(asked.first);
+    let end = asked.first.saturating_add(asked.seeds);
+    let (sender, outcomes) = mpsc::channel::<Outcome>();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < end) {
+                    if sender.send(play(seed)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        collect(&outcomes, asked)
+    })
+}
+
+fn collect(outcomes: &mpsc::Receiver<Outcome>, asked: &Asked) -> (Tally, Vec<(u64, String)>) {
+    let live = std::io::stderr().is_terminal();
+    let (mut tally, mut failed) = (Tally::default(), Vec::new());
+    for (done, outcome) in (1_u64..).zip(outcomes) {
+        tally.add(&outcome.tally);
+        if let Some(failure) = outcome.failure {
+            // One ladder is enough to begin with; the others are a seed away.
+            if failed.is_empty() {
+                eprintln!("{failure}");
+            }
+            failed.push((outcome.seed, outcome.first));
+        }
+        if live && (done % 16 == 0 || done == asked.seeds) {
+            eprint!("\r{done} of {} seeds, {} failed", asked.seeds, failed.len());
+        } else if !live && done % 1000 == 0 {
+            eprintln!("{done} of {} seeds, {} failed", asked.seeds, failed.len());
+        }
+    }
+    if live {
+        eprintln!();
+    }
+    failed.sort_unstable();
+    (tally, failed)
+}
+
+struct Report {
+    asked: Asked,
+    tally: Tally,
+    failed: Vec<(u64, String)>,
+    took: f64,
+}
+
+impl Report {
+    fn rows(&self) -> [(&'static str, u64); 8] {
+        let Tally { calls, answered, hunts, messages, packets, generations, seconds } = self.tally;
+        [
+            ("seeds", self.asked.seeds),
+            ("calls", calls),
+            ("answered", answered),
+            ("hunt_steps", hunts),
+            ("sip_messages", messages),
+            ("rtp_packets", packets),
+            ("generations", generations),
+            ("virtual_seconds", seconds),
+        ]
+    }
+
+    fn table(&self, out: &mut impl Write) -> std::io::Result<()> {
+        for (name, value) in self.rows() {
+            writeln!(out, "{:<18}{value:>14}", name.replace('_', " "))?;
+        }
+        writeln!(out, "{:<18}{:>14.1}", "seconds", self.took)?;
+        writeln!(out, "{:<18}{:>14}", "failed", self.failed.len())?;
+        for (seed, first) in self.failed.iter().take(20) {
+            writeln!(out, "  SIM_SEED={seed} cargo test -p sim    # {first}")?;
+        }
+        Ok(())
+    }
+
+    fn json(&self, out: &mut impl Write) -> std::io::Result<()> {
+        write!(out, "{{")?;
+        for (name, value) in self.rows() {
+            write!(out, "\"{name}\": {value}, ")?;
+        }
+        let failed: Vec<u64> = self.failed.iter().map(|(seed, _)| *seed).collect();
+        writeln!(out, "\"seconds\": {:.1}, \"failed\": {failed:?}}}", self.took)
+    }
+}
