@@ -2,27 +2,17 @@
 
 use crate::face::Face;
 use crate::limits::MAX_ROUTE_SET;
+use crate::packed::Packed;
 use crate::{Peer, Transport};
 use bytes::Bytes;
-use sip_wire::{Builder, HeaderName, Message, Method, Uri};
+use sip_wire::{Builder, HeaderName, Message, Method, Uri, unfold};
+use smallvec::SmallVec;
 use std::net::SocketAddr;
 
-/// The state that RFC 3261 §12 asks both ends of a dialog to keep, in as few allocations as it takes: a held call is
-/// mostly two of these.
+/// The state that RFC 3261 §12 asks both ends of a dialog to keep, in one allocation: a held call is mostly two of these.
 #[derive(Debug, Clone)]
 pub(crate) struct Dialog {
-    /// Call-ID.
-    pub(crate) call_id: Box<[u8]>,
-    /// Our From or To value, tag included.
-    pub(crate) local: Box<[u8]>,
-    /// The peer's From or To value, tag included once it is known.
-    pub(crate) remote: Box<[u8]>,
-    /// The peer's tag.
-    pub(crate) remote_tag: Box<[u8]>,
-    /// The peer's Contact URI: the remote target.
-    pub(crate) target: Box<[u8]>,
-    /// Route values, first hop first.
-    pub(crate) routes: Vec<Box<[u8]>>,
+    text: Packed<6>,
     /// Number of the last request that we sent.
     pub(crate) local_cseq: u32,
     /// Number of the last request that the peer sent; 0 before the first.
@@ -31,56 +21,67 @@ pub(crate) struct Dialog {
     pub(crate) peer: Peer,
 }
 
+/// The places of the texts.
+const CALL_ID: usize = 0;
+const LOCAL: usize = 1;
+const REMOTE: usize = 2;
+const REMOTE_TAG: usize = 3;
+const TARGET: usize = 4;
+const ROUTES: usize = 5;
+
 impl Dialog {
     /// The UAS's side, from the INVITE and the tag that we answer with (§12.1.1).
     pub(crate) fn uas(invite: &Message, local_tag: &[u8], from: Peer) -> Option<Self> {
-        let remote = invite.from().ok()?;
-        let remote_tag = remote.tag().unwrap_or_default().into();
-        let mut dialog = Self {
-            call_id: invite.call_id().ok()?.into(),
-            local: [invite.header(HeaderName::To)?, b";tag=", local_tag].concat().into(),
-            remote: unfolded(invite.header(HeaderName::From)?),
-            remote_tag,
-            target: Box::default(),
-            routes: routes(invite, false),
-            local_cseq: 0,
-            remote_cseq: invite.cseq().ok()?.number,
-            peer: from,
-        };
-        dialog.retarget(invite);
-        dialog.aim(from);
-        Some(dialog)
+        let text = Packed::new([
+            &[invite.call_id().ok()?],
+            &[invite.header(HeaderName::To)?, b";tag=", local_tag],
+            &[&unfold(invite.header(HeaderName::From)?)],
+            &[invite.from().ok()?.tag().unwrap_or_default()],
+            &[target_of(invite).unwrap_or_default()],
+            &[&routes(invite, false)],
+        ]);
+        let remote_cseq = invite.cseq().ok()?.number;
+        Some(Self { text, local_cseq: 0, remote_cseq, peer: from }.aimed())
     }
 
     /// The UAC's side, from a response to our INVITE that carries a tag (§12.1.2). `from` is where the INVITE went.
     pub(crate) fn uac(response: &Message, from: Peer) -> Option<Self> {
-        let remote = response.to().ok()?;
-        let mut dialog = Self {
-            call_id: response.call_id().ok()?.into(),
-            local: unfolded(response.header(HeaderName::From)?),
-            remote: unfolded(response.header(HeaderName::To)?),
-            remote_tag: remote.tag()?.into(),
-            target: Box::default(),
-            routes: routes(response, true),
-            local_cseq: response.cseq().ok()?.number,
-            remote_cseq: 0,
-            peer: from,
-        };
-        dialog.retarget(response);
-        dialog.aim(from);
-        Some(dialog)
+        let text = Packed::new([
+            &[response.call_id().ok()?],
+            &[&unfold(response.header(HeaderName::From)?)],
+            &[&unfold(response.header(HeaderName::To)?)],
+            &[response.to().ok()?.tag()?],
+            &[target_of(response).unwrap_or_default()],
+            &[&routes(response, true)],
+        ]);
+        let local_cseq = response.cseq().ok()?.number;
+        Some(Self { text, local_cseq, remote_cseq: 0, peer: from }.aimed())
+    }
+
+    /// Call-ID.
+    pub(crate) fn call_id(&self) -> &[u8] {
+        self.text.get(CALL_ID)
+    }
+
+    /// The peer's tag; empty where it gave none (RFC 2543).
+    pub(crate) fn remote_tag(&self) -> &[u8] {
+        self.text.get(REMOTE_TAG)
+    }
+
+    /// Route values, first hop first. A value has no line end in it.
+    fn routes(&self) -> impl Iterator<Item = &[u8]> {
+        self.text.get(ROUTES).split(|b| *b == b'\n').filter(|route| !route.is_empty())
     }
 
     /// Whether a message from the peer belongs to this dialog (§12.2.2): the caller has matched our own tag.
     pub(crate) fn matches(&self, call_id: &[u8], remote_tag: &[u8]) -> bool {
-        *self.call_id == *call_id && *self.remote_tag == *remote_tag
+        self.call_id() == call_id && self.remote_tag() == remote_tag
     }
 
     /// Takes a new remote target from a Contact, if there is one (§12.2: target refresh).
     pub(crate) fn retarget(&mut self, message: &Message) {
-        let Ok(Some(contact)) = message.contact() else { return };
-        if *self.target != *contact.uri {
-            self.target = contact.uri.into();
+        if let Some(target) = target_of(message).filter(|target| *target != self.text.get(TARGET)) {
+            self.text = self.text.with(TARGET, target);
         }
     }
 
@@ -99,53 +100,64 @@ impl Dialog {
         face: &Face,
         branch: &[u8],
     ) -> Builder {
-        let target: &[u8] = if self.target.is_empty() { b"sip:invalid.invalid" } else { &self.target };
+        let target = self.text.get(TARGET);
+        let target: &[u8] = if target.is_empty() { b"sip:invalid.invalid" } else { target };
         // A first route without `lr` is a strict router: it wants itself as request URI and the target last (§12.2.1.1).
-        let strict = self.routes.first().filter(|route| !is_loose(route));
-        let uri = strict.and_then(|route| route_uri(route)).unwrap_or(target);
+        let strict = self.routes().next().filter(|route| !is_loose(route));
+        let uri = strict.and_then(route_uri).unwrap_or(target);
         let mut out = Builder::request(method, uri);
         out.parts(HeaderName::Via, &[&face.via, branch]);
-        for route in self.routes.iter().skip(usize::from(strict.is_some())) {
+        for route in self.routes().skip(usize::from(strict.is_some())) {
             out.header(HeaderName::Route, route);
         }
         if strict.is_some() {
             out.parts(HeaderName::Route, &[b"<", target, b">"]);
         }
         out.number(HeaderName::MaxForwards, 70)
-            .header(HeaderName::From, &self.local)
-            .header(HeaderName::To, &self.remote)
-            .header(HeaderName::CallId, &self.call_id);
+            .header(HeaderName::From, self.text.get(LOCAL))
+            .header(HeaderName::To, self.text.get(REMOTE))
+            .header(HeaderName::CallId, self.call_id());
         put_cseq(&mut out, cseq, method);
         out
     }
 
     /// Points `peer` at the next hop: the first route, else the remote target, where it names an IP address. A host
     /// name stays with the neighbour that the dialog came from: RFC 3263 resolution is not done in the core.
-    fn aim(&mut self, from: Peer) {
-        let next = match self.routes.first() {
+    fn aimed(mut self) -> Self {
+        let next = match self.routes().next() {
             Some(route) => route_uri(route),
-            None => Some(&*self.target),
+            None => Some(self.text.get(TARGET)),
         };
-        let Some(uri) = next.and_then(|uri| Uri::parse(uri).ok()) else { return };
-        let Some(ip) = uri.ip() else { return };
-        if from.transport == Transport::Udp && ip.is_ipv4() == from.remote.is_ipv4() {
-            self.peer = Peer { remote: SocketAddr::new(ip, uri.port.unwrap_or(5060)), ..from };
+        let uri = next.and_then(|uri| Uri::parse(uri).ok());
+        let from = self.peer;
+        if let Some((ip, port)) = uri.and_then(|uri| Some((uri.ip()?, uri.port.unwrap_or(5060))))
+            && from.transport == Transport::Udp
+            && ip.is_ipv4() == from.remote.is_ipv4()
+        {
+            self.peer.remote = SocketAddr::new(ip, port);
         }
+        self
     }
 }
 
-/// Route set from Record-Route: in order for a UAS, reversed for a UAC (§12.1).
-fn routes(message: &Message, reversed: bool) -> Vec<Box<[u8]>> {
-    let mut routes: Vec<Box<[u8]>> =
-        message.values(HeaderName::RecordRoute).take(MAX_ROUTE_SET).map(unfolded).collect();
+/// The Contact's URI, if there is one.
+fn target_of(message: &Message) -> Option<&[u8]> {
+    message.contact().ok().flatten().map(|contact| contact.uri)
+}
+
+/// Route set from Record-Route, one value a line: in order for a UAS, reversed for a UAC (§12.1).
+fn routes(message: &Message, reversed: bool) -> SmallVec<[u8; 256]> {
+    let mut values: SmallVec<[&[u8]; 4]> =
+        message.values(HeaderName::RecordRoute).take(MAX_ROUTE_SET).collect();
     if reversed {
-        routes.reverse();
+        values.reverse();
     }
-    routes
-}
-
-fn unfolded(value: &[u8]) -> Box<[u8]> {
-    sip_wire::unfold(value).into_owned().into_boxed_slice()
+    let mut lines = SmallVec::new();
+    for value in values {
+        lines.extend_from_slice(&unfold(value));
+        lines.push(b'\n');
+    }
+    lines
 }
 
 fn route_uri(route: &[u8]) -> Option<&[u8]> {

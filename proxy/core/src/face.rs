@@ -1,6 +1,6 @@
-//! How each of our listeners shows itself in messages, spelt once.
+//! How each of our listeners shows itself in messages, and how each target is addressed: spelt once.
 
-use crate::{Config, Listener, ListenerId, Transport};
+use crate::{Config, Listener, ListenerId, Target, TargetId, Transport};
 use std::net::SocketAddr;
 
 /// The texts of one listener.
@@ -30,26 +30,55 @@ impl Face {
     }
 }
 
+/// How a target is named in a request URI.
+#[derive(Debug, Clone)]
+pub(crate) struct Aim {
+    /// `host:port`, with the transport where it is not UDP.
+    pub(crate) host_port: Box<[u8]>,
+    /// `host` alone.
+    pub(crate) host: Box<[u8]>,
+}
+
+impl Aim {
+    fn new(target: &Target) -> Self {
+        let at = target.peer.remote;
+        let host_port = match target.peer.transport {
+            Transport::Udp => at.to_string(),
+            Transport::Tcp => format!("{at};transport=tcp"),
+        };
+        Self { host_port: host_port.into_bytes().into(), host: host(at).into_bytes().into() }
+    }
+}
+
 /// The host part of a URI for an address: IPv6 stands in brackets (RFC 3261 §19.1.1).
-pub(crate) fn host(at: SocketAddr) -> String {
+fn host(at: SocketAddr) -> String {
     match at {
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     }
 }
 
-/// Every listener's texts.
+/// Every listener's and every target's texts.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faces(Vec<Face>);
+pub(crate) struct Faces {
+    listeners: Vec<Face>,
+    targets: Vec<Aim>,
+}
 
 impl Faces {
     /// Spells them out. A reload never renumbers listeners, so that the calls that are up keep theirs.
     pub(crate) fn new(config: &Config) -> Self {
-        Self(config.listeners.iter().map(Face::new).collect())
+        let listeners = config.listeners.iter().map(Face::new).collect();
+        Self { listeners, targets: config.targets.iter().map(Aim::new).collect() }
     }
 
     /// One listener's texts.
     pub(crate) fn get(&self, id: ListenerId) -> Option<&Face> {
-        self.0.get(id.index())
+        self.listeners.get(id.index())
+    }
+
+    /// One target's texts, by its number in the newest configuration.
+    pub(crate) fn aim(&self, id: TargetId) -> Option<&Aim> {
+        self.targets.get(id.index())
     }
 }

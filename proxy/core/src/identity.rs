@@ -5,22 +5,20 @@
 //! own host part, display name, Privacy, and P-Asserted-Identity with our host part.
 
 use crate::face::Face;
+use crate::packed::Packed;
 use sip_wire::{Builder, Defect, HeaderName, Message, Scheme, Uri};
+use smallvec::SmallVec;
 
 /// The identity of a call, taken at admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// User part of the calling address; empty when there is none.
-    pub(crate) calling: Box<[u8]>,
-    /// Display name without its quotes, escapes as they were written; empty when there is none.
-    display: Box<[u8]>,
-    /// User part of the request URI.
-    pub(crate) called: Box<[u8]>,
-    /// User part of P-Asserted-Identity (RFC 3325).
-    asserted: Option<Box<[u8]>>,
-    /// Privacy (RFC 3323).
-    privacy: Option<Box<[u8]>>,
-}
+pub(crate) struct Identity(Packed<5>);
+
+/// The places of its parts. An empty one stands for none.
+const CALLING: usize = 0;
+const DISPLAY: usize = 1;
+const CALLED: usize = 2;
+const ASSERTED: usize = 3;
+const PRIVACY: usize = 4;
 
 /// Why no identity could be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,53 +43,62 @@ impl Identity {
         if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel) {
             return Err(NoIdentity::Scheme);
         }
-        let user_of = |uri: &[u8]| -> Box<[u8]> {
-            let user = Uri::parse(uri).ok().and_then(|uri| uri.user).unwrap_or_default();
-            if is_safe(user) { user.into() } else { Box::default() }
-        };
         let asserted = invite
             .values(HeaderName::PAssertedIdentity)
             .next()
             .and_then(|value| sip_wire::NameAddr::parse(value).ok())
             .map(|name_addr| user_of(name_addr.uri))
-            .filter(|user| !user.is_empty());
+            .unwrap_or_default();
         let called = uri.user.unwrap_or_default();
         if !is_safe(called) {
             return Err(NoIdentity::Malformed);
         }
-        Ok(Self {
-            calling: user_of(from.uri),
-            display: from.display.unwrap_or_default().into(),
-            called: called.into(),
-            asserted,
-            privacy: invite.header(HeaderName::Privacy).map(|value| sip_wire::unfold(value).into()),
-        })
+        let privacy = sip_wire::unfold(invite.header(HeaderName::Privacy).unwrap_or_default());
+        let display = from.display.unwrap_or_default();
+        Ok(Self(Packed::new([&[user_of(from.uri)], &[display], &[called], &[asserted], &[&privacy]])))
+    }
+
+    /// User part of the calling address; empty when there is none.
+    pub(crate) fn calling(&self) -> &[u8] {
+        self.0.get(CALLING)
+    }
+
+    /// User part of the request URI.
+    pub(crate) fn called(&self) -> &[u8] {
+        self.0.get(CALLED)
     }
 
     /// The number to route by: the user part without its parameters (RFC 4904's `tgrp`, `phone-context`).
     pub(crate) fn number(&self) -> &str {
-        let end = self.called.iter().position(|b| *b == b';').unwrap_or(self.called.len());
-        self.called.get(..end).and_then(|user| core::str::from_utf8(user).ok()).unwrap_or_default()
+        let called = self.called();
+        let end = called.iter().position(|b| *b == b';').unwrap_or(called.len());
+        called.get(..end).and_then(|user| core::str::from_utf8(user).ok()).unwrap_or_default()
     }
 
     /// Request URI for a target at `host_port`.
-    pub(crate) fn request_uri(&self, host_port: &[u8]) -> Vec<u8> {
-        [b"sip:", &*self.called, at(&self.called), host_port].concat()
+    pub(crate) fn request_uri(&self, host_port: &[u8]) -> SmallVec<[u8; 64]> {
+        let called = self.called();
+        let mut uri = SmallVec::new();
+        for part in [b"sip:", called, at(called), host_port] {
+            uri.extend_from_slice(part);
+        }
+        uri
     }
 
     /// Writes From, To, Privacy and P-Asserted-Identity.
     pub(crate) fn write(&self, out: &mut Builder, tag: &[u8], face: &Face, target_host: &[u8]) {
-        let quote: (&[u8], &[u8]) = if self.display.is_empty() { (b"", b"") } else { (b"\"", b"\" ") };
-        let user = &*self.calling;
+        let (user, display, called) = (self.calling(), self.0.get(DISPLAY), self.called());
+        let quote: (&[u8], &[u8]) = if display.is_empty() { (b"", b"") } else { (b"\"", b"\" ") };
         out.parts(
             HeaderName::From,
-            &[quote.0, &self.display, quote.1, b"<sip:", user, at(user), &face.host, b">;tag=", tag],
+            &[quote.0, display, quote.1, b"<sip:", user, at(user), &face.host, b">;tag=", tag],
         );
-        out.parts(HeaderName::To, &[b"<sip:", &self.called, at(&self.called), target_host, b">"]);
-        if let Some(asserted) = &self.asserted {
+        out.parts(HeaderName::To, &[b"<sip:", called, at(called), target_host, b">"]);
+        let (asserted, privacy) = (self.0.get(ASSERTED), self.0.get(PRIVACY));
+        if !asserted.is_empty() {
             out.parts(HeaderName::PAssertedIdentity, &[b"<sip:", asserted, b"@", &face.host, b">"]);
         }
-        if let Some(privacy) = &self.privacy {
+        if !privacy.is_empty() {
             out.header(HeaderName::Privacy, privacy);
         }
     }
@@ -100,6 +107,11 @@ impl Identity {
 /// The sign between user and host, where there is a user.
 fn at(user: &[u8]) -> &'static [u8] {
     if user.is_empty() { b"" } else { b"@" }
+}
+
+/// The user part of a URI, where it has one that can be passed on.
+fn user_of(uri: &[u8]) -> &[u8] {
+    Uri::parse(uri).ok().and_then(|uri| uri.user).filter(|user| is_safe(user)).unwrap_or_default()
 }
 
 /// Whether a user part can stand in a URI between angle brackets without ending it.

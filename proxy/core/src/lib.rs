@@ -26,6 +26,7 @@ mod ids;
 mod io;
 mod limits;
 mod owner;
+mod packed;
 mod reason;
 mod record;
 mod rng;

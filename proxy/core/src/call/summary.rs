@@ -17,7 +17,7 @@ impl Call {
         let config = &self.pinned.config;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let call_id = |dialog: &Option<crate::dialog::Dialog>| {
-            dialog.as_ref().map(|dialog| text(&dialog.call_id)).unwrap_or_default()
+            dialog.as_ref().map(|dialog| text(dialog.call_id())).unwrap_or_default()
         };
         let trunk = self.admitted.trunk.and_then(|trunk| config.trunks.get(trunk.index()));
         let site = self.admitted.site.and_then(|site| config.sites.get(site.index()));
@@ -26,8 +26,8 @@ impl Call {
             direction: self.admitted.direction,
             a_call_id: call_id(&self.a.dialog),
             b_call_id: call_id(&self.b.dialog),
-            calling: text(&self.admitted.identity.calling),
-            called: text(&self.admitted.identity.called),
+            calling: text(self.admitted.identity.calling()),
+            called: text(self.admitted.identity.called()),
             source: self.admitted.source.remote,
             trunk: trunk.map(|trunk| trunk.name.clone()).unwrap_or_default(),
             site: site.map(|site| site.name.clone()).unwrap_or_default(),

@@ -3,9 +3,8 @@
 use super::leg::{ALLOW, finish};
 use super::{Attempt, Attempted, Call, CallEvent, Env, Media, Phase, Progress, State, Unusable, User};
 use crate::dialog::{Dialog, put_cseq};
-use crate::face::host;
 use crate::transaction::{ClientKey, ClientKind};
-use crate::{CloseReason, HuntReason, Owner, Peer, RejectReason, StepOutcome, TargetId, Transport};
+use crate::{CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, StepOutcome, TargetId};
 use bytes::Bytes;
 use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, SessionId, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
@@ -68,7 +67,7 @@ impl Call {
         };
         let number = u8::try_from(self.steps.len() + 1).unwrap_or(u8::MAX);
         let client = env.txns.reserve(User::Attempt(self.key, number));
-        let Some(invite) = self.build_invite(env, client, to.peer, offer.as_deref()) else {
+        let Some(invite) = self.build_invite(env, client, target, to.peer.listener, offer.as_deref()) else {
             return self.reject(env, 500, CloseReason::Internal, None);
         };
         let peer = to.peer;
@@ -84,22 +83,20 @@ impl Call {
         &self,
         env: &mut Env<'_>,
         client: ClientKey,
-        to: Peer,
+        target: TargetId,
+        via: ListenerId,
         offer: Option<&[u8]>,
     ) -> Option<Bytes> {
         let pending = self.invite.as_deref()?;
         let identity = &self.admitted.identity;
         let call_id = env.fresh_call_id();
         let branch = env.txns.branch(client);
-        let face = env.face(to.listener)?;
-        let mut host_port = to.remote.to_string();
-        if to.transport == Transport::Tcp {
-            host_port.push_str(";transport=tcp");
-        }
-        let mut out = Builder::request(Method::Invite, &identity.request_uri(host_port.as_bytes()));
+        let face = env.face(via)?;
+        let aim = env.faces.aim(target)?;
+        let mut out = Builder::request(Method::Invite, &identity.request_uri(&aim.host_port));
         out.parts(HeaderName::Via, &[&face.via, branch.as_bytes()]);
         out.number(HeaderName::MaxForwards, u64::from(self.admitted.max_forwards));
-        identity.write(&mut out, self.b.tag.as_bytes(), face, host(to.remote).as_bytes());
+        identity.write(&mut out, self.b.tag.as_bytes(), face, &aim.host);
         out.header(HeaderName::CallId, &call_id);
         put_cseq(&mut out, INVITE_CSEQ, Method::Invite);
         out.header(HeaderName::Contact, &face.contact);
@@ -145,16 +142,17 @@ impl Call {
             }
             200..=299 => match self.state {
                 State::Hunting(_) => {
-                    let dialog = Dialog::uac(response, from).ok_or(NotForTheCall::Undecodable)?;
+                    let mut dialog = Dialog::uac(response, from).ok_or(NotForTheCall::Undecodable)?;
                     // Requests inside the early dialog have counted on (PRACK, UPDATE).
-                    let counted = self.b.dialog.take().filter(|early| early.remote_tag == dialog.remote_tag);
-                    let local_cseq = counted.map_or(INVITE_CSEQ, |early| early.local_cseq);
-                    self.b.dialog = Some(Dialog { local_cseq, ..dialog });
+                    let counted =
+                        self.b.dialog.take().filter(|early| early.remote_tag() == dialog.remote_tag());
+                    dialog.local_cseq = counted.map_or(INVITE_CSEQ, |early| early.local_cseq);
+                    self.b.dialog = Some(dialog);
                     Ok(CallEvent::Answer { description })
                 }
                 State::Answered | State::Closing(_) | State::Opening { .. } | State::Over(..) => {
                     let tag = response.to().ok().and_then(|to| to.tag());
-                    let ours = self.b.dialog.as_ref().is_some_and(|dialog| Some(&*dialog.remote_tag) == tag);
+                    let ours = self.b.dialog.as_ref().is_some_and(|dialog| Some(dialog.remote_tag()) == tag);
                     if ours && (self.b.ack_again(env, INVITE_CSEQ) || self.b.ack_due.is_some()) {
                         Err(NotForTheCall::Repeated)
                     } else {
@@ -174,7 +172,7 @@ impl Call {
     fn early_dialog(&mut self, from: Peer, response: &Message) {
         let Some(tag) = response.to().ok().and_then(|to| to.tag()) else { return };
         match &mut self.b.dialog {
-            Some(dialog) if *dialog.remote_tag == *tag => dialog.retarget(response),
+            Some(dialog) if dialog.remote_tag() == tag => dialog.retarget(response),
             _ => self.b.dialog = Dialog::uac(response, from),
         }
     }
