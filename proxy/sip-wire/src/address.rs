@@ -1,7 +1,7 @@
 //! `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route, identities (RFC 3261 §20.10).
 
 use crate::fault::Defect;
-use crate::lex::{byte, is_blank, is_name, is_token_byte, quoted_end, sub, trim, unescape_quoted};
+use crate::lex::{byte, is_blank, is_name, is_token_byte, is_uri, quoted_end, sub, trim, unescape_quoted};
 use crate::uri::Uri;
 use crate::values::Params;
 use std::borrow::Cow;
@@ -60,7 +60,7 @@ impl<'a> NameAddr<'a> {
     }
 
     fn checked(self) -> Result<NameAddr<'a>, Defect> {
-        let sound = !self.uri.iter().any(|b| matches!(b, 0..=b' ' | 0x7f | b'<' | b'"'));
+        let sound = is_uri(self.uri);
         let scheme = memchr::memchr(b':', self.uri).is_some_and(|at| at > 0) || self.uri == b"*";
         // A tag is compared with others for the life of a dialog: it must be one word.
         let tag = self.tag().is_none_or(is_name);

@@ -1,7 +1,7 @@
 //! Writing messages. No value can end its own line.
 
 use crate::header::HeaderName;
-use crate::lex::{Decimal, byte, is_blank, is_token, is_token_byte, sub};
+use crate::lex::{Decimal, byte, is_blank, is_token, is_token_byte, is_uri, sub};
 use crate::limits::MESSAGE_GUESS;
 use crate::method::Method;
 use bytes::Bytes;
@@ -42,7 +42,7 @@ impl Builder {
         out.clear();
         out.extend(method.as_bytes().iter().filter(|b| is_token_byte(**b)));
         out.push(b' ');
-        out.extend(uri.iter().filter(|b| **b > b' ' && **b != 0x7f));
+        push_uri(&mut out, uri);
         out.extend_from_slice(b" SIP/2.0\r\n");
         Builder { out }
     }
@@ -143,6 +143,16 @@ impl Text for Vec<u8> {
 impl<const N: usize> Text for smallvec::SmallVec<[u8; N]> {
     fn push_slice(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+}
+
+/// Appends a URI that cannot leave its place in the start line.
+pub(crate) fn push_uri(out: &mut impl Text, uri: &[u8]) {
+    if is_uri(uri) {
+        return out.push_slice(uri);
+    }
+    for piece in uri.split(|b| *b <= b' ' || *b == 0x7f) {
+        out.push_slice(piece);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::fault::{RejectReason, reasons};
 use crate::header::HeaderName;
 use crate::lex::{byte, sub};
 use crate::limits::MAX_MESSAGE;
-use crate::lines::{line, split};
+use crate::lines::{Lines, split};
 use crate::scan::content_length;
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -147,14 +147,12 @@ enum Step {
 /// Head and body together.
 fn total(head: &[u8]) -> Result<usize, FrameError> {
     let mut length = Ok(None);
-    let mut at = line(head, 0).next;
-    while at < head.len() {
-        let here = line(head, at);
-        let text = sub(head, at, here.end);
-        at = here.next;
+    let mut lines = Lines::new(head);
+    lines.next();
+    while lines.at < head.len() {
+        let text = lines.next().text;
         if matches!(byte(text, 0) | 0x20, b'c' | b'l')
-            && let Some((name, value)) = split(text)
-            && HeaderName::lookup(name) == HeaderName::ContentLength
+            && let Ok((HeaderName::ContentLength, _, value)) = split(text)
         {
             length = content_length(value, length);
         }

@@ -115,31 +115,32 @@ header_names! {
     PVisitedNetworkId "P-Visited-Network-ID" b' ' true,
 }
 
+/// A power of two, about six times the names, so that few meet.
 const SLOTS: usize = 512;
-const EMPTY: u8 = u8::MAX;
 
-const fn slot(first: u8, last: u8, middle: u8, len: usize) -> usize {
-    let mixed =
-        (first | 0x20) as usize * 31 + (last | 0x20) as usize * 7 + (middle | 0x20) as usize * 3 + len * 67;
-    mixed % SLOTS
+const fn slot(first: u8, last: u8, len: usize) -> usize {
+    let (first, last) = (first as usize & 31, last as usize & 31);
+    (first * 37 + last * 5 + len * 17) % SLOTS
 }
 
-/// Position in `KNOWN` by hash of length, first, middle and last letter; a collision moves to the next slot.
+/// Names by a hash of length, first and last letter; a collision moves to the next slot. Empty text ends a search.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const BY_HASH: [u8; SLOTS] = {
-    let mut table = [EMPTY; SLOTS];
+static BY_HASH: [(&str, HeaderName); SLOTS] = {
+    let mut table = [("", HeaderName::Other); SLOTS];
     let mut i = 0;
     while i < TEXT.len() {
         let name = TEXT[i].as_bytes();
-        let mut at = slot(name[0], name[name.len() - 1], name[name.len() / 2], name.len());
-        while table[at] != EMPTY {
+        let mut at = slot(name[0], name[name.len() - 1], name.len());
+        while !table[at].0.is_empty() {
             at = (at + 1) % SLOTS;
         }
-        table[at] = i as u8;
+        table[at] = (TEXT[i], KNOWN[i]);
         i += 1;
     }
     table
 };
+
+const EMPTY: u8 = u8::MAX;
 
 /// Position in `KNOWN` by compact letter.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -158,24 +159,23 @@ const BY_LETTER: [u8; 26] = {
 impl HeaderName {
     /// The name that these bytes spell, in any case, in full or compact form.
     pub fn lookup(name: &[u8]) -> HeaderName {
-        let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return HeaderName::Other };
-        if name.len() == 1 {
-            let letter = usize::from((first | 0x20).wrapping_sub(b'a'));
-            let known = BY_LETTER.get(letter).copied().unwrap_or(EMPTY);
-            let is_letter = first.is_ascii_alphabetic();
-            return KNOWN.get(usize::from(known)).copied().filter(|_| is_letter).unwrap_or(HeaderName::Other);
-        }
-        let middle = name.get(name.len() / 2).copied().unwrap_or(0);
-        let mut at = slot(first, last, middle, name.len());
-        while let Some(&known) = BY_HASH.get(at)
-            && let Some(text) = TEXT.get(usize::from(known))
+        let ([first, .., last], len) = (name, name.len()) else { return HeaderName::compact(name) };
+        let mut at = slot(*first, *last, len);
+        while let Some((text, known)) = BY_HASH.get(at)
+            && !text.is_empty()
         {
-            if text.as_bytes().eq_ignore_ascii_case(name) {
-                return KNOWN.get(usize::from(known)).copied().unwrap_or(HeaderName::Other);
+            if text.len() == len && (text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name)) {
+                return *known;
             }
             at = (at + 1) % SLOTS;
         }
         HeaderName::Other
+    }
+
+    fn compact(name: &[u8]) -> HeaderName {
+        let letter = name.first().filter(|b| b.is_ascii_alphabetic()).map(|b| usize::from((b | 0x20) - b'a'));
+        let known = letter.and_then(|letter| BY_LETTER.get(letter)).map(|at| usize::from(*at));
+        known.and_then(|at| KNOWN.get(at)).copied().unwrap_or(HeaderName::Other)
     }
 
     /// Its name in full, as RFCs write it; empty for [`HeaderName::Other`].

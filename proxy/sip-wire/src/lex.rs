@@ -108,17 +108,17 @@ pub(crate) fn quoted_end(bytes: &[u8], at: usize) -> Option<usize> {
 /// the end.
 pub(crate) fn find_outside(bytes: &[u8], from: usize, stop: u8, angles: bool) -> Option<usize> {
     let mut i = from;
-    while let Some(&b) = bytes.get(i) {
-        if b == stop {
-            return Some(i);
-        }
-        i = match b {
+    loop {
+        let rest = sub(bytes, i, bytes.len());
+        let hit =
+            if angles { memchr::memchr3(stop, b'"', b'<', rest) } else { memchr::memchr2(stop, b'"', rest) };
+        i += hit?;
+        i = match byte(bytes, i) {
+            b if b == stop => return Some(i),
             b'"' => quoted_end(bytes, i)?,
-            b'<' if angles => i + memchr::memchr(b'>', sub(bytes, i, bytes.len()))? + 1,
-            _ => i + 1,
+            _ => i + memchr::memchr(b'>', sub(bytes, i, bytes.len()))? + 1,
         };
     }
-    None
 }
 
 /// A folded value on one line: each fold, with the blanks around it, becomes one space (RFC 3261 §7.3.1). Borrowed when
@@ -193,6 +193,23 @@ pub fn unescape(value: &[u8]) -> Cow<'_, [u8]> {
         };
     }
     Cow::Owned(out)
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const URI: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = !matches!(i as u8, 0..=b' ' | 0x7f | b'<' | b'>' | b'"');
+        i += 1;
+    }
+    table
+};
+
+/// Whether all bytes may stand in a URI: no blanks, control characters, quotes or angle brackets.
+#[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
+pub(crate) fn is_uri(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&b| URI[usize::from(b)])
 }
 
 const fn hex(b: u8) -> Option<u8> {

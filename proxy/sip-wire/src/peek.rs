@@ -3,7 +3,7 @@
 use crate::address::NameAddr;
 use crate::header::HeaderName;
 use crate::lex::{is_call_id, sub};
-use crate::lines::{leading, line, split};
+use crate::lines::{Lines, leading, split};
 use crate::method::Method;
 use crate::start::{self, StartLine};
 use crate::values::Values;
@@ -31,29 +31,27 @@ pub struct Keys<'a> {
 /// [`Message::parse`](crate::Message::parse) accepts the same bytes, both say the same.
 pub fn peek(bytes: &[u8]) -> Option<Keys<'_>> {
     let bytes = sub(bytes, leading(bytes), bytes.len());
-    let first = line(bytes, 0);
-    let (is_request, mut method, code) =
-        match start::parse(sub(bytes, 0, first.end)).or_else(|(_, start)| start.ok_or(())) {
-            Ok(StartLine::Request { method, .. }) => (true, Some(Method::parse(method)), None),
-            Ok(StartLine::Response { code, .. }) => (false, None, Some(code)),
-            Err(()) => return None,
-        };
+    let mut lines = Lines::new(bytes);
+    let first = lines.next();
+    let (is_request, mut method, code) = match start::parse(first.text).or_else(|(_, start)| start.ok_or(()))
+    {
+        Ok(StartLine::Request { method, .. }) => (true, Some(Method::parse(method)), None),
+        Ok(StartLine::Response { code, .. }) => (false, None, Some(code)),
+        Err(()) => return None,
+    };
     let (mut branch, mut to_tag, mut call_id) = (None, None, None);
     let mut want_cseq = !is_request;
-    let mut at = first.next;
-    while at < bytes.len() && (branch.is_none() || to_tag.is_none() || call_id.is_none() || want_cseq) {
-        let here = line(bytes, at);
-        if here.end == at {
+    while lines.at < bytes.len() && (branch.is_none() || to_tag.is_none() || call_id.is_none() || want_cseq) {
+        let text = lines.next().text;
+        if text.is_empty() {
             break;
         }
-        let text = sub(bytes, at, here.end);
-        at = here.next;
         // Only names that begin with one of our letters are looked up.
         if !matches!(text.first().map(u8::to_ascii_lowercase), Some(b'v' | b't' | b'c' | b'i')) {
             continue;
         }
-        let Some((name, value)) = split(text) else { continue };
-        match HeaderName::lookup(name) {
+        let Ok((id, _, value)) = split(text) else { continue };
+        match id {
             HeaderName::Via if branch.is_none() => {
                 branch = Values::new(value, true)
                     .next()

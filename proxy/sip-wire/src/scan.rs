@@ -2,9 +2,9 @@
 
 use crate::fault::RejectReason;
 use crate::header::HeaderName;
-use crate::lex::{is_token, number, sub};
+use crate::lex::{number, sub};
 use crate::limits::{INLINE_HEADERS, MAX_HEADERS, MAX_MESSAGE};
-use crate::lines::{line, split};
+use crate::lines::{Line, Lines, split};
 use crate::start::{self, StartLine};
 use smallvec::SmallVec;
 
@@ -18,16 +18,13 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) fn new(start: usize, end: usize) -> Span {
         debug_assert!(start <= end && end <= MAX_MESSAGE);
-        let at = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-        Span { start: at(start), end: at(end) }
+        Span { start: start as u16, end: end as u16 }
     }
 
     /// The span of `part`, which is a sub-slice of `whole`.
     pub(crate) fn of(whole: &[u8], part: &[u8]) -> Span {
         let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
-        if start > whole.len() {
-            return Span::default();
-        }
+        debug_assert!(start + part.len() <= whole.len());
         Span::new(start, start + part.len())
     }
 
@@ -74,8 +71,9 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Box<Inde
     if bytes.len() > MAX_MESSAGE {
         return Err((RejectReason::TooLong, None));
     }
-    let first = line(bytes, 0);
-    let (start, mut fault) = match start::parse(sub(bytes, 0, first.end)) {
+    let mut lines = Lines::new(bytes);
+    let first = lines.next();
+    let (start, mut fault) = match start::parse(first.text) {
         Ok(start) => (start, None),
         Err((reason, Some(start))) => (start, Some(reason)),
         Err((reason, None)) => return Err((reason, None)),
@@ -87,13 +85,16 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Box<Inde
     }
     let mut index = Index {
         start: locate(bytes, start),
-        first: Span::new(0, first.next).end,
+        first: Span::new(0, lines.at).end,
         entries: SmallVec::new(),
         head_end: 0,
         body: Span::default(),
     };
     let mut length = Ok(None);
-    let body = headers(bytes, first.next, &mut index, &mut length, &mut fault);
+    let body = headers(bytes, &mut lines, &mut index, &mut length, &mut fault);
+    if memchr::memchr_iter(b'\r', sub(bytes, 0, body)).count() != lines.breaks {
+        fault = fault.or(Some(RejectReason::LineBreak));
+    }
     let length = length.map_err(|reason| fault = fault.or(Some(reason))).unwrap_or_default();
     let end = match length {
         Some(length) if length > (bytes.len() - body) as u64 => {
@@ -113,21 +114,21 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Box<Inde
     }
 }
 
-/// Indexes the header lines from `at` on; where the body starts.
+/// Indexes the header lines; where the body starts.
 fn headers(
     bytes: &[u8],
-    mut at: usize,
+    lines: &mut Lines<'_>,
     index: &mut Index,
     length: &mut Result<Option<u64>, RejectReason>,
     fault: &mut Option<RejectReason>,
 ) -> usize {
     loop {
-        let here = line(bytes, at);
-        index.head_end = Span::new(0, at).end;
-        if here.end == at {
+        let here = lines.next();
+        index.head_end = Span::new(0, here.start).end;
+        if here.text.is_empty() {
             // The empty line; or the bytes end here. A datagram that ends after a complete header line has lost its
             // empty line only: it is read as if that stood there.
-            return here.next;
+            return lines.at;
         }
         let problem = if !here.ended {
             Some(RejectReason::HeadUnfinished)
@@ -136,30 +137,24 @@ fn headers(
         } else if index.entries.len() >= MAX_HEADERS {
             Some(RejectReason::TooManyHeaders)
         } else {
-            header(bytes, sub(bytes, at, here.end), index, length).err()
+            header(bytes, here, index, length).err()
         };
         if let Some(reason) = problem {
             *fault = fault.or(Some(reason));
             if reason == RejectReason::TooManyHeaders {
-                return at;
+                return here.start;
             }
         }
-        at = here.next;
     }
 }
 
 fn header(
     bytes: &[u8],
-    text: &[u8],
+    line: Line<'_>,
     index: &mut Index,
     length: &mut Result<Option<u64>, RejectReason>,
 ) -> Result<(), RejectReason> {
-    let (name, value) = split(text).ok_or(RejectReason::HeaderLine)?;
-    let id = HeaderName::lookup(name);
-    // A name that we know is a token.
-    if id == HeaderName::Other && !is_token(name) {
-        return Err(RejectReason::HeaderName);
-    }
+    let (id, name, value) = split(line.text)?;
     if id == HeaderName::ContentLength {
         *length = content_length(value, *length);
     }

@@ -1,6 +1,6 @@
 //! Rewriting a message by splicing new text between untouched spans.
 
-use crate::builder::push_value;
+use crate::builder::{push_uri, push_value};
 use crate::header::HeaderName;
 use crate::lex::{Decimal, sub};
 use crate::limits::INLINE_TEXT;
@@ -54,7 +54,7 @@ impl<'m> Splice<'m> {
     pub fn set_uri(&mut self, uri: &[u8]) -> &mut Self {
         if let Start::Request { uri: span, .. } = self.message.index().start {
             let from = self.text.len();
-            self.text.extend(uri.iter().copied().filter(|b| *b > b' ' && *b != 0x7f));
+            push_uri(&mut self.text, uri);
             self.edit(span, from);
         }
         self

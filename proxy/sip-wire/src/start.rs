@@ -26,7 +26,7 @@ fn response(line: &[u8]) -> Result<StartLine<'_>, RejectReason> {
     let rest = sub(line, space + 1, line.len());
     let (digits, reason) = match memchr::memchr(b' ', rest) {
         Some(end) => (sub(rest, 0, end), sub(rest, end + 1, rest.len())),
-        None => (rest, &b""[..]),
+        None => (rest, sub(rest, rest.len(), rest.len())),
     };
     let code = number32(digits).filter(|code| digits.len() == 3 && (100..700).contains(code));
     let code = code.and_then(|code| u16::try_from(code).ok()).ok_or(RejectReason::StatusCode)?;

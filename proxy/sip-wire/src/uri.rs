@@ -2,7 +2,7 @@
 
 use crate::fault::Defect;
 use crate::host;
-use crate::lex::{sub, unescape};
+use crate::lex::{is_uri, sub, unescape};
 use crate::values::Params;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -47,7 +47,7 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI. Blanks, control characters, quotes and angle brackets are never part of one.
     pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Defect> {
-        if text.iter().any(|b| matches!(b, 0..=b' ' | 0x7f | b'<' | b'>' | b'"')) {
+        if !is_uri(text) {
             return Err(Defect::Uri);
         }
         let colon = memchr::memchr(b':', text).ok_or(Defect::Uri)?;

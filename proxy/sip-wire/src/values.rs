@@ -22,7 +22,9 @@ impl<'a> Iterator for Values<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         loop {
             let rest = self.rest?;
-            let comma = if self.list { find_outside(rest, 0, b',', true) } else { None };
+            // Most lines carry one value; one look tells.
+            let several = self.list && memchr::memchr(b',', rest).is_some();
+            let comma = if several { find_outside(rest, 0, b',', true) } else { None };
             let end = comma.unwrap_or(rest.len());
             self.rest = comma.map(|comma| sub(rest, comma + 1, rest.len()));
             let value = trim(sub(rest, 0, end));
@@ -46,9 +48,19 @@ pub struct Param<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-impl Param<'_> {
+impl<'a> Param<'a> {
+    pub(crate) fn parse(piece: &'a [u8]) -> Param<'a> {
+        // A token cannot hold a quote, so the first `=` ends the name.
+        match piece.iter().position(|b| *b == b'=') {
+            None => Param { name: piece, value: None },
+            Some(at) => {
+                Param { name: trim(sub(piece, 0, at)), value: Some(trim(sub(piece, at + 1, piece.len()))) }
+            }
+        }
+    }
+
     /// The value without quotes and escapes.
-    pub fn unquoted(&self) -> Option<Cow<'_, [u8]>> {
+    pub fn unquoted(&self) -> Option<Cow<'a, [u8]>> {
         self.value.map(unquote)
     }
 }
@@ -66,15 +78,7 @@ impl<'a> Params<'a> {
 
     /// Each parameter in order.
     pub fn iter(self) -> impl Iterator<Item = Param<'a>> {
-        self.pieces().filter(|piece| !piece.is_empty()).map(|piece| {
-            match find_outside(piece, 0, b'=', false) {
-                None => Param { name: piece, value: None },
-                Some(at) => Param {
-                    name: trim(sub(piece, 0, at)),
-                    value: Some(trim(sub(piece, at + 1, piece.len()))),
-                },
-            }
-        })
+        self.pieces().filter(|piece| !piece.is_empty()).map(Param::parse)
     }
 
     /// The first parameter with this name.
@@ -92,12 +96,8 @@ impl<'a> Params<'a> {
         self.find(name).is_some()
     }
 
-    /// Whether two `;` stand with nothing between them, or one at the end.
-    pub(crate) fn has_gap(self) -> bool {
-        !self.0.is_empty() && self.pieces().any(<[u8]>::is_empty)
-    }
-
-    fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
+    /// What stands between the semicolons, empty pieces too.
+    pub(crate) fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = match self.0 {
             [] => None,
             [b';', tail @ ..] => Some(tail),

@@ -4,7 +4,7 @@ use crate::fault::Defect;
 use crate::header::HeaderName;
 use crate::host;
 use crate::lex::{find_outside, is_blank, is_name, is_token, sub, trim, unquote};
-use crate::values::Params;
+use crate::values::{Param, Params};
 use std::net::IpAddr;
 
 /// One Via value.
@@ -36,25 +36,20 @@ impl<'a> Via<'a> {
             Some(at) => (trim(sub(value, 0, at)), Params::new(sub(value, at, value.len()))),
             None => (trim(value), Params::default()),
         };
-        let first = memchr::memchr(b'/', sent).ok_or(BAD)?;
-        let second = first + 1 + memchr::memchr(b'/', sub(sent, first + 1, sent.len())).ok_or(BAD)?;
-        let protocol = trim(sub(sent, 0, first));
-        let version = trim(sub(sent, first + 1, second));
-        let rest = trim(sub(sent, second + 1, sent.len()));
+        let rest = protocol(sent).ok_or(BAD)?;
         let cut = rest.iter().position(|b| is_blank(*b)).ok_or(BAD)?;
         let transport = sub(rest, 0, cut);
-        if !protocol.eq_ignore_ascii_case(b"SIP")
-            || version != b"2.0"
-            || !is_token(transport)
-            || params.has_gap()
-        {
+        if !is_token(transport) {
             return Err(BAD);
         }
         let (host, port) = host::split(sub(rest, cut, rest.len())).map_err(|_| BAD)?;
         let mut via =
             Via { transport, host, port, branch: None, received: None, rport: None, maddr: None, params };
-        for param in params.iter() {
+        for piece in params.pieces() {
+            let param = Param::parse(piece);
             match param.name {
+                // Two `;` with nothing between them, or one at the end.
+                b"" => return Err(BAD),
                 name if name.eq_ignore_ascii_case(b"branch") => via.branch = via.branch.or(param.value),
                 name if name.eq_ignore_ascii_case(b"received") => via.received = via.received.or(param.value),
                 name if name.eq_ignore_ascii_case(b"maddr") => via.maddr = via.maddr.or(param.value),
@@ -92,4 +87,14 @@ impl<'a> Via<'a> {
     pub fn received_ip(&self) -> Option<IpAddr> {
         host::ip(&unquote(self.received?))
     }
+}
+
+/// What stands behind `SIP/2.0/`, which may be written with blanks around its slashes.
+fn protocol(sent: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = sent.strip_prefix(b"SIP/2.0/") {
+        return Some(rest);
+    }
+    let mut parts = sent.splitn(3, |b| *b == b'/');
+    let (name, version, rest) = (trim(parts.next()?), trim(parts.next()?), trim(parts.next()?));
+    (name.eq_ignore_ascii_case(b"SIP") && version == b"2.0").then_some(rest)
 }

@@ -3,7 +3,7 @@
 use crate::header::HeaderName;
 use crate::lex::{find_outside, sub, trim, unquote};
 use crate::limits::MAX_PARTS;
-use crate::lines::{line, split};
+use crate::lines::{Lines, split};
 use crate::message::Message;
 use crate::values::Params;
 
@@ -36,17 +36,16 @@ fn is_sdp(content_type: &[u8]) -> bool {
 
 /// A part's body when the part is a session description.
 fn part_body(part: &[u8]) -> Option<&[u8]> {
-    let mut at = 0;
+    let mut lines = Lines::new(part);
     let mut found = false;
-    while at < part.len() {
-        let here = line(part, at);
-        if here.end == at {
-            return Some(sub(part, here.next, part.len())).filter(|body| found && !body.is_empty());
+    while lines.at < part.len() {
+        let text = lines.next().text;
+        if text.is_empty() {
+            return Some(sub(part, lines.at, part.len())).filter(|body| found && !body.is_empty());
         }
-        if let Some((name, value)) = split(sub(part, at, here.end)) {
-            found |= HeaderName::lookup(name) == HeaderName::ContentType && is_sdp(value);
+        if let Ok((HeaderName::ContentType, _, value)) = split(text) {
+            found |= is_sdp(value);
         }
-        at = here.next;
     }
     None
 }

@@ -42,7 +42,7 @@ fn every_torture_message_gets_the_verdict_that_its_rfc_asks_for() {
     }
     for (name, verdict) in &cases {
         let bytes = std::fs::read(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
-        println!("{name}");
+        eprintln!("{name}");
         verdict(&bytes);
     }
     assert_eq!(files.len(), cases.len());
