@@ -13,6 +13,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Watch a region die under load: the real appliance on loopback, nothing to configure
+    Demo(bascule::demo::Args),
     /// Run the service in the foreground
     Run(Config),
     /// Check a configuration: every complaint at once; exit 0, 1 (warnings) or 2 (errors)

@@ -1,5 +1,38 @@
-//! Bascule, the shell: sockets, threads, clock, files and signals around two cores that know none of them.
+//! Bascule, the shell: sockets, threads, clock, files and signals around cores that know none of them.
+//!
+//! [`config`] reads a file whole and tells every complaint at once. [`Appliance`] is the running thing: one thread for
+//! each signalling shard, one for health, one for streams, one for records, one for the admin port, and the relay's
+//! workers. [`service`] is the appliance in the foreground, with signals and systemd.
+//!
+//! Nothing here decides about a call: that is `proxy-core`. Nothing here touches a packet of media: that is
+//! `datapath`. No thread waits for a peer, and no queue grows without a bound from [`limits`](crate).
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod admin;
+mod appliance;
+mod clock;
 pub mod config;
+pub mod demo;
+mod health;
+mod limits;
+mod log;
+mod metrics;
+mod net;
+mod notice;
+mod records;
+mod redact;
+mod report;
+pub mod service;
+mod shard;
+mod shared;
+mod shed;
+mod stream;
+
+pub use appliance::{Appliance, ReloadError, StartError};
+pub use log::init as init_log;
+pub use net::raise_descriptor_limit;
+pub use notice::Notice;
+pub use redact::Redacted;
+pub use report::{ShardReport, WireCounters};

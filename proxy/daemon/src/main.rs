@@ -1,18 +1,38 @@
 //! The program `bascule`.
 
 mod cli;
-mod report;
+mod complain;
 
 use clap::Parser;
+use cli::{Cli, Command};
+use std::path::Path;
 use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
-    match cli.command {
-        cli::Command::Check(check) => report::check(&check.config),
-        cli::Command::Run(_run) => ExitCode::SUCCESS,
+    match Cli::parse().command {
+        Command::Demo(args) => bascule::demo::main(&args),
+        Command::Run(file) => run(&file.config),
+        Command::Check(file) => complain::check(&file.config),
+    }
+}
+
+fn run(path: &Path) -> ExitCode {
+    let loaded = match bascule::config::read(path) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            complain::failure(&error);
+            return ExitCode::from(2);
+        }
+    };
+    complain::warnings(&loaded);
+    match bascule::service::run(path, loaded, complain::news) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain::say(&format!("bascule: {error}"));
+            ExitCode::FAILURE
+        }
     }
 }

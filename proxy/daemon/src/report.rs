@@ -1,116 +1,62 @@
-//! Complaints as people read them: file, line, column, caret, advice.
+//! What a shard says of itself when somebody asks.
 
-use bascule::config::{self, Complaint, LoadError, Loaded, Severity, Source};
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
-use std::fmt;
-use std::io::{IsTerminal, Write};
-use std::path::Path;
-use std::process::ExitCode;
+use proxy_core::{ShardCounters, ShardCounts};
 
-/// Width of a report: what fits a terminal of ordinary size.
-const WIDTH: usize = 110;
+/// A shard's counts, core and shell.
+#[derive(Debug, Clone, Default)]
+pub struct ShardReport {
+    /// What it holds.
+    pub counts: ShardCounts,
+    /// What its core has counted.
+    pub counters: ShardCounters,
+    /// What its sockets have counted.
+    pub wire: WireCounters,
+}
 
-/// `bascule check`.
-pub(crate) fn check(path: &Path) -> ExitCode {
-    match config::read(path) {
-        Ok(loaded) if loaded.warnings.is_empty() => {
-            say(&format!("{}: good", loaded.source.name));
-            ExitCode::SUCCESS
+/// What a shard's sockets and queues have counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WireCounters {
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Datagrams sent.
+    pub datagrams_out: u64,
+    /// System calls that received at least one.
+    pub batches_in: u64,
+    /// System calls that sent at least one.
+    pub batches_out: u64,
+    /// Keep-alives, answered by nobody (RFC 5626 §4.4 has them for streams only, but they are sent).
+    pub keepalives: u64,
+    /// New calls turned away with 503 because too much was waiting.
+    pub shed: u64,
+    /// Messages dropped because even more was waiting.
+    pub inbox_full: u64,
+    /// Datagrams not sent because the socket did not take earlier ones.
+    pub send_full: u64,
+    /// Datagrams that the system refused.
+    pub send_errors: u64,
+    /// Errors that ICMP reported.
+    pub icmp_errors: u64,
+    /// Calls refused because the relay's command queue was full.
+    pub relay_full: u64,
+}
+
+impl WireCounters {
+    /// Add another shard's.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, n) in [
+            (&mut self.datagrams_in, other.datagrams_in),
+            (&mut self.datagrams_out, other.datagrams_out),
+            (&mut self.batches_in, other.batches_in),
+            (&mut self.batches_out, other.batches_out),
+            (&mut self.keepalives, other.keepalives),
+            (&mut self.shed, other.shed),
+            (&mut self.inbox_full, other.inbox_full),
+            (&mut self.send_full, other.send_full),
+            (&mut self.send_errors, other.send_errors),
+            (&mut self.icmp_errors, other.icmp_errors),
+            (&mut self.relay_full, other.relay_full),
+        ] {
+            *sum += n;
         }
-        Ok(loaded) => {
-            warnings(&loaded);
-            ExitCode::from(1)
-        }
-        Err(error) => {
-            failure(&error);
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// What is odd, and how much of it.
-pub(crate) fn warnings(loaded: &Loaded) {
-    list(&loaded.source, &loaded.warnings);
-}
-
-/// Why there is no configuration.
-pub(crate) fn failure(error: &LoadError) {
-    if let LoadError::Bad { source_text, complaints } = error {
-        list(source_text, complaints);
-    } else {
-        say(&error.to_string());
-    }
-}
-
-fn list(source: &Source, complaints: &[Complaint]) {
-    let plain = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some();
-    let theme = if plain { GraphicalTheme::unicode_nocolor() } else { GraphicalTheme::unicode() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
-    let named = NamedSource::new(&source.name, source.text.clone());
-    let mut text = String::new();
-    for complaint in complaints {
-        // Writing into a string cannot fail.
-        let _ = handler.render_report(&mut text, &Report { complaint, source: &named });
-        text.push('\n');
-    }
-    let count = |s: Severity| complaints.iter().filter(|c| c.severity == s).count();
-    let plural = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    text.push_str(&format!(
-        "{}: {}, {}",
-        source.name,
-        plural(count(Severity::Error), "error"),
-        plural(count(Severity::Warning), "warning")
-    ));
-    say(&text);
-}
-
-/// A line for people. Standard error gone is no reason to fail.
-pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// A complaint with its source, as miette wants it.
-struct Report<'a> {
-    complaint: &'a Complaint,
-    source: &'a NamedSource<String>,
-}
-
-impl fmt::Debug for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.complaint, f)
-    }
-}
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.complaint.message)
-    }
-}
-
-impl std::error::Error for Report<'_> {}
-
-impl Diagnostic for Report<'_> {
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.complaint.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
-    }
-
-    fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
-        Some(Box::new(&self.complaint.advice))
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(self.source)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let Complaint { span, label, other, .. } = self.complaint;
-        let said = (!label.is_empty()).then(|| label.clone());
-        let main = LabeledSpan::new_primary_with_span(said, span.clone());
-        let other =
-            other.iter().map(|(span, label)| LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
-        Some(Box::new(std::iter::once(main).chain(other)))
     }
 }

@@ -1,0 +1,196 @@
+//! The whole appliance as one value: started, reloaded, watched, drained and stopped from any thread, without a runtime.
+
+mod start;
+mod threads;
+
+pub use start::StartError;
+
+use crate::admin::Shown;
+use crate::config::{Loaded, NeedsRestart, Settings, needs_restart};
+use crate::health::Order;
+use crate::limits::REPORT_TIMEOUT;
+use crate::metrics::{self, Durations, Page};
+use crate::notice::Notice;
+use crate::report::ShardReport;
+use crate::shared::{Phase, Shared};
+use datapath::Engine;
+use proxy_core::{HealthCounters, Snapshot};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+use threads::Threads;
+use tokio::sync::mpsc;
+
+/// A running appliance. Dropping it stops it.
+#[derive(Debug)]
+pub struct Appliance {
+    core: Arc<Core>,
+    threads: Threads,
+}
+
+/// What outlives no thread but is shown by one: the admin port reads it.
+struct Core {
+    shared: Arc<Shared>,
+    orders: mpsc::Sender<Order>,
+    durations: Arc<Durations>,
+    engine: Option<Engine>,
+    settings: Settings,
+}
+
+/// Why a new configuration was not taken. The old one goes on as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It differs in what cannot be changed while running.
+    #[error(transparent)]
+    NeedsRestart(#[from] NeedsRestart),
+    /// The health core did not answer.
+    #[error("the health thread does not answer")]
+    Stuck,
+}
+
+impl Appliance {
+    /// Open every socket and file, then start every thread. Calls are taken from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running then.
+    pub fn start(loaded: Loaded) -> Result<Self, StartError> {
+        start::start(loaded)
+    }
+
+    /// Swap a checked configuration in, whole or not at all. Calls that are up keep what they were admitted under.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`]; nothing has changed then.
+    pub fn reload(&self, loaded: &Loaded) -> Result<Arc<Snapshot>, ReloadError> {
+        needs_restart((&self.snapshot().config, &self.core.settings), loaded)?;
+        self.core.order(|done| Order::Reload(Arc::clone(&loaded.config), done)).ok_or(ReloadError::Stuck)
+    }
+
+    /// From now on, no new calls into these regions, and into no others kept out before: the whole list, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError::Stuck`].
+    pub fn drain_regions(&self, names: &[&str]) -> Result<Arc<Snapshot>, ReloadError> {
+        let names = names.iter().map(|n| (*n).to_owned()).collect();
+        self.core.order(|done| Order::Drain(names, done)).ok_or(ReloadError::Stuck)
+    }
+
+    /// What every decision is made by right now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.shared.snapshot.load_full()
+    }
+
+    /// What an operator reads on /metrics.
+    pub fn metrics_text(&self) -> String {
+        self.core.metrics()
+    }
+
+    /// What each shard holds and has counted.
+    pub fn reports(&self) -> Vec<ShardReport> {
+        self.core.reports()
+    }
+
+    /// Calls that are up or being set up.
+    pub fn live_calls(&self) -> usize {
+        self.reports().iter().map(|r| r.counts.hunting + r.counts.answered + r.counts.closing).sum()
+    }
+
+    /// Health changes and finished calls from now on. Who does not read them loses them, nobody waits.
+    pub fn events(&self) -> Receiver<Notice> {
+        self.core.shared.subscribers.add()
+    }
+
+    /// What it listens on, a line each, for people.
+    pub fn listens(&self) -> Vec<String> {
+        let snapshot = self.snapshot();
+        let sip = snapshot.config.listeners.iter().map(|l| {
+            let behind = if l.advertised == l.bind { String::new() } else { format!(", seen as {}", l.advertised) };
+            format!("SIP   {} {} ({}){behind}", l.transport.as_str(), l.bind, l.name)
+        });
+        let media = self.core.settings.relay.as_ref().zip(self.core.engine.as_ref()).map(|(relay, engine)| {
+            let at: Vec<_> = relay.addresses.iter().map(ToString::to_string).collect();
+            let (first, last) = (relay.first_port, relay.last_port);
+            format!("media {} ports {first} to {last}, {}", at.join(" and "), engine.capacity())
+        });
+        let admin = self.core.settings.admin.map(|at| format!("admin http://{at}/metrics"));
+        sip.chain(media).chain(admin).collect()
+    }
+
+    /// Take no new calls. Those that are up go on.
+    pub fn drain(&self) {
+        self.core.shared.enter(Phase::Draining);
+    }
+
+    /// Every shard's turns: a number that stands still for longer than a second is a stuck shard.
+    pub fn turns(&self) -> Vec<u64> {
+        self.core.shared.posts.iter().map(|p| p.turns.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Why a part of the appliance has ended by itself, if one has: then the service should end.
+    pub fn failure(&self) -> Option<String> {
+        let media = self.core.engine.as_ref().and_then(Engine::failure).map(|why| format!("relay worker: {why}"));
+        media.or_else(|| self.threads.failure())
+    }
+
+    /// Stop and wait for every thread. Calls that are up are left to their peers: [`drain`](Self::drain) first.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        self.core.shared.enter(Phase::Stopping);
+        self.threads.join();
+    }
+}
+
+impl Core {
+    /// Ask the health thread for something and wait, though not for ever.
+    fn order<T>(&self, order: impl FnOnce(std::sync::mpsc::SyncSender<T>) -> Order) -> Option<T> {
+        let (tx, rx) = sync_channel(1);
+        self.orders.try_send(order(tx)).ok()?;
+        rx.recv_timeout(Duration::from_secs(5)).ok()
+    }
+
+    fn reports(&self) -> Vec<ShardReport> {
+        let (tx, rx) = sync_channel(self.shared.posts.len());
+        let asked = self.shared.posts.iter().filter(|post| post.asks.try_send(tx.clone()).is_ok()).count();
+        let until = Instant::now() + REPORT_TIMEOUT;
+        (0..asked).filter_map(|_| rx.recv_timeout(until.saturating_duration_since(Instant::now())).ok()).collect()
+    }
+}
+
+impl Shown for Core {
+    fn metrics(&self) -> String {
+        let shards = self.reports();
+        metrics::render(Page {
+            shards: &shards,
+            snapshot: &self.shared.snapshot.load(),
+            health: self.order(Order::Count).unwrap_or_else(HealthCounters::default),
+            tally: &self.shared.tally,
+            relay: self.engine.as_ref().map(Engine::counters),
+            durations: self.durations.render(),
+            uptime_s: self.shared.clock.epoch().elapsed().as_secs_f64(),
+        })
+    }
+
+    fn healthy(&self) -> Result<String, String> {
+        let generation = self.shared.snapshot.load().generation;
+        match self.shared.phase() {
+            Phase::Running => Ok(format!("ok, generation {generation}\n")),
+            Phase::Draining => Err("draining\n".to_owned()),
+            Phase::Stopping => Err("stopping\n".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

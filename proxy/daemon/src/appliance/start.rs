@@ -1,0 +1,226 @@
+//! Starting: first everything that can fail for want of an address, a file or a right, then the threads.
+
+use super::threads::Threads;
+use super::{Appliance, Core};
+use crate::clock::Clock;
+use crate::config::{Loaded, RelaySettings, Settings};
+use crate::limits::{HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, STREAM_OUTBOX};
+use crate::metrics::Durations;
+use crate::net::{self, Opened};
+use crate::notice::Subscribers;
+use crate::records::{self, Sink};
+use crate::report::ShardReport;
+use crate::shared::{Mail, Phase, Post, Shared, Tally};
+use crate::{admin, health, shard, stream};
+use arc_swap::ArcSwap;
+use datapath::{Engine, EngineConfig, RelayHandle};
+use proxy_core::{Config, ListenerId, Snapshot};
+use relay_core::RelayConfig;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use tokio::sync::{Notify, mpsc, watch};
+
+/// Why an appliance did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's address cannot be bound.
+    #[error("listener `{name}` on {at}: {error}")]
+    Listener {
+        /// The listener.
+        name: String,
+        /// Its address.
+        at: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The admin port cannot be bound.
+    #[error("admin port on {at}: {error}")]
+    Admin {
+        /// Its address.
+        at: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The relay did not start.
+    #[error("media: {0}")]
+    Relay(#[from] datapath::StartError),
+    /// The file for call records cannot be opened.
+    #[error("call records to {path}: {error}")]
+    Records {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The system refused a thread or a duplicate of a socket.
+    #[error("starting a thread: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Every socket, opened.
+struct Sockets {
+    /// By shard, then by the listener's number.
+    udp: Vec<Vec<Option<UdpSocket>>>,
+    /// For probes: duplicates of the first shard's.
+    probes: Vec<Option<UdpSocket>>,
+    tcp: Vec<(ListenerId, TcpListener)>,
+    admin: Option<TcpListener>,
+}
+
+/// The receiving ends of a shard's post.
+type Ends = (mpsc::Receiver<Mail>, mpsc::Receiver<SyncSender<ShardReport>>);
+
+pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
+    let Loaded { config, settings, .. } = loaded;
+    let clock = Clock::start();
+    let sockets = open(&config, &settings)?;
+    let sink = Sink::open(&settings.records).map_err(|error| match &settings.records {
+        crate::config::RecordsTo::File(path) => StartError::Records { path: path.clone(), error },
+        _ => StartError::System(error),
+    })?;
+    let (engine, relays) = media(&config, &settings, clock)?;
+    let (posts, ends): (Vec<_>, Vec<_>) = (0..settings.shards).map(|_| post()).unzip();
+    let (health_tx, inputs) = mpsc::channel(HEALTH_QUEUE);
+    let (orders_tx, orders) = mpsc::channel(16);
+    let (outbox_tx, outbox) = mpsc::channel(STREAM_OUTBOX);
+    let shared = Arc::new(Shared {
+        clock,
+        snapshot: ArcSwap::from_pointee(Snapshot::first(config)),
+        posts,
+        health: health_tx,
+        streams: (!sockets.tcp.is_empty()).then_some(outbox_tx),
+        subscribers: Subscribers::default(),
+        tally: Tally::default(),
+        phase: AtomicU8::new(Phase::Running as u8),
+        stop: watch::Sender::new(false),
+    });
+    let durations = Arc::new(Durations::new());
+    let core = Arc::new(Core { shared: Arc::clone(&shared), orders: orders_tx, durations, engine, settings });
+    // From here on a failure drops the appliance, which ends what has begun.
+    let mut appliance = Appliance { core, threads: Threads::default() };
+    let records = start_records(&mut appliance, sink)?;
+    start_shards(&mut appliance, sockets.udp, ends, relays, &records)?;
+    let threads = &mut appliance.threads;
+    let kit = health::Kit { seed: entropy(), shared: Arc::clone(&shared), sockets: sockets.probes, inputs, orders };
+    threads.spawn_async("health", None, || async {
+        health::run(kit).await;
+        Ok(())
+    })?;
+    if !sockets.tcp.is_empty() {
+        let most = appliance.core.settings.tcp_connections;
+        let kit = stream::Kit { shared: Arc::clone(&shared), listeners: sockets.tcp, outbox, most };
+        threads.spawn_async("streams", None, || stream::run(kit))?;
+    }
+    if let Some(socket) = sockets.admin {
+        let shown = Arc::clone(&appliance.core);
+        let stop = shared.stop.subscribe();
+        threads.spawn_async("admin", None, || admin::run(socket, shown, stop))?;
+    }
+    Ok(appliance)
+}
+
+fn open(config: &Config, settings: &Settings) -> Result<Sockets, StartError> {
+    let mut udp: Vec<Vec<_>> = (0..settings.shards).map(|_| Vec::new()).collect();
+    let (mut probes, mut tcp) = (Vec::new(), Vec::new());
+    for (number, listener) in config.listeners.iter().enumerate() {
+        let failed = |error| StartError::Listener { name: listener.name.clone(), at: listener.bind, error };
+        match net::open(listener, settings.shards).map_err(failed)? {
+            Opened::Udp(sockets) => {
+                probes.push(sockets.first().map(UdpSocket::try_clone).transpose()?);
+                udp.iter_mut().zip(sockets).for_each(|(shard, socket)| shard.push(Some(socket)));
+            }
+            Opened::Tcp(socket) => {
+                tcp.push((ListenerId(u16::try_from(number).unwrap_or(u16::MAX)), socket));
+                probes.push(None);
+                udp.iter_mut().for_each(|shard| shard.push(None));
+            }
+        }
+    }
+    let admin = settings.admin.map(|at| {
+        let socket = TcpListener::bind(at).and_then(|s| s.set_nonblocking(true).map(|()| s));
+        socket.map_err(|error| StartError::Admin { at, error })
+    });
+    Ok(Sockets { udp, probes, tcp, admin: admin.transpose()? })
+}
+
+fn media(
+    config: &Config,
+    settings: &Settings,
+    clock: Clock,
+) -> Result<(Option<Engine>, Vec<RelayHandle>), StartError> {
+    let Some(RelaySettings { addresses, first_port, last_port, dscp, workers }) = settings.relay.clone() else {
+        return Ok((None, Vec::new()));
+    };
+    let shards = usize::from(settings.shards);
+    let relay = RelayConfig {
+        addresses,
+        ports: first_port..=last_port,
+        max_sessions: config.limits.max_calls as usize * shards,
+        ..RelayConfig::default()
+    };
+    let cpus = settings.cpus.iter().copied().skip(shards).collect();
+    let reserved = 512 + settings.tcp_connections;
+    let (engine, handles) = Engine::start(&EngineConfig {
+        relay,
+        workers: usize::from(workers),
+        cpus,
+        shards,
+        epoch: clock.epoch(),
+        seed: entropy(),
+        dscp,
+        reserved_descriptors: reserved,
+        ..EngineConfig::default()
+    })?;
+    Ok((Some(engine), handles))
+}
+
+fn post() -> (Post, Ends) {
+    let (mail, mail_end) = mpsc::channel(MAIL_MAX);
+    let (asks, asks_end) = mpsc::channel(16);
+    (Post { mail, asks, bell: Notify::new(), turns: AtomicU64::new(0) }, (mail_end, asks_end))
+}
+
+fn start_records(appliance: &mut Appliance, sink: Sink) -> io::Result<shard::Records> {
+    let (records, batches) = sync_channel(RECORD_BATCHES);
+    let (shared, durations) = (Arc::clone(&appliance.core.shared), Arc::clone(&appliance.core.durations));
+    appliance.threads.spawn("records", None, move || {
+        records::run(&shared, sink, &durations, &batches);
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+fn start_shards(
+    appliance: &mut Appliance,
+    sockets: Vec<Vec<Option<UdpSocket>>>,
+    ends: Vec<Ends>,
+    relays: Vec<RelayHandle>,
+    records: &shard::Records,
+) -> io::Result<()> {
+    let mut relays = relays.into_iter();
+    for (id, (sockets, (mail, asks))) in (0..=u8::MAX).zip(sockets.into_iter().zip(ends)) {
+        let kit = shard::Kit {
+            id,
+            seed: entropy(),
+            shared: Arc::clone(&appliance.core.shared),
+            sockets,
+            mail,
+            asks,
+            relay: relays.next(),
+            records: records.clone(),
+        };
+        let cpu = appliance.core.settings.cpus.get(usize::from(id)).copied();
+        appliance.threads.spawn_async(&format!("shard-{id}"), cpu, || shard::run(kit))?;
+    }
+    Ok(())
+}
+
+/// A seed from the system: the standard library draws its hash keys from the operating system.
+fn entropy() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,149 @@
+//! The health core's thread. Its own, so that a busy shard never delays the news that a region is dead.
+//!
+//! Probes leave through duplicates of the listeners' sockets, so that they come from the address that calls come from;
+//! the answers arrive at whichever shard the kernel chooses, which forwards them here.
+
+use crate::limits::HEARTBEAT;
+use crate::notice::Notice;
+use crate::shared::{Shared, count};
+use bytes::Bytes;
+use proxy_core::{
+    Config, Health, HealthCounters, HealthInput, HealthOutput, Peer, Snapshot, TargetState, Transport,
+    TransportFailure,
+};
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use tokio::sync::mpsc;
+
+/// What is asked of the health thread by the appliance, never lost.
+pub(crate) enum Order {
+    /// Take a new configuration; the answer is the snapshot that shows it.
+    Reload(Arc<Config>, SyncSender<Arc<Snapshot>>),
+    /// Regions that get no new calls from now on, by name.
+    Drain(Vec<String>, SyncSender<Arc<Snapshot>>),
+    /// What was counted.
+    Count(SyncSender<HealthCounters>),
+}
+
+/// What the thread is given.
+pub(crate) struct Kit {
+    pub(crate) seed: u64,
+    pub(crate) shared: Arc<Shared>,
+    /// By the listener's number; `None` for streams.
+    pub(crate) sockets: Vec<Option<UdpSocket>>,
+    pub(crate) inputs: mpsc::Receiver<HealthInput>,
+    pub(crate) orders: mpsc::Receiver<Order>,
+}
+
+struct Keeper {
+    health: Health,
+    shared: Arc<Shared>,
+    sockets: Vec<Option<UdpSocket>>,
+}
+
+pub(crate) async fn run(kit: Kit) {
+    let Kit { seed, shared, sockets, mut inputs, mut orders } = kit;
+    let mut stop = shared.stop.subscribe();
+    let health = Health::new(seed, shared.snapshot.load_full());
+    let mut keeper = Keeper { health, shared, sockets };
+    while !*stop.borrow() {
+        let deadline = keeper.shared.clock.deadline(keeper.health.poll_timeout(), HEARTBEAT);
+        tokio::select! {
+            // Inputs first: an answer that waits here has arrived in time.
+            biased;
+            _ = stop.changed() => {}
+            Some(input) = inputs.recv() => keeper.handle(input),
+            Some(order) = orders.recv() => keeper.obey(order),
+            () = tokio::time::sleep_until(deadline.into()) => {
+                if keeper.health.poll_timeout() <= keeper.shared.clock.now() {
+                    keeper.handle(HealthInput::Timeout);
+                }
+            }
+        }
+    }
+}
+
+impl Keeper {
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Reload(config, done) => {
+                self.handle(HealthInput::Config(config));
+                let _ = done.try_send(Arc::clone(self.health.snapshot()));
+            }
+            Order::Drain(names, done) => {
+                let config = &self.health.snapshot().config;
+                let number = |i: usize| proxy_core::RegionId(u16::try_from(i).unwrap_or(u16::MAX));
+                let regions = config.regions.iter().enumerate();
+                let drained = regions.filter(|(_, r)| names.contains(&r.name)).map(|(i, _)| number(i)).collect();
+                self.handle(HealthInput::Overrides(proxy_core::Overrides { drained }));
+                let _ = done.try_send(Arc::clone(self.health.snapshot()));
+            }
+            Order::Count(done) => {
+                let _ = done.try_send(*self.health.counters());
+            }
+        }
+    }
+
+    /// One input, and what comes of it; a probe that cannot be sent is an input in turn, though never more than one for
+    /// each target.
+    fn handle(&mut self, input: HealthInput) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            self.health.handle(self.shared.clock.now(), input);
+            while let Some(output) = self.health.poll_output() {
+                match output {
+                    HealthOutput::Send { to, bytes } => inputs.extend(self.send(to, &bytes)),
+                    HealthOutput::Snapshot { snapshot, changes } => self.publish(snapshot, changes),
+                }
+            }
+        }
+    }
+
+    fn send(&self, to: Peer, bytes: &Bytes) -> Option<HealthInput> {
+        if to.transport == Transport::Tcp {
+            self.shared.send_stream(to, bytes.clone());
+            return None;
+        }
+        let socket = self.sockets.get(to.listener.index())?.as_ref()?;
+        let mut result = socket.send_to(bytes, to.remote);
+        if result.as_ref().is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused) {
+            // The late ICMP answer to somebody else's datagram; taken note of elsewhere, gone now.
+            result = socket.send_to(bytes, to.remote);
+        }
+        let error = result.err()?;
+        count(&self.shared.tally.probe_send_errors);
+        let failure = match error.kind() {
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => TransportFailure::Unreachable,
+            // The probe is lost like one lost on the wire, and counts as that when its time is over.
+            _ => return None,
+        };
+        Some(HealthInput::TransportError { to, failure })
+    }
+
+    fn publish(&self, snapshot: Arc<Snapshot>, changes: Vec<proxy_core::HealthChange>) {
+        let generation = snapshot.generation;
+        // First the switch, then the talk about it.
+        self.shared.publish(snapshot);
+        for change in changes {
+            let (from, to) = (state(change.from), state(change.to));
+            let (target, reason) = (change.name.as_str(), change.reason.as_str());
+            if change.to == TargetState::Up {
+                tracing::info!(target_name = target, from, to, reason, generation, "target usable again");
+            } else {
+                tracing::warn!(target_name = target, from, to, reason, generation, "target not usable");
+            }
+            self.shared.subscribers.tell(|| Notice::Health { change: change.clone(), generation });
+        }
+    }
+}
+
+/// A state's name in logs and metrics.
+pub(crate) fn state(state: TargetState) -> &'static str {
+    match state {
+        TargetState::Up => "up",
+        TargetState::Backoff => "backoff",
+        TargetState::Down => "down",
+    }
+}

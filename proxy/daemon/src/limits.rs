@@ -1,0 +1,78 @@
+//! Every limit of the shell, with the arithmetic behind it.
+
+use std::time::Duration;
+
+/// Messages that may wait for a shard before it turns new calls away. At 10,000 calls/s (70,000 messages/s in) they are
+/// 60 ms of work: less than a caller notices, more than any hiccup of the scheduler.
+pub(crate) const INBOX_SHED: usize = 4_096;
+
+/// Messages that may wait for a shard at all; beyond, they are dropped and counted. Only what belongs to calls that are
+/// up is taken above [`INBOX_SHED`], so this is reached by floods of forged in-dialog requests only.
+pub(crate) const INBOX_MAX: usize = 16_384;
+
+/// Messages that other threads may have under way to one shard.
+pub(crate) const MAIL_MAX: usize = 4_096;
+
+/// Of those, kept free for what is not a new call.
+pub(crate) const MAIL_RESERVE: usize = 1_024;
+
+/// Messages that a shard handles before it looks at sockets, timers and mail again: some 1 ms of work.
+pub(crate) const TURN_MESSAGES: usize = 256;
+
+/// Datagrams that one turn takes from one socket.
+pub(crate) const TURN_DATAGRAMS: usize = 512;
+
+/// Mail and relay events that one turn takes.
+pub(crate) const TURN_EVENTS: usize = 512;
+
+/// Datagrams that may wait for one listener's socket to take them. The kernel's own buffer comes before it.
+pub(crate) const SEND_QUEUE: usize = 8_192;
+
+/// A datagram that a socket would not take is tried again after this.
+pub(crate) const SEND_RETRY: Duration = Duration::from_millis(1);
+
+/// A shard turns at least this often, so that the watchdog sees it.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Receive and send buffer of a signalling socket: 4 MiB are some 3,000 INVITEs as the kernel counts them (a 1 KiB
+/// datagram takes 1.3 KiB of it), 40 ms at 10,000 calls/s. The system may grant less (net.core.rmem_max).
+pub(crate) const SOCKET_BUFFER: usize = 4 << 20;
+
+/// Inputs that may wait for the health core. Evidence beyond is dropped: it repeats itself.
+pub(crate) const HEALTH_QUEUE: usize = 4_096;
+
+/// Batches of finished records that may wait for the writer. A batch is what one turn of one shard finished.
+pub(crate) const RECORD_BATCHES: usize = 4_096;
+
+/// Notices that a subscriber may leave unread.
+pub(crate) const NOTICES: usize = 65_536;
+
+/// How long a scrape waits for a busy shard.
+pub(crate) const REPORT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Messages that may wait for one stream to take them; a peer that reads slower than that is cut off.
+pub(crate) const STREAM_QUEUE: usize = 256;
+
+/// Messages that may wait for the stream thread.
+pub(crate) const STREAM_OUTBOX: usize = 8_192;
+
+/// How long a connection may take to be made.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an accepted connection may stay without one whole message.
+pub(crate) const FIRST_MESSAGE: Duration = Duration::from_secs(30);
+
+/// How long a connection may stay without a byte.
+pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(1_800);
+
+/// How long one write may take: a peer that stops reading is cut off.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an HTTP request that we read; a scraper's is some hundred.
+pub(crate) const HTTP_REQUEST: usize = 4_096;
+
+/// How long an HTTP client may take.
+pub(crate) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// HTTP requests served at once.
+pub(crate) const HTTP_CONNECTIONS: usize = 32;

@@ -1,0 +1,172 @@
+//! Everything that is read off at a scrape.
+
+use crate::health::state;
+use crate::report::{ShardReport, WireCounters};
+use crate::shared::Tally;
+use datapath::EngineCounters;
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use proxy_core::{Config, HealthCounters, Owner, ShardCounters, Snapshot, TargetState};
+use relay_values::DropReason;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a page is made of.
+pub(crate) struct Page<'a> {
+    /// One of each shard; fewer if one was too busy to answer.
+    pub(crate) shards: &'a [ShardReport],
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) health: HealthCounters,
+    pub(crate) tally: &'a Tally,
+    pub(crate) relay: Option<EngineCounters>,
+    pub(crate) durations: String,
+    pub(crate) uptime_s: f64,
+}
+
+/// The whole text. A recorder for each page: labels of what a reload took away do not linger.
+pub(crate) fn render(page: Page<'_>) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        calls(page.shards);
+        messages(page.shards, page.tally);
+        targets(page.snapshot, page.health);
+        if let Some(relay) = page.relay {
+            media(&relay);
+        }
+        gauge!("bascule_uptime_seconds").set(page.uptime_s);
+        gauge!("bascule_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    });
+    let mut text = recorder.handle().render();
+    text.push_str(&page.durations);
+    text
+}
+
+fn set(name: &'static str, help: &'static str, value: u64) {
+    describe_counter!(name, help);
+    counter!(name).absolute(value);
+}
+
+fn level(name: &'static str, help: &'static str, value: usize) {
+    describe_gauge!(name, help);
+    gauge!(name).set(value as f64);
+}
+
+fn calls(shards: &[ShardReport]) {
+    describe_gauge!("bascule_calls", "Calls at the moment, by state");
+    let sum = |of: fn(&ShardReport) -> usize| shards.iter().map(of).sum::<usize>() as f64;
+    gauge!("bascule_calls", "state" => "hunting").set(sum(|s| s.counts.hunting));
+    gauge!("bascule_calls", "state" => "answered").set(sum(|s| s.counts.answered));
+    gauge!("bascule_calls", "state" => "closing").set(sum(|s| s.counts.closing));
+    level(
+        "bascule_transactions",
+        "SIP transactions at the moment",
+        shards.iter().map(|s| s.counts.transactions).sum(),
+    );
+    let total = |of: fn(&ShardCounters) -> u64| shards.iter().map(|s| of(&s.counters)).sum();
+    set("bascule_calls_admitted_total", "Calls admitted", total(|c| c.calls));
+    set("bascule_calls_answered_total", "Calls answered", total(|c| c.answered));
+    describe_counter!("bascule_rejects_total", "Requests and messages not taken up, by reason");
+    describe_counter!("bascule_hunts_total", "Targets that a call moved on from, by reason");
+    describe_counter!("bascule_calls_closed_total", "Calls that ended, by reason");
+    for shard in shards {
+        for (reason, n) in shard.counters.rejects() {
+            counter!("bascule_rejects_total", "reason" => reason.as_str()).increment(n);
+        }
+        for (reason, n) in shard.counters.hunts() {
+            counter!("bascule_hunts_total", "reason" => reason.as_str()).increment(n);
+        }
+        for (reason, n) in shard.counters.closes() {
+            counter!("bascule_calls_closed_total", "reason" => reason.as_str()).increment(n);
+        }
+    }
+}
+
+fn messages(shards: &[ShardReport], tally: &Tally) {
+    let total = |of: fn(&ShardCounters) -> u64| shards.iter().map(|s| of(&s.counters)).sum();
+    set("bascule_messages_received_total", "SIP messages received", total(|c| c.received));
+    set("bascule_messages_sent_total", "SIP messages sent, retransmissions included", total(|c| c.sent));
+    let mut wire = WireCounters::default();
+    shards.iter().for_each(|s| wire.add(&s.wire));
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    set("bascule_datagrams_received_total", "UDP datagrams received", wire.datagrams_in);
+    set("bascule_datagrams_sent_total", "UDP datagrams sent", wire.datagrams_out);
+    set("bascule_receive_batches_total", "System calls that received datagrams", wire.batches_in);
+    set("bascule_send_batches_total", "System calls that sent datagrams", wire.batches_out);
+    set("bascule_keepalives_total", "Keep-alive datagrams", wire.keepalives);
+    set("bascule_icmp_errors_total", "ICMP errors about what we sent", wire.icmp_errors);
+    set("bascule_shed_total", "New calls answered 503 because too much was waiting", wire.shed + read(&tally.shed));
+    describe_counter!("bascule_dropped_total", "Dropped inside, by the place that was full or broken");
+    for (place, n) in [
+        ("inbox", wire.inbox_full),
+        ("post", read(&tally.mail_full)),
+        ("health", read(&tally.health_full)),
+        ("send_queue", wire.send_full),
+        ("send_error", wire.send_errors + read(&tally.probe_send_errors)),
+        ("stream_queue", read(&tally.stream_full)),
+        ("record_queue", read(&tally.records_lost)),
+        ("record_write", read(&tally.records_unwritten)),
+        ("relay_queue", wire.relay_full),
+    ] {
+        counter!("bascule_dropped_total", "place" => place).absolute(n);
+    }
+    level("bascule_streams", "TCP connections at the moment", read(&tally.streams) as usize);
+    set("bascule_streams_refused_total", "TCP connections not taken or made", read(&tally.stream_refused));
+    set("bascule_streams_broken_total", "TCP connections closed over bad framing", read(&tally.stream_broken));
+}
+
+fn targets(snapshot: &Snapshot, health: HealthCounters) {
+    describe_gauge!("bascule_generation", "Generation of the snapshot in force");
+    gauge!("bascule_generation").set(snapshot.generation as f64);
+    describe_gauge!("bascule_target_state", "1 for the state that a target is in");
+    for (target, now) in snapshot.config.targets.iter().zip(&snapshot.health) {
+        let (owner, region) = owner(&snapshot.config, target.owner);
+        for each in [TargetState::Up, TargetState::Backoff, TargetState::Down] {
+            gauge!(
+                "bascule_target_state",
+                "target" => target.name.clone(),
+                "owner" => owner.clone(),
+                "region" => region.clone(),
+                "state" => state(each)
+            )
+            .set(if now.state == each { 1.0 } else { 0.0 });
+        }
+    }
+    set("bascule_probes_total", "OPTIONS sent to targets", health.probes);
+    set("bascule_probes_answered_total", "Probes answered in time", health.answers);
+    set("bascule_probes_missed_total", "Probes not answered in time", health.misses);
+    set("bascule_evidence_total", "Passive evidence taken in", health.evidence);
+}
+
+/// The names of a target's owner and region.
+fn owner(config: &Config, owner: Owner) -> (String, String) {
+    match owner {
+        Owner::Edge(group) => config.groups.get(group.index()).map_or_else(Default::default, |g| {
+            let region = config.regions.get(usize::from(g.region.0)).map(|r| r.name.clone());
+            (g.name.clone(), region.unwrap_or_default())
+        }),
+        Owner::Trunk(trunk) => {
+            (config.trunks.get(trunk.index()).map(|t| t.name.clone()).unwrap_or_default(), String::new())
+        }
+    }
+}
+
+fn media(counters: &EngineCounters) {
+    let relay = &counters.relay;
+    set("bascule_media_packets_total", "RTP and RTCP packets received", relay.packets);
+    set("bascule_media_bytes_total", "Their UDP payload", relay.bytes);
+    set("bascule_media_forwarded_total", "RTP and RTCP packets sent on", relay.forwarded);
+    describe_counter!("bascule_media_drops_total", "Packets not sent on, by reason");
+    for reason in DropReason::ALL {
+        counter!("bascule_media_drops_total", "reason" => reason.as_str()).absolute(relay.drops.get(reason));
+    }
+    set("bascule_media_sessions_opened_total", "Sessions opened", relay.opened);
+    set("bascule_media_sessions_refused_total", "Sessions refused", relay.open_failed);
+    set("bascule_media_receive_errors_total", "Receive calls that failed", counters.receive_errors);
+    level("bascule_media_sessions", "Sessions at the moment", relay.sessions as usize);
+    describe_gauge!("bascule_media_port_pairs", "Port pairs at the moment, by what they are doing");
+    let ports = &relay.ports;
+    for (what, n) in
+        [("open", ports.open), ("taken", ports.taken), ("resting", ports.resting), ("free", ports.free), ("failed", ports.failed)]
+    {
+        gauge!("bascule_media_port_pairs", "state" => what).set(n as f64);
+    }
+}

@@ -1,0 +1,150 @@
+//! A record as it is written. Times are RFC 3339 in UTC, durations in milliseconds; what did not happen is left out.
+
+use crate::clock::Clock;
+use proxy_core::{CallRecord, Direction, Step, StepOutcome};
+use relay_values::{FlowStats, SessionStats, Time};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+#[derive(Serialize)]
+pub(super) struct Line<'a> {
+    id: u64,
+    direction: &'static str,
+    calling: &'a str,
+    called: &'a str,
+    source: SocketAddr,
+    trunk: &'a str,
+    site: &'a str,
+    generation: u64,
+    started: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ringing: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered: Option<String>,
+    ended: String,
+    /// From INVITE to the first response above 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pdd_ms: Option<u64>,
+    /// From answer to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
+    code: u16,
+    close: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reject: Option<&'static str>,
+    steps: Vec<StepLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<Media>,
+    a_call_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    b_call_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct StepLine<'a> {
+    target: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    region: &'a str,
+    generation: u64,
+    at: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct Media {
+    from_a: Flow,
+    from_b: Flow,
+    rtcp_from_a: u64,
+    rtcp_from_b: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    drops: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct Flow {
+    packets: u64,
+    bytes: u64,
+    forwarded: u64,
+    lost: u64,
+    jitter_us: u32,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(clock: &Clock, record: &'a CallRecord) -> Self {
+        let wall = |at: Time| clock.rfc3339(at);
+        let ms = |from: Time, to: Time| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
+        Self {
+            id: record.id,
+            direction: match record.direction {
+                Direction::Inbound => "inbound",
+                Direction::Outbound => "outbound",
+            },
+            calling: &record.calling,
+            called: &record.called,
+            source: record.source,
+            trunk: &record.trunk,
+            site: &record.site,
+            generation: record.generation,
+            started: wall(record.started),
+            ringing: record.ringing.map(wall),
+            answered: record.answered.map(wall),
+            ended: wall(record.ended),
+            pdd_ms: record.ringing.map(|at| ms(record.started, at)),
+            duration_ms: record.answered.map(|at| ms(at, record.ended)),
+            code: record.code,
+            close: record.close.as_str(),
+            reject: record.reject.map(|r| r.as_str()),
+            steps: record.steps.iter().map(|s| StepLine::new(clock, s)).collect(),
+            media: record.media.as_deref().map(Media::new),
+            a_call_id: &record.a_call_id,
+            b_call_id: &record.b_call_id,
+        }
+    }
+}
+
+impl<'a> StepLine<'a> {
+    fn new(clock: &Clock, step: &'a Step) -> Self {
+        let (outcome, reason, code) = match step.outcome {
+            StepOutcome::Pending => ("pending", None, None),
+            StepOutcome::Answered => ("answered", None, None),
+            StepOutcome::Advanced { reason, code } => {
+                ("advanced", Some(reason.as_str()), (code != 0).then_some(code))
+            }
+            StepOutcome::Refused { code } => ("refused", None, Some(code)),
+            StepOutcome::Cancelled => ("cancelled", None, None),
+        };
+        Self {
+            target: &step.target,
+            region: &step.region,
+            generation: step.generation,
+            at: clock.rfc3339(step.at),
+            outcome,
+            reason,
+            code,
+        }
+    }
+}
+
+impl Media {
+    fn new(stats: &SessionStats) -> Self {
+        Self {
+            from_a: Flow::new(&stats.from_a),
+            from_b: Flow::new(&stats.from_b),
+            rtcp_from_a: stats.rtcp_from_a,
+            rtcp_from_b: stats.rtcp_from_b,
+            drops: stats.drops.nonzero().map(|(reason, n)| (reason.as_str(), n)).collect(),
+        }
+    }
+}
+
+impl Flow {
+    fn new(flow: &FlowStats) -> Self {
+        let FlowStats { packets, bytes, forwarded, lost, jitter_us, .. } = *flow;
+        Self { packets, bytes, forwarded, lost, jitter_us }
+    }
+}

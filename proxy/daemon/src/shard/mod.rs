@@ -1,0 +1,347 @@
+//! A signalling shard's thread: one core, its sockets, its post, its end of the relay.
+//!
+//! It works in turns. A turn takes what the sockets, the post and the relay hold, up to fixed numbers, fires the timer if
+//! it is due, handles up to a fixed number of messages, and sends everything that came out with few system calls. Taking
+//! in before handling is what makes overload visible: what waits, waits in a queue of ours where a BYE can be told from a
+//! new call, not in the kernel's, which drops either.
+
+mod inbox;
+mod sockets;
+
+use crate::limits::{HEARTBEAT, SEND_RETRY, TURN_EVENTS, TURN_MESSAGES};
+use crate::report::{ShardReport, WireCounters};
+use crate::shared::{Mail, Phase, Posted, Shared, count};
+use bytes::Bytes;
+use datapath::RelayHandle;
+use inbox::{Inbox, Taken};
+use proxy_core::{CallRecord, Event, HealthInput, Input, Output, Peer, Shard, Transport};
+use relay_values::{OpenFailure, RelayCommand, RelayEvent};
+use sockets::Sockets;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+
+/// Finished calls on their way to the writer.
+pub(crate) type Records = SyncSender<Vec<Box<CallRecord>>>;
+
+/// What a shard's thread is given.
+pub(crate) struct Kit {
+    pub(crate) id: u8,
+    pub(crate) seed: u64,
+    pub(crate) shared: Arc<Shared>,
+    /// One socket for each UDP listener, by the listener's number.
+    pub(crate) sockets: Vec<Option<UdpSocket>>,
+    pub(crate) mail: mpsc::Receiver<Mail>,
+    pub(crate) asks: mpsc::Receiver<SyncSender<ShardReport>>,
+    pub(crate) relay: Option<RelayHandle>,
+    pub(crate) records: Records,
+}
+
+/// Run until the appliance stops. To be called inside a runtime of the calling thread.
+pub(crate) async fn run(kit: Kit) -> std::io::Result<()> {
+    let mut turner = Turner::new(kit)?;
+    while turner.shared.phase() != Phase::Stopping {
+        if turner.turn() {
+            // Lets the runtime look at the sockets, without sleeping.
+            tokio::task::yield_now().await;
+        } else {
+            turner.wait().await;
+        }
+    }
+    // What was decided is sent: a 503 or BYE on the last turn should still leave.
+    turner.turn();
+    Ok(())
+}
+
+struct Turner {
+    id: u8,
+    shared: Arc<Shared>,
+    shard: Shard,
+    generation: u64,
+    draining: bool,
+    sockets: Sockets,
+    inbox: Inbox,
+    mail: mpsc::Receiver<Mail>,
+    asks: mpsc::Receiver<SyncSender<ShardReport>>,
+    relay: Option<AsyncFd<RelayHandle>>,
+    /// The relay has not taken every command yet.
+    relay_behind: bool,
+    /// Calls that the relay's full queue turned away, to be told to the core.
+    refused: Vec<RelayEvent>,
+    records: Records,
+    finished: Vec<Box<CallRecord>>,
+    wire: WireCounters,
+}
+
+impl Turner {
+    fn new(kit: Kit) -> std::io::Result<Self> {
+        let Kit { id, seed, shared, sockets, mail, asks, relay, records } = kit;
+        let snapshot = shared.snapshot.load_full();
+        Ok(Self {
+            id,
+            generation: snapshot.generation,
+            shard: Shard::new(id, seed, shared.clock.now(), snapshot),
+            shared,
+            draining: false,
+            sockets: Sockets::new(sockets)?,
+            inbox: Inbox::default(),
+            mail,
+            asks,
+            relay: relay.map(watch).transpose()?,
+            relay_behind: false,
+            refused: Vec::new(),
+            records,
+            finished: Vec::new(),
+            wire: WireCounters::default(),
+        })
+    }
+
+    /// One turn; whether there is more to do at once.
+    fn turn(&mut self) -> bool {
+        if let Some(post) = self.shared.posts.get(usize::from(self.id)) {
+            post.turns.fetch_add(1, Ordering::Relaxed);
+        }
+        self.take_orders();
+        // Before the datagrams: an error may have hidden some of them.
+        self.take_errors();
+        let mut more = self.take_datagrams();
+        more |= self.take_mail();
+        more |= self.take_relay_events();
+        if self.shard.poll_timeout() <= self.shared.clock.now() {
+            self.handle(Input::Timeout);
+        }
+        for _ in 0..TURN_MESSAGES {
+            let Some((from, bytes)) = self.inbox.next() else { break };
+            self.handle(Input::Message { from, bytes });
+        }
+        self.answer_asks();
+        self.hand_over();
+        more || !self.inbox.is_empty()
+    }
+
+    /// The newest snapshot and phase.
+    fn take_orders(&mut self) {
+        if self.shared.snapshot.load().generation != self.generation {
+            let snapshot = self.shared.snapshot.load_full();
+            self.generation = snapshot.generation;
+            self.handle(Input::Snapshot(snapshot));
+        }
+        if !self.draining && self.shared.phase() >= Phase::Draining {
+            self.draining = true;
+            self.handle(Input::Drain);
+        }
+    }
+
+    fn take_datagrams(&mut self) -> bool {
+        let Self { sockets, inbox, shared, wire, id, .. } = self;
+        sockets.receive(wire, |from, datagram, out, wire| {
+            // A keep-alive: CRLFs or zeros.
+            if datagram.len() <= 4 && datagram.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+                wire.keepalives += 1;
+                return;
+            }
+            let bytes = Bytes::copy_from_slice(datagram);
+            match shared.owner(&bytes, *id) {
+                None => shared.tell_health(HealthInput::Message { from, bytes }),
+                Some(shard) if shard == *id => take(inbox, wire, from, bytes, |answer| out.push((from, answer))),
+                Some(shard) => match shared.post(shard, from, bytes) {
+                    Posted::Done => {}
+                    Posted::Refused(answer) => out.push((from, answer)),
+                    Posted::Full(..) => count(&shared.tally.mail_full),
+                },
+            }
+        })
+    }
+
+    fn take_mail(&mut self) -> bool {
+        for _ in 0..TURN_EVENTS {
+            let Ok(mail) = self.mail.try_recv() else { return false };
+            self.open(mail);
+        }
+        true
+    }
+
+    fn open(&mut self, mail: Mail) {
+        match mail {
+            Mail::Message { from, bytes } => {
+                let Self { inbox, wire, sockets, shared, .. } = self;
+                take(inbox, wire, from, bytes, |answer| match from.transport {
+                    Transport::Udp => {
+                        sockets.send(from, answer);
+                    }
+                    Transport::Tcp => shared.send_stream(from, answer),
+                });
+            }
+            Mail::TransportError { to, failure } => self.handle(Input::TransportError { to, failure }),
+        }
+    }
+
+    /// What ICMP said, and what the system refused to send.
+    fn take_errors(&mut self) {
+        for (to, failure) in self.sockets.errors(&mut self.wire) {
+            self.handle(Input::TransportError { to, failure });
+            self.shared.tell_health(HealthInput::TransportError { to, failure });
+            // ICMP goes to any one of the sockets on an address, not to the one that sent.
+            for (i, post) in self.shared.posts.iter().enumerate() {
+                if i != usize::from(self.id) && post.mail.try_send(Mail::TransportError { to, failure }).is_err() {
+                    count(&self.shared.tally.mail_full);
+                }
+            }
+        }
+    }
+
+    fn take_relay_events(&mut self) -> bool {
+        for _ in 0..TURN_EVENTS {
+            let event = self.relay.as_mut().and_then(|relay| relay.get_mut().recv());
+            let Some(event) = event else { return false };
+            self.handle(Input::Relay(event));
+        }
+        true
+    }
+
+    fn answer_asks(&mut self) {
+        while let Ok(ask) = self.asks.try_recv() {
+            self.answer(&ask);
+        }
+    }
+
+    fn answer(&self, ask: &SyncSender<ShardReport>) {
+        let report = ShardReport {
+            counts: self.shard.counts(),
+            counters: self.shard.counters().clone(),
+            wire: self.wire,
+        };
+        // Who asked may have stopped waiting.
+        let _ = ask.try_send(report);
+    }
+
+    /// One input, and everything that comes of it.
+    fn handle(&mut self, input: Input) {
+        let mut next = Some(input);
+        while let Some(input) = next.take().or_else(|| self.refused.pop().map(Input::Relay)) {
+            self.shard.handle(self.shared.clock.now(), input);
+            while let Some(output) = self.shard.poll_output() {
+                self.perform(output);
+            }
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Send { to, bytes } => self.send(to, bytes),
+            Output::Relay(command) => self.command(command),
+            Output::Finished(record) => self.finished.push(record),
+            Output::Event(Event::Evidence(evidence)) => self.shared.tell_health(HealthInput::Evidence(evidence)),
+        }
+    }
+
+    fn send(&mut self, to: Peer, bytes: Bytes) {
+        match to.transport {
+            Transport::Udp => {
+                if !self.sockets.send(to, bytes) {
+                    self.wire.send_full += 1;
+                }
+            }
+            Transport::Tcp => self.shared.send_stream(to, bytes),
+        }
+    }
+
+    fn command(&mut self, command: RelayCommand) {
+        let opening = match &command {
+            RelayCommand::Open(open) => Some(open.session),
+            _ => None,
+        };
+        let sent = self.relay.as_mut().is_some_and(|relay| relay.get_mut().send(command).is_ok());
+        if let (false, Some(session)) = (sent, opening) {
+            self.wire.relay_full += 1;
+            self.refused.push(RelayEvent::OpenFailed { session, reason: OpenFailure::Busy });
+        }
+    }
+
+    /// The end of a turn: what was collected goes out.
+    fn hand_over(&mut self) {
+        self.sockets.flush(&mut self.wire);
+        if let Some(relay) = &mut self.relay {
+            self.relay_behind = !relay.get_mut().flush();
+        }
+        if !self.finished.is_empty() {
+            let n = self.finished.len() as u64;
+            if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+                self.records.try_send(std::mem::take(&mut self.finished))
+            {
+                self.shared.tally.records_lost.fetch_add(n, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Sleep until there is something to do.
+    async fn wait(&mut self) {
+        let behind = self.relay_behind || self.sockets.is_behind();
+        let at_most = if behind { SEND_RETRY } else { HEARTBEAT };
+        let deadline = self.shared.clock.deadline(self.shard.poll_timeout(), at_most);
+        let shared = Arc::clone(&self.shared);
+        let bell = shared.posts.get(usize::from(self.id)).map(|post| &post.bell);
+        let (mut mail, mut ask) = (None, None);
+        tokio::select! {
+            biased;
+            () = self.sockets.readable() => {}
+            some = self.mail.recv() => mail = some,
+            some = self.asks.recv() => ask = some,
+            () = ring(bell) => {}
+            () = relay_readable(self.relay.as_ref()) => {}
+            () = tokio::time::sleep_until(deadline.into()) => {}
+        }
+        if let Some(mail) = mail {
+            self.open(mail);
+        }
+        if let Some(ask) = ask {
+            self.answer(&ask);
+        }
+    }
+}
+
+/// Watch the relay's descriptor.
+#[expect(
+    deprecated,
+    reason = "sound here: a handle owns its one descriptor for life; the replacement is `unsafe`, which this crate forbids"
+)]
+fn watch(relay: RelayHandle) -> std::io::Result<AsyncFd<RelayHandle>> {
+    AsyncFd::with_interest(relay, Interest::READABLE)
+}
+
+/// Put a message into the inbox, or turn it away.
+fn take(inbox: &mut Inbox, wire: &mut WireCounters, from: Peer, bytes: Bytes, answer: impl FnOnce(Bytes)) {
+    match inbox.take(from, bytes) {
+        Taken::Waiting => {}
+        Taken::Refused(response) => {
+            wire.shed += 1;
+            if let Some(response) = response {
+                answer(response);
+            }
+        }
+        Taken::Dropped => wire.inbox_full += 1,
+    }
+}
+
+async fn ring(bell: Option<&tokio::sync::Notify>) {
+    match bell {
+        Some(bell) => bell.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn relay_readable(relay: Option<&AsyncFd<RelayHandle>>) {
+    match relay {
+        // `recv` empties the descriptor, so readiness is cleared here: the next event makes a new edge.
+        Some(relay) => {
+            if let Ok(mut guard) = relay.readable().await {
+                guard.clear_ready();
+            }
+        }
+        None => std::future::pending().await,
+    }
+}

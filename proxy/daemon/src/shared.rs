@@ -1,0 +1,179 @@
+//! What the threads of an appliance have in common: the snapshot, the post, and the phase of life.
+
+use crate::clock::Clock;
+use crate::limits::MAIL_RESERVE;
+use crate::notice::Subscribers;
+use crate::report::ShardReport;
+use crate::shed;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use proxy_core::{HealthInput, OwnerOf, Peer, Snapshot, Transport, TransportFailure};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use tokio::sync::{Notify, mpsc};
+
+/// Where an appliance is in its life. Only ever goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Running,
+    /// No new calls.
+    Draining,
+    /// Threads end.
+    Stopping,
+}
+
+/// How the others reach a shard.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) mail: mpsc::Sender<Mail>,
+    pub(crate) asks: mpsc::Sender<SyncSender<ShardReport>>,
+    /// Rung after a new snapshot or phase, which the shard fetches itself: neither can be lost in a full queue.
+    pub(crate) bell: Notify,
+    /// Counts the shard's turns: standing still means stuck.
+    pub(crate) turns: AtomicU64,
+}
+
+/// A message or an error for a shard, from another thread.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    Message { from: Peer, bytes: Bytes },
+    TransportError { to: Peer, failure: TransportFailure },
+}
+
+/// What was counted outside of the shards.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// New calls turned away because a shard's post was full.
+    pub(crate) shed: AtomicU64,
+    /// Messages dropped for the same reason.
+    pub(crate) mail_full: AtomicU64,
+    pub(crate) health_full: AtomicU64,
+    pub(crate) stream_full: AtomicU64,
+    pub(crate) stream_refused: AtomicU64,
+    pub(crate) stream_broken: AtomicU64,
+    pub(crate) streams: AtomicU64,
+    pub(crate) records_lost: AtomicU64,
+    pub(crate) records_unwritten: AtomicU64,
+    pub(crate) probe_send_errors: AtomicU64,
+}
+
+/// Add one.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) posts: Vec<Post>,
+    pub(crate) health: mpsc::Sender<HealthInput>,
+    /// Messages for streams; `None` without a stream listener.
+    pub(crate) streams: Option<mpsc::Sender<(Peer, Bytes)>>,
+    pub(crate) subscribers: Subscribers,
+    pub(crate) tally: Tally,
+    pub(crate) phase: AtomicU8,
+    /// Ends the threads that are not shards.
+    pub(crate) stop: tokio::sync::watch::Sender<bool>,
+}
+
+/// What became of a message that was posted.
+#[derive(Debug)]
+pub(crate) enum Posted {
+    /// On its way, or dropped and counted.
+    Done,
+    /// A new call for which there is no room; this is the answer.
+    Refused(Bytes),
+    /// No room now. A stream waits, a datagram is dropped: its sender repeats it.
+    Full(u8, Mail),
+}
+
+impl Shared {
+    pub(crate) fn shards(&self) -> u8 {
+        u8::try_from(self.posts.len()).unwrap_or(u8::MAX)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Running,
+            1 => Phase::Draining,
+            _ => Phase::Stopping,
+        }
+    }
+
+    /// Go on to a later phase.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        if phase == Phase::Stopping {
+            self.stop.send_replace(true);
+        }
+        self.ring();
+    }
+
+    /// Publish the next snapshot: one store, then every shard fetches it.
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.store(snapshot);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        for post in &self.posts {
+            post.bell.notify_one();
+        }
+    }
+
+    /// Whom a message belongs to. What nobody can route goes to `here`, which knows how to answer or count it.
+    pub(crate) fn owner(&self, bytes: &[u8], here: u8) -> Option<u8> {
+        let shards = self.shards();
+        // One shard owns every request; only responses have to be looked into.
+        if shards == 1 && !bytes.starts_with(b"SIP/") {
+            return Some(0);
+        }
+        match proxy_core::owner(bytes, shards) {
+            OwnerOf::Shard(shard) => Some(shard),
+            OwnerOf::Garbage => Some(here),
+            OwnerOf::Health => None,
+        }
+    }
+
+    /// Hand a message to the shard that owns it.
+    pub(crate) fn post(&self, shard: u8, from: Peer, bytes: Bytes) -> Posted {
+        let Some(post) = self.posts.get(usize::from(shard)) else { return Posted::Done };
+        if post.mail.capacity() < MAIL_RESERVE && shed::begins_a_call(&bytes) {
+            count(&self.tally.shed);
+            return shed::refusal(&bytes).map_or(Posted::Done, Posted::Refused);
+        }
+        match post.mail.try_send(Mail::Message { from, bytes }) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Posted::Done,
+            Err(mpsc::error::TrySendError::Full(mail)) => Posted::Full(shard, mail),
+        }
+    }
+
+    /// Tell the health core. Never waits.
+    pub(crate) fn tell_health(&self, input: HealthInput) {
+        if self.health.try_send(input).is_err() {
+            count(&self.tally.health_full);
+        }
+    }
+
+    /// Tell everybody that a peer cannot be reached: whose transaction it was is not known here.
+    pub(crate) fn unreachable(&self, to: Peer, failure: TransportFailure) {
+        self.tell_health(HealthInput::TransportError { to, failure });
+        for post in &self.posts {
+            if post.mail.try_send(Mail::TransportError { to, failure }).is_err() {
+                count(&self.tally.mail_full);
+            }
+        }
+    }
+
+    /// Send over a stream.
+    pub(crate) fn send_stream(&self, to: Peer, bytes: Bytes) {
+        debug_assert_eq!(to.transport, Transport::Tcp);
+        let taken = self.streams.as_ref().is_some_and(|streams| streams.try_send((to, bytes)).is_ok());
+        if !taken {
+            count(&self.tally.stream_full);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `bascule demo` from its library side: the real appliance, real sockets, a region that dies under load.
+//!
+//! Counts are asserted, never milliseconds: how long a call waited says more of the machine than of us.
+
+use bascule::demo::{Args, Broken, How, Outcome, View, run};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Long enough for calls before, during and after; the suite waits for it.
+const SECONDS: u64 = 8;
+
+fn play(how: How) -> Outcome {
+    let args = Args { seconds: SECONDS, how, json: true };
+    run(&args, &mut View::lines(Box::new(std::io::stderr())), &Arc::default()).unwrap()
+}
+
+fn holds_whatever_the_machine_does(outcome: &Outcome) {
+    let Outcome { closing, broken } = outcome;
+    let broken: Vec<_> = broken.iter().filter(|b| !matches!(b, Broken::TooSlow(_))).collect();
+    assert!(broken.is_empty(), "{broken:?} in {closing:#?}");
+    let table = &closing.table;
+    assert_eq!(table.calls_failed, 0);
+    assert_eq!(table.calls_answered, table.calls_placed);
+    assert!(table.placed_during_outage > 0 && table.placed_during_outage < table.calls_placed, "{table:?}");
+    assert!(table.region_down_ms.is_some());
+    // Answered calls there cannot be saved yet, and are not called failed; nobody else loses one.
+    assert_eq!(table.calls_dropped, closing.up_in_dead_region);
+    assert!(closing.up_in_dead_region > 0 && closing.were_ringing > 0, "{closing:#?}");
+    assert!(closing.spoke > 0);
+    assert_eq!(closing.heard_each_other, closing.spoke);
+}
+
+#[test]
+fn a_region_freezes_and_every_call_is_answered_in_the_other() {
+    let outcome = play(How::Freeze);
+    holds_whatever_the_machine_does(&outcome);
+    let json = serde_json::to_value(&outcome.closing.table).unwrap();
+    let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "calls_answered",
+            "calls_dropped",
+            "calls_failed",
+            "calls_placed",
+            "extra_pdd_ms",
+            "placed_during_outage",
+            "region_down_ms"
+        ]
+    );
+    let extra: Vec<_> = json["extra_pdd_ms"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(extra, ["max", "p50", "p99"]);
+}
+
+#[test]
+fn a_region_is_killed_and_every_call_is_answered_in_the_other() {
+    holds_whatever_the_machine_does(&play(How::Kill));
+}
+
+#[test]
+fn an_interrupted_demo_says_so_and_ends() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let later = Arc::clone(&stop);
+    let hand = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        later.store(true, Ordering::Relaxed);
+    });
+    let args = Args { seconds: 60, how: How::Freeze, json: true };
+    let outcome = run(&args, &mut View::lines(Box::new(std::io::sink())), &stop).unwrap();
+    hand.join().unwrap();
+    assert!(outcome.broken.contains(&Broken::Interrupted), "{:?}", outcome.broken);
+}
