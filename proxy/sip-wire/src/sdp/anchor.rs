@@ -143,6 +143,8 @@ impl Out<'_> {
             }
             Section::Media { mux, .. } if is(b"rtcp-mux") || is(b"rtcp-mux-only") => mux,
             Section::Media { held: Some(_), .. } if Direction::parse(value).is_some() => false,
+            // A word of the grammar, even where the other side calls its host so.
+            _ if Direction::parse(value).is_some() => true,
             _ => !is(b"rtcp") && !names_a_place(value, theirs),
         };
         if keep {
