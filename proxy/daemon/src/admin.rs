@@ -62,12 +62,15 @@ async fn serve(mut stream: TcpStream, shown: Arc<dyn Shown>) -> io::Result<()> {
             Ok(text) => ("200 OK", "text/plain; charset=utf-8", text),
             Err(text) => ("503 Service Unavailable", "text/plain; charset=utf-8", text),
         },
-        (b"GET" | b"HEAD", _) => ("404 Not Found", "text/plain", "/metrics and /healthz are here\n".to_owned()),
+        (b"GET" | b"HEAD", _) => {
+            ("404 Not Found", "text/plain", "/metrics and /healthz are here\n".to_owned())
+        }
         _ => ("405 Method Not Allowed", "text/plain", "GET only\n".to_owned()),
     };
     let length = body.len();
-    let answer =
-        format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(answer.as_bytes()).await?;
     if method != b"HEAD" {
         stream.write_all(body.as_bytes()).await?;

@@ -33,7 +33,8 @@ impl Clock {
 
     /// RFC 3339 in UTC, to the millisecond.
     pub(crate) fn rfc3339(&self, at: Time) -> String {
-        let since_1970 = self.wall.duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_nanos(at.as_nanos());
+        let since_1970 =
+            self.wall.duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_nanos(at.as_nanos());
         rfc3339(since_1970)
     }
 }

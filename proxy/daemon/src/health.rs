@@ -76,7 +76,8 @@ impl Keeper {
                 let config = &self.health.snapshot().config;
                 let number = |i: usize| proxy_core::RegionId(u16::try_from(i).unwrap_or(u16::MAX));
                 let regions = config.regions.iter().enumerate();
-                let drained = regions.filter(|(_, r)| names.contains(&r.name)).map(|(i, _)| number(i)).collect();
+                let drained =
+                    regions.filter(|(_, r)| names.contains(&r.name)).map(|(i, _)| number(i)).collect();
                 self.handle(HealthInput::Overrides(proxy_core::Overrides { drained }));
                 let _ = done.try_send(Arc::clone(self.health.snapshot()));
             }

@@ -16,7 +16,9 @@ pub(crate) enum Opened {
 
 pub(crate) fn open(listener: &Listener, shards: u8) -> io::Result<Opened> {
     match listener.transport {
-        Transport::Udp => (0..shards).map(|_| udp(listener.bind, shards > 1)).collect::<Result<_, _>>().map(Opened::Udp),
+        Transport::Udp => {
+            (0..shards).map(|_| udp(listener.bind, shards > 1)).collect::<Result<_, _>>().map(Opened::Udp)
+        }
         Transport::Tcp => tcp(listener.bind).map(Opened::Tcp),
     }
 }

@@ -14,7 +14,7 @@ use crate::notice::Notice;
 use crate::report::ShardReport;
 use crate::shared::{Phase, Shared};
 use datapath::Engine;
-use proxy_core::{HealthCounters, Snapshot};
+use proxy_core::Snapshot;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -108,14 +108,16 @@ impl Appliance {
     pub fn listens(&self) -> Vec<String> {
         let snapshot = self.snapshot();
         let sip = snapshot.config.listeners.iter().map(|l| {
-            let behind = if l.advertised == l.bind { String::new() } else { format!(", seen as {}", l.advertised) };
+            let behind =
+                if l.advertised == l.bind { String::new() } else { format!(", seen as {}", l.advertised) };
             format!("SIP   {} {} ({}){behind}", l.transport.as_str(), l.bind, l.name)
         });
-        let media = self.core.settings.relay.as_ref().zip(self.core.engine.as_ref()).map(|(relay, engine)| {
-            let at: Vec<_> = relay.addresses.iter().map(ToString::to_string).collect();
-            let (first, last) = (relay.first_port, relay.last_port);
-            format!("media {} ports {first} to {last}, {}", at.join(" and "), engine.capacity())
-        });
+        let media =
+            self.core.settings.relay.as_ref().zip(self.core.engine.as_ref()).map(|(relay, engine)| {
+                let at: Vec<_> = relay.addresses.iter().map(ToString::to_string).collect();
+                let (first, last) = (relay.first_port, relay.last_port);
+                format!("media {} ports {first} to {last}, {}", at.join(" and "), engine.capacity())
+            });
         let admin = self.core.settings.admin.map(|at| format!("admin http://{at}/metrics"));
         sip.chain(media).chain(admin).collect()
     }
@@ -132,7 +134,8 @@ impl Appliance {
 
     /// Why a part of the appliance has ended by itself, if one has: then the service should end.
     pub fn failure(&self) -> Option<String> {
-        let media = self.core.engine.as_ref().and_then(Engine::failure).map(|why| format!("relay worker: {why}"));
+        let media =
+            self.core.engine.as_ref().and_then(Engine::failure).map(|why| format!("relay worker: {why}"));
         media.or_else(|| self.threads.failure())
     }
 
@@ -161,7 +164,9 @@ impl Core {
         let (tx, rx) = sync_channel(self.shared.posts.len());
         let asked = self.shared.posts.iter().filter(|post| post.asks.try_send(tx.clone()).is_ok()).count();
         let until = Instant::now() + REPORT_TIMEOUT;
-        (0..asked).filter_map(|_| rx.recv_timeout(until.saturating_duration_since(Instant::now())).ok()).collect()
+        (0..asked)
+            .filter_map(|_| rx.recv_timeout(until.saturating_duration_since(Instant::now())).ok())
+            .collect()
     }
 }
 
@@ -171,7 +176,7 @@ impl Shown for Core {
         metrics::render(Page {
             shards: &shards,
             snapshot: &self.shared.snapshot.load(),
-            health: self.order(Order::Count).unwrap_or_else(HealthCounters::default),
+            health: self.order(Order::Count).unwrap_or_default(),
             tally: &self.shared.tally,
             relay: self.engine.as_ref().map(Engine::counters),
             durations: self.durations.render(),

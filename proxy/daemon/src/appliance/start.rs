@@ -106,7 +106,8 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
     let records = start_records(&mut appliance, sink)?;
     start_shards(&mut appliance, sockets.udp, ends, relays, &records)?;
     let threads = &mut appliance.threads;
-    let kit = health::Kit { seed: entropy(), shared: Arc::clone(&shared), sockets: sockets.probes, inputs, orders };
+    let kit =
+        health::Kit { seed: entropy(), shared: Arc::clone(&shared), sockets: sockets.probes, inputs, orders };
     threads.spawn_async("health", None, || async {
         health::run(kit).await;
         Ok(())
@@ -153,7 +154,8 @@ fn media(
     settings: &Settings,
     clock: Clock,
 ) -> Result<(Option<Engine>, Vec<RelayHandle>), StartError> {
-    let Some(RelaySettings { addresses, first_port, last_port, dscp, workers }) = settings.relay.clone() else {
+    let Some(RelaySettings { addresses, first_port, last_port, dscp, workers }) = settings.relay.clone()
+    else {
         return Ok((None, Vec::new()));
     };
     let shards = usize::from(settings.shards);

@@ -39,7 +39,8 @@ impl Threads {
         let handle = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let pinned = cpu.map_or(Ok(()), net::pin);
             // Unwinding from here would end the thread without a word.
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || pinned.and_then(|()| run())));
+            let ended =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || pinned.and_then(|()| run())));
             let why = match ended {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => format!("{named}: {error}"),

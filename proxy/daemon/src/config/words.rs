@@ -99,8 +99,8 @@ fn address(text: &str) -> Option<Address> {
 pub(super) fn say(d: Duration) -> String {
     let us = d.as_micros();
     match us {
-        _ if us % 1_000 != 0 => format!("{us}us"),
-        _ if us % 1_000_000 != 0 => format!("{}ms", us / 1_000),
+        _ if !us.is_multiple_of(1_000) => format!("{us}us"),
+        _ if !us.is_multiple_of(1_000_000) => format!("{}ms", us / 1_000),
         _ => format!("{}s", us / 1_000_000),
     }
 }

@@ -93,7 +93,11 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
     set("bascule_send_batches_total", "System calls that sent datagrams", wire.batches_out);
     set("bascule_keepalives_total", "Keep-alive datagrams", wire.keepalives);
     set("bascule_icmp_errors_total", "ICMP errors about what we sent", wire.icmp_errors);
-    set("bascule_shed_total", "New calls answered 503 because too much was waiting", wire.shed + read(&tally.shed));
+    set(
+        "bascule_shed_total",
+        "New calls answered 503 because too much was waiting",
+        wire.shed + read(&tally.shed),
+    );
     describe_counter!("bascule_dropped_total", "Dropped inside, by the place that was full or broken");
     for (place, n) in [
         ("inbox", wire.inbox_full),
@@ -110,7 +114,11 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
     }
     level("bascule_streams", "TCP connections at the moment", read(&tally.streams) as usize);
     set("bascule_streams_refused_total", "TCP connections not taken or made", read(&tally.stream_refused));
-    set("bascule_streams_broken_total", "TCP connections closed over bad framing", read(&tally.stream_broken));
+    set(
+        "bascule_streams_broken_total",
+        "TCP connections closed over bad framing",
+        read(&tally.stream_broken),
+    );
 }
 
 fn targets(snapshot: &Snapshot, health: HealthCounters) {
@@ -164,9 +172,13 @@ fn media(counters: &EngineCounters) {
     level("bascule_media_sessions", "Sessions at the moment", relay.sessions as usize);
     describe_gauge!("bascule_media_port_pairs", "Port pairs at the moment, by what they are doing");
     let ports = &relay.ports;
-    for (what, n) in
-        [("open", ports.open), ("taken", ports.taken), ("resting", ports.resting), ("free", ports.free), ("failed", ports.failed)]
-    {
+    for (what, n) in [
+        ("open", ports.open),
+        ("taken", ports.taken),
+        ("resting", ports.resting),
+        ("free", ports.free),
+        ("failed", ports.failed),
+    ] {
         gauge!("bascule_media_port_pairs", "state" => what).set(n as f64);
     }
 }

@@ -52,7 +52,12 @@ impl Sink {
 }
 
 /// Write until every shard has ended.
-pub(crate) fn run(shared: &Shared, mut sink: Sink, durations: &Durations, batches: &Receiver<Vec<Box<CallRecord>>>) {
+pub(crate) fn run(
+    shared: &Shared,
+    mut sink: Sink,
+    durations: &Durations,
+    batches: &Receiver<Vec<CallRecord>>,
+) {
     while let Ok(first) = batches.recv() {
         let mut next = Some(first);
         while let Some(batch) = next {
@@ -68,7 +73,7 @@ pub(crate) fn run(shared: &Shared, mut sink: Sink, durations: &Durations, batche
     }
 }
 
-fn one(shared: &Shared, sink: &mut Sink, durations: &Durations, record: Box<CallRecord>) {
+fn one(shared: &Shared, sink: &mut Sink, durations: &Durations, record: CallRecord) {
     durations.record(&record);
     tracing::debug!(
         call = record.id,
@@ -86,7 +91,7 @@ fn one(shared: &Shared, sink: &mut Sink, durations: &Durations, record: Box<Call
             count(&shared.tally.records_unwritten);
         }
     }
-    let record = Arc::new(*record);
+    let record = Arc::new(record);
     shared.subscribers.tell(|| Notice::Finished(Arc::clone(&record)));
 }
 

@@ -70,6 +70,9 @@ mod tests {
         while inbox.0.len() < INBOX_MAX {
             inbox.take(peer(), request("ACK"));
         }
-        assert!(matches!(inbox.take(peer(), request("BYE")), Taken::Dropped), "the inbox is bounded all the same");
+        assert!(
+            matches!(inbox.take(peer(), request("BYE")), Taken::Dropped),
+            "the inbox is bounded all the same"
+        );
     }
 }

@@ -26,7 +26,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 /// Finished calls on their way to the writer.
-pub(crate) type Records = SyncSender<Vec<Box<CallRecord>>>;
+pub(crate) type Records = SyncSender<Vec<CallRecord>>;
 
 /// What a shard's thread is given.
 pub(crate) struct Kit {
@@ -73,7 +73,7 @@ struct Turner {
     /// Calls that the relay's full queue turned away, to be told to the core.
     refused: Vec<RelayEvent>,
     records: Records,
-    finished: Vec<Box<CallRecord>>,
+    finished: Vec<CallRecord>,
     wire: WireCounters,
 }
 
@@ -147,7 +147,9 @@ impl Turner {
             let bytes = Bytes::copy_from_slice(datagram);
             match shared.owner(&bytes, *id) {
                 None => shared.tell_health(HealthInput::Message { from, bytes }),
-                Some(shard) if shard == *id => take(inbox, wire, from, bytes, |answer| out.push((from, answer))),
+                Some(shard) if shard == *id => {
+                    take(inbox, wire, from, bytes, |answer| out.push((from, answer)))
+                }
                 Some(shard) => match shared.post(shard, from, bytes) {
                     Posted::Done => {}
                     Posted::Refused(answer) => out.push((from, answer)),
@@ -187,7 +189,9 @@ impl Turner {
             self.shared.tell_health(HealthInput::TransportError { to, failure });
             // ICMP goes to any one of the sockets on an address, not to the one that sent.
             for (i, post) in self.shared.posts.iter().enumerate() {
-                if i != usize::from(self.id) && post.mail.try_send(Mail::TransportError { to, failure }).is_err() {
+                if i != usize::from(self.id)
+                    && post.mail.try_send(Mail::TransportError { to, failure }).is_err()
+                {
                     count(&self.shared.tally.mail_full);
                 }
             }
@@ -234,8 +238,10 @@ impl Turner {
         match output {
             Output::Send { to, bytes } => self.send(to, bytes),
             Output::Relay(command) => self.command(command),
-            Output::Finished(record) => self.finished.push(record),
-            Output::Event(Event::Evidence(evidence)) => self.shared.tell_health(HealthInput::Evidence(evidence)),
+            Output::Finished(record) => self.finished.push(*record),
+            Output::Event(Event::Evidence(evidence)) => {
+                self.shared.tell_health(HealthInput::Evidence(evidence))
+            }
         }
     }
 

@@ -161,7 +161,11 @@ impl Socket {
         let _ = self.io.try_io(Interest::ERROR, || {
             errors = recv_errors(&self.io)?;
             // Emptied, unless as many came as one call returns.
-            if errors.len() < datapath::mmsg::MAX_ERRORS { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            if errors.len() < datapath::mmsg::MAX_ERRORS {
+                Err(io::ErrorKind::WouldBlock.into())
+            } else {
+                Ok(())
+            }
         });
         // An error ends a batch before the datagrams behind it, without a new edge for them.
         self.unread |= !errors.is_empty();
@@ -178,4 +182,3 @@ fn failure(error: &SendError) -> TransportFailure {
         _ => TransportFailure::Local,
     }
 }
-

@@ -127,4 +127,3 @@ async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>, mut own
         buffer.clear();
     }
 }
-
