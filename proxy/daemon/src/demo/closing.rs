@@ -77,19 +77,22 @@ impl Closing {
         let records: HashMap<u32, &CallRecord> =
             heard.records.iter().filter_map(|r| Some((serial_in(&r.called)?, &**r))).collect();
         let death = ledger.death;
-        let mut usual: Vec<_> = ledger.calls.iter().filter(|c| is_usual(c, death)).filter_map(|c| c.delay).collect();
+        let mut usual: Vec<_> =
+            ledger.calls.iter().filter(|c| is_usual(c, death)).filter_map(|c| c.delay).collect();
         usual.sort_unstable();
         let median = rank(&usual, 50).unwrap_or_default();
         let calls = || (0_u32..).zip(&ledger.calls);
-        let affected: Vec<_> =
-            calls().filter(|(n, c)| death.is_some_and(|d| is_affected(c, records.get(n).copied(), d))).collect();
+        let affected: Vec<_> = calls()
+            .filter(|(n, c)| death.is_some_and(|d| is_affected(c, records.get(n).copied(), d)))
+            .collect();
         let mut extra: Vec<_> =
             affected.iter().filter_map(|(_, c)| c.delay).map(|d| d.saturating_sub(median)).collect();
         extra.sort_unstable();
         let spoke: Vec<_> =
             ledger.calls.iter().filter(|c| c.speaks && c.answered.is_some() && !c.lost_its_region).collect();
         let dropped_elsewhere = |c: &&Entry| !c.lost_its_region && matches!(c.end, Some(End::Dropped(_)));
-        let seen_down = death.zip(heard.down).map(|(death, (down, _))| ms(down.saturating_duration_since(death.at)));
+        let seen_down =
+            death.zip(heard.down).map(|(death, (down, _))| ms(down.saturating_duration_since(death.at)));
         let were_ringing = affected.iter().filter(|(_, c)| c.was_ringing).count();
         Self {
             table: Table {
@@ -97,7 +100,11 @@ impl Closing {
                 calls_answered: answered,
                 calls_failed: placed - answered,
                 calls_dropped: dropped,
-                placed_during_outage: ledger.calls.iter().filter(|c| death.is_some_and(|d| c.placed > d.at)).count(),
+                placed_during_outage: ledger
+                    .calls
+                    .iter()
+                    .filter(|c| death.is_some_and(|d| c.placed > d.at))
+                    .count(),
                 region_down_ms: seen_down,
                 extra_pdd_ms: percentiles(&extra),
             },

@@ -56,7 +56,7 @@ fn print(args: &Args, outcome: &Outcome) -> ExitCode {
     let text = if args.json {
         serde_json::to_string(&outcome.closing.table).unwrap_or_default()
     } else {
-        report::text(&outcome.closing)
+        report::text(outcome)
     };
     let written = writeln!(io::stdout(), "{text}");
     for broken in &outcome.broken {

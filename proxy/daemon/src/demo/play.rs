@@ -11,9 +11,9 @@ use super::{Outcome, promise};
 use crate::{Appliance, Notice, StartError, config, raise_descriptor_limit};
 use proxy_core::{HealthChange, TargetState};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,12 +23,24 @@ const AFTER: Duration = Duration::from_millis(700);
 /// Between two looks at what is still under way.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Open files that are enough: 4 sockets a call for the 300 calls that are up, ringing or dead at once, 1,024 that the
+/// relay leaves to others, and the rest for being wrong.
+const LEAST_DESCRIPTORS: u64 = 3_000;
+
 /// Why there was no performance.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// No network of 127.0.0.0/8 is free, or the system has no sockets or threads for us.
     #[error("sockets on loopback: {0}")]
     Sockets(#[from] io::Error),
+    /// The system allows too few open files.
+    #[error(
+        "{limit} open files are allowed, {LEAST_DESCRIPTORS} are needed: raise the hard limit, as root with `ulimit -n 4096`"
+    )]
+    Descriptors {
+        /// The hard limit.
+        limit: u64,
+    },
     /// The embedded configuration is not good: ours to mend.
     #[error("embedded configuration: {0}")]
     Config(#[from] config::LoadError),
@@ -55,7 +67,9 @@ enum Word {
 ///
 /// [`DemoError`] if it could not be played; a promise that did not hold is no error but an [`Outcome`].
 pub fn run(args: &Args, view: &mut View, stop: &Arc<AtomicBool>) -> Result<Outcome, DemoError> {
-    raise_descriptor_limit();
+    if let Some(limit) = raise_descriptor_limit().filter(|limit| *limit < LEAST_DESCRIPTORS) {
+        return Err(DemoError::Descriptors { limit });
+    }
     let timeline = Timeline::of(args.seconds);
     let (network, lines) = Network::claim()?;
     let loaded = config::parse("demo.toml", &network.config(&timeline))?;
@@ -72,7 +86,16 @@ pub fn run(args: &Args, view: &mut View, stop: &Arc<AtomicBool>) -> Result<Outco
         drop(tx.send(Word::Played));
         script
     })?;
-    let mut stage = Stage { view, timeline, how: args.how, start, heard: Heard::default(), death: None, last: None, rescued: false };
+    let mut stage = Stage {
+        view,
+        timeline,
+        how: args.how,
+        start,
+        heard: Heard::default(),
+        death: None,
+        last: None,
+        rescued: false,
+    };
     while let Ok(word) = words.recv() {
         if stage.hears(word) {
             break;
@@ -197,13 +220,17 @@ impl Stage<'_> {
             How::Kill => "is killed: its sockets are closed",
         };
         let (ringing, up) = (death.ringing, death.up);
-        self.view.happens(death.at - self.start, &format!("{name} {what}; {ringing} calls ring there, {up} are up"));
+        self.view.happens(
+            death.at - self.start,
+            &format!("{name} {what}; {ringing} calls ring there, {up} are up"),
+        );
         self.death = Some(death);
     }
 
     fn health(&mut self, at: Instant, change: &HealthChange) {
         let since_start = at.saturating_duration_since(self.start);
-        let Some(region) = Region::BOTH.into_iter().find(|region| change.name.starts_with(region.name())) else {
+        let Some(region) = Region::BOTH.into_iter().find(|region| change.name.starts_with(region.name()))
+        else {
             return;
         };
         let (name, reason) = (region.name(), change.reason.as_str().replace('_', " "));
@@ -211,8 +238,12 @@ impl Stage<'_> {
         match (change.to, self.death) {
             (TargetState::Down, Some(death)) if dies => {
                 self.heard.down.get_or_insert((at, change.reason));
+                let other = region.other().name();
                 let after = ms(at.saturating_duration_since(death.at));
-                self.view.happens(since_start, &format!("{name} seen down after {after} ms ({reason})"));
+                self.view.happens(
+                    since_start,
+                    &format!("{name} seen down after {after} ms ({reason}); new calls go to {other}"),
+                );
             }
             (state, _) => self.view.happens(since_start, &format!("{name} is {state:?} ({reason})")),
         }

@@ -35,12 +35,20 @@ impl fmt::Display for Broken {
         match self {
             Self::Failed(n) => write!(f, "calls that got no answer: {n}"),
             Self::NotSeen => f.write_str("the appliance has not seen that the region is down"),
-            Self::NobodyAffected => f.write_str("no call was affected by the region's death, so nothing was shown"),
+            Self::NobodyAffected => {
+                f.write_str("no call was affected by the region's death, so nothing was shown")
+            }
             Self::TooSlow(extra) => {
-                write!(f, "a call waited {extra} ms longer than usual, promised were less than {}", ms(MOST_EXTRA))
+                write!(
+                    f,
+                    "a call waited {extra} ms longer than usual, promised were less than {}",
+                    ms(MOST_EXTRA)
+                )
             }
             Self::Deaf(n) => write!(f, "calls in which one side did not hear the other: {n}"),
-            Self::Bled(n) => write!(f, "RTP packets that were heard in a call that they do not belong to: {n}"),
+            Self::Bled(n) => {
+                write!(f, "RTP packets that were heard in a call that they do not belong to: {n}")
+            }
             Self::LostElsewhere(n) => write!(f, "answered calls that ended though their region lives: {n}"),
             Self::LeftUp(n) => write!(f, "calls that were still up at the end: {n}"),
             Self::WithoutRecord(n) => write!(f, "calls without a call record: {n}"),
@@ -52,12 +60,15 @@ impl fmt::Display for Broken {
 
 /// Everything that did not hold.
 pub(super) fn broken(closing: &Closing, unclean: Option<String>, interrupted: bool) -> Vec<Broken> {
+    // What was cut short promises nothing.
+    if interrupted {
+        return vec![Broken::Interrupted];
+    }
     let table = &closing.table;
     let some = |n: usize, broken: fn(usize) -> Broken| (n > 0).then(|| broken(n));
     let extra = table.extra_pdd_ms.map(|extra| extra.max);
     let affected = closing.were_ringing + closing.went_there_first;
     let checks = [
-        interrupted.then_some(Broken::Interrupted),
         some(table.calls_failed, Broken::Failed),
         table.region_down_ms.is_none().then_some(Broken::NotSeen),
         (affected == 0).then_some(Broken::NobodyAffected),

@@ -57,10 +57,16 @@ mod tests {
         for seconds in LEAST_SECONDS..=MOST_SECONDS {
             let t = Timeline::of(seconds);
             assert!(t.death > t.ring.1 * 2, "{seconds}: calls are up and ringing when the region dies");
-            assert!(t.last_call > t.death + Duration::from_millis(700), "{seconds}: calls are placed after it");
+            assert!(
+                t.last_call > t.death + Duration::from_millis(700),
+                "{seconds}: calls are placed after it"
+            );
             assert!(t.last_call + t.ring.1 + t.talk.1 < t.end, "{seconds}: the last call ends");
             assert!(t.death + t.inactivity < t.end, "{seconds}: dead calls are ended");
-            assert!(t.inactivity > t.talk.1, "{seconds}: a call that says nothing is not ended by the appliance");
+            assert!(
+                t.inactivity > t.talk.1,
+                "{seconds}: a call that says nothing is not ended by the appliance"
+            );
         }
     }
 }

@@ -95,7 +95,7 @@ impl View {
     /// The live part goes, what was said stays.
     pub(super) fn settle(&mut self) {
         if let Self::Live(live) = self {
-            let _ = live.all.clear();
+            [&live.time, &live.calls, &live.regions].into_iter().for_each(ProgressBar::finish_and_clear);
         }
     }
 }
@@ -105,7 +105,8 @@ impl Live {
         let all = MultiProgress::with_draw_target(target);
         let bar = |template| {
             // A template that does not parse would only look plain.
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(1).with_style(style);
             all.add(bar)
         };

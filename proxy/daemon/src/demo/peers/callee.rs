@@ -139,7 +139,9 @@ impl Callee {
 
     fn pick_up(&mut self, desk: &mut Desk, at: usize) {
         let alive = self.line().is_some();
-        let Some(leg) = self.legs.get_mut(at).filter(|leg| alive && leg.state == State::Ringing) else { return };
+        let Some(leg) = self.legs.get_mut(at).filter(|leg| alive && leg.state == State::Ringing) else {
+            return;
+        };
         leg.state = State::Answered;
         if let Some(entry) = desk.ledger.get(leg.serial) {
             entry.answered_by = Some(self.region);

@@ -99,7 +99,9 @@ impl Caller {
     }
 
     pub(super) fn speak(&mut self, desk: &mut Desk, serial: u32) {
-        let Some(voice) = self.calls.get_mut(serial as usize).and_then(|call| call.voice.as_mut()) else { return };
+        let Some(voice) = self.calls.get_mut(serial as usize).and_then(|call| call.voice.as_mut()) else {
+            return;
+        };
         voice.speak(&self.line);
         desk.alarms.set(desk.now + PACKET_TIME, Alarm::Speak(serial));
     }
@@ -127,7 +129,9 @@ impl Caller {
             (Method::Invite, ..200) => self.progress(desk, serial, code),
             (Method::Invite, 200..300) => self.answer(desk, serial, message),
             (Method::Invite, _) => self.refusal(desk, serial, code, message),
-            (Method::Bye, 200..) if self.state(serial) == Some(State::Leaving) => self.leave(serial, State::Over),
+            (Method::Bye, 200..) if self.state(serial) == Some(State::Leaving) => {
+                self.leave(serial, State::Over)
+            }
             _ => {}
         }
     }

@@ -49,14 +49,23 @@ pub(in crate::demo) struct Script {
 
 impl Script {
     /// `run` tells this demo's calls from another's.
-    pub(in crate::demo) fn new(network: Network, lines: Lines, timeline: Timeline, how: How, run: u64) -> Self {
+    pub(in crate::demo) fn new(
+        network: Network,
+        lines: Lines,
+        timeline: Timeline,
+        how: How,
+        run: u64,
+    ) -> Self {
         let now = Instant::now();
         let Lines { carrier, east, west } = lines;
         Self {
             timeline,
             how,
             caller: Caller::new(carrier, network.appliance(), run, timeline.talk),
-            callees: [Callee::new(Region::East, east, timeline.ring), Callee::new(Region::West, west, timeline.ring)],
+            callees: [
+                Callee::new(Region::East, east, timeline.ring),
+                Callee::new(Region::West, west, timeline.ring),
+            ],
             desk: Desk { ledger: Ledger::default(), alarms: Alarms::default(), dice: Dice(1), now },
             start: now,
             idle_since: None,
