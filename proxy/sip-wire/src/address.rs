@@ -1,7 +1,8 @@
 //! `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route, identities (RFC 3261 §20.10).
 
+use crate::class::{self, DISPLAY, NAME, URI};
 use crate::fault::Defect;
-use crate::lex::{byte, is_blank, is_name, is_token_byte, is_uri, quoted_end, sub, trim, unescape_quoted};
+use crate::lex::{byte, quoted_end, sub, trim, unescape_quoted};
 use crate::uri::Uri;
 use crate::values::Params;
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ pub struct NameAddr<'a> {
     pub uri: &'a [u8],
     /// The header's parameters. Behind a bare URI all parameters are the header's (RFC 3261 §20.10).
     pub params: Params<'a>,
+    tag: Option<&'a [u8]>,
 }
 
 impl<'a> NameAddr<'a> {
@@ -26,50 +28,58 @@ impl<'a> NameAddr<'a> {
             let rest = trim(sub(value, end, value.len()));
             return NameAddr::bracketed(Some(sub(value, 1, end - 1)), rest);
         }
+        let words = class::run(value, DISPLAY);
+        if byte(value, words) == b'<' {
+            let display = Some(trim(sub(value, 0, words))).filter(|words| !words.is_empty());
+            return NameAddr::bracketed(display, sub(value, words, value.len()));
+        }
+        // A bracket behind anything else: that was no display name. A quote may still stand in a parameter's value
+        // behind a bare URI.
         match memchr::memchr2(b'<', b'"', value) {
-            Some(at) if byte(value, at) == b'<' => {
-                let words = trim(sub(value, 0, at));
-                if !words.iter().all(|b| is_display_byte(*b)) {
-                    return Err(Defect::NameAddr);
-                }
-                let display = Some(words).filter(|words| !words.is_empty());
-                NameAddr::bracketed(display, sub(value, at, value.len()))
-            }
-            // A quote may still stand in a parameter's value behind a bare URI.
+            Some(at) if byte(value, at) == b'<' => Err(Defect::NameAddr),
             _ => NameAddr::bare(value),
         }
     }
 
     fn bracketed(display: Option<&'a [u8]>, rest: &'a [u8]) -> Result<NameAddr<'a>, Defect> {
-        let close = memchr::memchr(b'>', rest).filter(|_| byte(rest, 0) == b'<').ok_or(Defect::NameAddr)?;
-        let params = trim(sub(rest, close + 1, rest.len()));
+        let inside = rest.strip_prefix(b"<").ok_or(Defect::NameAddr)?;
+        let (uri, behind) = inside.split_at(class::run(inside, URI));
+        let params = trim(behind.strip_prefix(b">").ok_or(Defect::NameAddr)?);
         if !matches!(params.first(), None | Some(b';')) {
             return Err(Defect::NameAddr);
         }
-        NameAddr { display, uri: sub(rest, 1, close), params: Params::new(params) }.checked()
+        NameAddr::with_params(display, uri, params)
     }
 
     fn bare(value: &'a [u8]) -> Result<NameAddr<'a>, Defect> {
         let cut = memchr::memchr(b';', value).unwrap_or(value.len());
         let uri = trim(sub(value, 0, cut));
         // RFC 3261 §20.10: a URI with a comma or a question mark must stand in brackets.
-        if memchr::memchr2(b'?', b',', uri).is_some() {
+        if class::run(uri, URI) != uri.len() || uri.iter().any(|b| matches!(b, b'?' | b',')) {
             return Err(Defect::NameAddr);
         }
-        NameAddr { display: None, uri, params: Params::new(sub(value, cut, value.len())) }.checked()
+        NameAddr::with_params(None, uri, sub(value, cut, value.len()))
     }
 
-    fn checked(self) -> Result<NameAddr<'a>, Defect> {
-        let sound = is_uri(self.uri);
-        let scheme = memchr::memchr(b':', self.uri).is_some_and(|at| at > 0) || self.uri == b"*";
+    fn with_params(
+        display: Option<&'a [u8]>,
+        uri: &'a [u8],
+        params: &'a [u8],
+    ) -> Result<NameAddr<'a>, Defect> {
+        let scheme = uri.iter().position(|b| *b == b':').is_some_and(|at| at > 0) || uri == b"*";
+        let params = Params::new(params);
+        let tag = params.value(b"tag").filter(|tag| !tag.is_empty());
         // A tag is compared with others for the life of a dialog: it must be one word.
-        let tag = self.tag().is_none_or(is_name);
-        if sound && scheme && tag { Ok(self) } else { Err(Defect::NameAddr) }
+        if scheme && tag.is_none_or(|tag| class::is_word(tag, NAME)) {
+            Ok(NameAddr { display, uri, params, tag })
+        } else {
+            Err(Defect::NameAddr)
+        }
     }
 
     /// The `tag` parameter (RFC 3261 §19.3).
     pub fn tag(&self) -> Option<&'a [u8]> {
-        self.params.value(b"tag").filter(|tag| !tag.is_empty())
+        self.tag
     }
 
     /// A header parameter: `None` when absent, `Some(b"")` for a flag.
@@ -91,13 +101,4 @@ impl<'a> NameAddr<'a> {
     pub fn is_star(&self) -> bool {
         self.uri == b"*"
     }
-}
-
-/// Unquoted display names are tokens (RFC 3261 §25.1). Carriers also send round brackets, slashes, ampersands and
-/// letters beyond ASCII there; none of these can be mistaken for another part of the header, so they are accepted.
-fn is_display_byte(b: u8) -> bool {
-    is_token_byte(b)
-        || is_blank(b)
-        || b >= 0x80
-        || matches!(b, b'(' | b')' | b'/' | b'&' | b'#' | b'$' | b'=' | b'?' | b'^')
 }

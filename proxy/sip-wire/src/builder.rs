@@ -1,7 +1,8 @@
 //! Writing messages. No value can end its own line.
 
+use crate::class::{self, TOKEN, URI};
 use crate::header::HeaderName;
-use crate::lex::{Decimal, byte, is_blank, is_token, is_token_byte, is_uri, sub};
+use crate::lex::{Decimal, byte, is_blank, sub};
 use crate::limits::MESSAGE_GUESS;
 use crate::method::Method;
 use bytes::Bytes;
@@ -40,7 +41,7 @@ impl Builder {
     /// Starts a request in this buffer, which is emptied first.
     pub fn request_into(mut out: Vec<u8>, method: Method<'_>, uri: &[u8]) -> Builder {
         out.clear();
-        out.extend(method.as_bytes().iter().filter(|b| is_token_byte(**b)));
+        out.extend(method.as_bytes().iter().filter(|b| class::is(**b, TOKEN)));
         out.push(b' ');
         push_uri(&mut out, uri);
         out.extend_from_slice(b" SIP/2.0\r\n");
@@ -68,7 +69,7 @@ impl Builder {
     /// Writes a header whose value is the parts joined.
     pub fn parts(&mut self, name: HeaderName, parts: &[&[u8]]) -> &mut Self {
         if !matches!(name, HeaderName::Other | HeaderName::ContentLength) {
-            self.line(name.as_bytes(), parts);
+            self.line(&[name.label()], parts);
         }
         self
     }
@@ -81,15 +82,16 @@ impl Builder {
     /// Writes a header that we have no name for. One whose name is not a token, and Content-Length in any spelling, is
     /// left out.
     pub fn other(&mut self, name: &[u8], value: &[u8]) -> &mut Self {
-        if is_token(name) && HeaderName::lookup(name) != HeaderName::ContentLength {
-            self.line(name, &[value]);
+        if class::is_word(name, TOKEN) && HeaderName::lookup(name) != HeaderName::ContentLength {
+            self.line(&[name, b": "], &[value]);
         }
         self
     }
 
-    fn line(&mut self, name: &[u8], parts: &[&[u8]]) {
-        self.out.extend_from_slice(name);
-        self.out.extend_from_slice(b": ");
+    fn line(&mut self, label: &[&[u8]], parts: &[&[u8]]) {
+        for part in label {
+            self.out.extend_from_slice(part);
+        }
         for part in parts {
             push_value(&mut self.out, part);
         }
@@ -148,7 +150,7 @@ impl<const N: usize> Text for smallvec::SmallVec<[u8; N]> {
 
 /// Appends a URI that cannot leave its place in the start line.
 pub(crate) fn push_uri(out: &mut impl Text, uri: &[u8]) {
-    if is_uri(uri) {
+    if class::run(uri, URI) == uri.len() {
         return out.push_slice(uri);
     }
     for piece in uri.split(|b| *b <= b' ' || *b == 0x7f) {
@@ -157,7 +159,28 @@ pub(crate) fn push_uri(out: &mut impl Text, uri: &[u8]) {
 }
 
 /// Appends a value that cannot leave its line.
+#[inline]
 pub(crate) fn push_value(out: &mut impl Text, value: &[u8]) {
+    if is_plain(value) { out.push_slice(value) } else { push_folded(out, value) }
+}
+
+/// Whether no byte is below 14, where CR, LF and NUL are: eight bytes at a look (Anderson, *Bit Twiddling Hacks*, "a byte
+/// less than n").
+#[inline]
+fn is_plain(value: &[u8]) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let low = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        word.wrapping_sub(EACH * 14) & !word & (EACH * 128)
+    };
+    match value.last_chunk() {
+        Some(last) => value.as_chunks().0.iter().fold(low(last), |seen, word| seen | low(word)) == 0,
+        None => value.iter().all(|b| *b >= 14),
+    }
+}
+
+#[cold]
+fn push_folded(out: &mut impl Text, value: &[u8]) {
     let mut rest = value;
     while let Some(cut) = memchr::memchr3(b'\r', b'\n', 0, rest) {
         let fold = byte(rest, cut) == b'\r'

@@ -47,11 +47,18 @@ impl Message {
     }
 
     fn presence(&self) -> Result<(), Defect> {
-        let count = |name| self.entries().iter().filter(|e| e.id == name).take(2).count();
-        if let Some(name) = MANDATORY.into_iter().find(|name| count(*name) == 0) {
+        // One bit for each name in the order of `HeaderName`, whose first ones these are.
+        let bit = |name: HeaderName| 1_u32.checked_shl(u32::from(name as u8)).unwrap_or(0);
+        let (mut once, mut twice) = (0, 0);
+        for entry in self.entries() {
+            let bit = bit(entry.id);
+            twice |= once & bit;
+            once |= bit;
+        }
+        if let Some(name) = MANDATORY.into_iter().find(|name| once & bit(*name) == 0) {
             return Err(Defect::Missing(name));
         }
-        match SINGLE.into_iter().find(|name| count(*name) > 1) {
+        match SINGLE.into_iter().find(|name| twice & bit(*name) != 0) {
             Some(name) => Err(Defect::Duplicate(name)),
             None => Ok(()),
         }

@@ -24,6 +24,7 @@ macro_rules! header_names {
 
         const KNOWN: &[HeaderName] = &[$(HeaderName::$variant,)*];
         const TEXT: &[&str] = &[$($text,)*];
+        const LABELS: &[&str] = &[$(concat!($text, ": "),)*];
         const COMPACT: &[u8] = &[$($compact,)*];
         const LIST: &[bool] = &[$($list,)*];
     };
@@ -156,6 +157,18 @@ const BY_LETTER: [u8; 26] = {
     table
 };
 
+/// Whether both are the same bytes: for most names a look at both ends, which is quicker than a call.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len()
+        && match (a.first_chunk::<8>(), b.first_chunk::<8>()) {
+            (Some(first), Some(head)) if a.len() <= 16 => {
+                first == head && a.last_chunk::<8>() == b.last_chunk::<8>()
+            }
+            _ => a == b,
+        }
+}
+
 impl HeaderName {
     /// The name that these bytes spell, in any case, in full or compact form.
     pub fn lookup(name: &[u8]) -> HeaderName {
@@ -164,7 +177,7 @@ impl HeaderName {
         while let Some((text, known)) = BY_HASH.get(at)
             && !text.is_empty()
         {
-            if text.len() == len && (text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name)) {
+            if same(text.as_bytes(), name) || text.as_bytes().eq_ignore_ascii_case(name) {
                 return *known;
             }
             at = (at + 1) % SLOTS;
@@ -181,6 +194,11 @@ impl HeaderName {
     /// Its name in full, as RFCs write it; empty for [`HeaderName::Other`].
     pub fn as_bytes(self) -> &'static [u8] {
         self.as_str().as_bytes()
+    }
+
+    /// Its name as a line begins with it, colon and blank included.
+    pub(crate) fn label(self) -> &'static [u8] {
+        LABELS.get(self as usize).copied().unwrap_or_default().as_bytes()
     }
 
     /// The same as text.

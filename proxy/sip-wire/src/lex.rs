@@ -36,40 +36,6 @@ pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut i = 0;
-    while i < 128 {
-        let b = i as u8;
-        table[i] = b.is_ascii_alphanumeric()
-            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
-        i += 1;
-    }
-    table
-};
-
-/// A byte of `token`.
-#[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
-pub(crate) const fn is_token_byte(b: u8) -> bool {
-    TOKEN[b as usize]
-}
-
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&b| is_token_byte(b))
-}
-
-/// What may name a transaction or dialog for its whole life (a branch, a tag): visible ASCII without the marks that part
-/// values. RFC 3261 says `token`; `=`, `:`, `@` and `/` are seen in the field and harm nobody.
-pub(crate) fn is_name(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&b| b.is_ascii_graphic() && !matches!(b, b'"' | b',' | b'<' | b'>'))
-}
-
-/// A Call-ID: any visible bytes (RFC 3261 §25.1, `word`).
-pub(crate) fn is_call_id(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&b| b > b' ' && b != 0x7f)
-}
-
 /// Decimal digits only; `None` when empty, with any other byte, or beyond `u64`.
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {
@@ -102,6 +68,12 @@ pub(crate) fn quoted_end(bytes: &[u8], at: usize) -> Option<usize> {
             _ => i += 1,
         }
     }
+}
+
+/// Whether a name is this one, in any case. `name` is in lower case.
+#[inline]
+pub(crate) fn is_named<const N: usize>(text: &[u8], name: &[u8; N]) -> bool {
+    text == name || (text.len() == N && text.eq_ignore_ascii_case(name))
 }
 
 /// The first `stop` byte outside quoted strings and, when `angles`, outside `<…>`. An open quote or bracket reaches to
@@ -193,23 +165,6 @@ pub fn unescape(value: &[u8]) -> Cow<'_, [u8]> {
         };
     }
     Cow::Owned(out)
-}
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-const URI: [bool; 256] = {
-    let mut table = [true; 256];
-    let mut i = 0;
-    while i < 256 {
-        table[i] = !matches!(i as u8, 0..=b' ' | 0x7f | b'<' | b'>' | b'"');
-        i += 1;
-    }
-    table
-};
-
-/// Whether all bytes may stand in a URI: no blanks, control characters, quotes or angle brackets.
-#[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
-pub(crate) fn is_uri(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&b| URI[usize::from(b)])
 }
 
 const fn hex(b: u8) -> Option<u8> {

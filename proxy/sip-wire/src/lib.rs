@@ -21,6 +21,7 @@
 mod address;
 mod builder;
 mod check;
+mod class;
 mod fault;
 mod framer;
 mod header;

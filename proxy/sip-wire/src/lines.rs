@@ -1,8 +1,9 @@
 //! Lines of a header section. A line goes on where the next one begins with a blank (RFC 3261 §7.3.1).
 
+use crate::class::{self, TOKEN};
 use crate::fault::RejectReason;
 use crate::header::HeaderName;
-use crate::lex::{byte, is_token, sub, trim};
+use crate::lex::{byte, sub, trim};
 
 /// One line, folds included.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +66,7 @@ pub(crate) fn split(line: &[u8]) -> Result<(HeaderName, &[u8], &[u8]), RejectRea
     }
     let id = HeaderName::lookup(name);
     // A name that we know is a token.
-    if id == HeaderName::Other && !is_token(name) {
+    if id == HeaderName::Other && !class::is_word(name, TOKEN) {
         return Err(RejectReason::HeaderName);
     }
     Ok((id, name, trim(sub(line, colon + 1, line.len()))))

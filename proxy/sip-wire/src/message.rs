@@ -33,20 +33,16 @@ impl Message {
         if bytes.is_empty() {
             return Err(Box::new(Rejected { reason: RejectReason::Empty, partial: None }));
         }
-        match scan(&bytes) {
-            Ok(index) => {
-                let end = usize::from(index.body.end);
-                if end < bytes.len() {
-                    bytes.truncate(end);
-                }
-                Ok(Message { bytes, index })
-            }
-            Err((reason, index)) => {
-                let partial =
-                    index.map(|index| Message { bytes, index: *index }).filter(Message::can_be_answered);
-                Err(Box::new(Rejected { reason, partial }))
-            }
+        let mut message = Message { bytes, index: Index::new() };
+        if let Err(reason) = scan(&message.bytes, &mut message.index) {
+            let partial = Some(message).filter(Message::can_be_answered);
+            return Err(Box::new(Rejected { reason, partial }));
         }
+        let end = usize::from(message.index.body.end);
+        if end < message.bytes.len() {
+            message.bytes.truncate(end);
+        }
+        Ok(message)
     }
 
     /// A request with what a response copies from it (RFC 3261 §8.2.6.2).

@@ -1,8 +1,9 @@
 //! What routes a message to its owner, found without a parse.
 
 use crate::address::NameAddr;
+use crate::class::{self, VISIBLE};
 use crate::header::HeaderName;
-use crate::lex::{is_call_id, sub};
+use crate::lex::sub;
 use crate::lines::{Lines, leading, split};
 use crate::method::Method;
 use crate::start::{self, StartLine};
@@ -68,7 +69,7 @@ pub fn peek(bytes: &[u8]) -> Option<Keys<'_>> {
             _ => {}
         }
     }
-    let call_id = call_id.filter(|id| is_call_id(id))?;
+    let call_id = call_id.filter(|id| class::is_word(id, VISIBLE))?;
     Some(Keys {
         is_request,
         method,

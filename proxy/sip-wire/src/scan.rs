@@ -65,53 +65,55 @@ pub(crate) struct Index {
     pub(crate) body: Span,
 }
 
-/// The index of `bytes`, which begin with the start line; or the first fault, with the index of what could be read when
-/// that is a request's start line at least.
-pub(crate) fn scan(bytes: &[u8]) -> Result<Index, (RejectReason, Option<Box<Index>>)> {
+impl Index {
+    pub(crate) fn new() -> Index {
+        let nowhere = Span::default();
+        Index {
+            start: Start::Response { version: nowhere, code: 0, reason: nowhere },
+            first: 0,
+            entries: SmallVec::new(),
+            head_end: 0,
+            body: nowhere,
+        }
+    }
+}
+
+/// Fills the index of `bytes`, which begin with the start line; or tells the first fault, after which the index holds
+/// what could be read (nothing when the start line could not be), and no body.
+pub(crate) fn scan(bytes: &[u8], index: &mut Index) -> Result<(), RejectReason> {
     if bytes.len() > MAX_MESSAGE {
-        return Err((RejectReason::TooLong, None));
+        return Err(RejectReason::TooLong);
     }
     let mut lines = Lines::new(bytes);
     let first = lines.next();
     let (start, mut fault) = match start::parse(first.text) {
         Ok(start) => (start, None),
         Err((reason, Some(start))) => (start, Some(reason)),
-        Err((reason, None)) => return Err((reason, None)),
+        Err((reason, None)) => return Err(reason),
     };
     if first.stray {
         fault = fault.or(Some(RejectReason::LineBreak));
     } else if !first.ended {
         fault = fault.or(Some(RejectReason::HeadUnfinished));
     }
-    let mut index = Index {
-        start: locate(bytes, start),
-        first: Span::new(0, lines.at).end,
-        entries: SmallVec::new(),
-        head_end: 0,
-        body: Span::default(),
-    };
+    index.start = locate(bytes, start);
+    index.first = Span::new(0, lines.at).end;
     let mut length = Ok(None);
-    let body = headers(bytes, &mut lines, &mut index, &mut length, &mut fault);
+    let body = headers(bytes, &mut lines, index, &mut length, &mut fault);
+    index.body = Span::new(body, body);
     if memchr::memchr_iter(b'\r', sub(bytes, 0, body)).count() != lines.breaks {
         fault = fault.or(Some(RejectReason::LineBreak));
     }
-    let length = length.map_err(|reason| fault = fault.or(Some(reason))).unwrap_or_default();
-    let end = match length {
-        Some(length) if length > (bytes.len() - body) as u64 => {
-            fault = fault.or(Some(RejectReason::BodyShort));
-            body
-        }
-        Some(length) => body + usize::try_from(length).unwrap_or(0),
-        None => bytes.len(),
-    };
-    index.body = Span::new(body, end);
-    match fault {
-        None => Ok(index),
-        Some(reason) => {
-            index.body = Span::new(body, body);
-            Err((reason, Some(Box::new(index))))
-        }
+    if let Some(reason) = fault {
+        return Err(reason);
     }
+    let rest = bytes.len() - body;
+    let length = match length? {
+        Some(length) => usize::try_from(length).ok().filter(|n| *n <= rest).ok_or(RejectReason::BodyShort)?,
+        None => rest,
+    };
+    index.body = Span::new(body, body + length);
+    Ok(())
 }
 
 /// Indexes the header lines; where the body starts.

@@ -1,7 +1,8 @@
 //! The start line (RFC 3261 §7.1, §7.2).
 
+use crate::class::{self, TOKEN};
 use crate::fault::RejectReason;
-use crate::lex::{byte, is_token, number32, sub, trim_end};
+use crate::lex::{byte, number32, sub, trim_end};
 
 /// A start line's parts, borrowed from it.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ fn request(line: &[u8]) -> Result<StartLine<'_>, (RejectReason, Option<StartLine
     let trimmed = trim_end(line);
     let version_start = memchr::memrchr(b' ', trimmed).ok_or(none)? + 1;
     let version = sub(trimmed, version_start, trimmed.len());
-    if !is_token(method) || version_start <= method_end + 1 || !is_version(version) {
+    if !class::is_word(method, TOKEN) || version_start <= method_end + 1 || !is_version(version) {
         return Err(none);
     }
     let uri = sub(trimmed, method_end + 1, version_start - 1);

@@ -1,8 +1,9 @@
 //! URIs: `sip`, `sips` (RFC 3261 §19.1), `tel` (RFC 3966), and any other kept whole.
 
+use crate::class::{self, URI};
 use crate::fault::Defect;
 use crate::host;
-use crate::lex::{is_uri, sub, unescape};
+use crate::lex::{sub, unescape};
 use crate::values::Params;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -47,7 +48,7 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI. Blanks, control characters, quotes and angle brackets are never part of one.
     pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Defect> {
-        if !is_uri(text) {
+        if class::run(text, URI) != text.len() {
             return Err(Defect::Uri);
         }
         let colon = memchr::memchr(b':', text).ok_or(Defect::Uri)?;

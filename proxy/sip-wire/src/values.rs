@@ -1,6 +1,7 @@
 //! Lists: values between commas, parameters between semicolons.
 
-use crate::lex::{find_outside, sub, trim, unquote};
+use crate::class::{self, PARAMETER};
+use crate::lex::{byte, find_outside, quoted_end, sub, trim, unquote};
 use std::borrow::Cow;
 
 /// The values of one header line.
@@ -105,9 +106,24 @@ impl<'a> Params<'a> {
         };
         std::iter::from_fn(move || {
             let text = rest?;
-            let semicolon = find_outside(text, 0, b';', false);
-            rest = semicolon.map(|at| sub(text, at + 1, text.len()));
-            Some(trim(sub(text, 0, semicolon.unwrap_or(text.len()))))
+            let end = parameter_end(text);
+            rest = (end < text.len()).then(|| sub(text, end + 1, text.len()));
+            Some(trim(sub(text, 0, end)))
         })
+    }
+}
+
+/// Where the first semicolon stands, outside quoted strings; an open one reaches to the end.
+fn parameter_end(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        at += class::run(sub(text, at, text.len()), PARAMETER);
+        if byte(text, at) != b'"' {
+            return at;
+        }
+        match quoted_end(text, at) {
+            Some(end) => at = end.min(text.len()),
+            None => return text.len(),
+        }
     }
 }

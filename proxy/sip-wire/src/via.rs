@@ -1,9 +1,10 @@
 //! Via (RFC 3261 §20.42, RFC 3581).
 
+use crate::class::{self, NAME, TOKEN};
 use crate::fault::Defect;
 use crate::header::HeaderName;
 use crate::host;
-use crate::lex::{find_outside, is_blank, is_name, is_token, sub, trim, unquote};
+use crate::lex::{is_blank, is_named, sub, trim, unquote};
 use crate::values::{Param, Params};
 use std::net::IpAddr;
 
@@ -32,39 +33,38 @@ impl<'a> Via<'a> {
     /// Reads one value.
     pub fn parse(value: &'a [u8]) -> Result<Via<'a>, Defect> {
         const BAD: Defect = Defect::Malformed(HeaderName::Via);
-        let (sent, params) = match find_outside(value, 0, b';', false) {
-            Some(at) => (trim(sub(value, 0, at)), Params::new(sub(value, at, value.len()))),
-            None => (trim(value), Params::default()),
-        };
-        let rest = protocol(sent).ok_or(BAD)?;
-        let cut = rest.iter().position(|b| is_blank(*b)).ok_or(BAD)?;
-        let transport = sub(rest, 0, cut);
-        if !is_token(transport) {
+        let rest = trim(protocol(trim(value)).ok_or(BAD)?);
+        let (transport, rest) = rest.split_at(class::run(rest, TOKEN));
+        if transport.is_empty() || !rest.first().is_some_and(|b| is_blank(*b)) {
             return Err(BAD);
         }
-        let (host, port) = host::split(sub(rest, cut, rest.len())).map_err(|_| BAD)?;
+        // No quoted string may stand before the parameters, so the first semicolon begins them.
+        let (sent_by, params) = rest.split_at(rest.iter().position(|b| *b == b';').unwrap_or(rest.len()));
+        let (host, port) = host::split(sent_by).map_err(|_| BAD)?;
+        let params = Params::new(params);
         let mut via =
             Via { transport, host, port, branch: None, received: None, rport: None, maddr: None, params };
         for piece in params.pieces() {
             let param = Param::parse(piece);
-            match param.name {
-                // Two `;` with nothing between them, or one at the end.
-                b"" => return Err(BAD),
-                name if name.eq_ignore_ascii_case(b"branch") => via.branch = via.branch.or(param.value),
-                name if name.eq_ignore_ascii_case(b"received") => via.received = via.received.or(param.value),
-                name if name.eq_ignore_ascii_case(b"maddr") => via.maddr = via.maddr.or(param.value),
-                name if name.eq_ignore_ascii_case(b"rport") => {
-                    let number = match param.value {
-                        None | Some(b"") => None,
-                        Some(digits) => Some(crate::lex::port(digits).ok_or(BAD)?),
-                    };
-                    via.rport = via.rport.or(Some(number));
-                }
-                _ => {}
+            // Two `;` with nothing between them, or one at the end.
+            if param.name.is_empty() {
+                return Err(BAD);
+            } else if is_named(param.name, b"branch") {
+                via.branch = via.branch.or(param.value);
+            } else if is_named(param.name, b"received") {
+                via.received = via.received.or(param.value);
+            } else if is_named(param.name, b"maddr") {
+                via.maddr = via.maddr.or(param.value);
+            } else if is_named(param.name, b"rport") {
+                let number = match param.value {
+                    None | Some(b"") => None,
+                    Some(digits) => Some(crate::lex::port(digits).ok_or(BAD)?),
+                };
+                via.rport = via.rport.or(Some(number));
             }
         }
         via.branch = via.branch.filter(|branch| !branch.is_empty());
-        if !via.branch.is_none_or(is_name) {
+        if via.branch.is_some_and(|branch| !class::is_word(branch, NAME)) {
             return Err(BAD);
         }
         Ok(via)
@@ -90,11 +90,11 @@ impl<'a> Via<'a> {
 }
 
 /// What stands behind `SIP/2.0/`, which may be written with blanks around its slashes.
-fn protocol(sent: &[u8]) -> Option<&[u8]> {
-    if let Some(rest) = sent.strip_prefix(b"SIP/2.0/") {
+fn protocol(value: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = value.strip_prefix(b"SIP/2.0/") {
         return Some(rest);
     }
-    let mut parts = sent.splitn(3, |b| *b == b'/');
+    let mut parts = value.splitn(3, |b| *b == b'/');
     let (name, version, rest) = (trim(parts.next()?), trim(parts.next()?), trim(parts.next()?));
     (name.eq_ignore_ascii_case(b"SIP") && version == b"2.0").then_some(rest)
 }

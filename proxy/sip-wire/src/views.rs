@@ -1,9 +1,10 @@
 //! Typed views of a message, made when asked for.
 
 use crate::address::NameAddr;
+use crate::class::{self, TOKEN, VISIBLE};
 use crate::fault::Defect;
 use crate::header::HeaderName;
-use crate::lex::{is_blank, is_call_id, is_token, number, number32, sub, trim};
+use crate::lex::{is_blank, number, number32, sub, trim};
 use crate::message::Message;
 use crate::method::Method;
 use crate::peek::Keys;
@@ -58,7 +59,7 @@ fn word(value: &[u8]) -> (&[u8], &[u8]) {
 /// `NUMBER METHOD`
 fn numbered(value: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, method) = word(value);
-    Some((number32(digits)?, Some(method).filter(|method| is_token(method))?))
+    Some((number32(digits)?, Some(method).filter(|method| class::is_word(method, TOKEN))?))
 }
 
 impl Message {
@@ -71,7 +72,7 @@ impl Message {
     /// Call-ID.
     pub fn call_id(&self) -> Result<&[u8], Defect> {
         let value = self.one(HeaderName::CallId)?;
-        if is_call_id(value) { Ok(value) } else { Err(Defect::Malformed(HeaderName::CallId)) }
+        if class::is_word(value, VISIBLE) { Ok(value) } else { Err(Defect::Malformed(HeaderName::CallId)) }
     }
 
     /// CSeq.
