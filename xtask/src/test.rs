@@ -11,9 +11,9 @@ pub(crate) fn run(fuzz_seconds: u32) -> Result<(), Failed> {
     step::run("tests of the workspace", &mut cargo(&["test", "--workspace", "--no-fail-fast"]))
 }
 
-/// The simulator over many seeds, with optimisation.
+/// The simulator over many seeds, with optimisation, on every core.
 pub(crate) fn sim(seeds: u64, first: u64) -> Result<(), Failed> {
-    let mut command = cargo(&["test", "--release", "-p", "sim", "--", "--nocapture"]);
-    command.env("SIM_SEEDS", seeds.to_string()).env("SIM_FIRST_SEED", first.to_string());
-    step::run(&format!("{seeds} seeds from {first}"), &mut command)
+    let (seeds, first) = (seeds.to_string(), first.to_string());
+    let args = ["run", "--release", "-p", "sim", "--", "--seeds", &seeds, "--first", &first];
+    step::run(&format!("{seeds} seeds from {first}"), &mut cargo(&args))
 }

@@ -56,10 +56,13 @@ pub fn config(mode: MediaMode, regions: &[Region]) -> String {
          [probe]\ninterval = \"200ms\"\nfall = 2\n\n",
         UAC.ip(),
     );
-    text.push_str(match mode {
-        MediaMode::Bypass => "[media]\nmode = \"bypass\"\n\n",
-        MediaMode::Relay => "[media]\nmode = \"relay\"\nv4 = \"127.0.0.10\"\nports = \"20000-59999\"\n\n",
-    });
+    text.push_str("[media]\n");
+    match mode {
+        MediaMode::Bypass => text.push_str("mode = \"bypass\"\n\n"),
+        MediaMode::Relay => {
+            let _ = write!(text, "mode = \"relay\"\nv4 = \"{}\"\nports = \"20000-59999\"\n\n", DEVICE.ip());
+        }
+    }
     let names: Vec<String> = regions.iter().map(|r| format!("\"{}\"", r.name)).collect();
     for Region { name, edge, via } in regions {
         let listener = if via.is_some() { *name } else { "main" };

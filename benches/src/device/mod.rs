@@ -23,9 +23,9 @@ pub const UAC: SocketAddr = at(1, 5090);
 /// The answerer's address.
 pub const UAS: SocketAddr = at(2, 5080);
 
-/// An address of the loopback network.
+/// An address of the loopback network, in a corner of it that nobody else is likely to use.
 pub const fn at(last: u8, port: u16) -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), port)
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 77, 0, last)), port)
 }
 
 /// How a device is started.

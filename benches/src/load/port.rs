@@ -59,7 +59,7 @@ impl Port {
             socket.set_recv_buffer_size(SOCKET_BUFFER)?;
         }
         socket.set_send_buffer_size(SOCKET_BUFFER)?;
-        socket.bind(&at.into())?;
+        socket.bind(&at.into()).map_err(|e| io::Error::new(e.kind(), format!("{at}: {e}")))?;
         let socket = Arc::new(UdpSocket::from(socket));
         let local = socket.local_addr()?;
         let rx = Rx { socket: Arc::clone(&socket), batch: RecvBatch::new(MAX_BATCH, DATAGRAM) };

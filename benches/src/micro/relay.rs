@@ -79,7 +79,7 @@ impl Packets {
         let count = self.streams.len();
         let stream = &mut self.streams[self.at];
         self.at = (self.at + 1) % count;
-        self.now = self.now + Duration::from_nanos(20_000_000 / count as u64);
+        self.now += Duration::from_nanos(20_000_000 / count as u64);
         stream.sequence = stream.sequence.wrapping_add(1);
         stream.packet[2..4].copy_from_slice(&stream.sequence.to_be_bytes());
         let timestamp = u32::from(stream.sequence).wrapping_mul(160);

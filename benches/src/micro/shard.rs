@@ -139,7 +139,7 @@ impl Calls {
     }
 
     fn input(&mut self, from: ([u8; 4], u16), bytes: Bytes) -> Vec<(Peer, Bytes)> {
-        self.now = self.now + BETWEEN;
+        self.now += BETWEEN;
         let mut sent = Vec::with_capacity(8);
         let began = Instant::now();
         if self.shard.poll_timeout() <= self.now {

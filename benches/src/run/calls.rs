@@ -15,8 +15,6 @@ use std::time::Duration;
 
 /// Calls held for the measure of memory.
 const HELD: u64 = 20_000;
-/// The share by which the rate is lowered until a whole run is clean.
-const STEP_DOWN: f64 = 0.94;
 
 /// A device and how it is loaded.
 struct Plan {
@@ -150,7 +148,7 @@ fn search(plan: &Plan, options: &Options, into: &mut Measures) -> io::Result<f64
         }
     };
     // The staircase hurries; the rate must hold on its own.
-    let seconds = if options.quick { 2.0 } else { 10.0 };
+    let (seconds, lower) = if options.quick { (2.0, 0.9) } else { (10.0, 0.95) };
     loop {
         let device = plan.recipe.start()?;
         load(rate / 4.0, 0.3)?;
@@ -165,7 +163,7 @@ fn search(plan: &Plan, options: &Options, into: &mut Measures) -> io::Result<f64
         if clean || rate < 50.0 {
             return Ok(rate.floor());
         }
-        rate *= STEP_DOWN;
+        rate *= lower;
     }
 }
 
