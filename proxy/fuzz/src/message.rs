@@ -1,7 +1,7 @@
 //! One datagram.
 
 use bytes::Bytes;
-use sip_wire::{Builder, HeaderName, Message, Splice, peek, unescape, unfold, unquote};
+use sip_wire::{Builder, HeaderName, Message, Splice, Uri, peek, unescape, unfold, unquote};
 
 /// No panic; `peek` and a parse agree; views borrow from the message; a rewrite changes what it should and nothing else;
 /// a value that is copied into a new message stays one value.
@@ -59,7 +59,9 @@ fn rewrite(message: &Message) {
 }
 
 fn rebuild(message: &Message) {
-    let mut builder = Builder::request(message.method(), message.uri());
+    // A URI that no URI is made of is left out byte by byte, perhaps to nothing: such a request is refused, not rebuilt.
+    let uri = if Uri::parse(message.uri()).is_ok() { message.uri() } else { b"sip:x" };
+    let mut builder = Builder::request(message.method(), uri);
     let mut written = 0;
     for header in message.all().filter(|h| h.id != HeaderName::ContentLength) {
         written += 1;
