@@ -99,7 +99,7 @@ struct Service<T> {
 impl<T: FnMut(News<'_>)> Service<T> {
     async fn serve(mut self, mut signals: Signals) -> Result<(), ServiceError> {
         let listens = self.appliance.listens();
-        listens.iter().for_each(|line| tracing::info!("{line}"));
+        listens.iter().for_each(|line| tracing::debug!("{line}"));
         (self.tell)(News::Started(listens));
         notify(&[NotifyState::Ready, NotifyState::Status("taking calls")]);
         let mut tick = tokio::time::interval(TICK);

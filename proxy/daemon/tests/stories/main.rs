@@ -1,0 +1,10 @@
+//! Stories of the real appliance over real sockets on loopback. Each has addresses of its own, so they run side by side.
+
+mod world;
+
+mod a_call_goes_through;
+mod a_reload_leaves_calls_alone;
+mod calls_over_tcp;
+mod shards_share_an_address;
+mod strangers_and_garbage;
+mod the_service_obeys_signals;
