@@ -104,7 +104,7 @@ impl Media {
                 let read = Read::new(body)?;
                 relayed.side_mut(from).pending = Some(Box::new(read.described));
                 relayed.offered = Some(from);
-                relayed.side_mut(from.other()).anchor(body, &read)
+                Ok(relayed.side_mut(from.other()).anchor(body, &read))
             }
         }
     }
@@ -122,7 +122,7 @@ impl Media {
                 let read = Read::new(body)?;
                 relayed.side_mut(from).pending = Some(Box::new(read.described));
                 relayed.offered = None;
-                let anchored = relayed.side_mut(from.other()).anchor(body, &read)?;
+                let anchored = relayed.side_mut(from.other()).anchor(body, &read);
                 relayed.a.agree();
                 relayed.b.agree();
                 relayed.connect(out);
@@ -261,7 +261,7 @@ impl Side {
     }
 
     /// The other leg's description with our addresses, for this leg. A repetition keeps its version.
-    fn anchor(&mut self, body: &[u8], read: &Read) -> Result<Bytes, Unusable> {
+    fn anchor(&mut self, body: &[u8], read: &Read<'_>) -> Bytes {
         let mut ports = [0; sip_wire::limits::MAX_MEDIA];
         if let Some(port) = ports.get_mut(read.line) {
             *port = if read.described.remote.rtp.port() == 0 { 0 } else { self.port };
@@ -277,7 +277,7 @@ impl Side {
             version: self.version,
             mux: read.described.remote.mux,
         };
-        sdp::anchor(body, &with).map(Bytes::from).map_err(|_| Unusable::Malformed)
+        Bytes::from(read.session.anchor(&with))
     }
 }
 
@@ -288,14 +288,15 @@ fn is_audio(media: &sdp::Media<'_>) -> bool {
 }
 
 /// A session description, read once.
-struct Read {
+struct Read<'a> {
+    session: sdp::Session<'a>,
     described: Described,
     /// Place of the m-line that the relay carries.
     line: usize,
 }
 
-impl Read {
-    fn new(body: &[u8]) -> Result<Self, Unusable> {
+impl<'a> Read<'a> {
+    fn new(body: &'a [u8]) -> Result<Self, Unusable> {
         let session = sdp::Session::parse(body).map_err(|_| Unusable::Malformed)?;
         let (line, media) =
             session.media().iter().enumerate().find(|(_, m)| is_audio(m)).ok_or(Unusable::NoAudio)?;
@@ -312,7 +313,7 @@ impl Read {
             receives: open && media.direction.receives(),
             clock_rate: codec.map_or(8000, |codec| codec.clock_rate),
         };
-        Ok(Self { described, line })
+        Ok(Self { session, described, line })
     }
 }
 

@@ -1,11 +1,12 @@
 //! Our address in place of theirs.
 
-use crate::lex::{Decimal, sub};
-use crate::sdp::media::{Direction, Media, named};
+use crate::host::Literal;
+use crate::lex::{Decimal, byte, sub};
+use crate::sdp::media::{Direction, Media};
 use crate::sdp::session::Session;
-use crate::sdp::{SdpError, lines};
-use std::io::Write;
+use crate::sdp::{Line, Lines, SdpError};
 use std::net::IpAddr;
+use std::ops::Range;
 
 /// What takes the other side's place in a session description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,34 +33,39 @@ pub struct Anchor<'a> {
 ///   host.
 /// - A null `c=` (hold, RFC 2543) becomes the direction that it means, since our own address cannot say it.
 pub fn anchor(body: &[u8], with: &Anchor<'_>) -> Result<Vec<u8>, SdpError> {
-    let session = Session::parse(body)?;
-    let theirs = foreign(body);
-    let mut out = Out { bytes: Vec::with_capacity(body.len() + 96), with };
-    let mut at = Section::Session;
-    let mut sections = session.media().iter().enumerate();
-    for line in lines(body) {
-        let (letter, value) = line?;
-        match letter {
-            b'v' => out.opening(),
-            b'm' => {
-                out.close(at);
-                let (number, media) = sections.next().ok_or(SdpError::Media)?;
-                let port = with.ports.get(number).copied().filter(|_| media.port != 0).unwrap_or(0);
-                let held = (port != 0 && media.is_null()).then_some(media.direction);
-                let mux = with.mux && media.rtcp_mux;
-                out.media(value, media, port);
-                at = Section::Media { port, mux, held };
+    Ok(Session::parse(body)?.anchor(with))
+}
+
+impl Session<'_> {
+    /// [`anchor`] for a description that was read.
+    pub fn anchor(&self, with: &Anchor<'_>) -> Vec<u8> {
+        let mut out = Out::new(self.body, with);
+        let mut at = Section::Session;
+        let mut sections = self.media().iter().enumerate();
+        // Every line was read once without a fault.
+        for line in Lines::new(self.body).flatten() {
+            match line.letter {
+                b'v' => out.opening(),
+                b'm' => {
+                    out.close(at);
+                    let Some((number, media)) = sections.next() else { break };
+                    let port = with.ports.get(number).copied().filter(|_| media.port != 0).unwrap_or(0);
+                    let held = (port != 0 && media.is_null()).then_some(media.direction);
+                    let mux = with.mux && media.rtcp_mux;
+                    out.media(line.value, media, port);
+                    at = Section::Media { port, mux, held };
+                }
+                b'o' | b's' | b'i' | b'u' | b'e' | b'p' | b'k' => {}
+                b'a' => out.attribute(line, at, &self.hosts),
+                _ if at.is_refused() => {}
+                b'c' if matches!(at, Section::Session) => {}
+                b'c' => out.connection(),
+                _ => out.keep(line),
             }
-            b'o' | b's' | b'i' | b'u' | b'e' | b'p' | b'k' => {}
-            b'a' => out.attribute(value, at, &theirs),
-            _ if at.is_refused() => {}
-            b'c' if matches!(at, Section::Session) => {}
-            b'c' => out.connection(),
-            _ => out.line(letter, &[value]),
         }
+        out.close(at);
+        out.finish()
     }
-    out.close(at);
-    Ok(out.bytes)
 }
 
 /// Where the line that is written next belongs.
@@ -82,99 +88,142 @@ impl Section {
 
 struct Out<'w> {
     bytes: Vec<u8>,
+    body: &'w [u8],
     with: &'w Anchor<'w>,
+    address: Literal,
+    /// Their lines that stay and were not copied yet: those that follow each other go in one piece.
+    kept: Range<usize>,
 }
 
-impl Out<'_> {
-    fn line(&mut self, letter: u8, parts: &[&[u8]]) {
-        self.bytes.extend_from_slice(&[letter, b'=']);
+impl<'w> Out<'w> {
+    fn new(body: &'w [u8], with: &'w Anchor<'w>) -> Self {
+        let bytes = Vec::with_capacity(body.len() + 96);
+        Out { bytes, body, with, address: Literal::new(with.address), kept: 0..0 }
+    }
+
+    fn keep(&mut self, line: Line<'_>) {
+        let whole = sub(self.body, line.start, line.end);
+        if !whole.ends_with(b"\r\n") {
+            return self.write(&[&[line.letter], b"=", line.value, b"\r\n"]);
+        }
+        if self.kept.end != line.start {
+            self.copy_kept();
+            self.kept.start = line.start;
+        }
+        self.kept.end = line.end;
+    }
+
+    fn copy_kept(&mut self) {
+        self.bytes.extend_from_slice(sub(self.body, self.kept.start, self.kept.end));
+        self.kept.start = self.kept.end;
+    }
+
+    fn write(&mut self, parts: &[&[u8]]) {
+        self.copy_kept();
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
-        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.copy_kept();
+        self.bytes
     }
 
     /// The lines that every description of ours begins with.
     fn opening(&mut self) {
-        self.line(b'v', &[b"0"]);
         let (id, version) = (Decimal::new(self.with.session_id), Decimal::new(self.with.version));
-        self.bytes.extend_from_slice(b"o=- ");
-        self.bytes.extend_from_slice(id.as_bytes());
-        self.bytes.push(b' ');
-        self.bytes.extend_from_slice(version.as_bytes());
-        self.bytes.push(b' ');
+        self.write(&[b"v=0\r\no=- ", id.as_bytes(), b" ", version.as_bytes(), b" "]);
         self.address();
-        self.line(b's', &[b"-"]);
+        self.write(&[b"s=-\r\n"]);
         self.connection();
     }
 
     fn connection(&mut self) {
-        self.bytes.extend_from_slice(b"c=");
+        self.write(&[b"c="]);
         self.address();
     }
 
     fn address(&mut self) {
-        let family = if self.with.address.is_ipv4() { "IP4" } else { "IP6" };
-        // Writing to a vector cannot fail.
-        let _ = write!(self.bytes, "IN {family} {}\r\n", self.with.address);
+        let family: &[u8] = if self.with.address.is_ipv4() { b"IN IP4 " } else { b"IN IP6 " };
+        let address = self.address;
+        self.write(&[family, address.as_bytes(), b"\r\n"]);
     }
 
     fn media(&mut self, value: &[u8], media: &Media<'_>, port: u16) {
         let proto = (media.proto.as_ptr() as usize).saturating_sub(value.as_ptr() as usize);
         let digits = Decimal::new(u64::from(port));
-        self.line(b'm', &[media.kind, b" ", digits.as_bytes(), b" ", sub(value, proto, value.len())]);
+        let rest = sub(value, proto, value.len());
+        self.write(&[b"m=", media.kind, b" ", digits.as_bytes(), b" ", rest, b"\r\n"]);
     }
 
     fn close(&mut self, section: Section) {
         if let Section::Media { held: Some(direction), .. } = section {
-            self.line(b'a', &[direction.as_str().as_bytes()]);
+            self.write(&[b"a=", direction.as_str().as_bytes(), b"\r\n"]);
         }
     }
 
-    fn attribute(&mut self, value: &[u8], at: Section, theirs: &[&[u8]]) {
-        let is = |name: &[u8]| named(value, name).is_some();
-        let keep = match at {
-            Section::Media { port: 0, .. } => is(b"mid"),
-            Section::Media { port, mux, .. } if is(b"rtcp") => {
+    fn attribute(&mut self, line: Line<'_>, at: Section, theirs: &[&[u8]]) {
+        let name = name(line.value);
+        let is_direction = Direction::parse(line.value).is_some();
+        let keep = match (at, name) {
+            (Section::Media { port: 0, .. }, _) => name == b"mid",
+            (Section::Media { port, mux, .. }, b"rtcp") => {
                 if !mux {
-                    self.line(b'a', &[b"rtcp:", Decimal::new(u64::from(port) + 1).as_bytes()]);
+                    let next = Decimal::new(u64::from(port) + 1);
+                    self.write(&[b"a=rtcp:", next.as_bytes(), b"\r\n"]);
                 }
                 false
             }
-            Section::Media { mux, .. } if is(b"rtcp-mux") || is(b"rtcp-mux-only") => mux,
-            Section::Media { held: Some(_), .. } if Direction::parse(value).is_some() => false,
+            (Section::Media { mux, .. }, b"rtcp-mux" | b"rtcp-mux-only") => mux,
+            (Section::Media { held: Some(_), .. }, _) if is_direction => false,
             // A word of the grammar, even where the other side calls its host so.
-            _ if Direction::parse(value).is_some() => true,
-            _ => !is(b"rtcp") && !names_a_place(value, theirs),
+            _ if is_direction => true,
+            _ => name != b"rtcp" && !is_place(name) && !names_a_place(line.value, theirs),
         };
         if keep {
-            self.line(b'a', &[value]);
+            self.keep(line);
         }
     }
 }
 
-/// Attributes that say where the other side is, whatever their value.
-const PLACES: [&[u8]; 14] = [
-    b"candidate",
-    b"end-of-candidates",
-    b"remote-candidates",
-    b"ice-ufrag",
-    b"ice-pwd",
-    b"ice-options",
-    b"ice-lite",
-    b"ice-mismatch",
-    b"ice-pacing",
-    b"ice2",
-    b"ssrc",
-    b"ssrc-group",
-    b"source-filter",
-    b"tool",
-];
+/// What stands before an attribute's colon.
+fn name(attribute: &[u8]) -> &[u8] {
+    let colon = attribute.iter().position(|b| *b == b':');
+    sub(attribute, 0, colon.unwrap_or(attribute.len()))
+}
 
-fn names_a_place(value: &[u8], theirs: &[&[u8]]) -> bool {
-    PLACES.iter().any(|name| named(value, name).is_some())
-        || theirs.iter().any(|host| has_word(value, host))
-        || value.split(|b| !b.is_ascii_hexdigit() && !matches!(b, b'.' | b':')).any(is_address)
+/// Attributes that say where the other side is, whatever their value.
+fn is_place(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"candidate"
+            | b"end-of-candidates"
+            | b"remote-candidates"
+            | b"ice-ufrag"
+            | b"ice-pwd"
+            | b"ice-options"
+            | b"ice-lite"
+            | b"ice-mismatch"
+            | b"ice-pacing"
+            | b"ice2"
+            | b"ssrc"
+            | b"ssrc-group"
+            | b"source-filter"
+            | b"tool"
+    )
+}
+
+/// Whether an attribute names one of the other side's hosts, or any address. An address has dots, or more colons than
+/// the one behind an attribute's name: one look clears most.
+fn names_a_place(attribute: &[u8], hosts: &[&[u8]]) -> bool {
+    let mut marks = memchr::memchr2_iter(b'.', b':', attribute);
+    let first = marks.next().map_or(b':', |at| byte(attribute, at));
+    let marked = first == b'.' || marks.next().is_some();
+    let may_stand = |host: &&&[u8]| marked || !host.contains(&b'.');
+    hosts.iter().filter(may_stand).any(|host| has_word(attribute, host))
+        || (marked
+            && attribute.split(|b| !b.is_ascii_hexdigit() && !matches!(b, b'.' | b':')).any(is_address))
 }
 
 /// Whether `word` stands in `text`, and is not a piece of a longer one.
@@ -192,16 +241,4 @@ fn is_address(run: &[u8]) -> bool {
     let after_colon = memchr::memchr(b':', run).map_or(&b""[..], |at| sub(run, at + 1, run.len()));
     let before_colon = memchr::memrchr(b':', run).map_or(&b""[..], |at| sub(run, 0, at));
     run.len() > 1 && (parses(run) || parses(after_colon) || parses(before_colon))
-}
-
-/// The words of `o=` and `c=` that name the other side's hosts.
-fn foreign(body: &[u8]) -> Vec<&[u8]> {
-    lines(body)
-        .filter_map(|line| {
-            line.ok().filter(|(letter, _)| matches!(letter, b'o' | b'c')).map(|(_, value)| value)
-        })
-        .filter_map(|value| value.rsplit(|b| *b == b' ').find(|word| !word.is_empty()))
-        .map(|word| word.split(|b| *b == b'/').next().unwrap_or(word))
-        .filter(|word| word.iter().any(u8::is_ascii_alphanumeric))
-        .collect()
 }

@@ -1,7 +1,7 @@
 //! One `m=` line and what belongs to it.
 
 use crate::lex::{number32, port, sub};
-use crate::sdp::{SdpError, lines};
+use crate::sdp::{Lines, SdpError};
 use std::net::IpAddr;
 
 /// Who sends (RFC 3264 §5.1). A null address counts as hold (RFC 2543's way, RFC 3264 §8.4).
@@ -96,7 +96,7 @@ pub struct Codec<'a> {
 
 impl<'a> Media<'a> {
     /// Reads the value of an `m=` line.
-    pub(crate) fn parse(value: &'a [u8], section: &'a [u8]) -> Result<Media<'a>, SdpError> {
+    pub(crate) fn parse(value: &'a [u8]) -> Result<Media<'a>, SdpError> {
         let mut words = value.splitn(4, |b| *b == b' ');
         let mut word = || words.next().filter(|word| !word.is_empty()).ok_or(SdpError::Media);
         let (kind, ports, proto, formats) = (word()?, word()?, word()?, word()?);
@@ -111,7 +111,7 @@ impl<'a> Media<'a> {
             rtcp: None,
             rtcp_mux: false,
             ptime: None,
-            section,
+            section: b"",
         })
     }
 
@@ -127,8 +127,8 @@ impl<'a> Media<'a> {
 
     /// Each `a=` line's value.
     pub fn attributes(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        lines(self.section)
-            .filter_map(|line| line.ok().filter(|(letter, _)| *letter == b'a').map(|(_, value)| value))
+        Lines::new(self.section)
+            .filter_map(|line| line.ok().filter(|line| line.letter == b'a').map(|line| line.value))
     }
 
     /// The value of the first attribute `a=name:value`; empty for a flag.

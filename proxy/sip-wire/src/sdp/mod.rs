@@ -11,6 +11,7 @@ pub use media::{Codec, Direction, Media};
 pub use session::Session;
 
 use crate::fault::reasons;
+use crate::lex::sub;
 
 reasons! {
     /// Why a session description cannot be used.
@@ -26,29 +27,56 @@ reasons! {
     }
 }
 
-/// One line: its letter and what stands behind `=`. Lines end in CRLF; a lone LF is accepted (RFC 8866 §5).
-pub(crate) fn lines(body: &[u8]) -> impl Iterator<Item = Result<(u8, &[u8]), SdpError>> {
-    let mut rest = body;
-    std::iter::from_fn(move || {
-        while !rest.is_empty() {
-            let (line, tail) = match memchr::memchr(b'\n', rest) {
-                Some(at) => (crate::lex::sub(rest, 0, at), crate::lex::sub(rest, at + 1, rest.len())),
-                None => (rest, &b""[..]),
+/// One line of a description.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    /// What it is about.
+    pub(crate) letter: u8,
+    /// What stands behind `=`.
+    pub(crate) value: &'a [u8],
+    /// Where it starts in the text.
+    pub(crate) start: usize,
+    /// Where the next one starts.
+    pub(crate) end: usize,
+}
+
+/// The lines of a text. They end in CRLF; a lone LF is accepted (RFC 8866 §5), and an empty line, which some add at the
+/// end, is passed over.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Lines<'a> {
+        Lines { text, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Result<Line<'a>, SdpError>;
+
+    fn next(&mut self) -> Option<Result<Line<'a>, SdpError>> {
+        while self.at < self.text.len() {
+            let start = self.at;
+            let rest = sub(self.text, start, self.text.len());
+            let (line, end) = match memchr::memchr(b'\n', rest) {
+                Some(lf) => (sub(rest, 0, lf), start + lf + 1),
+                None => (rest, self.text.len()),
             };
-            rest = tail;
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            match line {
-                // Some add an empty line at the end.
+            self.at = end;
+            match line.strip_suffix(b"\r").unwrap_or(line) {
                 [] => continue,
                 [letter, b'=', value @ ..] if letter.is_ascii_lowercase() => {
-                    return Some(Ok((*letter, value)));
+                    return Some(Ok(Line { letter: *letter, value, start, end }));
                 }
                 _ => {
-                    rest = b"";
+                    self.at = self.text.len();
                     return Some(Err(SdpError::Line));
                 }
             }
         }
         None
-    })
+    }
 }

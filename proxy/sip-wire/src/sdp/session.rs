@@ -3,7 +3,7 @@
 use crate::lex::{number32, port, sub};
 use crate::limits::MAX_MEDIA;
 use crate::sdp::media::{Direction, Media, named};
-use crate::sdp::{SdpError, lines};
+use crate::sdp::{Line, Lines, SdpError};
 use smallvec::SmallVec;
 use std::net::IpAddr;
 
@@ -15,42 +15,71 @@ pub struct Session<'a> {
     /// The session's own `c=` address.
     pub address: Option<IpAddr>,
     media: SmallVec<[Media<'a>; 2]>,
+    /// What `o=` and `c=` lines call the hosts of the side that describes itself, each once.
+    pub(crate) hosts: SmallVec<[&'a [u8]; 2]>,
+    pub(crate) body: &'a [u8],
 }
 
 impl<'a> Session<'a> {
     /// Reads it. Missing lines are forgiven (T.38 gateways leave out much), lines of no known shape are not.
     pub fn parse(body: &'a [u8]) -> Result<Session<'a>, SdpError> {
-        let mut session = Session { origin: b"", address: None, media: SmallVec::new() };
+        let (media, hosts) = (SmallVec::new(), SmallVec::new());
+        let mut session = Session { origin: b"", address: None, media, hosts, body };
         let mut direction = Direction::SendRecv;
         let mut ptime = None;
-        for (at, line) in lines(body).enumerate() {
-            let (letter, value) = line?;
-            match (at, letter) {
-                (0, b'v') if value.starts_with(b"0") => {}
-                (0, _) | (_, b'v') => return Err(SdpError::Version),
+        // Where the lines that belong to the last `m=` line start.
+        let mut section = 0;
+        let mut first = true;
+        for line in Lines::new(body) {
+            let Line { letter, value, start, end } = line?;
+            match (first, letter) {
+                (true, b'v') if value.starts_with(b"0") => {}
+                (true, _) | (_, b'v') => return Err(SdpError::Version),
                 (_, b'm') => {
                     if session.media.len() == MAX_MEDIA {
                         return Err(SdpError::TooManyMedia);
                     }
-                    let mut media = Media::parse(value, section(body, value))?;
+                    session.ends(sub(body, section, start));
+                    section = end;
+                    let mut media = Media::parse(value)?;
                     (media.address, media.direction, media.ptime) = (session.address, direction, ptime);
                     session.media.push(media);
                 }
-                _ => match session.media.last_mut() {
-                    None => session.line(letter, value, &mut direction, &mut ptime),
-                    Some(media) => media.line(letter, value),
-                },
+                _ => {
+                    if matches!(letter, b'o' | b'c') {
+                        session.remember(host(value));
+                    }
+                    match session.media.last_mut() {
+                        None => session.line(letter, value, &mut direction, &mut ptime),
+                        Some(media) => media.line(letter, value),
+                    }
+                }
             }
+            first = false;
         }
-        if lines(body).next().is_none() {
+        if first {
             return Err(SdpError::Version);
         }
+        session.ends(sub(body, section, body.len()));
         for media in &mut session.media {
             if media.is_null() {
                 media.direction = media.direction.held();
             }
         }
         Ok(session)
+    }
+
+    /// The last `m=` line's section is complete.
+    fn ends(&mut self, section: &'a [u8]) {
+        if let Some(media) = self.media.last_mut() {
+            media.section = section;
+        }
+    }
+
+    fn remember(&mut self, host: &'a [u8]) {
+        if host.iter().any(u8::is_ascii_alphanumeric) && !self.hosts.contains(&host) {
+            self.hosts.push(host);
+        }
     }
 
     fn line(&mut self, letter: u8, value: &'a [u8], direction: &mut Direction, ptime: &mut Option<u32>) {
@@ -103,17 +132,13 @@ impl<'a> Media<'a> {
     }
 }
 
-/// The address of `IN IP4 192.0.2.1/127`; `None` for a name.
-fn connection(value: &[u8]) -> Option<IpAddr> {
-    let text = value.rsplit(|b| *b == b' ').find(|word| !word.is_empty())?;
-    let address = text.split(|b| *b == b'/').next()?;
-    crate::host::ip(address)
+/// The host of `IN IP4 192.0.2.1/127`: the last word, without a time to live.
+fn host(value: &[u8]) -> &[u8] {
+    let word = value.rsplit(|b| *b == b' ').find(|word| !word.is_empty()).unwrap_or_default();
+    word.split(|b| *b == b'/').next().unwrap_or_default()
 }
 
-/// The lines that follow the `m=` line with this value, up to the next `m=` line.
-fn section<'a>(body: &'a [u8], value: &[u8]) -> &'a [u8] {
-    let start = (value.as_ptr() as usize - body.as_ptr() as usize) + value.len();
-    let rest = sub(body, start, body.len());
-    let end = memchr::memmem::find(rest, b"\nm=").map_or(rest.len(), |at| at + 1);
-    sub(rest, 0, end)
+/// The same as an address; `None` for a name.
+fn connection(value: &[u8]) -> Option<IpAddr> {
+    crate::host::ip(host(value))
 }
