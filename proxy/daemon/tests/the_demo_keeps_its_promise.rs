@@ -25,6 +25,7 @@ fn holds_whatever_the_machine_does(outcome: &Outcome) {
     assert!(table.region_down_ms.is_some());
     // Answered calls there cannot be saved yet, and are not called failed; nobody else loses one.
     assert_eq!(table.calls_dropped, closing.up_in_dead_region);
+    assert_eq!(closing.timed_out, closing.up_in_dead_region, "they end by media timeout");
     assert!(closing.up_in_dead_region > 0 && closing.were_ringing > 0, "{closing:#?}");
     assert!(closing.spoke > 0);
     assert_eq!(closing.heard_each_other, closing.spoke);

@@ -9,8 +9,9 @@ What the numbers mean:
   calls_placed          INVITEs that the carrier sent, retransmissions not counted
   calls_answered        of these, how many got a 2xx
   calls_failed          of these, how many got none: refused, or unanswered at the end
-  calls_dropped         answered calls that did not end when their caller hung up: here those that were up in the
-                        dead region, ended by media timeout (re-homing is not in this release)
+  calls_dropped         answered calls that the appliance ended: those that were up in the dead region. Their callers
+                        hear nothing and stay on the line until the media timeout, 12 s or what --seconds leaves
+                        (re-homing is not in this release)
   placed_during_outage  calls placed after the region died; it does not come back
   region_down_ms        from the region's death to the appliance taking it for down
   extra_pdd_ms          post-dial delay of the affected calls less the median post-dial delay before the death.

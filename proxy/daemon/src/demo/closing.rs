@@ -48,6 +48,8 @@ pub struct Closing {
     pub usual_pdd_ms: f64,
     /// Answered calls that were up in the dead region.
     pub up_in_dead_region: usize,
+    /// Of these, how many the appliance ended because their media had stopped.
+    pub timed_out: usize,
     /// Calls that spoke, outside the dead region.
     pub spoke: usize,
     /// Of these, in how many both sides heard each other.
@@ -73,7 +75,7 @@ pub(super) struct Heard {
 
 impl Closing {
     pub(super) fn draw_up(ledger: &Ledger, heard: &Heard) -> Self {
-        let Tally { placed, answered, dropped, up, .. } = ledger.tally();
+        let Tally { placed, answered, dropped, up, timed_out, .. } = ledger.tally();
         let records: HashMap<u32, &CallRecord> =
             heard.records.iter().filter_map(|r| Some((serial_in(&r.called)?, &**r))).collect();
         let death = ledger.death;
@@ -112,6 +114,7 @@ impl Closing {
             went_there_first: affected.len() - were_ringing,
             usual_pdd_ms: ms(median),
             up_in_dead_region: death.map_or(0, |d| d.up),
+            timed_out,
             spoke: spoke.len(),
             heard_each_other: spoke.iter().filter(|c| c.caller_heard > 0 && c.callee_heard > 0).count(),
             foreign_packets: ledger.calls.iter().map(|c| u64::from(c.foreign)).sum(),

@@ -1,6 +1,7 @@
 //! What the peers have seen of every call. It is a notebook: nobody acts by it.
 
 use super::peers::Region;
+use proxy_core::CloseReason;
 use std::time::{Duration, Instant};
 
 /// Every call, by its serial number.
@@ -73,7 +74,10 @@ pub(super) struct Tally {
     pub(super) refused: usize,
     pub(super) dropped: usize,
     pub(super) rescued: usize,
+    /// Up in the dead region.
     pub(super) dead: usize,
+    /// Were up in the dead region until the appliance ended them because their media had stopped.
+    pub(super) timed_out: usize,
 }
 
 impl Entry {
@@ -100,6 +104,10 @@ impl Entry {
         if self.rings_in.is_some() && self.delay.is_none() {
             self.delay = Some(now.saturating_duration_since(self.from));
         }
+    }
+
+    fn has_timed_out(&self) -> bool {
+        matches!(&self.end, Some(End::Dropped(reason)) if reason.contains(CloseReason::MediaTimeout.as_str()))
     }
 
     fn is_up(&self) -> bool {
@@ -139,6 +147,7 @@ impl Ledger {
             dropped: count(&|c| matches!(c.end, Some(End::Dropped(_)))),
             rescued: count(&|c| c.was_ringing && c.delay.is_some()),
             dead: count(&|c| c.lost_its_region && c.is_up()),
+            timed_out: count(&|c| c.lost_its_region && c.has_timed_out()),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::network::Network;
 use super::peers::{News, Region, Script};
 use super::timeline::{BETWEEN_CALLS, Timeline};
 use super::view::{Status, View};
-use super::{Outcome, promise};
+use super::{Outcome, promise, report};
 use crate::{Appliance, Notice, StartError, config, raise_descriptor_limit};
 use proxy_core::{HealthChange, TargetState};
 use std::io;
@@ -199,10 +199,7 @@ impl Stage<'_> {
                 self.view.happens(at, &format!("all {n} calls that rang there ring in {other} now"));
             }
             if tally.dead == 0 && last.is_some_and(|last| last.dead > 0) {
-                let n = death.up;
-                self.view.happens(at, &format!(
-                    "answered calls on the dead region: {n}, ended by media timeout (re-homing is not in this release)"
-                ));
+                self.view.happens(at, &report::dead_calls(death.up, tally.timed_out));
             }
         }
         let regions = match (self.death, self.heard.down) {

@@ -48,10 +48,14 @@ pub(super) fn text(Outcome { closing, broken }: &Outcome) -> String {
         // Writing into a string cannot fail.
         let _ = writeln!(text, "{name:<24}{value}");
     }
-    let _ = write!(
-        text,
-        "answered calls on the dead region: {up_in_dead_region}, ended by media timeout (re-homing is not in this \
-         release)"
-    );
+    text.push_str(&dead_calls(*up_in_dead_region, closing.timed_out));
     text
+}
+
+/// What became of the answered calls in the dead region.
+pub(super) fn dead_calls(up: usize, timed_out: usize) -> String {
+    let ended = if timed_out == up { String::new() } else { format!("{timed_out} of them ") };
+    format!(
+        "answered calls on the dead region: {up}, {ended}ended by media timeout (re-homing is not in this release)"
+    )
 }
