@@ -61,6 +61,15 @@ impl<'a> NameAddr<'a> {
         NameAddr::with_params(None, uri, sub(value, cut, value.len()))
     }
 
+    pub(crate) fn of_parts(
+        display: Option<&'a [u8]>,
+        uri: &'a [u8],
+        params: Params<'a>,
+        tag: Option<&'a [u8]>,
+    ) -> NameAddr<'a> {
+        NameAddr { display, uri, params, tag }
+    }
+
     fn with_params(
         display: Option<&'a [u8]>,
         uri: &'a [u8],

@@ -41,6 +41,7 @@ mod uri;
 mod values;
 mod via;
 mod views;
+mod vitals;
 
 pub use address::NameAddr;
 pub use builder::Builder;

@@ -22,8 +22,12 @@ pub struct CSeq<'a> {
 impl<'a> CSeq<'a> {
     /// Reads the header's value.
     pub fn parse(value: &'a [u8]) -> Result<CSeq<'a>, Defect> {
-        let (number, method) = numbered(value).ok_or(Defect::Malformed(HeaderName::CSeq))?;
+        let (number, method) = CSeq::split(value)?;
         Ok(CSeq { number, method: Method::parse(method) })
+    }
+
+    pub(crate) fn split(value: &[u8]) -> Result<(u32, &[u8]), Defect> {
+        numbered(value).ok_or(Defect::Malformed(HeaderName::CSeq))
     }
 }
 
@@ -65,8 +69,7 @@ fn numbered(value: &[u8]) -> Option<(u32, &[u8])> {
 impl Message {
     /// The top Via.
     pub fn top_via(&self) -> Result<Via<'_>, Defect> {
-        let value = self.values(HeaderName::Via).next().ok_or(Defect::Missing(HeaderName::Via))?;
-        Via::parse(value)
+        self.vitals().via(self.bytes())
     }
 
     /// Call-ID.
@@ -77,17 +80,17 @@ impl Message {
 
     /// CSeq.
     pub fn cseq(&self) -> Result<CSeq<'_>, Defect> {
-        CSeq::parse(self.one(HeaderName::CSeq)?)
+        self.vitals().cseq(self.bytes())
     }
 
     /// From.
     pub fn from(&self) -> Result<NameAddr<'_>, Defect> {
-        self.address(HeaderName::From)
+        self.vitals().from(self.bytes())
     }
 
     /// To.
     pub fn to(&self) -> Result<NameAddr<'_>, Defect> {
-        self.address(HeaderName::To)
+        self.vitals().to(self.bytes())
     }
 
     /// The first Contact.
@@ -137,12 +140,11 @@ impl Message {
 
     /// What names this message's transaction and dialog.
     pub fn keys(&self) -> Option<Keys<'_>> {
-        let via = self.values(HeaderName::Via).next();
         Some(Keys {
             is_request: self.is_request(),
             method: Some(self.method()).filter(|method| !method.as_bytes().is_empty()),
             code: self.code(),
-            branch: via.and_then(|via| Via::parse(via).ok()).and_then(|via| via.branch).unwrap_or_default(),
+            branch: self.top_via().ok().and_then(|via| via.branch).unwrap_or_default(),
             to_tag: self.to().ok().and_then(|to| to.tag()),
             call_id: self.call_id().ok()?,
         })
@@ -150,9 +152,5 @@ impl Message {
 
     fn one(&self, name: HeaderName) -> Result<&[u8], Defect> {
         self.header(name).ok_or(Defect::Missing(name))
-    }
-
-    fn address(&self, name: HeaderName) -> Result<NameAddr<'_>, Defect> {
-        NameAddr::parse(self.one(name)?).map_err(|_| Defect::Malformed(name))
     }
 }
