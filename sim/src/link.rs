@@ -25,13 +25,7 @@ pub(crate) const HELD_UP: Duration = Duration::from_millis(800);
 impl Link {
     /// Everything arrives once, after 5 ms.
     pub const fn perfect() -> Self {
-        Self {
-            loss: 0,
-            duplicate: 0,
-            reorder: 0,
-            delay: Duration::from_millis(5),
-            jitter: Duration::ZERO,
-        }
+        Self { loss: 0, duplicate: 0, reorder: 0, delay: Duration::from_millis(5), jitter: Duration::ZERO }
     }
 
     /// Rates for one seed: most networks are mostly fine, some are awful.

@@ -93,7 +93,11 @@ pub fn play(seed: u64) -> Outcome {
         let mut text = format!("seed {seed}: {} rules broken\n", violations.len());
         for violation in violations.iter().take(12) {
             let ms = violation.at.as_nanos() as f64 / 1e6;
-            let _ = writeln!(text, "  {ms:.3} ms, call {:?}, {}: {}", violation.call, violation.rule, violation.text);
+            let _ = writeln!(
+                text,
+                "  {ms:.3} ms, call {:?}, {}: {}",
+                violation.call, violation.rule, violation.text
+            );
         }
         if let Some(call) = violations.iter().find_map(|violation| violation.call) {
             let _ = writeln!(text, "call {call}: {:?}", world.book.plans.get(call));
@@ -177,7 +181,8 @@ fn trouble(world: &mut World, rng: &mut Rng) {
 /// Any call.
 fn plan(rng: &mut Rng, setup: &Setup) -> CallPlan {
     let inbound = rng.chance(700);
-    let from = if inbound { rng.pick(&CARRIERS) } else { REGIONS[rng.below(2) as usize][rng.below(2) as usize] };
+    let from =
+        if inbound { rng.pick(&CARRIERS) } else { REGIONS[rng.below(2) as usize][rng.below(2) as usize] };
     let reliable = rng.pick(&[Reliable::No, Reliable::No, Reliable::Supported, Reliable::Required]);
     let mut acts = acts(rng);
     // Somebody always hangs up at last.

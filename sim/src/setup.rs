@@ -103,7 +103,7 @@ impl Setup {
         Self {
             link: Link::draw(rng),
             latency: rng.between(Duration::from_micros(1), Duration::from_millis(2)),
-            timers: Timers { t1: rng.pick(&[500, 500, 200]).ms(), ..Timers::default() },
+            timers: Timers { t1: rng.pick(&[500, 500, 300]).ms(), ..Timers::default() },
             hunt: HuntPolicy {
                 no_response: rng.ms(150, 2500),
                 no_progress: rng.ms(1000, 5000),

@@ -114,9 +114,8 @@ impl World {
         let mut rng = Rng::new(setup.seed.wrapping_mul(31).wrapping_add(7));
         let ours: SocketAddr = OURS.parse().expect("an address");
         let first = Arc::new(Snapshot::first(Arc::new(setup.config())));
-        let shards = (0..setup.shards)
-            .map(|id| Shard::new(id, rng.bits(), Time::ZERO, Arc::clone(&first)))
-            .collect();
+        let shards =
+            (0..setup.shards).map(|id| Shard::new(id, rng.bits(), Time::ZERO, Arc::clone(&first))).collect();
         let mut trace = Trace::default();
         trace.name(ours, "us");
         let mut agents = Vec::new();
@@ -126,7 +125,7 @@ impl World {
             trace.name(at, name);
             by_address.insert(at, agents.len());
             by_media.insert(media, agents.len());
-            agents.push(Agent::new(name, side, at, media, ours, rng.fork()));
+            agents.push(Agent::new(name, side, (at, media), ours, setup.timers.t1, rng.fork()));
         }
         let mut world = Self {
             now: Time::ZERO,
@@ -185,7 +184,12 @@ impl World {
             }
             turns = if next == self.now { turns + 1 } else { 0 };
             if turns > MOST_TURNS {
-                self.checks.broken(self.now, None, "progress", "time stands still: a core asks to be woken again and again".into());
+                self.checks.broken(
+                    self.now,
+                    None,
+                    "progress",
+                    "time stands still: a core asks to be woken again and again".into(),
+                );
                 break;
             }
             self.now = next;
@@ -243,7 +247,7 @@ impl World {
             Event::RtpToUs(at, from, mut packet) => self.rtp_to_us(at, from, &mut packet),
             Event::RtpToAgent(agent, port, packet) => {
                 if self.conditions[agent] == Condition::Alive {
-                    self.agents[agent].hear(port, &packet);
+                    self.agents[agent].hear(self.now, port, &packet);
                 }
             }
             Event::Wake(agent, life, wake) => {
@@ -326,7 +330,9 @@ impl World {
                             let call = self.call(&message);
                             self.checks.sent(self.now, call, id as u8, to.remote, &message);
                         }
-                        Err(_) => self.checks.broken(self.now, None, "syntax", "we sent what does not parse".into()),
+                        Err(_) => {
+                            self.checks.broken(self.now, None, "syntax", "we sent what does not parse".into())
+                        }
                     }
                     self.send(to.remote, bytes);
                 }
@@ -334,11 +340,7 @@ impl World {
                 Output::Finished(record) => {
                     self.trace.mix(self.now, format!("{record:?}").as_bytes());
                     let call = call_of(record.called.as_bytes());
-                    self.trace.note(
-                        self.now,
-                        call,
-                        format!("record: {} {} {:?}", record.code, record.close.as_str(), record.steps.iter().map(|s| (&s.target, s.outcome)).collect::<Vec<_>>()),
-                    );
+                    self.trace.note(self.now, call, summary(&record));
                     self.records.push(*record);
                 }
                 Output::Event(Told::Evidence(evidence)) => {
@@ -366,7 +368,12 @@ impl World {
     fn send(&mut self, to: SocketAddr, bytes: Bytes) {
         let call = Message::parse(bytes.clone()).ok().and_then(|m| self.call(&m));
         let Some(&agent) = self.by_address.get(&to) else {
-            self.checks.broken(self.now, call, "address", format!("we sent something to {to}, where nobody is"));
+            self.checks.broken(
+                self.now,
+                call,
+                "address",
+                format!("we sent something to {to}, where nobody is"),
+            );
             return;
         };
         let condition = self.conditions[agent];
@@ -474,7 +481,13 @@ impl World {
                 HealthOutput::Send { to, bytes } => self.send(to.remote, bytes),
                 HealthOutput::Snapshot { snapshot, changes } => {
                     for change in changes {
-                        let text = format!("{}: {:?} -> {:?} ({})", change.name, change.from, change.to, change.reason.as_str());
+                        let text = format!(
+                            "{}: {:?} -> {:?} ({})",
+                            change.name,
+                            change.from,
+                            change.to,
+                            change.reason.as_str()
+                        );
                         self.trace.note(self.now, None, text);
                     }
                     for shard in 0..self.setup.shards {
@@ -503,8 +516,7 @@ impl World {
                     self.happen(event);
                 }
             }
-            Condition::Cut => self.checks.excuse(&self.agents[agent].name),
-            Condition::Alive | Condition::Frozen => {}
+            Condition::Alive | Condition::Frozen | Condition::Cut => {}
         }
     }
 
@@ -545,9 +557,21 @@ impl World {
 
     /// The agent that a call's INVITEs reached, in order.
     pub fn reached(&self, call: usize) -> Vec<&str> {
-        let reached = self.agents.iter().filter(|agent| {
-            agent.legs.iter().any(|leg| leg.call == call && leg.role == Role::Callee)
-        });
+        let reached = self
+            .agents
+            .iter()
+            .filter(|agent| agent.legs.iter().any(|leg| leg.call == call && leg.role == Role::Callee));
         reached.map(|agent| agent.name.as_str()).collect()
     }
+}
+
+/// A record in a line.
+fn summary(record: &CallRecord) -> String {
+    let steps: Vec<_> = record.steps.iter().map(|step| (step.target.as_str(), step.outcome)).collect();
+    let media = record.media.as_deref().map(|stats| {
+        let (a, b) = (stats.from_a, stats.from_b);
+        let drops: Vec<_> = stats.drops.nonzero().map(|(why, n)| format!("{} {n}", why.as_str())).collect();
+        format!("A {}/{} B {}/{} {}", a.forwarded, a.packets, b.forwarded, b.packets, drops.join(", "))
+    });
+    format!("record: {} {} {} {steps:?}", record.code, record.close.as_str(), media.unwrap_or_default())
 }

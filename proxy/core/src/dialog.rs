@@ -4,7 +4,6 @@ use crate::face::Face;
 use crate::limits::MAX_ROUTE_SET;
 use crate::packed::Packed;
 use crate::{Peer, Transport};
-use bytes::Bytes;
 use sip_wire::{Builder, HeaderName, Message, Method, Uri, unfold};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
@@ -192,18 +191,4 @@ pub(crate) fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
         }
     }
     digits.get(start..).unwrap_or_default()
-}
-
-/// ACK and BYE for a 2xx that nobody wants any more: a forked answer, or one that crossed our CANCEL (§13.2.2.4).
-pub(crate) fn refuse_answer(
-    answer: &Message,
-    from: Peer,
-    face: &Face,
-    ack_branch: &[u8],
-    bye_branch: &[u8],
-) -> Option<(Peer, Bytes, Bytes)> {
-    let mut dialog = Dialog::uac(answer, from)?;
-    let ack = dialog.request_numbered(Method::Ack, dialog.local_cseq, face, ack_branch).finish();
-    let bye = dialog.request(Method::Bye, face, bye_branch).finish();
-    Some((dialog.peer, ack, bye))
 }

@@ -2,7 +2,7 @@
 
 use crate::call::{Call, CallEvent, CarriedOutcome, Env, NotForTheCall, User};
 use crate::counters::{ShardCounters, ShardCounts};
-use crate::dialog::refuse_answer;
+use crate::dialog::Dialog;
 use crate::face::Faces;
 use crate::ids::{CallKey, LocalTag};
 use crate::rng::Rng;
@@ -16,6 +16,10 @@ use sip_wire::{HeaderName, Message, Method, Rejected};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// CSeq numbers that requests inside an early dialog (PRACK, UPDATE) may have used up before the call moved on and forgot
+/// it. A gap is no error (RFC 3261 §12.2.2); a number that was used before is.
+const FORGOTTEN: u32 = 100;
 
 /// A shard. See [`Input`] and [`Output`] for what it hears and says.
 pub struct Shard {
@@ -251,6 +255,12 @@ impl Shard {
     }
 
     fn response(&mut self, from: Peer, client: ClientKey, user: User, response: &Message) {
+        let answers = matches!(response.method(), Method::Invite)
+            && response.code().is_some_and(|code| (200..300).contains(&code));
+        let first = answers && {
+            let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+            self.txns.is_first_answer(client, tag)
+        };
         let unwanted = match user {
             User::Attempt(key, number) => self
                 .with(key, |call, env| {
@@ -272,30 +282,27 @@ impl Shard {
                 .unwrap_or(true),
             User::Invite(_) | User::Orphan => false,
         };
-        if unwanted && response.code().is_some_and(|code| (200..300).contains(&code)) {
-            self.refuse_answer(from, response);
+        if unwanted && answers {
+            // The BYE to a re-INVITE's 2xx, and to one that comes again, is on its way already.
+            let ends = first && matches!(user, User::Attempt(..));
+            self.refuse_answer(from, response, ends);
         }
     }
 
-    /// A 2xx to an INVITE that no call wants gets ACK and BYE (RFC 3261 §13.2.2.4).
-    fn refuse_answer(&mut self, from: Peer, answer: &Message) {
-        if !matches!(answer.method(), Method::Invite) {
-            return;
-        }
-        let client = self.txns.reserve(User::Orphan);
+    /// A 2xx to an INVITE that no call wants gets its ACK, and the first of its dialog a BYE (RFC 3261 §13.2.2.4).
+    fn refuse_answer(&mut self, from: Peer, answer: &Message, ends: bool) {
+        let Some(mut dialog) = Dialog::uac(answer, from) else { return };
         let ack_branch = self.env().fresh_branch();
-        let bye_branch = self.txns.branch(client);
-        let refused = self
-            .faces
-            .get(from.listener)
-            .and_then(|face| refuse_answer(answer, from, face, &ack_branch, bye_branch.as_bytes()));
-        match refused {
-            Some((to, ack, bye)) => {
-                self.counters.sent += 1;
-                self.out.push_back(Output::Send { to, bytes: ack });
-                self.txns.start(self.now, client, to, ClientKind::NonInvite, bye);
-            }
-            None => self.txns.abandon(self.now, client),
+        let Some(face) = self.faces.get(dialog.peer.listener) else { return };
+        let ack = dialog.request_numbered(Method::Ack, dialog.local_cseq, face, &ack_branch).finish();
+        self.counters.sent += 1;
+        self.out.push_back(Output::Send { to: dialog.peer, bytes: ack });
+        if ends {
+            let client = self.txns.reserve(User::Orphan);
+            let branch = self.txns.branch(client);
+            dialog.local_cseq = dialog.local_cseq.saturating_add(FORGOTTEN);
+            let bye = dialog.request(Method::Bye, face, branch.as_bytes()).finish();
+            self.txns.start(self.now, client, dialog.peer, ClientKind::NonInvite, bye);
         }
     }
 
@@ -402,8 +409,11 @@ impl Shard {
                 TxnEvent::ClientFailed { client, user, .. } => {
                     self.no_response(client, user, HuntReason::TransportError);
                 }
-                TxnEvent::NoAck { user: Some(User::Invite(key) | User::Carried(key, _)), .. } => {
-                    self.with(key, |call, env| call.handle(env, CallEvent::NoAck));
+                TxnEvent::NoAck { user: Some(User::Invite(key)), .. } => {
+                    self.with(key, |call, env| call.handle(env, CallEvent::NoAck(Leg::A)));
+                }
+                TxnEvent::NoAck { user: Some(User::Carried(key, to)), .. } => {
+                    self.with(key, |call, env| call.handle(env, CallEvent::NoAck(to.other())));
                 }
                 TxnEvent::NoAck { .. } => {}
             }
@@ -421,7 +431,7 @@ impl Shard {
                     call.handle(env, CallEvent::Failure(reason));
                 }
             }),
-            User::Carried(key, leg) => self.with(key, |call, env| call.carried_timeout(env, leg, client)),
+            User::Carried(key, _) => self.with(key, |call, env| call.carried_timeout(env, client)),
             User::Invite(_) | User::Orphan => None,
         };
     }

@@ -47,6 +47,8 @@ pub struct Leg {
     pub methods: Vec<String>,
     /// RTP packets of the other end that arrived.
     pub heard: u32,
+    /// When the last of them did.
+    pub heard_at: Time,
     /// RTP packets that arrived from anybody else's call.
     pub foreign: u32,
     /// The last direction that the other end's SDP gave.
@@ -90,7 +92,15 @@ pub struct Leg {
 impl Leg {
     /// Whether our description lets us send.
     pub(super) fn may_talk(&self) -> bool {
-        !self.muted && matches!(self.direction, "sendrecv" | "sendonly") && self.told_receives()
+        (self.role == Role::Caller || self.version > 0)
+            && !self.muted
+            && matches!(self.direction, "sendrecv" | "sendonly")
+            && self.told_receives()
+    }
+
+    /// Branch of the INVITE that began it.
+    pub fn branch(&self) -> &str {
+        &self.branch
     }
 
     fn told_receives(&self) -> bool {
@@ -102,8 +112,8 @@ impl Agent {
     /// A new leg; the rest is filled in by whoever makes it.
     pub(super) fn new_leg(&mut self, call: usize, role: Role) -> usize {
         let index = self.legs.len();
-        // Ports are never used twice by one agent within a run.
-        let port = 20_000 + 2 * (index as u16 % 20_000);
+        let port = self.next_port;
+        self.next_port += 2;
         self.by_port.insert(port, index);
         let local_tag = self.token("tag");
         self.legs.push(Leg {
@@ -115,6 +125,7 @@ impl Agent {
             answered: None,
             methods: Vec::new(),
             heard: 0,
+            heard_at: Time::ZERO,
             foreign: 0,
             told: "sendrecv".into(),
             outcomes: Vec::new(),

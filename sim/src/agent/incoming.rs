@@ -3,10 +3,13 @@
 use super::dialog::text;
 use super::outgoing::finish;
 use super::transactions::key;
-use super::{Agent, Book, Role, Stage, Wake, call_of};
+use super::{Agent, Book, Role, Stage, Step, Wake, call_of};
 use bytes::Bytes;
-use relay_values::Time;
+use relay_values::{Duration, Time};
 use sip_wire::{HeaderName, Message, Method, Uri, sdp};
+
+/// How long a phone rings by itself.
+const PATIENCE: Duration = Duration::from_secs(35);
 
 impl Agent {
     /// A SIP datagram.
@@ -49,6 +52,11 @@ impl Agent {
         let leg = self.callee_leg(now, invite);
         self.legs[leg].call = call;
         self.legs[leg].callee = book.callee(call);
+        if !self.legs[leg].callee.steps.is_empty() {
+            // Nobody rings for ever.
+            let enough = Step::Refuse { code: 480, retry_after: None };
+            self.legs[leg].callee.steps.push((PATIENCE, enough));
+        }
         if let Some(server) = self.servers.get_mut(key) {
             server.leg = Some(leg);
         }
@@ -66,7 +74,8 @@ impl Agent {
         let from = invite.header(HeaderName::From).unwrap_or_default();
         let leg = &mut self.legs[index];
         leg.call_id = text(invite.call_id().unwrap_or_default());
-        leg.local = format!("{};tag={}", text(invite.header(HeaderName::To).unwrap_or_default()), leg.local_tag);
+        leg.local =
+            format!("{};tag={}", text(invite.header(HeaderName::To).unwrap_or_default()), leg.local_tag);
         leg.remote = text(from);
         leg.remote_tag = invite.from().ok().and_then(|from| from.tag()).map(text);
         leg.target = invite.contact().ok().flatten().map(|c| text(c.uri)).unwrap_or_default();
@@ -86,7 +95,9 @@ impl Agent {
         };
         let (leg, code) = (server.leg, server.code);
         self.reply(now, cancel, key_of_cancel, 200);
-        let Some(leg) = leg.filter(|leg| code < 200 && !self.legs[*leg].callee.ignores_cancel) else { return };
+        let Some(leg) = leg.filter(|leg| code < 200 && !self.legs[*leg].callee.ignores_cancel) else {
+            return;
+        };
         let (Some(invite), tag) = (self.legs[leg].invite.clone(), self.legs[leg].local_tag.clone()) else {
             return;
         };
@@ -98,9 +109,7 @@ impl Agent {
     fn find(&self, request: &Message) -> Option<usize> {
         let call_id = request.call_id().ok()?;
         let tag = request.to().ok()?.tag()?;
-        self.legs
-            .iter()
-            .position(|leg| leg.call_id.as_bytes() == call_id && leg.local_tag.as_bytes() == tag)
+        self.legs.iter().position(|leg| leg.call_id.as_bytes() == call_id && leg.local_tag.as_bytes() == tag)
     }
 
     fn inside_dialog(&mut self, now: Time, request: &Message, key: &str) {
@@ -125,9 +134,10 @@ impl Agent {
             Method::Prack => {
                 let rack = request.rack().ok().flatten();
                 let state = &mut self.legs[leg];
-                let known = state.unpracked.as_ref().is_some_and(|(rseq, _)| {
-                    rack.as_ref().is_some_and(|rack| rack.rseq == rseq + 500)
-                });
+                let known = state
+                    .unpracked
+                    .as_ref()
+                    .is_some_and(|(rseq, _)| rack.as_ref().is_some_and(|rack| rack.rseq == rseq + 500));
                 if known {
                     state.unpracked = None;
                 }

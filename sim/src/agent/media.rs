@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 /// Between two packets. Real phones send 50 a second; the rules under test look at the first, the last and the gaps.
 pub(crate) const PACKET_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Longer than any of our scripts holds or mutes.
+const DEAF: Duration = Duration::from_secs(18);
+
 impl Agent {
     /// Our description, in its present direction. Each is a new version (RFC 3264 §8) unless `again`.
     pub(super) fn description(&mut self, leg: usize, again: bool) -> Vec<u8> {
@@ -63,6 +66,12 @@ impl Agent {
             state.talking = false;
             return;
         }
+        // A phone that hears nothing for so long takes the call for dead.
+        let quiet = state.stage == Stage::Up
+            && now.since(state.heard_at.max(state.answered.unwrap_or_default())) > DEAF;
+        if quiet {
+            return self.bye(now, leg);
+        }
         if let Some(to) = state.remote_media.filter(|_| state.may_talk()) {
             let mut packet = vec![0x80, 0];
             let step = (now.as_millis() / 20) as u32;
@@ -79,7 +88,7 @@ impl Agent {
     }
 
     /// A packet came to a media port of ours: from the other end of the same call, or a leak.
-    pub fn hear(&mut self, port: u16, packet: &[u8]) {
+    pub fn hear(&mut self, now: Time, port: u16, packet: &[u8]) {
         let port = if self.by_port.contains_key(&port) { port } else { port.wrapping_sub(1000) };
         let (side, Some(&leg)) = (self.side, self.by_port.get(&port)) else { return };
         let leg = &mut self.legs[leg];
@@ -87,6 +96,7 @@ impl Agent {
         let same_call = packet.get(13..17) == Some(&(leg.call as u32).to_be_bytes()[..]);
         if from_other && same_call {
             leg.heard += 1;
+            leg.heard_at = now;
         } else {
             leg.foreign += 1;
         }

@@ -145,11 +145,21 @@ pub struct Agent {
     clients: BTreeMap<String, Client>,
     servers: BTreeMap<String, Server>,
     by_port: BTreeMap<u16, usize>,
+    /// Media ports are never used twice, not even by another life of the agent.
+    next_port: u16,
 }
 
 impl Agent {
     /// An agent that talks to the appliance at `ours`.
-    pub fn new(name: &str, side: Side, at: SocketAddr, media: IpAddr, ours: SocketAddr, rng: Rng) -> Self {
+    #[must_use]
+    pub fn new(
+        name: &str,
+        side: Side,
+        (at, media): (SocketAddr, IpAddr),
+        ours: SocketAddr,
+        t1: Duration,
+        rng: Rng,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             at,
@@ -159,12 +169,13 @@ impl Agent {
             out: VecDeque::new(),
             probed: 0,
             ours,
-            t1: Duration::from_millis(500),
+            t1,
             t2: Duration::from_secs(4),
             rng,
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             by_port: BTreeMap::new(),
+            next_port: 20_000,
         }
     }
 

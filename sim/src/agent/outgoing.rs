@@ -92,6 +92,7 @@ impl Agent {
                 self.legs[other].call = self.legs[leg].call;
                 self.pick_up(now, other);
             }
+            Step::Refuse { .. } if state.stage != Stage::Early => {}
             Step::Refuse { code, retry_after } => {
                 let mut out = self.response(&invite, code, Some(&tag));
                 if let Some(seconds) = retry_after {

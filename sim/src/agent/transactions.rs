@@ -38,14 +38,7 @@ pub(super) fn key(branch: &[u8], method: Method<'_>) -> String {
 
 impl Agent {
     /// Sends a request and keeps at it.
-    pub(super) fn start(
-        &mut self,
-        now: Time,
-        leg: usize,
-        way: (&str, Method<'_>),
-        cseq: u32,
-        bytes: Bytes,
-    ) {
+    pub(super) fn start(&mut self, now: Time, leg: usize, way: (&str, Method<'_>), cseq: u32, bytes: Bytes) {
         let key = key(way.0.as_bytes(), way.1);
         let client = Client {
             bytes: bytes.clone(),
@@ -93,21 +86,16 @@ impl Agent {
         match self.servers.get(key) {
             Some(server) => {
                 // After an ACK a repeated INVITE is absorbed; a 2xx repeats itself on a clock of its own.
-                let again = server.last.clone().filter(|_| !server.acked && !(200..300).contains(&server.code));
+                let again =
+                    server.last.clone().filter(|_| !server.acked && !(200..300).contains(&server.code));
                 if let Some(bytes) = again {
                     self.send(bytes);
                 }
                 false
             }
             None => {
-                let server = Server {
-                    last: None,
-                    leg: None,
-                    code: 0,
-                    acked: false,
-                    interval: self.t1,
-                    expires: now,
-                };
+                let server =
+                    Server { last: None, leg: None, code: 0, acked: false, interval: self.t1, expires: now };
                 self.servers.insert(key.to_owned(), server);
                 true
             }

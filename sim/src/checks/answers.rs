@@ -118,7 +118,8 @@ impl Answers {
             if let (Some(a), Some(b)) = (first(&state.a), first(&state.b))
                 && a.since(b) > self.lifetime
             {
-                let text = format!("the caller's BYE at {} ms, the callee's at {} ms", a.as_millis(), b.as_millis());
+                let text =
+                    format!("the caller's BYE at {} ms, the callee's at {} ms", a.as_millis(), b.as_millis());
                 complaints.add(now, Some(*call), "answers", text);
             }
         }

@@ -6,7 +6,7 @@ use super::Complaints;
 use super::seen::Seen;
 use relay_values::{Duration, Time};
 use sip_wire::Method;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(super) struct Dialogs {
     lifetime: Duration,
     /// Call-ID, our tag, their tag → the last number, and the branch that it went with.
     numbers: HashMap<(String, String, String), (u32, String)>,
+    /// Requests that were sent before, by branch.
+    known: HashSet<String>,
     /// INVITEs of ours by branch.
     invites: HashMap<String, Invite>,
     /// Final responses by Call-ID, their tag and CSeq that wait for an ACK.
@@ -28,6 +30,8 @@ struct Invite {
     sent: Time,
     /// The first final response.
     answered: Option<Time>,
+    /// A CANCEL was sent: 64*T1 later the INVITE counts as cancelled, whatever its far end thinks (§9.1).
+    cancelled: Option<Time>,
     /// Nobody can be reached there: the transaction is over.
     over: bool,
 }
@@ -42,7 +46,13 @@ struct Due {
 
 impl Dialogs {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, numbers: HashMap::new(), invites: HashMap::new(), due: BTreeMap::new() }
+        Self {
+            lifetime,
+            numbers: HashMap::new(),
+            known: HashSet::new(),
+            invites: HashMap::new(),
+            due: BTreeMap::new(),
+        }
     }
 
     pub(super) fn sent(&mut self, seen: &Seen<'_>, complaints: &mut Complaints) {
@@ -60,21 +70,24 @@ impl Dialogs {
                 responded: false,
                 sent: seen.at,
                 answered: None,
+                cancelled: None,
                 over: false,
             });
         }
         if seen.method != Method::Cancel {
             self.counts_up(seen, complaints);
+        } else if let Some(invite) = self.invites.get_mut(&seen.branch) {
+            invite.cancelled.get_or_insert(seen.at);
         }
     }
 
     fn counts_up(&mut self, seen: &Seen<'_>, complaints: &mut Complaints) {
+        if !self.known.insert(seen.branch.clone()) {
+            return;
+        }
         let (call_id, tag) = (seen.call_id.clone(), seen.from_tag.clone());
         let began = self.numbers.get(&(call_id.clone(), tag.clone(), String::new())).map_or(0, |(n, _)| *n);
         let last = self.numbers.entry((call_id, tag, seen.to_tag.clone())).or_insert((began, String::new()));
-        if last.1 == seen.branch {
-            return;
-        }
         if seen.cseq <= last.0 {
             let text = format!("{} after {} ({})", seen.line(), last.0, last.1);
             complaints.add(seen.at, seen.call, "cseq", text);
@@ -87,15 +100,21 @@ impl Dialogs {
             return;
         }
         let Some(invite) = self.invites.get_mut(&seen.branch) else { return };
+        // An INVITE without any response is given up after 64*T1: what comes later is about nothing that we know.
+        let since = match (invite.answered, invite.cancelled, invite.responded) {
+            (Some(answered), ..) => answered,
+            (None, Some(cancelled), _) => cancelled,
+            // It may ring for as long as the call lets it.
+            (None, None, true) => seen.at,
+            (None, None, false) => invite.sent,
+        };
+        invite.over |= seen.at.since(since) >= self.lifetime;
         invite.responded = true;
         if !seen.is_final() {
             return;
         }
-        // Past its life the transaction knows nothing of the INVITE any more.
-        let from = *invite.answered.get_or_insert(seen.at);
-        let fresh = seen.at.since(from) < self.lifetime
-            && (from != seen.at || seen.at.since(invite.sent) < self.lifetime)
-            && !invite.over;
+        let fresh = !invite.over;
+        invite.answered.get_or_insert(seen.at);
         if fresh {
             let may_wait = seen.is_success() && !invite.offered;
             let due = Due { call: seen.call, line: seen.line(), may_wait };

@@ -2,31 +2,47 @@
 
 use super::Complaints;
 use super::seen::Seen;
-use crate::agent::{Agent, Book, Stage};
+use crate::agent::{Agent, Book, Role, Stage};
 use crate::setup::Setup;
 use proxy_core::{CallRecord, Shard, ShardCounts};
 use relay_core::Relay;
-use relay_values::{Latching, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use relay_values::{Duration, Latching, Time};
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug)]
 pub(super) struct Leaks {
     /// Call-IDs of the INVITEs that reached us.
     invited: BTreeMap<String, Option<usize>>,
+    /// INVITEs of ours, by branch: when the first was sent, and whether we have heard in time that somebody has it. A phone
+    /// that we have never heard of cannot be told to stop.
+    rings: HashMap<String, (Time, bool)>,
+    lifetime: Duration,
     /// Whether a flow can learn only its own peer: with any looser rule a port's last call may speak into the next.
     exact: bool,
-    /// Agents that were cut off may have missed the end.
-    pub(super) excused: BTreeSet<String>,
 }
 
 impl Leaks {
     pub(super) fn new(setup: &Setup) -> Self {
-        Self { invited: BTreeMap::new(), exact: setup.latching == Latching::Exact, excused: BTreeSet::new() }
+        Self {
+            invited: BTreeMap::new(),
+            rings: HashMap::new(),
+            lifetime: setup.timers.t1 * 64,
+            exact: setup.latching == Latching::Exact,
+        }
+    }
+
+    pub(super) fn sent(&mut self, seen: &Seen<'_>) {
+        if seen.code.is_none() && seen.is_invite() {
+            self.rings.entry(seen.branch.clone()).or_insert((seen.at, false));
+        }
     }
 
     pub(super) fn received(&mut self, seen: &Seen<'_>) {
         if seen.begins() && seen.is_invite() {
             self.invited.insert(seen.call_id.clone(), seen.call);
+        }
+        if let Some((sent, heard)) = self.rings.get_mut(&seen.branch).filter(|_| seen.code.is_some()) {
+            *heard |= seen.at.since(*sent) < self.lifetime;
         }
     }
 
@@ -56,7 +72,8 @@ impl Leaks {
             }
         }
         if records.len() > self.invited.len() {
-            let text = format!("{} records of {} calls of {}", records.len(), self.invited.len(), book.plans.len());
+            let text =
+                format!("{} records of {} calls of {}", records.len(), self.invited.len(), book.plans.len());
             complaints.add(now, None, "records", text);
         }
     }
@@ -64,8 +81,12 @@ impl Leaks {
     fn peers(&self, now: Time, agents: &[Agent], complaints: &mut Complaints) {
         for agent in agents {
             for leg in &agent.legs {
-                if leg.stage != Stage::Over && !self.excused.contains(&agent.name) {
-                    let text = format!("{} still has a {:?} leg that is {:?}", agent.name, leg.role, leg.stage);
+                let unheard = leg.stage == Stage::Early
+                    && leg.role == Role::Callee
+                    && !self.rings.get(leg.branch()).is_some_and(|(_, heard)| *heard);
+                if leg.stage != Stage::Over && !unheard {
+                    let text =
+                        format!("{} still has a {:?} leg that is {:?}", agent.name, leg.role, leg.stage);
                     complaints.add(now, Some(leg.call), "peers", text);
                 }
                 if leg.foreign > 0 && self.exact {

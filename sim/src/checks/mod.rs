@@ -74,7 +74,7 @@ impl Checks {
     pub fn new(setup: &Setup, first: Arc<Snapshot>) -> Self {
         Self {
             violations: Vec::new(),
-            finals: finals::Finals::default(),
+            finals: finals::Finals::new(setup.timers.t1 * 64),
             timers: timers::Timers::new(setup.timers),
             topology: topology::Topology::default(),
             dialogs: dialogs::Dialogs::new(setup.timers.t1 * 64),
@@ -106,6 +106,7 @@ impl Checks {
         self.dialogs.sent(&seen, &mut complaints);
         self.answers.sent(&seen, &mut complaints);
         self.targets.sent(shard, &seen, &mut complaints);
+        self.leaks.sent(&seen);
         self.violations.append(&mut complaints.0);
     }
 
@@ -158,12 +159,5 @@ impl Checks {
     /// A rule that the world itself watches.
     pub fn broken(&mut self, at: Time, call: Option<usize>, rule: &'static str, text: String) {
         self.violations.push(Violation { at, call, rule, text });
-    }
-}
-
-impl Checks {
-    /// An agent that was cut off may have missed that a call is over; nobody can tell it.
-    pub fn excuse(&mut self, agent: &str) {
-        self.leaks.excused.insert(agent.to_owned());
     }
 }

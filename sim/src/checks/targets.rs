@@ -46,7 +46,10 @@ impl Targets {
             return;
         }
         let side: Option<Side> = side_of(seen.peer);
-        let better = snapshot.config.targets.iter().find(|target| {
+        let config = &snapshot.config;
+        let edges = config.groups.iter().flat_map(|group| &group.edges);
+        let listed = edges.chain(config.trunks.iter().flat_map(|trunk| &trunk.targets));
+        let better = listed.filter_map(|id| config.target(*id)).find(|target| {
             let at = target.peer.remote;
             side_of(at) == side && !tried.contains(&at) && state(at) == Some(TargetState::Up)
         });

@@ -98,9 +98,7 @@ impl Timers {
         let left: Vec<Key> = self
             .all
             .iter()
-            .filter(|(other, r)| {
-                r.what == What::Invite && r.begins && r.call == seen.call && *other != key
-            })
+            .filter(|(other, r)| r.what == What::Invite && r.begins && r.call == seen.call && *other != key)
             .map(|(key, _)| key.clone())
             .collect();
         left.iter().for_each(|key| self.stop(key));
@@ -116,7 +114,8 @@ impl Timers {
         if now != repeated.next {
             if repeated.asked != now {
                 let (next, late) = (repeated.next, repeated.next.is_never());
-                let wanted = if late { "never".into() } else { format!("{:.3} ms", next.as_nanos() as f64 / 1e6) };
+                let wanted =
+                    if late { "never".into() } else { format!("{:.3} ms", next.as_nanos() as f64 / 1e6) };
                 let text = format!("{} is sent again, due: {wanted}", seen.line());
                 complaints.add(now, seen.call, "timers", text);
             }

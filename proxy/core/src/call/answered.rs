@@ -15,8 +15,13 @@ impl Call {
                 self.close(env, reason, Some(leg))
             }
             CallEvent::Silent => self.close(env, CloseReason::MediaTimeout, None),
-            CallEvent::NoAck => self.close(env, CloseReason::NoAck, None),
-            CallEvent::LegGone(leg) => self.close(env, CloseReason::LegGone, Some(leg)),
+            CallEvent::NoAck(leg) => {
+                // Its transaction is over: nothing more is to come there.
+                self.leg_mut(leg).unacked = None;
+                self.close(env, CloseReason::NoAck, None)
+            }
+            // Terminating its dialog means BYE on that leg too (RFC 3261 §12.2.1.2): it may have been deaf for a moment only.
+            CallEvent::LegGone => self.close(env, CloseReason::LegGone, None),
             CallEvent::Released(stats) => {
                 self.add_stats(stats);
                 State::Answered

@@ -54,6 +54,10 @@ impl Call {
             env.counters.reject(RejectReason::CSeqOutOfOrder);
             return self.refuse(env, leg, from, server, &request, code);
         }
+        if self.is_closing() && !matches!(request.method(), Method::Bye) {
+            env.counters.reject(RejectReason::NoDialog);
+            return self.refuse(env, leg, from, server, &request, 481);
+        }
         match request.method() {
             Method::Bye => self.hung_up(env, leg, from, server, &request),
             Method::Options => self.refuse(env, leg, from, server, &request, 200),
@@ -208,8 +212,8 @@ impl Call {
         let rack = prack.rack().ok().flatten()?;
         let (ours, theirs) = self.invite.as_deref()?.rseq?;
         let invite = self.invite.as_deref()?.request.cseq().ok()?.number;
-        (leg == Leg::A && rack.rseq == ours && rack.cseq == invite)
-            .then_some((theirs, super::uac::INVITE_CSEQ))
+        let current = leg == Leg::A && rack.rseq == ours && rack.cseq == invite;
+        Some((theirs.filter(|_| current)?, super::uac::INVITE_CSEQ))
     }
 
     /// A session description inside the dialog is the answer to the other leg's offer, or an offer itself.
@@ -256,7 +260,7 @@ impl Call {
                 self.reinvite_answered(env, leg, &carried);
             }
         } else {
-            self.carried_failed(env, leg, code, &carried);
+            self.carried_failed(env, code, &carried);
         }
         CarriedOutcome::PassedBack
     }
@@ -264,7 +268,8 @@ impl Call {
     /// 2xx to a re-INVITE: with the offer in the request it is acknowledged at once; a late offer waits for its answer.
     fn reinvite_answered(&mut self, env: &mut Env<'_>, leg: Leg, carried: &Carried) {
         let offered = sdp::find(&carried.request).is_some();
-        self.leg_mut(carried.from).unacked = Some(carried.server);
+        let number = carried.request.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        self.leg_mut(carried.from).unacked = Some((carried.server, number));
         if offered {
             self.leg_mut(leg).ack(env, carried.cseq, None);
         } else {
@@ -272,13 +277,13 @@ impl Call {
         }
     }
 
-    fn carried_failed(&mut self, env: &mut Env<'_>, leg: Leg, code: u16, carried: &Carried) {
+    fn carried_failed(&mut self, env: &mut Env<'_>, code: u16, carried: &Carried) {
         if carried.is_invite() || matches!(carried.request.method(), Method::Update) {
             self.media.rolled_back();
         }
         // RFC 3261 §12.2.1.2: these mean that the dialog is gone on that leg.
         if matches!(code, 408 | 481) && self.is_answered() {
-            self.handle(env, CallEvent::LegGone(leg));
+            self.handle(env, CallEvent::LegGone);
         }
     }
 
@@ -299,11 +304,11 @@ impl Call {
     }
 
     /// A carried request got no response: 408 to whoever sent it (RFC 3261 §8.1.3.1), and the silent leg is gone.
-    pub(crate) fn carried_timeout(&mut self, env: &mut Env<'_>, leg: Leg, client: ClientKey) {
+    pub(crate) fn carried_timeout(&mut self, env: &mut Env<'_>, client: ClientKey) {
         let Some(at) = self.carried.iter().position(|carried| carried.client == client) else { return };
         let carried = self.carried.swap_remove(at);
         self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 408);
-        self.carried_failed(env, leg, 408, &carried);
+        self.carried_failed(env, 408, &carried);
     }
 
     /// CANCEL of a re-INVITE.

@@ -14,9 +14,11 @@ impl Call {
                 self.add_stats(stats);
                 closing.stats = false;
             }
-            CallEvent::Acknowledged(Leg::A) | CallEvent::NoAck if closing.a_bye => {
-                closing.a_bye = false;
-                self.a.bye(env, close_reason_header(closing.reason));
+            CallEvent::Acknowledged(leg) | CallEvent::NoAck(leg) => {
+                self.leg_mut(leg).unacked = None;
+                if leg == Leg::A && std::mem::take(&mut closing.a_bye) {
+                    self.a.bye(env, close_reason_header(closing.reason));
+                }
             }
             // Both sides hung up at once, or the peer repeats itself.
             CallEvent::Hangup(leg) => closing.a_bye &= leg != Leg::A,
@@ -26,11 +28,9 @@ impl Call {
                 closing.until = Time::NEVER;
             }
             CallEvent::Timer
-            | CallEvent::Acknowledged(_)
-            | CallEvent::NoAck
             | CallEvent::Cancel
             | CallEvent::Silent
-            | CallEvent::LegGone(_)
+            | CallEvent::LegGone
             | CallEvent::MediaReady { .. }
             | CallEvent::NoMedia
             | CallEvent::Trying
@@ -39,14 +39,14 @@ impl Call {
             | CallEvent::Refusal { .. }
             | CallEvent::Failure(_) => {}
         }
-        settle(closing)
+        self.closed(closing)
     }
 
     /// Ends an answered call: BYE to every leg but the one that is `gone`, and the relay's ports are given back.
     pub(super) fn close(&mut self, env: &mut Env<'_>, reason: CloseReason, gone: Option<Leg>) -> State {
         self.drop_carried(env);
         let header = close_reason_header(reason);
-        let a_bye = gone != Some(Leg::A) && self.a.unacked.is_some() && reason != CloseReason::NoAck;
+        let a_bye = gone != Some(Leg::A) && self.a.unacked.is_some();
         if gone != Some(Leg::A) && !a_bye {
             self.a.bye(env, header);
         }
@@ -73,7 +73,18 @@ impl Call {
             env.relay(RelayCommand::Release { session });
         }
         let until = env.now + STATISTICS_WAIT;
-        settle(Closing { reason, reject, stats: session.is_some(), a_bye, until })
+        self.closed(Closing { reason, reject, stats: session.is_some(), a_bye, until })
+    }
+
+    /// Over, unless something is awaited. A 2xx of ours on either leg is said again until its ACK comes, also when the
+    /// dialog has ended in the meantime: its sender waits for it (RFC 3261 §13.3.1.4).
+    fn closed(&self, closing: Closing) -> State {
+        let unacked = self.a.unacked.is_some() || self.b.unacked.is_some();
+        if closing.stats || closing.a_bye || unacked {
+            State::Closing(closing)
+        } else {
+            State::Over(closing.reason, closing.reject)
+        }
     }
 
     /// Statistics of the call's session; a call that changed address families on the way has several.
@@ -82,14 +93,6 @@ impl Call {
             None => self.stats = Some(stats),
             Some(sum) => sum.add(&stats),
         }
-    }
-}
-
-fn settle(closing: Closing) -> State {
-    if closing.stats || closing.a_bye {
-        State::Closing(closing)
-    } else {
-        State::Over(closing.reason, closing.reject)
     }
 }
 

@@ -41,10 +41,10 @@ pub(crate) enum CallEvent {
     /// A leg that should be sending media has fallen silent: whichever, the call is over.
     Silent,
     /// Our 2xx to this leg was never acknowledged.
-    NoAck,
+    NoAck(Leg),
     /// A leg answered 481 or 408 to a request inside the dialog, or nothing: it does not know the call any more
     /// (RFC 3261 §12.2.1.2).
-    LegGone(Leg),
+    LegGone,
     /// ACK for our 2xx to this leg.
     Acknowledged(Leg),
     /// The relay has closed the session.

@@ -25,8 +25,8 @@ impl Call {
             CallEvent::MediaReady { .. }
             | CallEvent::NoMedia
             | CallEvent::Silent
-            | CallEvent::NoAck
-            | CallEvent::LegGone(_)
+            | CallEvent::NoAck(_)
+            | CallEvent::LegGone
             | CallEvent::Acknowledged(_) => State::Hunting(attempt),
         }
     }
@@ -144,6 +144,9 @@ impl Call {
         match self.next_target(env, reason) {
             Some(target) => {
                 self.b.reset();
+                if let Some(pending) = &mut self.invite {
+                    pending.forget_target();
+                }
                 self.go(env, target)
             }
             None => {

@@ -18,8 +18,8 @@ pub(crate) struct CallLeg {
     pub(crate) tag: LocalTag,
     /// The dialog, early or confirmed. The A-leg has one from the start.
     pub(crate) dialog: Option<Dialog>,
-    /// Our 2xx on this leg waits for its ACK.
-    pub(crate) unacked: Option<ServerKey>,
+    /// Our 2xx on this leg, to the INVITE of this CSeq number, waits for its ACK.
+    pub(crate) unacked: Option<(ServerKey, u32)>,
     /// The peer's 2xx of this CSeq number waits for our ACK, which waits for the other leg's, since that brings the
     /// answer to a late offer.
     pub(crate) ack_due: Option<u32>,

@@ -23,6 +23,12 @@ impl Call {
             }
             CallEvent::Timer => self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia)),
             CallEvent::Cancel | CallEvent::Hangup(_) => self.reject(env, 487, CloseReason::Cancelled, None),
+            // The target went down before its INVITE was sent: nothing was tried yet, so nothing is written down.
+            CallEvent::Failure(reason) => match self.next_target(env, reason) {
+                Some(better) if self.reaches(env, better) => State::Opening { target: better, until },
+                Some(better) => self.go(env, better),
+                None => State::Opening { target, until },
+            },
             // The session of an earlier attempt, of the other address family, is gone: its counts are not lost.
             CallEvent::Released(stats) => {
                 self.add_stats(stats);
@@ -33,10 +39,9 @@ impl Call {
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }
             | CallEvent::Refusal { .. }
-            | CallEvent::Failure(_)
             | CallEvent::Silent
-            | CallEvent::NoAck
-            | CallEvent::LegGone(_)
+            | CallEvent::NoAck(_)
+            | CallEvent::LegGone
             | CallEvent::Acknowledged(_) => State::Opening { target, until },
         }
     }

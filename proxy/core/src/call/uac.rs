@@ -55,6 +55,15 @@ impl Call {
         State::Opening { target, until: env.now + MEDIA_WAIT }
     }
 
+    /// Whether the relay's session, as it was opened, serves a target too.
+    pub(super) fn reaches(&mut self, env: &Env<'_>, target: TargetId) -> bool {
+        let config = &env.newest.config;
+        if let Some(region) = config.region_of(target) {
+            self.admitted.region = region;
+        }
+        config.target(target).is_some_and(|to| self.media.b_serves(to.peer.remote.is_ipv6()))
+    }
+
     /// Sends the INVITE.
     pub(super) fn attempt(&mut self, env: &mut Env<'_>, target: TargetId) -> State {
         let snapshot = env.newest.clone();

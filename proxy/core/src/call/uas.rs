@@ -25,8 +25,18 @@ pub(crate) struct Pending {
     pub(crate) offer: Option<Bytes>,
     pub(crate) supports_100rel: bool,
     pub(crate) requires_100rel: bool,
-    /// The last reliable provisional that we sent: our RSeq and the target's (RFC 3262 §3).
-    pub(crate) rseq: Option<(u32, u32)>,
+    /// The last reliable provisional that we sent: our RSeq and the target's, unless the call has left that target (RFC
+    /// 3262 §3).
+    pub(crate) rseq: Option<(u32, Option<u32>)>,
+}
+
+impl Pending {
+    /// The next target numbers its reliable provisionals anew; ours go on.
+    pub(super) fn forget_target(&mut self) {
+        if let Some((_, theirs)) = &mut self.rseq {
+            *theirs = None;
+        }
+    }
 }
 
 impl Pending {
@@ -88,11 +98,11 @@ impl Call {
         let mut out = respond(env, &pending.request, from, code, &self.a.tag);
         if let Some(theirs) = rseq {
             let ours = match pending.rseq {
-                Some((ours, same)) if same == theirs => ours,
+                Some((ours, Some(same))) if same == theirs => ours,
                 Some((ours, _)) => ours.wrapping_add(1),
                 None => 1,
             };
-            pending.rseq = Some((ours, theirs));
+            pending.rseq = Some((ours, Some(theirs)));
             out.header(HeaderName::Require, b"100rel").number(HeaderName::RSeq, u64::from(ours));
         }
         env.txns.respond(env.now, pending.server, code, finish(out, sdp.as_deref()));
@@ -103,7 +113,8 @@ impl Call {
         let Some(pending) = self.invite.take() else { return };
         self.code = 200;
         let out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
-        self.a.unacked = Some(pending.server);
+        let number = pending.request.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        self.a.unacked = Some((pending.server, number));
         env.txns.respond(env.now, pending.server, 200, finish(out, sdp.as_deref()));
     }
 
@@ -147,7 +158,10 @@ impl Call {
     /// ACK for a 2xx of ours: it stops the repetition, brings the answer to a late offer, and releases the other leg's
     /// ACK if that waits for it.
     pub(crate) fn acknowledged(&mut self, env: &mut Env<'_>, leg: Leg, ack: &Message) {
-        let Some(server) = self.leg_mut(leg).unacked.take() else { return };
+        // An ACK of an earlier INVITE may have been held up on its way.
+        let number = ack.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let waiting = self.leg_mut(leg).unacked.take_if(|(_, due)| *due == number);
+        let Some((server, _)) = waiting else { return };
         env.txns.acked(env.now, server);
         if let Some(cseq) = self.leg(leg.other()).ack_due {
             let answer = sdp::find(ack).map(|found| ack.body().slice_ref(found));

@@ -10,6 +10,11 @@ use crate::{Peer, TransportFailure};
 use bytes::Bytes;
 use relay_values::Time;
 use sip_wire::{HeaderName, Message, Method, Via};
+use std::num::NonZeroU32;
+
+/// Answers of one INVITE that are told apart. A parallel fork rings a handful of phones; forks without end are somebody's
+/// mistake or malice, and get an ACK and no more.
+const MAX_FORKS: usize = 32;
 
 impl<U: Copy> Transactions<U> {
     /// Takes a slot, so that the request can be built with its branch. Ends with `start` or `abandon`.
@@ -47,7 +52,9 @@ impl<U: Copy> Transactions<U> {
     /// Cancels an INVITE. `reason` is the value of a Reason header field (RFC 3326).
     pub(crate) fn cancel(&mut self, now: Time, key: ClientKey, reason: Option<&str>) -> CancelOutcome {
         let Some(entry) = live(&mut self.entries, key.0) else { return CancelOutcome::TooLate };
-        let Body::InviteClient { machine, cancel } = &mut entry.body else { return CancelOutcome::TooLate };
+        let Body::InviteClient { machine, cancel, .. } = &mut entry.body else {
+            return CancelOutcome::TooLate;
+        };
         let outcome = match machine {
             InviteClient::Calling { .. } | InviteClient::Abandoned { .. } => CancelOutcome::Waiting,
             InviteClient::Proceeding | InviteClient::Cancelling { .. } => CancelOutcome::Sent,
@@ -72,6 +79,34 @@ impl<U: Copy> Transactions<U> {
             }
             Some(Body::Client(_) | Body::InviteServer { .. } | Body::Server { .. }) | None => {}
         }
+    }
+
+    /// Whether this is the first 2xx of an INVITE that carries this To tag; from now on it no longer is. The TU acts once
+    /// on each, and acknowledges the repetitions even when the call has long been forgotten.
+    pub(crate) fn is_first_answer(&mut self, key: ClientKey, to_tag: &[u8]) -> bool {
+        let hash = NonZeroU32::new(self.hasher.hash(to_tag) as u32).unwrap_or(NonZeroU32::MIN);
+        match live(&mut self.entries, key.0).map(|entry| &mut entry.body) {
+            Some(Body::InviteClient { machine: InviteClient::Accepted { first, .. }, .. }) => {
+                if let Some(first) = *first {
+                    return first != hash && self.is_new_fork(key.0, hash);
+                }
+                *first = Some(hash);
+                true
+            }
+            Some(Body::InviteClient { machine: InviteClient::Completed { .. }, .. }) => {
+                self.is_new_fork(key.0, hash)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_new_fork(&mut self, key: Key, hash: NonZeroU32) -> bool {
+        let forks = self.forks.entry(key.token()).or_default();
+        let new = !forks.contains(&hash) && forks.len() < MAX_FORKS;
+        if new {
+            forks.push(hash);
+        }
+        new
     }
 
     /// A peer cannot be reached: what waits for its first response from there has failed. An INVITE that has had one
@@ -178,7 +213,7 @@ impl<U: Copy> Transactions<U> {
     ) -> invite_client::Action {
         use invite_client::Action;
         let Some(entry) = live(&mut self.entries, key) else { return Action::Nothing };
-        let (Body::InviteClient { machine, cancel }, Some(to)) = (&mut entry.body, entry.peer) else {
+        let (Body::InviteClient { machine, cancel, .. }, Some(to)) = (&mut entry.body, entry.peer) else {
             return Action::Nothing;
         };
         let timers = self.timers.over(to.transport);

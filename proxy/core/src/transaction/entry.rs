@@ -72,7 +72,7 @@ impl Body {
     pub(super) fn deadline(&self) -> Time {
         match self {
             Self::Reserved => Time::NEVER,
-            Self::InviteClient { machine, cancel } => {
+            Self::InviteClient { machine, cancel, .. } => {
                 machine.deadline().min(cancel.as_ref().map_or(Time::NEVER, |c| c.deadline()))
             }
             Self::Client(machine) => machine.deadline(),

@@ -29,6 +29,7 @@
 
 use super::timers::TimerSet;
 use relay_values::Time;
+use std::num::NonZeroU32;
 
 /// The states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,8 @@ pub(super) enum InviteClient {
     /// A 300-699 came and was acknowledged; it may come again.
     Completed { over: Time },
     /// A 2xx came; it may come again, or from other branches of a fork.
-    Accepted { over: Time },
+    /// `first`: hash of the To tag of the first, once the TU has asked.
+    Accepted { over: Time, first: Option<NonZeroU32> },
     /// Over.
     Terminated,
 }
@@ -104,7 +106,7 @@ impl InviteClient {
         match *self {
             Self::Calling { resend, expires, .. } => resend.min(expires),
             Self::Cancelling { expires, .. } | Self::Abandoned { expires } => expires,
-            Self::Completed { over } | Self::Accepted { over } => over,
+            Self::Completed { over } | Self::Accepted { over, .. } => over,
             Self::Proceeding | Self::Terminated => Time::NEVER,
         }
     }
@@ -156,7 +158,7 @@ impl InviteClient {
             (
                 S::Calling { .. } | S::Proceeding | S::Cancelling { .. } | S::Abandoned { .. },
                 Input::Success,
-            ) => (S::Accepted { over: now + timers.lifetime() }, Action::PassUp),
+            ) => (S::Accepted { over: now + timers.lifetime(), first: None }, Action::PassUp),
             (S::Calling { .. } | S::Proceeding | S::Cancelling { quiet: false, .. }, Input::Failure) => {
                 (Self::completed(now, timers), Action::PassUpAndAck)
             }

@@ -8,11 +8,13 @@ use crate::rng::Rng;
 use crate::wheel::Wheel;
 use crate::{Peer, Timers};
 use bytes::Bytes;
-use hashbrown::HashTable;
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashTable};
 use relay_values::Time;
 use sip_wire::Message;
 use slab::Slab;
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 /// Transactions of a shard, above which new requests are not taken. A call over UDP leaves three that linger for 32 s
 /// and one for 5 s: 101 transaction-seconds. At 10,000 calls/s that makes 1,010,000, some 300 MB with their messages.
@@ -32,13 +34,15 @@ pub(crate) struct Transactions<U> {
     pub(super) waiting: Vec<u32>,
     /// Slots of server transactions by their keys.
     by_request: HashTable<u32>,
-    hasher: KeyHasher,
+    pub(super) hasher: KeyHasher,
     /// For making keys without an allocation each.
     pub(super) scratch: MatchKey,
     pub(super) sends: VecDeque<(Peer, Bytes)>,
     pub(super) events: VecDeque<TxnEvent<U>>,
     counts: TxnCounts,
     pub(super) refused: u64,
+    /// Hashes of the To tags of further 2xx, by token of the INVITE: only where a proxy forked it.
+    pub(super) forks: HashMap<u64, Vec<NonZeroU32>, FixedState>,
 }
 
 /// Transactions by kind. A reserved client transaction is none yet; a CANCEL counts with its INVITE.
@@ -85,6 +89,7 @@ impl<U: Copy> Transactions<U> {
             events: VecDeque::new(),
             counts: TxnCounts::default(),
             refused: 0,
+            forks: HashMap::with_hasher(FixedState::with_seed(seed)),
         }
     }
 
@@ -229,6 +234,9 @@ impl<U: Copy> Transactions<U> {
         let Some(entry) = self.entries.try_remove(key.slot as usize) else { return };
         if entry.waiting != NOT_WAITING {
             self.unlist(entry.waiting);
+        }
+        if !self.forks.is_empty() {
+            self.forks.remove(&key.token());
         }
         if let Some(count) = self.counts.of(&entry.body) {
             *count -= 1;
