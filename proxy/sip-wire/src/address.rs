@@ -1,6 +1,7 @@
 //! `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route, identities (RFC 3261 §20.10).
 
 use crate::class::{self, DISPLAY, NAME, URI};
+use crate::eight;
 use crate::fault::Defect;
 use crate::lex::{byte, quoted_end, sub, trim, unescape_quoted};
 use crate::uri::Uri;
@@ -35,7 +36,7 @@ impl<'a> NameAddr<'a> {
         }
         // A bracket behind anything else: that was no display name. A quote may still stand in a parameter's value
         // behind a bare URI.
-        match memchr::memchr2(b'<', b'"', value) {
+        match eight::find2(value, b'<', b'"') {
             Some(at) if byte(value, at) == b'<' => Err(Defect::NameAddr),
             _ => NameAddr::bare(value),
         }
@@ -52,7 +53,7 @@ impl<'a> NameAddr<'a> {
     }
 
     fn bare(value: &'a [u8]) -> Result<NameAddr<'a>, Defect> {
-        let cut = memchr::memchr(b';', value).unwrap_or(value.len());
+        let cut = eight::find(value, b';').unwrap_or(value.len());
         let uri = trim(sub(value, 0, cut));
         // RFC 3261 §20.10: a URI with a comma or a question mark must stand in brackets.
         if class::run(uri, URI) != uri.len() || uri.iter().any(|b| matches!(b, b'?' | b',')) {
@@ -75,7 +76,7 @@ impl<'a> NameAddr<'a> {
         uri: &'a [u8],
         params: &'a [u8],
     ) -> Result<NameAddr<'a>, Defect> {
-        let scheme = uri.iter().position(|b| *b == b':').is_some_and(|at| at > 0) || uri == b"*";
+        let scheme = eight::find(uri, b':').is_some_and(|at| at > 0) || uri == b"*";
         let params = Params::new(params);
         let tag = params.value(b"tag").filter(|tag| !tag.is_empty());
         // A tag is compared with others for the life of a dialog: it must be one word.

@@ -1,6 +1,7 @@
 //! Writing messages. No value can end its own line.
 
 use crate::class::{self, TOKEN, URI};
+use crate::eight;
 use crate::header::HeaderName;
 use crate::lex::{Decimal, byte, is_blank, sub};
 use crate::limits::MESSAGE_GUESS;
@@ -161,22 +162,8 @@ pub(crate) fn push_uri(out: &mut impl Text, uri: &[u8]) {
 /// Appends a value that cannot leave its line.
 #[inline]
 pub(crate) fn push_value(out: &mut impl Text, value: &[u8]) {
-    if is_plain(value) { out.push_slice(value) } else { push_folded(out, value) }
-}
-
-/// Whether no byte is below 14, where CR, LF and NUL are: eight bytes at a look (Anderson, *Bit Twiddling Hacks*, "a byte
-/// less than n").
-#[inline]
-fn is_plain(value: &[u8]) -> bool {
-    const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    let low = |word: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*word);
-        word.wrapping_sub(EACH * 14) & !word & (EACH * 128)
-    };
-    match value.last_chunk() {
-        Some(last) => value.as_chunks().0.iter().fold(low(last), |seen, word| seen | low(word)) == 0,
-        None => value.iter().all(|b| *b >= 14),
-    }
+    // CR, LF and NUL are below; so are a few others, which are rare.
+    if eight::all_from(value, 14) { out.push_slice(value) } else { push_folded(out, value) }
 }
 
 #[cold]

@@ -22,6 +22,7 @@ mod address;
 mod builder;
 mod check;
 mod class;
+mod eight;
 mod fault;
 mod framer;
 mod header;

@@ -1,6 +1,7 @@
 //! Lines of a header section. A line goes on where the next one begins with a blank (RFC 3261 §7.3.1).
 
 use crate::class::{self, TOKEN};
+use crate::eight;
 use crate::fault::RejectReason;
 use crate::header::HeaderName;
 use crate::lex::{byte, sub, trim};
@@ -37,7 +38,7 @@ impl<'a> Lines<'a> {
         let start = self.at;
         let mut stray = false;
         loop {
-            let Some(lf) = memchr::memchr(b'\n', sub(self.bytes, self.at, self.bytes.len())) else {
+            let Some(lf) = eight::find(sub(self.bytes, self.at, self.bytes.len()), b'\n') else {
                 self.at = self.bytes.len();
                 return Line { start, text: sub(self.bytes, start, self.at), ended: false, stray };
             };
@@ -58,8 +59,7 @@ impl<'a> Lines<'a> {
 
 /// Name, id and value of a header line. Blanks before the colon are allowed (RFC 3261 §7.3.1, `HCOLON`).
 pub(crate) fn split(line: &[u8]) -> Result<(HeaderName, &[u8], &[u8]), RejectReason> {
-    // Names are short: a plain loop beats a vector search.
-    let colon = line.iter().position(|b| *b == b':').ok_or(RejectReason::HeaderLine)?;
+    let colon = eight::find(line, b':').ok_or(RejectReason::HeaderLine)?;
     let mut name = sub(line, 0, colon);
     while let [rest @ .., b' ' | b'\t'] = name {
         name = rest;

@@ -1,6 +1,7 @@
 //! The start line (RFC 3261 §7.1, §7.2).
 
 use crate::class::{self, TOKEN};
+use crate::eight;
 use crate::fault::RejectReason;
 use crate::lex::{byte, number32, sub, trim_end};
 
@@ -23,9 +24,9 @@ fn is_version(bytes: &[u8]) -> bool {
 }
 
 fn response(line: &[u8]) -> Result<StartLine<'_>, RejectReason> {
-    let space = memchr::memchr(b' ', line).ok_or(RejectReason::StartLine)?;
+    let space = eight::find(line, b' ').ok_or(RejectReason::StartLine)?;
     let rest = sub(line, space + 1, line.len());
-    let (digits, reason) = match memchr::memchr(b' ', rest) {
+    let (digits, reason) = match eight::find(rest, b' ') {
         Some(end) => (sub(rest, 0, end), sub(rest, end + 1, rest.len())),
         None => (rest, sub(rest, rest.len(), rest.len())),
     };
@@ -36,17 +37,17 @@ fn response(line: &[u8]) -> Result<StartLine<'_>, RejectReason> {
 
 fn request(line: &[u8]) -> Result<StartLine<'_>, (RejectReason, Option<StartLine<'_>>)> {
     let none = (RejectReason::StartLine, None);
-    let method_end = memchr::memchr2(b' ', b'\t', line).ok_or(none)?;
+    let method_end = eight::find2(line, b' ', b'\t').ok_or(none)?;
     let method = sub(line, 0, method_end);
     let trimmed = trim_end(line);
-    let version_start = memchr::memrchr(b' ', trimmed).ok_or(none)? + 1;
+    let version_start = trimmed.iter().rposition(|b| *b == b' ').ok_or(none)? + 1;
     let version = sub(trimmed, version_start, trimmed.len());
     if !class::is_word(method, TOKEN) || version_start <= method_end + 1 || !is_version(version) {
         return Err(none);
     }
     let uri = sub(trimmed, method_end + 1, version_start - 1);
     let start = StartLine::Request { method, uri, version };
-    if byte(line, method_end) != b' ' || trimmed.len() != line.len() || uri.iter().any(|b| *b <= b' ') {
+    if byte(line, method_end) != b' ' || trimmed.len() != line.len() || !eight::all_from(uri, b' ' + 1) {
         return Err((RejectReason::StartLineBlanks, Some(start)));
     }
     if uri.is_empty() { Err(none) } else { Ok(start) }

@@ -1,6 +1,7 @@
 //! URIs: `sip`, `sips` (RFC 3261 §19.1), `tel` (RFC 3966), and any other kept whole.
 
 use crate::class::{self, URI};
+use crate::eight;
 use crate::fault::Defect;
 use crate::host;
 use crate::lex::{sub, unescape};
@@ -51,7 +52,7 @@ impl<'a> Uri<'a> {
         if class::run(text, URI) != text.len() {
             return Err(Defect::Uri);
         }
-        let colon = memchr::memchr(b':', text).ok_or(Defect::Uri)?;
+        let colon = eight::find(text, b':').ok_or(Defect::Uri)?;
         let scheme = scheme(sub(text, 0, colon))?;
         let opaque = sub(text, colon + 1, text.len());
         if opaque.is_empty() {
@@ -77,11 +78,11 @@ impl<'a> Uri<'a> {
     fn sip(self) -> Result<Uri<'a>, Defect> {
         let text = self.opaque;
         // `;`, `?`, `/` and `:` may stand in the user part, `@` may not, so the first `@` ends it.
-        let (user, password, rest) = match memchr::memchr(b'@', text) {
+        let (user, password, rest) = match eight::find(text, b'@') {
             None => (None, None, text),
             Some(at) => {
                 let (info, rest) = (sub(text, 0, at), sub(text, at + 1, text.len()));
-                match memchr::memchr(b':', info) {
+                match eight::find(info, b':') {
                     None => (Some(info), None, rest),
                     Some(at) => (Some(sub(info, 0, at)), Some(sub(info, at + 1, info.len())), rest),
                 }
@@ -152,7 +153,7 @@ fn scheme(name: &[u8]) -> Result<Scheme<'_>, Defect> {
 
 /// Before and behind the first `stop`.
 fn cut(text: &[u8], stop: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(stop, text) {
+    match eight::find(text, stop) {
         Some(at) => (sub(text, 0, at), Some(sub(text, at + 1, text.len()))),
         None => (text, None),
     }

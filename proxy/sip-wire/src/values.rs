@@ -1,6 +1,6 @@
 //! Lists: values between commas, parameters between semicolons.
 
-use crate::class::{self, PARAMETER};
+use crate::eight;
 use crate::lex::{byte, find_outside, quoted_end, sub, trim, unquote};
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ impl<'a> Iterator for Values<'a> {
         loop {
             let rest = self.rest?;
             // Most lines carry one value; one look tells.
-            let several = self.list && memchr::memchr(b',', rest).is_some();
+            let several = self.list && eight::find(rest, b',').is_some();
             let comma = if several { find_outside(rest, 0, b',', true) } else { None };
             let end = comma.unwrap_or(rest.len());
             self.rest = comma.map(|comma| sub(rest, comma + 1, rest.len()));
@@ -52,7 +52,7 @@ pub struct Param<'a> {
 impl<'a> Param<'a> {
     pub(crate) fn parse(piece: &'a [u8]) -> Param<'a> {
         // A token cannot hold a quote, so the first `=` ends the name.
-        match piece.iter().position(|b| *b == b'=') {
+        match eight::find(piece, b'=') {
             None => Param { name: piece, value: None },
             Some(at) => {
                 Param { name: trim(sub(piece, 0, at)), value: Some(trim(sub(piece, at + 1, piece.len()))) }
@@ -116,14 +116,12 @@ impl<'a> Params<'a> {
 /// Where the first semicolon stands, outside quoted strings; an open one reaches to the end.
 fn parameter_end(text: &[u8]) -> usize {
     let mut at = 0;
-    loop {
-        at += class::run(sub(text, at, text.len()), PARAMETER);
-        if byte(text, at) != b'"' {
+    while let Some(hit) = eight::find2(sub(text, at, text.len()), b';', b'"') {
+        at += hit;
+        if byte(text, at) == b';' {
             return at;
         }
-        match quoted_end(text, at) {
-            Some(end) => at = end.min(text.len()),
-            None => return text.len(),
-        }
+        at = quoted_end(text, at).unwrap_or(text.len());
     }
+    text.len()
 }

@@ -1,6 +1,7 @@
 //! Via (RFC 3261 §20.42, RFC 3581).
 
 use crate::class::{self, NAME, TOKEN};
+use crate::eight;
 use crate::fault::Defect;
 use crate::header::HeaderName;
 use crate::host;
@@ -39,7 +40,7 @@ impl<'a> Via<'a> {
             return Err(BAD);
         }
         // No quoted string may stand before the parameters, so the first semicolon begins them.
-        let (sent_by, params) = rest.split_at(rest.iter().position(|b| *b == b';').unwrap_or(rest.len()));
+        let (sent_by, params) = rest.split_at(eight::find(rest, b';').unwrap_or(rest.len()));
         let (host, port) = host::split(sent_by).map_err(|_| BAD)?;
         let params = Params::new(params);
         let mut via =

@@ -1,7 +1,8 @@
 //! Our address in place of theirs.
 
+use crate::eight;
 use crate::host::Literal;
-use crate::lex::{Decimal, byte, sub};
+use crate::lex::{Decimal, sub};
 use crate::sdp::media::{Direction, Media};
 use crate::sdp::session::Session;
 use crate::sdp::{Line, Lines, SdpError};
@@ -189,8 +190,7 @@ impl<'w> Out<'w> {
 
 /// What stands before an attribute's colon.
 fn name(attribute: &[u8]) -> &[u8] {
-    let colon = attribute.iter().position(|b| *b == b':');
-    sub(attribute, 0, colon.unwrap_or(attribute.len()))
+    sub(attribute, 0, eight::find(attribute, b':').unwrap_or(attribute.len()))
 }
 
 /// Attributes that say where the other side is, whatever their value.
@@ -217,9 +217,8 @@ fn is_place(name: &[u8]) -> bool {
 /// Whether an attribute names one of the other side's hosts, or any address. An address has dots, or more colons than
 /// the one behind an attribute's name: one look clears most.
 fn names_a_place(attribute: &[u8], hosts: &[&[u8]]) -> bool {
-    let mut marks = memchr::memchr2_iter(b'.', b':', attribute);
-    let first = marks.next().map_or(b':', |at| byte(attribute, at));
-    let marked = first == b'.' || marks.next().is_some();
+    let rest = sub(attribute, name(attribute).len() + 1, attribute.len());
+    let marked = eight::find2(rest, b'.', b':').is_some() || name(attribute).contains(&b'.');
     let may_stand = |host: &&&[u8]| marked || !host.contains(&b'.');
     hosts.iter().filter(may_stand).any(|host| has_word(attribute, host))
         || (marked

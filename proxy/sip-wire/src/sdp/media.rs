@@ -1,5 +1,6 @@
 //! One `m=` line and what belongs to it.
 
+use crate::eight;
 use crate::lex::{number32, port, sub};
 use crate::sdp::{Lines, SdpError};
 use std::net::IpAddr;
@@ -157,7 +158,7 @@ impl<'a> Media<'a> {
 
     fn mapped(&self, name: &[u8], payload_type: u8) -> Option<&'a [u8]> {
         self.attributes().filter_map(|attribute| named(attribute, name)).find_map(|value| {
-            let space = memchr::memchr(b' ', value)?;
+            let space = eight::find(value, b' ')?;
             let same = number32(sub(value, 0, space)) == Some(u32::from(payload_type));
             same.then(|| crate::lex::trim(sub(value, space, value.len())))
         })

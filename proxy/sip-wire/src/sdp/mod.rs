@@ -10,6 +10,7 @@ pub use find::find;
 pub use media::{Codec, Direction, Media};
 pub use session::Session;
 
+use crate::eight;
 use crate::fault::reasons;
 use crate::lex::sub;
 
@@ -61,7 +62,7 @@ impl<'a> Iterator for Lines<'a> {
         while self.at < self.text.len() {
             let start = self.at;
             let rest = sub(self.text, start, self.text.len());
-            let (line, end) = match memchr::memchr(b'\n', rest) {
+            let (line, end) = match eight::find(rest, b'\n') {
                 Some(lf) => (sub(rest, 0, lf), start + lf + 1),
                 None => (rest, self.text.len()),
             };
