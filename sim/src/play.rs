@@ -1,8 +1,8 @@
 //! One seed, one run: a world is drawn, lives through its faults, heals, proves that it still works, and is looked over.
 //!
 //! ```text
-//! 0 s ───── calls begin, regions fail, configurations change ───── 20 s ── all heal ── 45 s ── calls that must work ──
-//!   ── 60 s ── the last ones end ── everything has run out ── the verdict
+//! 0 s ── calls begin, regions fail, configurations change ── 20 s ── all heals, the calls end ── 110 s ── calls that
+//!   must work ── 120 s ── everything runs out ── 270 s ── the verdict
 //! ```
 
 use crate::agent::{Act, CallPlan, Callee, Caller, Reliable, Role, Step};
@@ -64,11 +64,12 @@ impl Tally {
 
 /// Faults end here.
 const HEALED: Duration = Duration::from_secs(20);
-/// From here on every call has to succeed: probes, Retry-After (10 s) and half-open trials have run out.
-const PROOF: Duration = Duration::from_secs(60);
+/// From here on every call has to succeed: Retry-After and half-open trials (10 s) have run out, and so has the patience
+/// of phones that ring for nobody (35 s, or 64*T1 more for a PRACK) and would speak into a port that is used again.
+const PROOF: Duration = Duration::from_secs(110);
 /// The last call is over, and so is everything that lingers: 64*T1 for the last transaction of a BYE that was sent after
 /// 64*T1 without an ACK, twice (a fork, and the caller), and the rest of the ports.
-const END: Duration = Duration::from_secs(220);
+const END: Duration = Duration::from_secs(270);
 /// Calls that must work.
 const PROOFS: usize = 3;
 

@@ -386,12 +386,8 @@ impl World {
         };
         self.trace.sip(self.now, call, (self.ours, to), &bytes, what);
         for wait in arrivals.into_iter().flatten() {
-            match condition {
-                Condition::Cut => {}
-                Condition::Dead => self.after(wait, Event::Icmp(to)),
-                Condition::Alive | Condition::Frozen => {
-                    self.after(wait, Event::ToAgent(agent, bytes.clone()));
-                }
+            if condition != Condition::Cut {
+                self.after(wait, Event::ToAgent(agent, bytes.clone()));
             }
         }
     }

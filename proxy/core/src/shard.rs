@@ -126,10 +126,8 @@ impl Shard {
             Ok(message) => message,
             Err(rejected) => return self.broken(from, *rejected),
         };
-        if !message.is_request() {
-            if message.check().is_err() {
-                return self.counters.reject(RejectReason::Garbage);
-            }
+        if !message.is_request() && message.check().is_err() {
+            return self.counters.reject(RejectReason::Garbage);
         }
         let leg = if message.is_request() { self.find_leg(&message) } else { None };
         if message.is_request() {

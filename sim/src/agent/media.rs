@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 /// Between two packets. Real phones send 50 a second; the rules under test look at the first, the last and the gaps.
 pub(crate) const PACKET_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Longer than any of our scripts holds or mutes.
-const DEAF: Duration = Duration::from_secs(18);
+/// Longer than any of our scripts holds or mutes, and than 64*T1, which ends a call that nobody acknowledges.
+const DEAF: Duration = Duration::from_secs(40);
 
 impl Agent {
     /// Our description, in its present direction. Each is a new version (RFC 3264 §8) unless `again`.

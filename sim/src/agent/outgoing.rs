@@ -78,8 +78,7 @@ impl Agent {
         if state.unpracked.is_some() && what != Step::Trying {
             return self.wake_at(now + PATIENCE, Wake::Step(leg, step));
         }
-        let (branch, tag) = (state.branch.clone(), state.local_tag.clone());
-        let key = key(branch.as_bytes(), Method::Invite);
+        let key = key(state.branch.as_bytes(), Method::Invite);
         match what {
             Step::Trying => {
                 let bytes = self.response(&invite, 100, None).finish();
@@ -92,16 +91,21 @@ impl Agent {
                 self.legs[other].call = self.legs[leg].call;
                 self.pick_up(now, other);
             }
-            Step::Refuse { .. } if state.stage != Stage::Early => {}
-            Step::Refuse { code, retry_after } => {
-                let mut out = self.response(&invite, code, Some(&tag));
-                if let Some(seconds) = retry_after {
-                    out.number(HeaderName::RetryAfter, u64::from(seconds));
-                }
-                self.answer(now, &key, code, out.finish());
-                self.legs[leg].stage = Stage::Over;
-            }
+            Step::Refuse { code, retry_after } => self.refuse(now, leg, code, retry_after),
         }
+    }
+
+    /// A final response that is no answer.
+    pub(super) fn refuse(&mut self, now: Time, leg: usize, code: u16, retry_after: Option<u32>) {
+        let state = &self.legs[leg];
+        let Some(invite) = state.invite.clone().filter(|_| state.stage == Stage::Early) else { return };
+        let key = key(state.branch.as_bytes(), Method::Invite);
+        let mut out = self.response(&invite, code, Some(&state.local_tag));
+        if let Some(seconds) = retry_after {
+            out.number(HeaderName::RetryAfter, u64::from(seconds));
+        }
+        self.answer(now, &key, code, out.finish());
+        self.legs[leg].stage = Stage::Over;
     }
 
     fn progress(&mut self, now: Time, leg: usize, code: u16, media: bool) {

@@ -156,7 +156,8 @@ impl Agent {
         let Some((_, bytes)) = state.unpracked.clone().filter(|(number, _)| *number == rseq) else { return };
         if state.stage != Stage::Early || waited >= t1 * 64 {
             self.legs[leg].unpracked = None;
-            return;
+            // RFC 3262 §3: who cannot say so reliably that it rings, does not ring.
+            return self.refuse(now, leg, 504, None);
         }
         self.send(bytes);
         let next = waited + t1;

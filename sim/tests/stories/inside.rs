@@ -1,0 +1,63 @@
+use super::*;
+use sim::agent::Act;
+use sim::{Condition, Event, REGIONS};
+
+#[test]
+fn hold_and_resume_from_either_side_reach_the_other_and_media_follows() {
+    let caller = Caller::then(&[(1000, Act::Hold), (4000, Act::Resume), (12_000, Act::Bye)]);
+    let callee = Callee::answers(10, 100, 500).then(&[(6000, Act::Hold), (8000, Act::Resume)]);
+    let world = plainly(call(caller, vec![callee]));
+    assert_eq!(ended(&world), (200, CloseReason::ByeFromA));
+    assert_eq!(world.callee(0).methods, ["INVITE", "INVITE", "BYE"]);
+    assert_eq!(world.caller(0).methods, ["INVITE", "INVITE"]);
+    assert_eq!(world.callee(0).told, "sendrecv");
+    assert!(world.caller(0).outcomes.iter().all(|(_, code)| *code == 200), "{:?}", world.caller(0).outcomes);
+    let (caller, callee) = (world.caller(0).heard, world.callee(0).heard);
+    // Of 24 packets the caller's hold keeps six from him, and the callee's four from the callee.
+    assert!((15..=20).contains(&caller), "the caller heard {caller}");
+    assert!((17..=22).contains(&callee), "the callee heard {callee}");
+}
+
+#[test]
+fn a_reinvite_without_an_offer_has_its_answer_in_the_ack() {
+    let caller = Caller::then(&[(1000, Act::Ask), (6000, Act::Bye)]);
+    let callee = Callee::answers(10, 100, 500).then(&[(3000, Act::Ask)]);
+    let world = plainly(call(caller, vec![callee]));
+    assert_eq!(ended(&world), (200, CloseReason::ByeFromA));
+    assert_eq!(world.callee(0).methods, ["INVITE", "BYE"]);
+    assert!(world.caller(0).heard >= 10 && world.callee(0).heard >= 10);
+}
+
+#[test]
+fn info_and_update_are_carried_both_ways() {
+    let acts = [(500, Act::Info), (1500, Act::Update), (2500, Act::Info)];
+    let callee =
+        Callee::answers(10, 100, 500).then(&[(1000, Act::Info), (2000, Act::Update), (4000, Act::Bye)]);
+    let world = plainly(call(Caller::then(&acts), vec![callee]));
+    assert_eq!(world.callee(0).methods, ["INFO", "UPDATE", "INFO"]);
+    assert_eq!(world.caller(0).methods, ["INFO", "UPDATE", "BYE"]);
+    assert!(world.callee(0).outcomes.iter().all(|(_, code)| *code == 200));
+}
+
+#[test]
+fn reinvites_that_cross_are_refused_with_491_and_the_call_goes_on() {
+    let caller = Caller::then(&[(1000, Act::Hold), (6000, Act::Bye)]);
+    let callee = Callee::answers(10, 100, 500).then(&[(1000, Act::Hold)]);
+    let world = plainly(call(caller, vec![callee]));
+    assert_eq!(ended(&world), (200, CloseReason::ByeFromA));
+    let refused = |leg: &sim::agent::Leg| leg.outcomes.contains(&("INVITE".into(), 491));
+    assert!(refused(world.caller(0)) || refused(world.callee(0)));
+}
+
+#[test]
+fn a_leg_that_is_gone_ends_the_call_for_the_other_and_is_told_so_as_well() {
+    let caller = Caller::then(&[(3000, Act::Info)]);
+    let world = told(Setup::quiet(1), call(caller, vec![Callee::answers(10, 100, 500)]), |world| {
+        for edge in REGIONS[0] {
+            world.at(ms(3000), Event::Agent(edge, Condition::Dead));
+            world.at(ms(4000), Event::Agent(edge, Condition::Alive));
+        }
+    });
+    assert_eq!(ended(&world), (200, CloseReason::LegGone));
+    assert_eq!(world.caller(0).methods, ["BYE"]);
+}
