@@ -48,6 +48,8 @@ reasons! {
         TrunkLimit = "trunk_limit",
         /// The shard's calls are used up (503).
         CallLimit = "call_limit",
+        /// The shard's transactions are used up (not answered).
+        TransactionLimit = "transaction_limit",
         /// No media ports (503).
         NoMedia = "no_media",
         /// Draining (503).

@@ -141,6 +141,7 @@ impl Shard {
         }
         match self.txns.receive(self.now, from, message) {
             Received::Absorbed => {}
+            Received::NoRoom => self.counters.reject(RejectReason::TransactionLimit),
             Received::Request { server, msg } => self.request(from, server, leg, msg),
             Received::Ack { msg } => self.ack(leg, &msg),
             Received::Cancel { server, invite, msg } => self.cancel(from, server, invite, &msg),

@@ -72,6 +72,12 @@ impl Message {
         self.vitals().via(self.bytes())
     }
 
+    /// Whether there is one Via and no more: nobody forwarded a request, or a response is for whoever made the request
+    /// (RFC 3261 §8.1.3.3).
+    pub fn has_one_via(&self) -> bool {
+        self.vitals().has_one_via
+    }
+
     /// Call-ID.
     pub fn call_id(&self) -> Result<&[u8], Defect> {
         let value = self.one(HeaderName::CallId)?;

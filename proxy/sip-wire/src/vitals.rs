@@ -14,6 +14,7 @@ use crate::views::CSeq;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vitals {
     via: Result<ViaSpans, Defect>,
+    pub(crate) has_one_via: bool,
     from: Result<AddressSpans, Defect>,
     to: Result<AddressSpans, Defect>,
     cseq: Result<(u32, Span), Defect>,
@@ -53,9 +54,10 @@ impl Vitals {
                 tag: read.tag().map(at),
             })
         };
+        let mut vias = message.lines(HeaderName::Via).flat_map(|line| Values::new(line, true));
+        let (top, second) = (vias.next(), vias.next());
         let via = || {
-            let mut values = message.lines(HeaderName::Via).flat_map(|line| Values::new(line, true));
-            let via = Via::parse(values.next().ok_or(Defect::Missing(HeaderName::Via))?)?;
+            let via = Via::parse(top.ok_or(Defect::Missing(HeaderName::Via))?)?;
             Ok(ViaSpans {
                 transport: at(via.transport),
                 host: at(via.host),
@@ -72,7 +74,13 @@ impl Vitals {
             let (number, method) = CSeq::split(value)?;
             Ok((number, at(method)))
         };
-        Vitals { via: via(), from: address(HeaderName::From), to: address(HeaderName::To), cseq: cseq() }
+        Vitals {
+            via: via(),
+            has_one_via: top.is_some() && second.is_none(),
+            from: address(HeaderName::From),
+            to: address(HeaderName::To),
+            cseq: cseq(),
+        }
     }
 
     pub(crate) fn via<'a>(&self, bytes: &'a [u8]) -> Result<Via<'a>, Defect> {

@@ -46,15 +46,17 @@ impl Call {
     pub(super) fn close(&mut self, env: &mut Env<'_>, reason: CloseReason, gone: Option<Leg>) -> State {
         self.drop_carried(env);
         let header = close_reason_header(reason);
+        // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).
+        for leg in [Leg::A, Leg::B] {
+            if let Some(cseq) = self.leg(leg).ack_due {
+                self.leg_mut(leg).ack(env, cseq, None);
+            }
+        }
         let a_bye = gone != Some(Leg::A) && self.a.unacked.is_some();
         if gone != Some(Leg::A) && !a_bye {
             self.a.bye(env, header);
         }
         if gone != Some(Leg::B) {
-            // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).
-            if let Some(cseq) = self.b.ack_due {
-                self.b.ack(env, cseq, None);
-            }
             self.b.bye(env, header);
         }
         self.settle(env, reason, None, a_bye)

@@ -74,14 +74,14 @@ impl Media {
     pub(crate) fn new(
         config: &Config,
         session: SessionId,
-        a_v6: bool,
+        a_v6: impl FnOnce() -> bool,
         b_v6: bool,
         origin: u64,
     ) -> Option<Self> {
         match config.media.mode {
             MediaMode::Bypass => Some(Self::Bypass),
             MediaMode::Relay => {
-                let a = Side::new(config, a_v6, origin)?;
+                let a = Side::new(config, a_v6(), origin)?;
                 let b = Side::new(config, b_v6, origin.rotate_left(17))?;
                 Some(Self::Relayed(Box::new(Relayed { session, a, b, offered: None })))
             }

@@ -37,7 +37,7 @@ impl Call {
         }
         *env.sessions += 1;
         let session = SessionId::new(env.shard, (*env.sessions << 32) | u64::from(self.key.slot));
-        let media = Media::new(&self.pinned.config, session, self.a_wants_v6(), v6, env.rng.next_u64());
+        let media = Media::new(&self.pinned.config, session, || self.a_wants_v6(), v6, env.rng.next_u64());
         let Some(media) = media else {
             return self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia));
         };

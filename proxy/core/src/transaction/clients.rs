@@ -9,7 +9,7 @@ use super::{Branch, CancelOutcome, ClientKey, ClientKind, Key, Received, TxnEven
 use crate::{Peer, TransportFailure};
 use bytes::Bytes;
 use relay_values::Time;
-use sip_wire::{HeaderName, Message, Method, Via};
+use sip_wire::{Message, Method};
 use std::num::NonZeroU32;
 
 /// Answers of one INVITE that are told apart. A parallel fork rings a handful of phones; forks without end are somebody's
@@ -138,11 +138,10 @@ impl<U: Copy> Transactions<U> {
     /// RFC 3261 §17.1.3: a response belongs to the transaction whose branch is in its top Via and whose method is in
     /// its CSeq.
     pub(super) fn response(&mut self, now: Time, msg: Message) -> Received<U> {
-        let mut vias = msg.values(HeaderName::Via);
-        let named = vias.next().and_then(|via| named(self.shard, via));
+        let branch = msg.top_via().ok().and_then(|via| via.branch);
+        let named = branch.and_then(|branch| Branch::decode(self.shard, branch));
         // We are the origin of every request we send, so more than one Via is not for us (§8.1.3.3).
-        let key = named.filter(|_| vias.next().is_none());
-        drop(vias);
+        let key = named.filter(|_| msg.has_one_via());
         let (Some(ClientKey(key)), Some(class)) = (key, msg.code().and_then(Class::of)) else {
             return Received::Stray;
         };
@@ -298,17 +297,6 @@ impl<U: Copy> Transactions<U> {
         }
         self.settle(key);
     }
-}
-
-/// The transaction that a Via names. Nearly every response brings our Via back as we wrote it, which takes no grammar to
-/// read; whoever wrote it anew is read with all of it. A branch counts by what it says, so the short cut cannot mislead.
-fn named(shard: u8, via: &[u8]) -> Option<ClientKey> {
-    let mut params = via.split(|byte| *byte == b';').skip(1);
-    let written = params.find_map(|param| param.strip_prefix(b"branch="));
-    if let Some(key) = written.and_then(|branch| Branch::decode(shard, branch)) {
-        return Some(key);
-    }
-    Branch::decode(shard, Via::parse(via).ok()?.branch?)
 }
 
 /// A response's class, as the machines tell them apart.

@@ -29,8 +29,6 @@ mod timers;
 pub(crate) use branch::Branch;
 pub(crate) use respond::{reply_to, response};
 pub(crate) use table::Transactions;
-#[cfg(test)]
-pub(crate) use table::TxnCounts;
 
 use crate::TransportFailure;
 use sip_wire::Message;
@@ -84,9 +82,10 @@ pub(crate) enum CancelOutcome {
 /// What a message from the network turned out to be.
 #[derive(Debug)]
 pub(crate) enum Received<U> {
-    /// A retransmission, the ACK for a non-2xx, a response that only the machine cares for, or a request that was
-    /// refused for want of room.
+    /// A retransmission, the ACK for a non-2xx, or a response that only the machine cares for.
     Absorbed,
+    /// A new request that the table has no room for. It is not answered: the peer repeats it, perhaps elsewhere.
+    NoRoom,
     /// A new request other than ACK and CANCEL.
     Request {
         /// Its transaction. It stays until the TU gives a final response.

@@ -1,22 +1,22 @@
 //! Responses to a request: what every one of them copies (RFC 3261 §8.2.6.2), and where they go (§18.2.2, RFC 3581).
 
 use crate::Peer;
+use crate::dialog::decimal;
+use sip_wire::host::Literal;
 use sip_wire::{Builder, HeaderName, Message, Via, reason_phrase};
 use smallvec::SmallVec;
-use std::io::{Cursor, Write};
 use std::net::SocketAddr;
 
 /// Begins a response to `request`, which came from `from`: Via, From, To, Call-ID, CSeq, and Timestamp in a 100
 /// (§8.2.6.1). `to_tag` is added where To has no tag yet; a 100 needs none. Record-Route is for the dialog to copy.
 pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: Option<&[u8]>) -> Builder {
     let mut response = Builder::response(code, reason_phrase(code).as_bytes());
-    for (index, via) in request.values(HeaderName::Via).enumerate() {
-        if index == 0 {
-            let seen = via_with_source(via, from);
-            response.header(HeaderName::Via, &seen);
-        } else {
-            response.header(HeaderName::Via, via);
-        }
+    let mut vias = request.values(HeaderName::Via);
+    if let Some(top) = vias.next() {
+        top_via(&mut response, top, request, from);
+    }
+    for via in vias {
+        response.header(HeaderName::Via, via);
     }
     if let Some(value) = request.header(HeaderName::From) {
         response.header(HeaderName::From, value);
@@ -43,50 +43,35 @@ pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: O
 
 /// The top Via with where the request came from: `received` unless sent-by says the same (RFC 3261 §18.2.1), and with
 /// `rport` both, whatever sent-by says (RFC 3581 §4). What a sender put there itself is dropped.
-fn via_with_source(value: &[u8], from: SocketAddr) -> SmallVec<[u8; 160]> {
-    let mut out = SmallVec::new();
-    let (same_host, rport) = match Via::parse(value) {
-        Ok(via) => {
-            (via.ip().map(|ip| ip.to_canonical()) == Some(from.ip().to_canonical()), via.rport.is_some())
-        }
-        Err(_) => {
-            out.extend_from_slice(value);
-            return out;
-        }
+fn top_via(response: &mut Builder, value: &[u8], request: &Message, from: SocketAddr) {
+    let Ok(via) = request.top_via() else {
+        response.header(HeaderName::Via, value);
+        return;
     };
-    for (index, part) in split_params(value).enumerate() {
-        let name = part.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
-        if index == 0 {
-            out.extend_from_slice(part.trim_ascii_end());
-        } else if !name.eq_ignore_ascii_case(b"received") && !name.eq_ignore_ascii_case(b"rport") {
-            out.push(b';');
-            out.extend_from_slice(part.trim_ascii());
+    let ip = from.ip().to_canonical();
+    let (address, mut digits) = (Literal::new(ip), [0; 10]);
+    let mut parts: SmallVec<[&[u8]; 24]> = SmallVec::new();
+    if via.rport.is_none() && via.received.is_none() {
+        parts.push(value);
+    } else {
+        let params = via.params.as_bytes().len();
+        parts.push(value.get(..value.len() - params).unwrap_or_default().trim_ascii_end());
+        let seen =
+            |name: &[u8]| name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport");
+        for param in via.params.iter().filter(|param| !seen(param.name)) {
+            parts.extend_from_slice(&[b";", param.name]);
+            if let Some(value) = param.value {
+                parts.extend_from_slice(&[b"=", value]);
+            }
         }
     }
-    // The longest address has 39 characters, so there is always room.
-    let mut seen = Cursor::new([0; 80]);
-    if rport || !same_host {
-        let _ = write!(seen, ";received={}", from.ip().to_canonical());
+    if via.rport.is_some() || via.ip().map(|ip| ip.to_canonical()) != Some(ip) {
+        parts.extend_from_slice(&[b";received=", address.as_bytes()]);
     }
-    if rport {
-        let _ = write!(seen, ";rport={}", from.port());
+    if via.rport.is_some() {
+        parts.extend_from_slice(&[b";rport=", decimal(u32::from(from.port()), &mut digits)]);
     }
-    let used = seen.position() as usize;
-    out.extend_from_slice(seen.get_ref().get(..used).unwrap_or_default());
-    out
-}
-
-/// Splits at semicolons outside quoted strings.
-fn split_params(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let (mut quoted, mut escaped) = (false, false);
-    value.split(move |byte| {
-        let escape = quoted && !escaped && *byte == b'\\';
-        if *byte == b'"' && !escaped {
-            quoted = !quoted;
-        }
-        escaped = escape;
-        *byte == b';' && !quoted
-    })
+    response.parts(HeaderName::Via, &parts);
 }
 
 /// Where responses to `request` go, for one that gets no transaction.

@@ -64,10 +64,7 @@ impl<U: Copy> Transactions<U> {
                     self.request_again(now, key);
                     Received::Absorbed
                 }
-                (method, None) if !self.has_room(method) => {
-                    self.refused += 1;
-                    Received::Absorbed
-                }
+                (method, None) if !self.has_room(method) => Received::NoRoom,
                 (method @ Method::Cancel, None) => {
                     let server = self.begin_server(to, method, wanted.as_bytes());
                     wanted.set_method(Method::Invite);

@@ -39,35 +39,8 @@ pub(crate) struct Transactions<U> {
     pub(super) scratch: MatchKey,
     pub(super) sends: VecDeque<(Peer, Bytes)>,
     pub(super) events: VecDeque<TxnEvent<U>>,
-    counts: TxnCounts,
-    pub(super) refused: u64,
     /// Hashes of the To tags of further 2xx, by token of the INVITE: only where a proxy forked it.
     pub(super) forks: HashMap<u64, Vec<NonZeroU32>, FixedState>,
-}
-
-/// Transactions by kind. A reserved client transaction is none yet; a CANCEL counts with its INVITE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct TxnCounts {
-    /// INVITEs sent.
-    pub(crate) invite_client: usize,
-    /// Other requests sent.
-    pub(crate) client: usize,
-    /// INVITEs received.
-    pub(crate) invite_server: usize,
-    /// Other requests received.
-    pub(crate) server: usize,
-}
-
-impl TxnCounts {
-    fn of(&mut self, body: &Body) -> Option<&mut usize> {
-        match body {
-            Body::Reserved => None,
-            Body::InviteClient { .. } => Some(&mut self.invite_client),
-            Body::Client(_) => Some(&mut self.client),
-            Body::InviteServer { .. } => Some(&mut self.invite_server),
-            Body::Server { .. } => Some(&mut self.server),
-        }
-    }
 }
 
 impl<U: Copy> Transactions<U> {
@@ -87,8 +60,6 @@ impl<U: Copy> Transactions<U> {
             scratch: MatchKey::default(),
             sends: VecDeque::new(),
             events: VecDeque::new(),
-            counts: TxnCounts::default(),
-            refused: 0,
             forks: HashMap::with_hasher(FixedState::with_seed(seed)),
         }
     }
@@ -145,18 +116,6 @@ impl<U: Copy> Transactions<U> {
         self.entries.len()
     }
 
-    /// Transactions by kind.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the shard's counters do not show it yet"))]
-    pub(crate) fn counts(&self) -> TxnCounts {
-        self.counts
-    }
-
-    /// Requests that were refused for want of room.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the shard's counters do not show it yet"))]
-    pub(crate) fn refused(&self) -> u64 {
-        self.refused
-    }
-
     /// A new transaction; its machine is started by [`Transactions::begin`].
     pub(super) fn allocate(&mut self, user: Option<U>) -> Key {
         let nonce = (self.rng.next_u64() >> 32) as u32;
@@ -175,9 +134,6 @@ impl<U: Copy> Transactions<U> {
 
     /// Gives a transaction that was just allocated its machine.
     pub(super) fn begin(&mut self, key: Key, to: Peer, bytes: Bytes, body: Body) {
-        if let Some(count) = self.counts.of(&body) {
-            *count += 1;
-        }
         if let Some(request) = body.key() {
             let hash = self.hasher.hash(request);
             let (hasher, entries) = (&self.hasher, &self.entries);
@@ -237,9 +193,6 @@ impl<U: Copy> Transactions<U> {
         }
         if !self.forks.is_empty() {
             self.forks.remove(&key.token());
-        }
-        if let Some(count) = self.counts.of(&entry.body) {
-            *count -= 1;
         }
         if self.entries.is_empty() {
             // What is left there is stale, and nobody ought to be woken for it.

@@ -33,7 +33,7 @@ fn a_provisional_response_ends_retransmission_for_as_long_as_it_rings() {
     assert!(passed(&bench.answer(client, 180, "INVITE"), 180));
     assert_eq!(bench.run_to(seconds(600)), []);
     assert_eq!(bench.events(), []);
-    assert_eq!(bench.txns.counts(), TxnCounts { invite_client: 1, ..TxnCounts::default() });
+    assert_eq!(TxnCounts::of(&bench.txns), TxnCounts { invite_client: 1, ..TxnCounts::default() });
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn a_repeated_invite_gets_the_last_provisional_response_again() {
     assert!(absorbed(&bench.ask("INVITE", "1")));
     assert_eq!(bench.sent(), at(&[0], "183"));
     assert_eq!(bench.run_to(seconds(600)), []);
-    assert_eq!(bench.txns.counts(), TxnCounts { invite_server: 1, ..TxnCounts::default() });
+    assert_eq!(TxnCounts::of(&bench.txns), TxnCounts { invite_server: 1, ..TxnCounts::default() });
 }
 
 #[test]

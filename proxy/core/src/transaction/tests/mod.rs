@@ -11,6 +11,7 @@ mod respond;
 mod server;
 mod transitions;
 
+use super::entry::Body;
 use super::*;
 use crate::{ListenerId, Peer, Timers, Transport};
 use bytes::Bytes;
@@ -156,4 +157,29 @@ pub(super) fn absorbed(received: &Received<u32>) -> bool {
 
 pub(super) fn seconds(s: u64) -> Time {
     Time::ZERO + Duration::from_secs(s)
+}
+
+/// Transactions by kind. A reserved client transaction is none yet; a CANCEL counts with its INVITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct TxnCounts {
+    invite_client: usize,
+    client: usize,
+    invite_server: usize,
+    server: usize,
+}
+
+impl TxnCounts {
+    fn of<U>(txns: &Transactions<U>) -> Self {
+        let mut counts = Self::default();
+        for (_, entry) in &txns.entries {
+            match entry.body {
+                Body::Reserved => {}
+                Body::InviteClient { .. } => counts.invite_client += 1,
+                Body::Client(_) => counts.client += 1,
+                Body::InviteServer { .. } => counts.invite_server += 1,
+                Body::Server { .. } => counts.server += 1,
+            }
+        }
+        counts
+    }
 }
