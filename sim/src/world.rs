@@ -237,13 +237,13 @@ impl World {
                     self.drain_agent(plan.from);
                 }
             }
-            Event::ToUs(from, bytes) => self.to_us(from, bytes),
+            Event::ToUs(from, bytes) => self.reaches_us(from, bytes),
             Event::ToAgent(agent, _) | Event::RtpToAgent(agent, ..) | Event::Wake(agent, ..)
                 if self.conditions[agent] == Condition::Frozen =>
             {
                 self.waiting[agent].push(event);
             }
-            Event::ToAgent(agent, bytes) => self.to_agent(agent, &bytes),
+            Event::ToAgent(agent, bytes) => self.reaches_agent(agent, &bytes),
             Event::RtpToUs(at, from, mut packet) => self.rtp_to_us(at, from, &mut packet),
             Event::RtpToAgent(agent, port, packet) => {
                 if self.conditions[agent] == Condition::Alive {
@@ -288,7 +288,7 @@ impl World {
         }
     }
 
-    fn to_us(&mut self, from: SocketAddr, bytes: Bytes) {
+    fn reaches_us(&mut self, from: SocketAddr, bytes: Bytes) {
         match owner(&bytes, self.setup.shards) {
             OwnerOf::Shard(id) => {
                 if let Ok(message) = Message::parse(bytes.clone()) {
@@ -392,7 +392,7 @@ impl World {
         }
     }
 
-    fn to_agent(&mut self, agent: usize, bytes: &Bytes) {
+    fn reaches_agent(&mut self, agent: usize, bytes: &Bytes) {
         match self.conditions[agent] {
             Condition::Alive => {
                 self.agents[agent].hear_sip(self.now, &mut self.book, bytes);
@@ -544,8 +544,8 @@ impl World {
     }
 
     fn leg(&self, call: usize, role: Role) -> &crate::agent::Leg {
-        let legs = self.agents.iter().flat_map(|agent| &agent.legs);
-        match legs.filter(|leg| leg.call == call && leg.role == role).next_back() {
+        let mut legs = self.agents.iter().flat_map(|agent| &agent.legs);
+        match legs.rfind(|leg| leg.call == call && leg.role == role) {
             Some(leg) => leg,
             None => panic!("no {role:?} of call {call}\n{}", self.ladder(call)),
         }

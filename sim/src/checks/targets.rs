@@ -14,14 +14,14 @@ pub(super) struct Targets {
     /// The newest generation of each shard.
     newest: Vec<Arc<Snapshot>>,
     branches: HashSet<String>,
-    /// Where each call has been.
-    tried: HashMap<usize, BTreeSet<SocketAddr>>,
+    /// Where each call may go, as listed when it was admitted, and where it has been.
+    calls: HashMap<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
 }
 
 impl Targets {
     pub(super) fn new(shards: u8, first: Arc<Snapshot>) -> Self {
         let newest = vec![first; usize::from(shards)];
-        Self { newest, branches: HashSet::new(), tried: HashMap::new() }
+        Self { newest, branches: HashSet::new(), calls: HashMap::new() }
     }
 
     pub(super) fn snapshot(&mut self, shard: u8, snapshot: &Arc<Snapshot>) {
@@ -33,11 +33,12 @@ impl Targets {
         if !self.branches.insert(seen.branch.clone()) {
             return;
         }
-        let tried = self.tried.entry(call).or_default();
+        let Some(snapshot) = self.newest.get(usize::from(shard)) else { return };
+        let begun = || (Arc::clone(snapshot), BTreeSet::new());
+        let (admitted, tried) = self.calls.entry(call).or_insert_with(begun);
         if !tried.insert(seen.peer) {
             complaints.add(seen.at, seen.call, "targets", format!("{} is tried twice", seen.peer));
         }
-        let Some(snapshot) = self.newest.get(usize::from(shard)) else { return };
         let state = |at: SocketAddr| {
             let place = snapshot.config.targets.iter().position(|target| target.peer.remote == at)?;
             Some(snapshot.state(TargetId(place as u16)))
@@ -46,7 +47,7 @@ impl Targets {
             return;
         }
         let side: Option<Side> = side_of(seen.peer);
-        let config = &snapshot.config;
+        let config = &admitted.config;
         let edges = config.groups.iter().flat_map(|group| &group.edges);
         let listed = edges.chain(config.trunks.iter().flat_map(|trunk| &trunk.targets));
         let better = listed.filter_map(|id| config.target(*id)).find(|target| {

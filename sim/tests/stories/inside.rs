@@ -61,3 +61,16 @@ fn a_leg_that_is_gone_ends_the_call_for_the_other_and_is_told_so_as_well() {
     assert_eq!(ended(&world), (200, CloseReason::LegGone));
     assert_eq!(world.caller(0).methods, ["BYE"]);
 }
+
+#[test]
+fn an_answer_that_waits_for_the_other_side_is_acknowledged_even_if_its_sender_hangs_up_first() {
+    // The caller's ACK for the re-INVITE is lost with everything else that he sends from then on.
+    let caller = Caller::then(&[(1000, Act::Ask)]);
+    let callee = Callee::answers(10, 100, 500).then(&[(1200, Act::Bye)]);
+    let plan = CallPlan { from: 2, ..call(caller, vec![callee]) };
+    told(Setup::quiet(1), plan, |world| {
+        // His re-INVITE leaves at 1000 + 520 + 1000 ms; 20 ms later our 200 is on its way back to him.
+        world.at(ms(2538), Event::Agent(2, Condition::Dead));
+        world.at(ms(9000), Event::Agent(2, Condition::Alive));
+    });
+}
