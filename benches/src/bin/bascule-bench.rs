@@ -5,6 +5,7 @@ use bascule_benches::device::LOAD_CORE;
 use bascule_benches::run::{self, Options};
 use bascule_benches::{process, report};
 use clap::{Parser, ValueEnum};
+use std::fs::File;
 use std::io;
 
 #[derive(Parser)]
@@ -38,6 +39,7 @@ enum What {
 fn main() -> io::Result<()> {
     let cli = Cli::parse();
     let options = Options { quick: cli.quick, only: cli.only };
+    let _alone = alone()?;
     process::pin(LOAD_CORE).map_err(|e| io::Error::new(e.kind(), format!("two cores are needed: {e}")))?;
     let result = match cli.what {
         What::Wire => run::wire::run(&options)?,
@@ -46,4 +48,14 @@ fn main() -> io::Result<()> {
         What::Failover => run::failover::run(&options)?,
     };
     report::publish(&result, cli.json)
+}
+
+/// Two benches at a time would measure each other: the second waits.
+fn alone() -> io::Result<File> {
+    let lock = File::create(std::env::temp_dir().join("bascule-bench.lock"))?;
+    if lock.try_lock().is_err() {
+        eprintln!("another bench runs on this machine: waiting for it");
+        lock.lock()?;
+    }
+    Ok(lock)
 }

@@ -58,6 +58,7 @@ fn top(b: &mut BytesMut, local: SocketAddr, run: u32, no: CallNo, letter: u8) {
         b,
         &[
             b";rport;branch=z9hG4bK",
+            &run,
             &slot,
             &serial,
             &[letter],
