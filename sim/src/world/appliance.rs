@@ -1,0 +1,136 @@
+//! The appliance: shards, health core and relay, wired as the daemon wires them.
+
+use super::{Event, World};
+use crate::agent::call_of;
+use crate::setup::peer;
+use bytes::Bytes;
+use proxy_core::{
+    CallRecord, Event as Told, HealthInput, HealthOutput, Input, Output, OwnerOf, TransportFailure, owner,
+};
+use relay_core::PortRequest;
+use sip_wire::Message;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+impl World {
+    pub(super) fn reaches_us(&mut self, from: SocketAddr, bytes: Bytes) {
+        match owner(&bytes, self.setup.shards) {
+            OwnerOf::Shard(id) => {
+                if let Ok(message) = Message::parse(bytes.clone()) {
+                    let call = self.call(&message);
+                    self.checks.received(self.now, call, from, &message);
+                }
+                self.shard(usize::from(id), Input::Message { from: peer(from), bytes });
+            }
+            OwnerOf::Health => {
+                self.health.handle(self.now, HealthInput::Message { from: peer(from), bytes });
+                self.drain_health();
+            }
+            OwnerOf::Garbage => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                self.checks.broken(self.now, None, "owner", format!("no shard owns this:\n{text}"));
+            }
+        }
+    }
+
+    pub(super) fn icmp(&mut self, to: SocketAddr) {
+        let (to, failure) = (peer(to), TransportFailure::Unreachable);
+        self.checks.unreachable(self.now, to.remote);
+        for id in 0..self.shards.len() {
+            self.shard(id, Input::TransportError { to, failure });
+        }
+        self.health.handle(self.now, HealthInput::TransportError { to, failure });
+        self.drain_health();
+    }
+
+    /// One turn of a shard.
+    pub(super) fn shard(&mut self, id: usize, input: Input) {
+        self.checks.clock(self.now);
+        self.shards[id].handle(self.now, input);
+        while let Some(output) = self.shards[id].poll_output() {
+            match output {
+                Output::Send { to, bytes } => {
+                    match Message::parse(bytes.clone()) {
+                        Ok(message) => {
+                            let call = self.call(&message);
+                            self.checks.sent(self.now, call, id as u8, to.remote, &message);
+                        }
+                        Err(_) => {
+                            self.checks.broken(self.now, None, "syntax", "we sent what does not parse".into())
+                        }
+                    }
+                    self.send(to.remote, bytes);
+                }
+                Output::Relay(command) => self.after(self.setup.latency, Event::Command(command)),
+                Output::Finished(record) => {
+                    self.trace.mix(self.now, format!("{record:?}").as_bytes());
+                    let call = call_of(record.called.as_bytes());
+                    self.trace.note(self.now, call, summary(&record));
+                    self.records.push(*record);
+                }
+                Output::Event(Told::Evidence(evidence)) => {
+                    self.after(self.setup.latency, Event::Evidence(evidence));
+                }
+            }
+        }
+        self.checks.turn_over(self.now);
+    }
+
+    pub(super) fn drain_relay(&mut self) {
+        while let Some(request) = self.relay.poll_port() {
+            match request {
+                PortRequest::Bind(pair) => {
+                    let done = !self.rng.chance(self.setup.bind_failures);
+                    if done {
+                        self.bound.insert(pair.rtp_addr, pair.rtp);
+                        self.bound.insert(pair.rtcp_addr, pair.rtcp);
+                    }
+                    self.relay.bound(self.now, pair.rtp, done);
+                }
+                PortRequest::Close(pair) => {
+                    self.bound.remove(&pair.rtp_addr);
+                    self.bound.remove(&pair.rtcp_addr);
+                }
+            }
+        }
+        while let Some(event) = self.relay.poll_event() {
+            self.after(self.setup.latency, Event::Media(event));
+        }
+    }
+
+    pub(super) fn drain_health(&mut self) {
+        while let Some(output) = self.health.poll_output() {
+            match output {
+                HealthOutput::Send { to, bytes } => self.send(to.remote, bytes),
+                HealthOutput::Snapshot { snapshot, changes } => {
+                    for change in changes {
+                        let text = format!(
+                            "{}: {:?} -> {:?} ({})",
+                            change.name,
+                            change.from,
+                            change.to,
+                            change.reason.as_str()
+                        );
+                        self.trace.note(self.now, None, text);
+                    }
+                    for shard in 0..self.setup.shards {
+                        // Each shard looks at its own next turn.
+                        let wait = self.setup.latency * (1 + u32::from(shard));
+                        self.after(wait, Event::Snapshot(shard, Arc::clone(&snapshot)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A record in a line.
+fn summary(record: &CallRecord) -> String {
+    let steps: Vec<_> = record.steps.iter().map(|step| (step.target.as_str(), step.outcome)).collect();
+    let media = record.media.as_deref().map(|stats| {
+        let (a, b) = (stats.from_a, stats.from_b);
+        let drops: Vec<_> = stats.drops.nonzero().map(|(why, n)| format!("{} {n}", why.as_str())).collect();
+        format!("A {}/{} B {}/{} {}", a.forwarded, a.packets, b.forwarded, b.packets, drops.join(", "))
+    });
+    format!("record: {} {} {} {steps:?}", record.code, record.close.as_str(), media.unwrap_or_default())
+}

@@ -1,0 +1,310 @@
+//! Virtual time: one queue of events, both cores, every agent.
+
+mod appliance;
+mod look;
+mod wire;
+
+use crate::agent::{Agent, Book, CallPlan, Wake};
+use crate::checks::Checks;
+use crate::link::Link;
+use crate::rng::Rng;
+use crate::setup::{AGENTS, OURS, Setup};
+use crate::trace::Trace;
+use bytes::Bytes;
+use proxy_core::{CallRecord, Config, Evidence, Health, HealthInput, Input, Overrides, Shard, Snapshot};
+use relay_core::{PortRef, Relay};
+use relay_values::{Duration, RelayCommand, RelayEvent, Time};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Something that will happen.
+#[derive(Debug)]
+pub enum Event {
+    /// An agent places a call.
+    Call(usize),
+    /// A SIP datagram reaches us.
+    ToUs(SocketAddr, Bytes),
+    /// A SIP datagram reaches an agent.
+    ToAgent(usize, Bytes),
+    /// An RTP packet from there reaches our port here.
+    RtpToUs(SocketAddr, SocketAddr, Vec<u8>),
+    /// An RTP packet reaches an agent's port.
+    RtpToAgent(usize, u16, Vec<u8>),
+    /// An agent's wake-up, of this life of its.
+    Wake(usize, u32, Wake),
+    /// ICMP: what we sent there found no port.
+    Icmp(SocketAddr),
+    /// From a shard to the relay.
+    Command(RelayCommand),
+    /// From the relay to a shard.
+    Media(RelayEvent),
+    /// From a shard to the health core.
+    Evidence(Evidence),
+    /// From the health core to a shard.
+    Snapshot(u8, Arc<Snapshot>),
+    /// Something happens to an agent.
+    Agent(usize, Condition),
+    /// The network changes.
+    Link(Link),
+    /// A new configuration.
+    Reload(Arc<Config>),
+    /// Operators speak.
+    Overrides(Overrides),
+}
+
+/// How an agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Well.
+    Alive,
+    /// Stopped (SIGSTOP): what reaches it waits.
+    Frozen,
+    /// Killed: its port is closed, and what it knew is gone.
+    Dead,
+    /// Cut off: nothing reaches it, nothing leaves it.
+    Cut,
+}
+
+/// Both cores and everybody around them.
+pub struct World {
+    /// The present.
+    pub now: Time,
+    /// What the run is like.
+    pub setup: Setup,
+    /// Signalling.
+    pub shards: Vec<Shard>,
+    /// Health.
+    pub health: Health,
+    /// Media.
+    pub relay: Relay,
+    /// Carriers and edges.
+    pub agents: Vec<Agent>,
+    /// Their condition.
+    pub conditions: Vec<Condition>,
+    /// The calls.
+    pub book: Book,
+    /// Records of finished calls.
+    pub records: Vec<CallRecord>,
+    /// What happened.
+    pub trace: Trace,
+    /// What must not happen.
+    pub checks: Checks,
+    ours: SocketAddr,
+    link: Link,
+    rng: Rng,
+    lives: Vec<u32>,
+    waiting: Vec<Vec<Event>>,
+    queue: BinaryHeap<Reverse<(Time, u64)>>,
+    events: HashMap<u64, Event>,
+    serial: u64,
+    bound: BTreeMap<SocketAddr, PortRef>,
+    calls: HashMap<Vec<u8>, usize>,
+    by_address: HashMap<SocketAddr, usize>,
+    by_media: HashMap<IpAddr, usize>,
+}
+
+/// Turns at one instant before it is called a loop.
+const MOST_TURNS: u32 = 100_000;
+
+impl World {
+    /// A world in which these calls will be made.
+    pub fn new(setup: Setup, plans: Vec<CallPlan>) -> Self {
+        let mut rng = Rng::new(setup.seed.wrapping_mul(31).wrapping_add(7));
+        let ours: SocketAddr = OURS.parse().expect("an address");
+        let first = Arc::new(Snapshot::first(Arc::new(setup.config())));
+        let shards =
+            (0..setup.shards).map(|id| Shard::new(id, rng.bits(), Time::ZERO, Arc::clone(&first))).collect();
+        let mut trace = Trace::default();
+        trace.name(ours, "us");
+        let mut agents = Vec::new();
+        let (mut by_address, mut by_media) = (HashMap::new(), HashMap::new());
+        for (name, side, at, media) in AGENTS {
+            let (at, media) = (at.parse().expect("an address"), media.parse().expect("an address"));
+            trace.name(at, name);
+            by_address.insert(at, agents.len());
+            by_media.insert(media, agents.len());
+            agents.push(Agent::new(name, side, (at, media), ours, setup.timers.t1, rng.fork()));
+        }
+        let mut world = Self {
+            now: Time::ZERO,
+            shards,
+            health: Health::new(rng.bits(), Arc::clone(&first)),
+            relay: Relay::new(&setup.relay(), rng.bits()),
+            conditions: vec![Condition::Alive; agents.len()],
+            lives: vec![0; agents.len()],
+            waiting: agents.iter().map(|_| Vec::new()).collect(),
+            agents,
+            records: Vec::new(),
+            trace,
+            checks: Checks::new(&setup, first),
+            ours,
+            link: setup.link,
+            rng,
+            queue: BinaryHeap::new(),
+            events: HashMap::new(),
+            serial: 0,
+            bound: BTreeMap::new(),
+            calls: HashMap::new(),
+            by_address,
+            by_media,
+            book: Book::default(),
+            setup,
+        };
+        for (call, plan) in plans.iter().enumerate() {
+            world.at(Time::ZERO + plan.at, Event::Call(call));
+        }
+        world.book = Book::new(plans);
+        world
+    }
+
+    /// Lets something happen at an instant.
+    pub fn at(&mut self, at: Time, event: Event) {
+        self.serial += 1;
+        self.queue.push(Reverse((at.max(self.now), self.serial)));
+        self.events.insert(self.serial, event);
+    }
+
+    /// Lets something happen after a while.
+    pub fn after(&mut self, wait: Duration, event: Event) {
+        self.at(self.now + wait, event);
+    }
+
+    /// Lets time pass.
+    pub fn run_until(&mut self, end: Time) {
+        let mut turns = 0;
+        loop {
+            let event = self.queue.peek().map_or(Time::NEVER, |Reverse((at, _))| *at);
+            let shards = self.shards.iter().map(Shard::poll_timeout).min().unwrap_or(Time::NEVER);
+            let cores = shards.min(self.health.poll_timeout()).min(self.relay.poll_timeout());
+            let next = event.min(cores).max(self.now);
+            if next > end {
+                break;
+            }
+            turns = if next == self.now { turns + 1 } else { 0 };
+            if turns > MOST_TURNS {
+                self.checks.broken(
+                    self.now,
+                    None,
+                    "progress",
+                    "time stands still: a core asks to be woken again and again".into(),
+                );
+                break;
+            }
+            self.now = next;
+            // What the sockets hold comes before what the clock says.
+            if event <= next {
+                let Some(Reverse((_, serial))) = self.queue.pop() else { break };
+                if let Some(event) = self.events.remove(&serial) {
+                    self.happen(event);
+                }
+            } else {
+                self.cores_due();
+            }
+        }
+        self.now = self.now.max(end);
+        self.checks.clock(self.now);
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_until(self.now + time);
+    }
+
+    fn cores_due(&mut self) {
+        for id in 0..self.shards.len() {
+            if self.shards[id].poll_timeout() <= self.now {
+                self.shard(id, Input::Timeout);
+            }
+        }
+        if self.health.poll_timeout() <= self.now {
+            self.health.handle(self.now, HealthInput::Timeout);
+            self.drain_health();
+        }
+        if self.relay.poll_timeout() <= self.now {
+            self.relay.timeout(self.now);
+            self.drain_relay();
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Call(call) => {
+                let Some(plan) = self.book.plans.get(call).cloned() else { return };
+                if self.conditions[plan.from] == Condition::Alive {
+                    self.agents[plan.from].call(self.now, call, &plan.caller);
+                    self.drain_agent(plan.from);
+                }
+            }
+            Event::ToUs(from, bytes) => self.reaches_us(from, bytes),
+            Event::ToAgent(agent, _) | Event::RtpToAgent(agent, ..) | Event::Wake(agent, ..)
+                if self.conditions[agent] == Condition::Frozen =>
+            {
+                self.waiting[agent].push(event);
+            }
+            Event::ToAgent(agent, bytes) => self.reaches_agent(agent, &bytes),
+            Event::RtpToUs(at, from, mut packet) => self.rtp_to_us(at, from, &mut packet),
+            Event::RtpToAgent(agent, port, packet) => {
+                if self.conditions[agent] == Condition::Alive {
+                    self.agents[agent].hear(self.now, port, &packet);
+                }
+            }
+            Event::Wake(agent, life, wake) => {
+                if self.lives[agent] == life {
+                    self.agents[agent].wake(self.now, wake);
+                    self.drain_agent(agent);
+                }
+            }
+            Event::Icmp(to) => self.icmp(to),
+            Event::Command(command) => {
+                self.relay.command(self.now, command);
+                self.drain_relay();
+            }
+            Event::Media(event) => {
+                if let Some(session) = event.session() {
+                    self.shard(usize::from(session.shard()), Input::Relay(event));
+                }
+            }
+            Event::Evidence(evidence) => {
+                self.health.handle(self.now, HealthInput::Evidence(evidence));
+                self.drain_health();
+            }
+            Event::Snapshot(shard, snapshot) => {
+                self.checks.snapshot(shard, &snapshot);
+                self.shard(usize::from(shard), Input::Snapshot(snapshot));
+            }
+            Event::Agent(agent, condition) => self.change(agent, condition),
+            Event::Link(link) => self.link = link,
+            Event::Reload(config) => {
+                self.trace.note(self.now, None, "a new configuration".into());
+                self.health.handle(self.now, HealthInput::Config(config));
+                self.drain_health();
+            }
+            Event::Overrides(overrides) => {
+                self.health.handle(self.now, HealthInput::Overrides(overrides));
+                self.drain_health();
+            }
+        }
+    }
+
+    fn change(&mut self, agent: usize, condition: Condition) {
+        let before = std::mem::replace(&mut self.conditions[agent], condition);
+        let text = format!("{} is {condition:?}", self.agents[agent].name);
+        self.trace.note(self.now, None, text);
+        match condition {
+            Condition::Dead => {
+                self.agents[agent].die();
+                self.lives[agent] += 1;
+                self.waiting[agent].clear();
+            }
+            Condition::Alive if before == Condition::Frozen => {
+                // What waited is dealt with at once, in the order in which it came.
+                for event in std::mem::take(&mut self.waiting[agent]) {
+                    self.happen(event);
+                }
+            }
+            Condition::Alive | Condition::Frozen | Condition::Cut => {}
+        }
+    }
+}

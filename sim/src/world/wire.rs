@@ -1,0 +1,108 @@
+//! The wire between the appliance and everybody else.
+
+use super::{Condition, Event, World};
+use crate::agent::{Out, call_of};
+use bytes::Bytes;
+use relay_core::Verdict;
+use sip_wire::{Message, Method, Uri};
+use std::net::SocketAddr;
+
+impl World {
+    /// The call that a message belongs to: by its Call-ID, once an INVITE has named the number.
+    pub(super) fn call(&mut self, message: &Message) -> Option<usize> {
+        let call_id = message.call_id().ok()?;
+        if let Some(call) = self.calls.get(call_id) {
+            return Some(*call);
+        }
+        let initial = message.is_request() && message.method() == Method::Invite;
+        let uri = Uri::parse(message.uri()).ok().filter(|_| initial)?;
+        let call = call_of(uri.user?)?;
+        self.calls.insert(call_id.to_vec(), call);
+        Some(call)
+    }
+
+    /// From us to an agent.
+    pub(super) fn send(&mut self, to: SocketAddr, bytes: Bytes) {
+        let call = Message::parse(bytes.clone()).ok().and_then(|m| self.call(&m));
+        let Some(&agent) = self.by_address.get(&to) else {
+            self.checks.broken(
+                self.now,
+                call,
+                "address",
+                format!("we sent something to {to}, where nobody is"),
+            );
+            return;
+        };
+        let condition = self.conditions[agent];
+        let arrivals = self.link.arrivals(&mut self.rng);
+        let what = match condition {
+            Condition::Cut => "  (cut off)",
+            Condition::Dead => "  (nobody there)",
+            Condition::Alive | Condition::Frozen if arrivals == [None; 2] => "  (lost)",
+            Condition::Alive | Condition::Frozen => "",
+        };
+        self.trace.sip(self.now, call, (self.ours, to), &bytes, what);
+        for wait in arrivals.into_iter().flatten() {
+            if condition != Condition::Cut {
+                self.after(wait, Event::ToAgent(agent, bytes.clone()));
+            }
+        }
+    }
+
+    pub(super) fn reaches_agent(&mut self, agent: usize, bytes: &Bytes) {
+        match self.conditions[agent] {
+            Condition::Alive => {
+                self.agents[agent].hear_sip(self.now, &mut self.book, bytes);
+                self.drain_agent(agent);
+            }
+            Condition::Dead => self.after(self.link.delay, Event::Icmp(self.agents[agent].at)),
+            Condition::Cut | Condition::Frozen => {}
+        }
+    }
+
+    pub(super) fn drain_agent(&mut self, agent: usize) {
+        while let Some(out) = self.agents[agent].out.pop_front() {
+            let cut = self.conditions[agent] != Condition::Alive;
+            match out {
+                Out::Sip(bytes) => {
+                    let call = Message::parse(bytes.clone()).ok().and_then(|m| self.call(&m));
+                    let from = self.agents[agent].at;
+                    let arrivals = self.link.arrivals(&mut self.rng);
+                    let what = match (cut, arrivals) {
+                        (true, _) => "  (cut off)",
+                        (_, [None, None]) => "  (lost)",
+                        _ => "",
+                    };
+                    self.trace.sip(self.now, call, (from, self.ours), &bytes, what);
+                    for wait in arrivals.into_iter().flatten().filter(|_| !cut) {
+                        self.after(wait, Event::ToUs(from, bytes.clone()));
+                    }
+                }
+                Out::Rtp(port, to, packet) => {
+                    let from = SocketAddr::new(self.agents[agent].media, port);
+                    for wait in self.link.arrivals(&mut self.rng).into_iter().flatten().filter(|_| !cut) {
+                        self.after(wait, Event::RtpToUs(to, from, packet.clone()));
+                    }
+                }
+                Out::Wake(at, wake) => self.at(at, Event::Wake(agent, self.lives[agent], wake)),
+            }
+        }
+    }
+
+    pub(super) fn rtp_to_us(&mut self, at: SocketAddr, from: SocketAddr, packet: &mut [u8]) {
+        // A port that is closed: the datagram is lost, as the system would have it.
+        let Some(port) = self.bound.get(&at).copied() else { return };
+        let verdict = self.relay.packet(self.now, port, from, packet);
+        self.drain_relay();
+        let Verdict::Forward { to, .. } = verdict else { return };
+        self.trace.mix(self.now, packet);
+        let Some(&agent) = self.by_media.get(&to.ip()) else {
+            return self.checks.broken(self.now, None, "address", format!("RTP to {to}, where nobody is"));
+        };
+        if matches!(self.conditions[agent], Condition::Alive | Condition::Frozen) {
+            for wait in self.link.arrivals(&mut self.rng).into_iter().flatten() {
+                self.after(wait, Event::RtpToAgent(agent, to.port(), packet.to_vec()));
+            }
+        }
+    }
+}
