@@ -131,15 +131,18 @@ impl Shard {
 
     /// A Via of ours in a request that claims to be new: it went out, and a proxy sent it back (RFC 3261 §8.2.2.2).
     fn is_own(&self, request: &Message) -> bool {
-        request.values(HeaderName::Via).any(|via| {
-            self.snapshot.config.listeners.iter().any(|listener| {
-                sip_wire::Via::parse(via).is_ok_and(|via| {
-                    via.ip() == Some(listener.advertised.ip())
-                        && via.port.unwrap_or(5060) == listener.advertised.port()
-                        && via.branch.is_some_and(|branch| branch.starts_with(b"z9hG4bKb"))
-                })
+        let is_ours = |via: sip_wire::Via<'_>| {
+            let marked = via.branch.is_some_and(|branch| branch.starts_with(b"z9hG4bKb"));
+            let at = via.ip().filter(|_| marked).map(|ip| (ip, via.port.unwrap_or(5060)));
+            let listeners = &self.snapshot.config.listeners;
+            at.is_some_and(|(ip, port)| {
+                listeners.iter().any(|l| l.advertised.ip() == ip && l.advertised.port() == port)
             })
-        })
+        };
+        if request.has_one_via() {
+            return request.top_via().is_ok_and(is_ours);
+        }
+        request.values(HeaderName::Via).any(|via| sip_wire::Via::parse(via).is_ok_and(is_ours))
     }
 
     fn route(&mut self, from: Peer, number: &str) -> Result<Routed, Refusal> {

@@ -1,6 +1,6 @@
 //! `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route, identities (RFC 3261 §20.10).
 
-use crate::class::{self, DISPLAY, NAME, URI};
+use crate::class::{self, DISPLAY, NAME, TOKEN, URI};
 use crate::eight;
 use crate::fault::Defect;
 use crate::lex::{byte, quoted_end, sub, trim, unescape_quoted};
@@ -78,13 +78,12 @@ impl<'a> NameAddr<'a> {
     ) -> Result<NameAddr<'a>, Defect> {
         let scheme = eight::find(uri, b':').is_some_and(|at| at > 0) || uri == b"*";
         let params = Params::new(params);
-        let tag = params.value(b"tag").filter(|tag| !tag.is_empty());
+        // Nearly always there is nothing, or a tag and nothing else.
+        let only = params.as_bytes().strip_prefix(b";tag=").filter(|tag| class::is_word(tag, TOKEN));
+        let tag = only.or_else(|| params.value(b"tag").filter(|tag| !tag.is_empty()));
         // A tag is compared with others for the life of a dialog: it must be one word.
-        if scheme && tag.is_none_or(|tag| class::is_word(tag, NAME)) {
-            Ok(NameAddr { display, uri, params, tag })
-        } else {
-            Err(Defect::NameAddr)
-        }
+        let sound = only.is_some() || tag.is_none_or(|tag| class::is_word(tag, NAME));
+        if scheme && sound { Ok(NameAddr { display, uri, params, tag }) } else { Err(Defect::NameAddr) }
     }
 
     /// The `tag` parameter (RFC 3261 §19.3).

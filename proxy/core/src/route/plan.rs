@@ -59,7 +59,8 @@ fn plan<'a>(
     let mut targets = SmallVec::new();
     // A big first group must not fill the plan: the next region is what the plan is for.
     let share = (MAX_PLAN / count.max(1)).max(2);
-    for tier in TIERS {
+    let is_in = |tier| lists.clone().flatten().any(|id| tier_of(snapshot, *id) == tier);
+    for tier in TIERS.into_iter().filter(|tier| is_in(*tier)) {
         for list in lists.clone() {
             let room = share.min(MAX_PLAN.saturating_sub(targets.len()));
             draw(snapshot, tier, list, room, rng, &mut targets);
