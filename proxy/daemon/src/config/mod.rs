@@ -1,4 +1,4 @@
-//! Configuration: text → [`raw::RawConfig`] (types, with spans) → [`Loaded`] (checked, names resolved to numbers).
+//! Configuration: text → `RawConfig` (types, with spans) → [`Loaded`] (checked, names resolved to numbers).
 //!
 //! Nothing stops at the first complaint: whatever is wrong is told at once, each with its place in the file and what to
 //! write instead. A file with an error never becomes a [`Loaded`]; warnings travel with it.

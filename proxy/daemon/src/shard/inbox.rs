@@ -37,6 +37,10 @@ impl Inbox {
         self.0.pop_front()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,19 +1,21 @@
 //! A signalling shard's thread: one core, its sockets, its post, its end of the relay.
 //!
-//! It works in turns. A turn takes what the sockets, the post and the relay hold, up to fixed numbers, fires the timer if
-//! it is due, handles up to a fixed number of messages, and sends everything that came out with few system calls. Taking
+//! It works in turns. A turn takes what the sockets, the post and the relay hold, up to fixed numbers, handles up to a
+//! fixed number of messages, fires the timer if it is due, and sends everything that came out with few system calls. Taking
 //! in before handling is what makes overload visible: what waits, waits in a queue of ours where a BYE can be told from a
 //! new call, not in the kernel's, which drops either.
 
 mod inbox;
+mod pace;
 mod sockets;
 
-use crate::limits::{HEARTBEAT, SEND_RETRY, TURN_EVENTS, TURN_MESSAGES};
+use crate::limits::{GATHER, HEARTBEAT, INBOX_MAIL, SEND_RETRY, TIMER_PATIENCE, TURN_EVENTS, TURN_MESSAGES};
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::{Mail, Phase, Posted, Shared, count};
 use bytes::Bytes;
 use datapath::RelayHandle;
 use inbox::{Inbox, Taken};
+use pace::Pace;
 use proxy_core::{CallRecord, Event, HealthInput, Input, Output, Peer, Shard, Transport};
 use relay_values::{OpenFailure, RelayCommand, RelayEvent};
 use sockets::Sockets;
@@ -49,6 +51,10 @@ pub(crate) async fn run(kit: Kit) -> std::io::Result<()> {
             // Lets the runtime look at the sockets, without sleeping.
             tokio::task::yield_now().await;
         } else {
+            if turner.pace.is_busy(turner.wire.datagrams_in) {
+                // Blocks the thread, on which nothing else runs.
+                std::thread::sleep(GATHER);
+            }
             turner.wait().await;
         }
     }
@@ -75,6 +81,7 @@ struct Turner {
     records: Records,
     finished: Vec<CallRecord>,
     wire: WireCounters,
+    pace: Pace,
 }
 
 impl Turner {
@@ -97,6 +104,7 @@ impl Turner {
             records,
             finished: Vec::new(),
             wire: WireCounters::default(),
+            pace: Pace::new(),
         })
     }
 
@@ -111,16 +119,23 @@ impl Turner {
         let mut more = self.take_datagrams();
         more |= self.take_mail();
         more |= self.take_relay_events();
-        if self.shard.poll_timeout() <= self.shared.clock.now() {
-            self.handle(Input::Timeout);
-        }
         for _ in 0..TURN_MESSAGES {
             let Some((from, bytes)) = self.inbox.next() else { break };
             self.handle(Input::Message { from, bytes });
         }
+        self.fire_timer();
         self.answer_asks();
         self.hand_over();
         more || !self.inbox.is_empty()
+    }
+
+    /// After the messages: an answer that waits here has arrived in time, and an edge must not be taken for dead because
+    /// we are slow. But not for ever.
+    fn fire_timer(&mut self) {
+        let (due, now) = (self.shard.poll_timeout(), self.shared.clock.now());
+        if due <= now && (self.inbox.is_empty() || due + TIMER_PATIENCE <= now) {
+            self.handle(Input::Timeout);
+        }
     }
 
     /// The newest snapshot and phase.
@@ -161,6 +176,9 @@ impl Turner {
 
     fn take_mail(&mut self) -> bool {
         for _ in 0..TURN_EVENTS {
+            if self.inbox.len() >= INBOX_MAIL {
+                break;
+            }
             let Ok(mail) = self.mail.try_recv() else { return false };
             self.open(mail);
         }

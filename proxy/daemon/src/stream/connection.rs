@@ -29,9 +29,9 @@ pub(super) struct Kit {
 }
 
 impl Kit {
-    /// Tell the table that this connection is no more.
-    pub(super) async fn close(self) {
-        let _ = self.news.send(News::Closed { peer: self.peer, serial: self.serial }).await;
+    /// Tell the table that this connection was never made.
+    pub(super) async fn fail(self) {
+        let _ = self.news.send(News::Failed { peer: self.peer, serial: self.serial }).await;
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod connection;
 
-use crate::limits::{CONNECT_TIMEOUT, STREAM_QUEUE};
+use crate::limits::{CONNECT_TIMEOUT, MAX_RESTING, REST, STREAM_QUEUE};
 use crate::shared::{Shared, count};
 use bytes::Bytes;
 use proxy_core::{ListenerId, Peer, Transport, TransportFailure, UnknownSource};
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// What the thread is given.
 pub(crate) struct Kit {
@@ -28,7 +29,15 @@ pub(crate) struct Kit {
 /// What connections and acceptors tell the keeper of the table.
 enum News {
     Accepted(Peer, TcpStream),
-    Closed { peer: Peer, serial: u64 },
+    Closed {
+        peer: Peer,
+        serial: u64,
+    },
+    /// A connection of ours could not be made.
+    Failed {
+        peer: Peer,
+        serial: u64,
+    },
 }
 
 /// A connection as the table knows it.
@@ -46,6 +55,8 @@ struct Streams {
     serial: u64,
     /// Where connections of ours begin: the listener's own address.
     binds: HashMap<ListenerId, SocketAddr>,
+    /// Peers that are not called again before an instant: they could not be reached, or did not read.
+    resting: HashMap<Peer, Instant>,
 }
 
 pub(crate) async fn run(kit: Kit) -> io::Result<()> {
@@ -57,7 +68,8 @@ pub(crate) async fn run(kit: Kit) -> io::Result<()> {
         tokio::spawn(accept(listener, TcpListener::from_std(socket)?, news.clone()));
     }
     let mut stop = shared.stop.subscribe();
-    let mut streams = Streams { shared, lines: HashMap::new(), news, most, serial: 0, binds };
+    let mut streams =
+        Streams { shared, lines: HashMap::new(), news, most, serial: 0, binds, resting: HashMap::new() };
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => {}
@@ -85,15 +97,23 @@ async fn accept(listener: ListenerId, socket: TcpListener, news: mpsc::Sender<Ne
 
 impl Streams {
     fn send(&mut self, to: Peer, bytes: Bytes) {
-        if !self.lines.contains_key(&to) && !self.connect(to) {
-            count(&self.shared.tally.stream_refused);
-            self.shared.unreachable(to, TransportFailure::Local);
-            return;
+        if !self.lines.contains_key(&to) {
+            let failure = if self.rests(to) {
+                Some(TransportFailure::Reset)
+            } else {
+                (!self.connect(to)).then_some(TransportFailure::Local)
+            };
+            if let Some(failure) = failure {
+                count(&self.shared.tally.stream_refused);
+                self.shared.unreachable(to, failure);
+                return;
+            }
         }
         let Some(line) = self.lines.get(&to) else { return };
         if line.queue.try_send(bytes).is_err() {
             // Full: the peer does not read. Dropping the queue ends the connection.
             count(&self.shared.tally.stream_full);
+            self.rest(to);
             self.drop_line(to);
         }
     }
@@ -104,8 +124,30 @@ impl Streams {
             News::Closed { peer, serial } if self.lines.get(&peer).is_some_and(|l| l.serial == serial) => {
                 self.drop_line(peer);
             }
-            News::Closed { .. } => {}
+            News::Failed { peer, serial } if self.lines.get(&peer).is_some_and(|l| l.serial == serial) => {
+                self.rest(peer);
+                self.drop_line(peer);
+            }
+            News::Closed { .. } | News::Failed { .. } => {}
         }
+    }
+
+    fn rest(&mut self, peer: Peer) {
+        if self.resting.len() >= MAX_RESTING {
+            let now = Instant::now();
+            self.resting.retain(|_, until| *until > now);
+        }
+        if self.resting.len() < MAX_RESTING {
+            self.resting.insert(peer, Instant::now() + REST);
+        }
+    }
+
+    fn rests(&mut self, peer: Peer) -> bool {
+        let rests = self.resting.get(&peer).is_some_and(|until| *until > Instant::now());
+        if !rests {
+            self.resting.remove(&peer);
+        }
+        rests
     }
 
     fn accepted(&mut self, peer: Peer, stream: TcpStream) {
@@ -132,7 +174,7 @@ impl Streams {
         tokio::spawn(async move {
             match tokio::time::timeout(CONNECT_TIMEOUT, dial(bind, to.remote)).await {
                 Ok(Ok(stream)) => connection::run(kit, stream, false).await,
-                Ok(Err(_)) | Err(_) => kit.close().await,
+                Ok(Err(_)) | Err(_) => kit.fail().await,
             }
         });
         true
