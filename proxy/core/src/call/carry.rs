@@ -11,6 +11,7 @@ use crate::{Peer, RejectReason};
 use bytes::Bytes;
 use relay_values::Leg;
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
+use std::borrow::Cow;
 
 /// A request that was carried across and waits for its final response.
 #[derive(Debug)]
@@ -144,8 +145,8 @@ impl Call {
         if self.leg(other).dialog.is_none() {
             return Err((500, RejectReason::RequestPending));
         }
-        let description = sdp::find(request).map(|found| request.body().slice_ref(found));
-        let anchored = match description.map(|sdp| self.negotiate(env, leg, &sdp)).transpose() {
+        let description = sdp::find(request);
+        let anchored = match description.map(|sdp| self.negotiate(env, leg, sdp)).transpose() {
             Ok(anchored) => anchored,
             Err(()) => return Err((488, RejectReason::NotAcceptable)),
         };
@@ -217,7 +218,7 @@ impl Call {
     }
 
     /// A session description inside the dialog is the answer to the other leg's offer, or an offer itself.
-    fn negotiate(&mut self, env: &mut Env<'_>, from: Leg, sdp: &Bytes) -> Result<Bytes, ()> {
+    fn negotiate<'s>(&mut self, env: &mut Env<'_>, from: Leg, sdp: &'s [u8]) -> Result<Cow<'s, [u8]>, ()> {
         let result = if self.media.is_answer(from) {
             self.media.answer(from, sdp, &mut |command| env.relay(command))
         } else {
@@ -241,8 +242,8 @@ impl Call {
         if code <= 100 {
             return CarriedOutcome::PassedBack;
         }
-        let description = sdp::find(response).map(|found| response.body().slice_ref(found));
-        let anchored = description.and_then(|sdp| self.negotiate(env, leg, &sdp).ok());
+        let description = sdp::find(response);
+        let anchored = description.and_then(|sdp| self.negotiate(env, leg, sdp).ok());
         let Some(carried) = self.carried.get(at) else { return CarriedOutcome::PassedBack };
         let out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
         let bytes = with_body(out, response, anchored);
@@ -327,7 +328,7 @@ impl Call {
 }
 
 /// Ends a carried message: the anchored description, or a body that the relay has no part in.
-fn with_body(out: Builder, original: &Message, anchored: Option<Bytes>) -> Bytes {
+fn with_body(out: Builder, original: &Message, anchored: Option<Cow<'_, [u8]>>) -> Bytes {
     if anchored.is_some() {
         return finish(out, anchored.as_deref());
     }

@@ -45,20 +45,21 @@ impl Call {
             attempt.phase = Phase::Ringing;
             attempt.until = env.now + self.pinned.config.hunt.no_answer;
         }
-        let description = match progress.description.map(|sdp| self.description_from_b(env, &sdp)) {
+        let description = match progress.description.as_deref().map(|sdp| self.description_from_b(env, sdp)) {
             None => None,
             Some(Ok(sdp)) => Some(sdp),
             // A provisional whose description cannot be used still says that it rings.
             Some(Err(_)) => None,
         };
         self.stamps.ringing.get_or_insert(env.now);
-        self.respond_progress(env, progress.code, progress.rseq, description);
+        self.respond_progress(env, progress.code, progress.rseq, description.as_deref());
         State::Hunting(attempt)
     }
 
     /// 2xx: the caller gets his, the other attempts are history.
     fn answer(&mut self, env: &mut Env<'_>, attempt: Attempt, description: Option<Bytes>) -> State {
-        let description = match description.map(|sdp| self.description_from_b(env, &sdp)).transpose() {
+        let anchored = description.as_deref().map(|sdp| self.description_from_b(env, sdp));
+        let description = match anchored.transpose() {
             Ok(description) => description,
             Err(_) => {
                 self.step_ends(StepOutcome::Refused { code: 200 });
@@ -76,7 +77,7 @@ impl Call {
         self.stamps.answered = Some(env.now);
         self.remember_trunk(attempt.target);
         env.counters.answered += 1;
-        self.respond_answer(env, description);
+        self.respond_answer(env, description.as_deref());
         State::Answered
     }
 

@@ -2,9 +2,9 @@
 //! (RFC 3264).
 
 use crate::{Config, MediaMode};
-use bytes::Bytes;
 use relay_values::{Connect, Direction, Leg, RegionId, RelayCommand, Remote, SessionId};
 use sip_wire::sdp;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 /// Media of a call.
@@ -97,27 +97,27 @@ impl Media {
     }
 
     /// Takes an offer from `from` and returns what the other leg is sent.
-    pub(crate) fn offer(&mut self, from: Leg, body: &Bytes) -> Result<Bytes, Unusable> {
+    pub(crate) fn offer<'s>(&mut self, from: Leg, body: &'s [u8]) -> Result<Cow<'s, [u8]>, Unusable> {
         match self {
-            Self::None | Self::Bypass => Ok(body.clone()),
+            Self::None | Self::Bypass => Ok(Cow::Borrowed(body)),
             Self::Relayed(relayed) => {
                 let read = Read::new(body)?;
                 relayed.side_mut(from).pending = Some(Box::new(read.described));
                 relayed.offered = Some(from);
-                Ok(relayed.side_mut(from.other()).anchor(body, &read))
+                Ok(Cow::Owned(relayed.side_mut(from.other()).anchor(body, &read)))
             }
         }
     }
 
     /// Takes an answer from `from`, returns what the other leg is sent and appends what the relay has to be told.
-    pub(crate) fn answer(
+    pub(crate) fn answer<'s>(
         &mut self,
         from: Leg,
-        body: &Bytes,
+        body: &'s [u8],
         out: &mut impl FnMut(RelayCommand),
-    ) -> Result<Bytes, Unusable> {
+    ) -> Result<Cow<'s, [u8]>, Unusable> {
         match self {
-            Self::None | Self::Bypass => Ok(body.clone()),
+            Self::None | Self::Bypass => Ok(Cow::Borrowed(body)),
             Self::Relayed(relayed) => {
                 let read = Read::new(body)?;
                 relayed.side_mut(from).pending = Some(Box::new(read.described));
@@ -126,7 +126,7 @@ impl Media {
                 relayed.a.agree();
                 relayed.b.agree();
                 relayed.connect(out);
-                Ok(anchored)
+                Ok(Cow::Owned(anchored))
             }
         }
     }
@@ -153,6 +153,11 @@ impl Media {
             relayed.a.port = a_port;
             relayed.b.port = b_port;
         }
+    }
+
+    /// Whether the relay has said which ports it has.
+    pub(crate) fn is_opened(&self) -> bool {
+        matches!(self, Self::Relayed(relayed) if relayed.a.port != 0)
     }
 
     /// Gives the session up and returns its name.
@@ -261,7 +266,7 @@ impl Side {
     }
 
     /// The other leg's description with our addresses, for this leg. A repetition keeps its version.
-    fn anchor(&mut self, body: &[u8], read: &Read<'_>) -> Bytes {
+    fn anchor(&mut self, body: &[u8], read: &Read<'_>) -> Vec<u8> {
         let mut ports = [0; sip_wire::limits::MAX_MEDIA];
         if let Some(port) = ports.get_mut(read.line) {
             *port = if read.described.remote.rtp.port() == 0 { 0 } else { self.port };
@@ -277,7 +282,7 @@ impl Side {
             version: self.version,
             mux: read.described.remote.mux,
         };
-        Bytes::from(read.session.anchor(&with))
+        read.session.anchor(&with)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, Step
 use bytes::Bytes;
 use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, SessionId, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
+use std::borrow::Cow;
 
 /// CSeq of every INVITE that begins a B-leg.
 pub(super) const INVITE_CSEQ: u32 = 1;
@@ -198,7 +199,11 @@ impl Call {
 
     /// A session description in a response to the INVITE: the answer where the INVITE brought the offer, and the offer
     /// where it did not.
-    pub(super) fn description_from_b(&mut self, env: &mut Env<'_>, sdp: &Bytes) -> Result<Bytes, Unusable> {
+    pub(super) fn description_from_b<'s>(
+        &mut self,
+        env: &mut Env<'_>,
+        sdp: &'s [u8],
+    ) -> Result<Cow<'s, [u8]>, Unusable> {
         if self.offer_in_invite() {
             self.media.answer(Leg::B, sdp, &mut |command| env.relay(command))
         } else {

@@ -91,7 +91,7 @@ impl Call {
         env: &mut Env<'_>,
         code: u16,
         rseq: Option<u32>,
-        sdp: Option<Bytes>,
+        sdp: Option<&[u8]>,
     ) {
         let Some(pending) = self.invite.as_deref_mut() else { return };
         let from = self.admitted.source;
@@ -105,17 +105,17 @@ impl Call {
             pending.rseq = Some((ours, Some(theirs)));
             out.header(HeaderName::Require, b"100rel").number(HeaderName::RSeq, u64::from(ours));
         }
-        env.txns.respond(env.now, pending.server, code, finish(out, sdp.as_deref()));
+        env.txns.respond(env.now, pending.server, code, finish(out, sdp));
     }
 
     /// 200 to the caller.
-    pub(super) fn respond_answer(&mut self, env: &mut Env<'_>, sdp: Option<Bytes>) {
+    pub(super) fn respond_answer(&mut self, env: &mut Env<'_>, sdp: Option<&[u8]>) {
         let Some(pending) = self.invite.take() else { return };
         self.code = 200;
         let out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
         let number = pending.request.cseq().map(|cseq| cseq.number).unwrap_or_default();
         self.a.unacked = Some((pending.server, number));
-        env.txns.respond(env.now, pending.server, 200, finish(out, sdp.as_deref()));
+        env.txns.respond(env.now, pending.server, 200, finish(out, sdp));
     }
 
     /// A final response that is no answer, and the end of the call.
@@ -164,8 +164,8 @@ impl Call {
         let Some((server, _)) = waiting else { return };
         env.txns.acked(env.now, server);
         if let Some(cseq) = self.leg(leg.other()).ack_due {
-            let answer = sdp::find(ack).map(|found| ack.body().slice_ref(found));
-            let answer = answer.and_then(|sdp| self.media.answer(leg, &sdp, &mut |c| env.relay(c)).ok());
+            let answer = sdp::find(ack);
+            let answer = answer.and_then(|sdp| self.media.answer(leg, sdp, &mut |c| env.relay(c)).ok());
             self.leg_mut(leg.other()).ack(env, cseq, answer.as_deref());
         }
         self.handle(env, CallEvent::Acknowledged(leg));
