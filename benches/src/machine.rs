@@ -13,11 +13,17 @@ pub fn machine() -> Value {
     };
     json!({
         "cpu": field("/proc/cpuinfo", "model name"),
-        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "cores": cores(),
         "memory": field("/proc/meminfo", "MemTotal"),
         "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
         "system": field("/etc/os-release", "PRETTY_NAME"),
     })
+}
+
+/// Cores of the machine, not those that we are pinned to.
+fn cores() -> usize {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    text.lines().filter(|l| l.starts_with("processor")).count()
 }
 
 /// The commit, with a mark when the tree differs from it.

@@ -111,7 +111,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// `a / b` rounded to three digits, null where it has no meaning.
 pub fn ratio(a: f64, b: f64) -> Value {
-    if b > 0.0 && a > 0.0 { json!((a / b * 1_000.0).round() / 1_000.0) } else { Value::Null }
+    if b > 0.0 && a > 0.0 && b.is_finite() { json!((a / b * 1_000.0).round() / 1_000.0) } else { Value::Null }
 }
 
 /// Rounded to so many digits after the point.

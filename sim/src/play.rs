@@ -10,7 +10,7 @@ use crate::link::Link;
 use crate::rng::Rng;
 use crate::setup::{CARRIERS, REGIONS, Setup};
 use crate::world::{Condition, Event, World};
-use proxy_core::{Overrides, RegionId};
+use proxy_core::{Config, Overrides, RegionId, TargetId};
 use relay_values::{Duration, Latching, Time};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -163,7 +163,7 @@ fn trouble(world: &mut World, rng: &mut Rng) {
     }
     if rng.chance(300) {
         // A new generation of the same, in another order: numbers change, names stay.
-        let mut config = world.setup.config();
+        let mut config = renumbered(world.setup.config());
         if rng.chance(500) {
             config.groups[0].edges.pop();
         }
@@ -177,6 +177,17 @@ fn trouble(world: &mut World, rng: &mut Rng) {
         world.at(heal, Event::Overrides(Overrides::default()));
     }
     world.at(heal, Event::Link(Link::perfect()));
+}
+
+/// The same configuration with its targets listed the other way round.
+fn renumbered(mut config: Config) -> Config {
+    let last = config.targets.len() as u16 - 1;
+    config.targets.reverse();
+    let groups = config.groups.iter_mut().flat_map(|group| &mut group.edges);
+    for id in groups.chain(config.trunks.iter_mut().flat_map(|trunk| &mut trunk.targets)) {
+        *id = TargetId(last - id.0);
+    }
+    config
 }
 
 /// Any call.

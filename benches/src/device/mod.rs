@@ -52,6 +52,8 @@ pub struct Device {
     pub process: Process,
     /// Its configuration file.
     pub config: PathBuf,
+    /// Its output.
+    pub log: PathBuf,
 }
 
 impl Recipe {
@@ -75,7 +77,7 @@ impl Recipe {
         process
             .wait_bound(self.ready)
             .map_err(|e| io::Error::new(e.kind(), format!("{e}\n{}", tail(&log))))?;
-        Ok(Device { process, config })
+        Ok(Device { process, config, log })
     }
 }
 

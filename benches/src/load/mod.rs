@@ -37,14 +37,18 @@ impl Engine {
     /// Run for a time.
     pub fn run_for(&mut self, time: Duration) {
         let end = self.clock.now() + clock::nanos(time);
-        self.run_until(|e| e.clock.now() >= end);
+        self.run(end, |_| false);
     }
 
     /// Run until something is so.
-    pub fn run_until(&mut self, mut done: impl FnMut(&Self) -> bool) {
-        while !done(self) {
+    pub fn run_until(&mut self, done: impl FnMut(&Self) -> bool) {
+        self.run(Nanos::MAX, done);
+    }
+
+    fn run(&mut self, end: Nanos, mut done: impl FnMut(&Self) -> bool) {
+        while self.clock.now() < end && !done(self) {
             if !self.turn() {
-                self.wait();
+                self.wait(end);
             }
         }
     }
@@ -52,7 +56,7 @@ impl Engine {
     /// Run until every call is over, at most for a time; those that are not over then have failed.
     pub fn drain(&mut self, at_most: Duration) {
         let end = self.clock.now() + clock::nanos(at_most);
-        self.run_until(|e| e.clock.now() >= end || e.uac.as_ref().is_none_or(|u| u.live() == 0));
+        self.run(end, |e| e.uac.as_ref().is_none_or(|u| u.live() == 0));
         if let Some(uac) = &mut self.uac {
             uac.give_up();
         }
@@ -79,12 +83,12 @@ impl Engine {
     }
 
     /// Sleep until a datagram comes or something is due; 10 ms at most, so that the caller's condition is looked at.
-    fn wait(&self) {
+    fn wait(&self, end: Nanos) {
         let now = self.clock.now();
         let uac = self.uac.as_ref().map_or(Nanos::MAX, |u| u.next(now));
         let uas = self.uas.as_ref().map_or(Nanos::MAX, |u| u.next(now));
         let media = self.media.as_ref().map_or(Nanos::MAX, Media::next);
-        let sleep = uac.min(uas).min(media).saturating_sub(now).min(10 * MS);
+        let sleep = uac.min(uas).min(media).min(end).saturating_sub(now).min(10 * MS);
         let ports = self.uac.iter().map(Uac::port).chain(self.uas.iter().map(Uas::port));
         let ports = ports.chain(self.media.iter().flat_map(Media::ports));
         let mut fds: Vec<PollFd<'_>> = ports.map(|p| PollFd::new(p, PollFlags::IN)).collect();

@@ -14,17 +14,17 @@ use crate::load::pace::Pace;
 use crate::load::tally::Trace;
 use crate::netns::{HERE, Namespace, THERE};
 use crate::process::Process;
-use crate::report::result;
+use crate::report::{result, round};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Calls per second.
 const CPS: f64 = 50.0;
 /// A call whose first ring comes later than this noticed something.
-const NOTICED: Nanos = 20 * MS;
+const NOTICED: Nanos = 50 * MS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Death {
@@ -96,7 +96,7 @@ fn region_dies(death: Death, options: &Options) -> io::Result<Value> {
     engine.run_for(Duration::from_millis(700));
     place(&mut engine, Pace::Rate { cps: CPS, seconds: before + after });
     engine.run_for(Duration::from_secs_f64(before));
-    let died = engine.clock.now();
+    let (died, died_at) = (engine.clock.now(), time_of_day());
     match (death, &namespace) {
         (Death::Stop, _) => north.signal_tree(Signal::STOP),
         (Death::Kill, _) => north.signal_tree(Signal::KILL),
@@ -105,11 +105,14 @@ fn region_dies(death: Death, options: &Options) -> io::Result<Value> {
     }
     engine.run_for(Duration::from_secs_f64(after));
     engine.drain(Duration::from_secs(10));
-    drop(device);
     if death == Death::Stop {
         north.signal_tree(Signal::CONT);
     }
-    Ok(summary(&engine, died))
+    let mut summary = summary(&engine, died);
+    // As the device says itself; callers may have been spared before and after.
+    let down = said_down(&std::fs::read_to_string(&device.log)?, died_at);
+    summary["region_down_ms"] = json!(down.map(|s| round(s * 1e3, 1)));
+    Ok(summary)
 }
 
 fn place(engine: &mut Engine, pace: Pace) {
@@ -140,10 +143,30 @@ fn summary(engine: &Engine, died: Nanos) -> Value {
         "placed_after": after.len(),
         "affected": affected.len(),
         "affected_answered_elsewhere": affected.iter().filter(|t| t.answered.is_some()).count(),
-        "worst_extra_pdd_ms": extra.max().unwrap_or(0) as f64 / MS as f64,
+        "worst_extra_pdd_ms": round(extra.max().unwrap_or(0) as f64 / MS as f64, 1),
         // As callers see it: until the last call that noticed anything was placed.
-        "region_down_ms": last.map_or(0.0, |l| l.saturating_sub(died) as f64 / MS as f64),
+        "last_call_affected_ms": last.map_or(0.0, |l| round(l.saturating_sub(died) as f64 / MS as f64, 1)),
     })
+}
+
+/// Seconds since midnight, UTC.
+fn time_of_day() -> f64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.as_secs_f64() % 86_400.0
+}
+
+/// From a moment of the day to the first line of a log after it that says that the first region's edge is not usable.
+fn said_down(log: &str, since: f64) -> Option<f64> {
+    let lines = log.lines().filter(|l| l.contains("target not usable") && l.contains("north"));
+    lines.filter_map(logged_at).map(|at| (at - since).rem_euclid(86_400.0)).find(|after| *after < 43_200.0)
+}
+
+/// Seconds since midnight of a line that begins as `2026-01-31T12:34:56.789012Z`.
+fn logged_at(line: &str) -> Option<f64> {
+    let (_, time) = line.split_once('T')?;
+    let mut parts = time.split('Z').next()?.split(':').map(str::parse::<f64>);
+    let (h, m, s) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    Some(h * 3_600.0 + m * 60.0 + s)
 }
 
 /// Calls with media that stay up, and short ones that come and go, over several reloads.
@@ -153,15 +176,14 @@ fn reload(options: &Options) -> io::Result<Value> {
         Region { name: "north", edge: UAS, via: None },
         Region { name: "south", edge: at(4, 5080), via: None },
     ];
-    let recipe = bascule::recipe("bascule-reload", MediaMode::Relay, &regions);
+    let recipe = bascule::recipe("bascule-reload", MediaMode::Relay, &regions[..1]);
     let _south = answerer("south", regions[1].edge, None)?;
     let device = recipe.start()?;
     let ends = Ends { uac: UAC, uas: Some(UAS), device: DEVICE, hold: None, media_every: 1, trace: false };
     let mut held = ends.engine()?;
     place(&mut held, Pace::Calls { cps: 100.0, calls: STREAMS });
     held.run_for(Duration::from_millis(1_500));
-    // Short calls come from another port and carry no media; the order of the regions, which each reload turns round,
-    // decides who answers them.
+    // Short calls come from another port and carry no media.
     let short = Ends { uac: at(1, 5091), uas: None, hold: Some(500 * MS), media_every: 0, ..ends };
     let mut short = short.engine()?;
     let epoch = held.media.as_mut().map_or(0, Media::next_epoch);
@@ -176,9 +198,9 @@ fn reload(options: &Options) -> io::Result<Value> {
         }
         if (held.clock.now() - began) / every > done && done < reloads {
             done += 1;
-            let order =
-                if done.is_multiple_of(2) { [0, 1] } else { [1, 0] }.map(|i: usize| regions[i].clone());
-            std::fs::write(&device.config, bascule::config(MediaMode::Relay, &order))?;
+            // The second region comes and goes; the first, where the media is, stays.
+            let regions = &regions[..if done.is_multiple_of(2) { 1 } else { 2 }];
+            std::fs::write(&device.config, bascule::config(MediaMode::Relay, regions))?;
             device.process.signal(Signal::HUP);
         }
     }
@@ -203,4 +225,17 @@ fn reload(options: &Options) -> io::Result<Value> {
         "rtp_lost": counts.sent - counts.received,
         "sequence_breaks": media.breaks,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moment_that_a_region_was_seen_down_is_read_from_the_log() {
+        let log = "2026-01-31T00:00:01.000000Z  WARN health: target not usable target_name=\"north\" to=\"down\"\n\
+                   2026-01-31T00:00:02.250000Z  WARN health: target not usable target_name=\"north\" to=\"down\"\n";
+        assert_eq!(said_down(log, 2.0), Some(0.25));
+        assert_eq!(said_down(log, 3.0), None);
+    }
 }

@@ -112,9 +112,8 @@ fn measure(kind: Kind, recipe: &Recipe, options: &Options, into: &mut Measures) 
         bench.level(0.3);
         let level = bench.level(seconds);
         eprintln!(
-            "  {wanted} sessions: loss {:.5}, sending late by {} us at most",
-            level.loss,
-            level.late / 1_000
+            "  {wanted} sessions: loss {:.5}, one packet in 100 sent late by {} us",
+            level.loss, level.late
         );
         into.limited_by_load |= level.late > LATE_US;
         if level.loss >= LOSS || level.late > LATE_US {

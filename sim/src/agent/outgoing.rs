@@ -10,6 +10,9 @@ use sip_wire::{Builder, HeaderName, Method, sdp};
 /// A request that has to wait for another one tries again after this.
 const PATIENCE: Duration = Duration::from_millis(130);
 
+/// Nobody listens to silence for ever.
+const ENOUGH: Duration = Duration::from_secs(60);
+
 impl Agent {
     /// Places a call.
     pub fn call(&mut self, now: Time, call: usize, caller: &Caller) {
@@ -35,9 +38,7 @@ impl Agent {
         invite.header(HeaderName::UserAgent, format!("Phone of {}", self.side.mark()).as_bytes());
         let bytes = finish(invite, offer);
         self.start(now, leg, (&branch, Method::Invite), cseq, bytes);
-        if let Some(after) = caller.cancel {
-            self.wake_at(now + after, Wake::Cancel(leg));
-        }
+        self.wake_at(now + caller.cancel.unwrap_or(ENOUGH), Wake::Cancel(leg));
     }
 
     /// CANCEL, unless it is too late or too early (RFC 3261 §9.1).

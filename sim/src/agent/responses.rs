@@ -26,6 +26,10 @@ impl Agent {
             method if code >= 200 && first => {
                 let name = text(method.as_bytes());
                 self.legs[leg].outcomes.push((name, code));
+                if method == Method::Cancel && code >= 300 {
+                    // There is nothing to cancel any more: its final response was lost.
+                    self.legs[leg].stage = Stage::Over;
+                }
                 if method == Method::Update && code < 300 {
                     self.described(now, leg, response);
                 }

@@ -16,6 +16,8 @@ pub(super) struct Timers {
     t2: Duration,
     all: BTreeMap<Key, Repeated>,
     due: BTreeSet<(Time, Key)>,
+    /// Branches of the INVITEs with which callers began their calls.
+    callers: BTreeSet<String>,
 }
 
 /// A request by its branch and method; a final response to an INVITE by its branch and `2xx` or `300`.
@@ -51,7 +53,13 @@ enum What {
 
 impl Timers {
     pub(super) fn new(timers: proxy_core::Timers) -> Self {
-        Self { t1: timers.t1, t2: timers.t2, all: BTreeMap::new(), due: BTreeSet::new() }
+        Self {
+            t1: timers.t1,
+            t2: timers.t2,
+            all: BTreeMap::new(),
+            due: BTreeSet::new(),
+            callers: BTreeSet::new(),
+        }
     }
 
     pub(super) fn sent(&mut self, seen: &Seen<'_>, complaints: &mut Complaints) {
@@ -91,7 +99,7 @@ impl Timers {
     /// alone: that is the hunt, not timer A.
     fn moves_on(&mut self, what: What, key: &Key, seen: &Seen<'_>) {
         let hunts = what == What::Invite && seen.begins();
-        let over = matches!(what, What::Success | What::Refusal);
+        let over = matches!(what, What::Success | What::Refusal) && self.callers.contains(&seen.branch);
         if !hunts && !over {
             return;
         }
@@ -139,6 +147,9 @@ impl Timers {
             Some(code) => self.responded(seen, code),
             None if seen.method == Method::Ack => self.acknowledged(seen),
             None => {
+                if seen.begins() && seen.is_invite() {
+                    self.callers.insert(seen.branch.clone());
+                }
                 // The request again: its response goes again, now.
                 for kind in ["2xx", "300"] {
                     if let Some(repeated) = self.all.get_mut(&(seen.branch.clone(), kind.to_owned())) {

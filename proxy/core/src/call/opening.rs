@@ -1,7 +1,7 @@
 //! The relay was asked for ports; the caller has his 100.
 
 use super::{Call, CallEvent, Env, Media, State};
-use crate::{CloseReason, RejectReason, TargetId};
+use crate::{CloseReason, HuntReason, RejectReason, TargetId};
 use relay_values::Time;
 
 impl Call {
@@ -15,7 +15,10 @@ impl Call {
         match event {
             CallEvent::MediaReady { a_port, b_port } => {
                 self.media.opened(a_port, b_port);
-                self.attempt(env, target)
+                match self.choose_again(env, target, until) {
+                    State::Opening { target, .. } if self.media.is_opened() => self.attempt(env, target),
+                    elsewhere => elsewhere,
+                }
             }
             CallEvent::NoMedia => {
                 self.media = Media::None;
@@ -23,12 +26,7 @@ impl Call {
             }
             CallEvent::Timer => self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia)),
             CallEvent::Cancel | CallEvent::Hangup(_) => self.reject(env, 487, CloseReason::Cancelled, None),
-            // The target went down before its INVITE was sent: nothing was tried yet, so nothing is written down.
-            CallEvent::Failure(reason) => match self.next_target(env, reason) {
-                Some(better) if self.reaches(env, better) => State::Opening { target: better, until },
-                Some(better) => self.go(env, better),
-                None => State::Opening { target, until },
-            },
+            CallEvent::Failure(_) => self.choose_again(env, target, until),
             // The session of an earlier attempt, of the other address family, is gone: its counts are not lost.
             CallEvent::Released(stats) => {
                 self.add_stats(stats);
@@ -43,6 +41,20 @@ impl Call {
             | CallEvent::NoAck(_)
             | CallEvent::LegGone
             | CallEvent::Acknowledged(_) => State::Opening { target, until },
+        }
+    }
+
+    /// The target went down before its INVITE was sent, or was taken for want of a better one, and now there is one.
+    /// Nothing was tried yet, so nothing is written down.
+    fn choose_again(&mut self, env: &mut Env<'_>, target: TargetId, until: Time) -> State {
+        if !self.plan.has_better(env.newest) {
+            // A reload may have given it another number.
+            return State::Opening { target: self.plan.current().unwrap_or(target), until };
+        }
+        match self.next_target(env, HuntReason::TargetDown) {
+            Some(better) if self.reaches(env, better) => State::Opening { target: better, until },
+            Some(better) => self.go(env, better),
+            None => State::Opening { target, until },
         }
     }
 }

@@ -172,6 +172,12 @@ impl Plan {
         }
     }
 
+    /// Whether a target that was not tried is healthier than the current one.
+    pub(crate) fn has_better(&mut self, newest: &Snapshot) -> bool {
+        let Some(current) = self.renumber(newest).map(|id| tier_of(newest, id)) else { return true };
+        self.untried().iter().any(|id| tier_of(newest, *id) < current)
+    }
+
     /// After a reload: finds every target in the new configuration by its name; those that are gone are dropped. Returns
     /// the current target, unless it is one of these.
     fn renumber(&mut self, newest: &Snapshot) -> Option<TargetId> {
