@@ -94,6 +94,11 @@ impl<'a> Scan<'a> {
         Some(&rest[..memchr::memchr(b';', rest).unwrap_or(rest.len())])
     }
 
+    /// Whether the message's SDP wants media to flow.
+    pub fn talks(&self) -> bool {
+        memchr::memmem::find(self.body, b"a=inactive").is_none()
+    }
+
     /// Where the message's SDP wants audio.
     pub fn media(&self) -> Option<SocketAddr> {
         audio(self.body)

@@ -254,8 +254,8 @@ impl Uac {
     }
 
     fn send_invite(&mut self, no: CallNo) {
-        let (config, local) = (&self.config, self.port.local());
-        self.port.tx.write(config.to, |b| write::invite(b, config, local, no));
+        let (config, local, media) = (&self.config, self.port.local(), self.calls[no.slot as usize].media);
+        self.port.tx.write(config.to, |b| write::invite(b, config, local, no, media));
     }
 
     fn bye(&mut self, now: Nanos, no: CallNo) {

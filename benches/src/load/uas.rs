@@ -237,7 +237,7 @@ impl Receiver<'_> {
         self.tally.invited += 1;
         let (local, config) = (self.local, self.config);
         let call = &mut self.table.calls[no.slot as usize];
-        call.media = scan.media();
+        call.media = scan.media().filter(|_| scan.talks());
         if config.code >= 300 {
             let status = format!("{} Refused", config.code);
             call.last = tx.write(from, |b| response(b, scan, status.as_bytes(), no, local, false));
@@ -353,7 +353,7 @@ fn response_to(
         b.extend_from_slice(b">\r\n");
         if answer {
             b.extend_from_slice(b"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: ");
-            super::write::body(b, local, no.slot);
+            super::write::body(b, local, no.slot, scan.talks());
             return;
         }
     }
