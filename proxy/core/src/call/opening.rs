@@ -1,7 +1,7 @@
 //! The relay was asked for ports; the caller has his 100.
 
 use super::{Call, CallEvent, Env, Media, State};
-use crate::{CloseReason, HuntReason, RejectReason, TargetId};
+use crate::{CloseReason, RejectReason, TargetId};
 use relay_values::Time;
 
 impl Call {
@@ -47,11 +47,7 @@ impl Call {
     /// The target went down before its INVITE was sent, or was taken for want of a better one, and now there is one.
     /// Nothing was tried yet, so nothing is written down.
     fn choose_again(&mut self, env: &mut Env<'_>, target: TargetId, until: Time) -> State {
-        if !self.plan.has_better(env.newest) {
-            // A reload may have given it another number.
-            return State::Opening { target: self.plan.current().unwrap_or(target), until };
-        }
-        match self.next_target(env, HuntReason::TargetDown) {
+        match self.plan.choose_again(env.newest) {
             Some(better) if self.reaches(env, better) => State::Opening { target: better, until },
             Some(better) => self.go(env, better),
             None => State::Opening { target, until },

@@ -172,10 +172,16 @@ impl Plan {
         }
     }
 
-    /// Whether a target that was not tried is healthier than the current one.
-    pub(crate) fn has_better(&mut self, newest: &Snapshot) -> bool {
-        let Some(current) = self.renumber(newest).map(|id| tier_of(newest, id)) else { return true };
-        self.untried().iter().any(|id| tier_of(newest, *id) < current)
+    /// The current target was chosen, but nothing was sent to it yet: judges again. If one that was not tried is healthier
+    /// by now, that one becomes the current one and the other waits for its turn.
+    pub(crate) fn choose_again(&mut self, newest: &Snapshot) -> Option<TargetId> {
+        let Some(current) = self.renumber(newest) else { return self.next(newest, None) };
+        let tier = tier_of(newest, current);
+        if !self.untried().iter().any(|id| tier_of(newest, *id) < tier) {
+            return Some(current);
+        }
+        self.tried = self.tried.saturating_sub(1);
+        self.next(newest, None)
     }
 
     /// After a reload: finds every target in the new configuration by its name; those that are gone are dropped. Returns

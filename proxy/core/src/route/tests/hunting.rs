@@ -120,3 +120,17 @@ fn a_target_that_the_new_configuration_lacks_is_lost() {
     assert_eq!(names(&newest, &rest[..1]), ["east-2"], "nobody knows its region any more");
     assert_eq!(rest.len(), 3);
 }
+
+#[test]
+fn a_target_that_goes_down_before_anything_was_sent_to_it_keeps_its_turn_for_later() {
+    let healthy = snapshot();
+    let mut plan = east_first(&healthy);
+    assert_eq!(plan.next(&healthy, None), Some(EAST_1));
+    assert_eq!(plan.choose_again(&healthy), Some(EAST_1));
+    let mut down = healthy.clone();
+    down.health[EAST_1.index()].state = TargetState::Down;
+    assert_eq!(plan.choose_again(&down), Some(EAST_2));
+    assert_eq!(plan.tried(), [EAST_2]);
+    // It is back before the hunt goes on.
+    assert_eq!(plan.next(&healthy, Some(HuntReason::FinalResponse)), Some(EAST_1));
+}
