@@ -84,7 +84,7 @@ fn top(b: &mut BytesMut, local: SocketAddr, run: u32, no: CallNo, letter: u8) {
 }
 
 /// INVITE with an offer of G.711 and telephone events.
-pub(super) fn invite(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no: CallNo, media: bool) {
+pub(super) fn invite(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no: CallNo, talks: bool) {
     put(b, &[b"INVITE sip:", config.number.as_bytes(), b"@"]);
     address(b, config.to);
     b.extend_from_slice(b" SIP/2.0\r\n");
@@ -97,12 +97,12 @@ pub(super) fn invite(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no
         b">\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO\r\nSupported: timer, 100rel\r\n\
           User-Agent: bascule-load\r\nContent-Type: application/sdp\r\nContent-Length: ",
     );
-    body(b, local, no.slot, media);
+    body(b, local, no.slot, talks);
 }
 
 /// Content-Length's value, the empty line and an SDP whose media address is that of the call's slot. A call that is to
 /// carry no media says so, and nobody misses it.
-pub(super) fn body(b: &mut BytesMut, local: SocketAddr, slot: u32, media: bool) {
+pub(super) fn body(b: &mut BytesMut, local: SocketAddr, slot: u32, talks: bool) {
     let media = super::media::address_of(local, slot);
     let mut port = BytesMut::with_capacity(5);
     decimal(&mut port, media.port().into());
@@ -120,7 +120,7 @@ pub(super) fn body(b: &mut BytesMut, local: SocketAddr, slot: u32, media: bool) 
         b" RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n",
         b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n",
         b"a=ptime:20\r\n",
-        if media { b"a=sendrecv\r\n" } else { b"a=inactive\r\n" },
+        if talks { b"a=sendrecv\r\n" } else { b"a=inactive\r\n" },
     ];
     decimal(b, parts.iter().map(|p| p.len() as u64).sum());
     b.extend_from_slice(b"\r\n\r\n");
