@@ -1,11 +1,11 @@
 //! `bascule-bench`: side-by-side runs of Bascule and its peers. `cargo xtask bench` builds what it needs and calls it.
 #![forbid(unsafe_code)]
 
-use bascule_benches::device::LOAD_CORE;
+use bascule_benches::device::{LOAD_CORE, scratch};
 use bascule_benches::run::{self, Options};
 use bascule_benches::{process, report};
 use clap::{Parser, ValueEnum};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 
 #[derive(Parser)]
@@ -47,6 +47,8 @@ fn main() -> io::Result<()> {
         What::Relay => run::relay::run(&options)?,
         What::Failover => run::failover::run(&options)?,
     };
+    // Kept when something went wrong: the devices' configurations and logs are there.
+    fs::remove_dir_all(scratch()?)?;
     report::publish(&result, cli.json)
 }
 
