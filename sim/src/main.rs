@@ -1,6 +1,8 @@
 //! `sim --seeds N [--first S] [--json]`: plays seeds on every core, says where it is, and ends with a table.
 //! Exit status 0 only if no rule was broken.
 
+#![forbid(unsafe_code)]
+
 use sim::{Outcome, Tally, play};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

@@ -19,7 +19,9 @@ const HELD: u64 = 20_000;
 /// A device and how it is loaded.
 struct Plan {
     recipe: Recipe,
-    /// Calls/s at which CPU and delay are measured: well below what the device can do.
+    /// Calls/s of a quiet hour, at which delay and CPU are measured: waking up costs more than working.
+    light: f64,
+    /// Calls/s of a busy hour, near what the plain peer can do on one core, at which CPU is measured.
     fixed: f64,
     /// The first step of the search.
     first: f64,
@@ -32,6 +34,7 @@ struct Measures {
     calls_per_s: Vec<f64>,
     limited_by_load: bool,
     cpu_s_per_1k_calls: Vec<f64>,
+    cpu_light: Vec<f64>,
     pdd_p50: Vec<f64>,
     pdd_p99: Vec<f64>,
     failed: u64,
@@ -45,15 +48,16 @@ struct Measures {
 ///
 /// When a device does not start or the generator cannot bind.
 pub fn run(options: &Options) -> io::Result<Value> {
-    let plan = |recipe, fixed, first, held_if_quick| Plan { recipe, fixed, first, held_if_quick };
+    let plan =
+        |recipe, light, fixed, first, held_if_quick| Plan { recipe, light, fixed, first, held_if_quick };
     let mut plans = vec![
-        plan(bascule::single("bascule", MediaMode::Bypass), 1_000.0, 3_500.0, true),
-        plan(kamailio::plain(1), 1_000.0, 1_500.0, false),
-        plan(kamailio::hiding(1), 300.0, 400.0, false),
+        plan(bascule::single("bascule", MediaMode::Bypass), 1_000.0, 3_000.0, 3_500.0, true),
+        plan(kamailio::plain(1), 1_000.0, 3_000.0, 1_500.0, false),
+        plan(kamailio::hiding(1), 300.0, 300.0, 400.0, false),
     ];
     if !options.quick {
-        plans.push(plan(bascule::single("bascule-relay", MediaMode::Relay), 1_000.0, 2_000.0, true));
-        plans.push(plan(two_children(), 1_000.0, 1_500.0, false));
+        plans.push(plan(bascule::single("bascule-relay", MediaMode::Relay), 1_000.0, 1_500.0, 2_000.0, true));
+        plans.push(plan(two_children(), 1_000.0, 3_000.0, 1_500.0, false));
     }
     plans.retain(|p| options.wants(&p.recipe.name));
     let rounds = if options.quick { 1 } else { 3 };
@@ -77,7 +81,7 @@ fn two_children() -> Recipe {
 }
 
 fn measure(plan: &Plan, options: &Options, into: &mut Measures) -> io::Result<()> {
-    at_fixed_rate(plan, options, into)?;
+    at_fixed_rates(plan, options, into)?;
     let rate = search(plan, options, into)?;
     into.calls_per_s.push(rate);
     if !options.quick || plan.held_if_quick {
@@ -110,25 +114,33 @@ fn tally(engine: &Engine) -> &UacTally {
     &engine.uac.as_ref().expect("a bench of calls has a caller").tally
 }
 
-fn at_fixed_rate(plan: &Plan, options: &Options, into: &mut Measures) -> io::Result<()> {
+fn at_fixed_rates(plan: &Plan, options: &Options, into: &mut Measures) -> io::Result<()> {
     let device = plan.recipe.start()?;
-    load(plan.fixed / 2.0, 0.5)?;
-    let before = device.process.cpu_seconds();
-    let engine = load(plan.fixed, if options.quick { 3.0 } else { 10.0 })?;
-    let cpu = device.process.cpu_seconds() - before;
-    let tally = tally(&engine);
-    into.cpu_s_per_1k_calls.push(cpu * 1_000.0 / tally.placed as f64);
-    into.pdd_p50.push(tally.pdd.at(50.0) as f64);
-    into.pdd_p99.push(tally.pdd.at(99.0) as f64);
-    into.failed += tally.failed;
-    into.retransmissions += engine.retransmissions();
-    eprintln!(
-        "  {} calls/s: {:.3} CPU-s per 1,000 calls, {} failed, {} retransmissions",
-        plan.fixed,
-        cpu * 1_000.0 / tally.placed as f64,
-        tally.failed,
-        engine.retransmissions(),
-    );
+    load(plan.light / 2.0, 0.5)?;
+    for rate in [plan.light, plan.fixed] {
+        let before = device.process.cpu_seconds();
+        let engine = load(rate, if options.quick { 3.0 } else { 8.0 })?;
+        let tally = tally(&engine);
+        let cpu = (device.process.cpu_seconds() - before) * 1_000.0 / tally.placed as f64;
+        if rate == plan.light {
+            into.cpu_light.push(cpu);
+            into.pdd_p50.push(tally.pdd.at(50.0) as f64);
+            into.pdd_p99.push(tally.pdd.at(99.0) as f64);
+        }
+        if rate == plan.fixed {
+            into.cpu_s_per_1k_calls.push(cpu);
+        }
+        into.failed += tally.failed;
+        into.retransmissions += engine.retransmissions();
+        eprintln!(
+            "  {rate} calls/s: {cpu:.3} CPU-s per 1,000 calls, {} failed, {} retransmissions",
+            tally.failed,
+            engine.retransmissions(),
+        );
+        if plan.light == plan.fixed {
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -208,7 +220,7 @@ fn held(plan: &Plan) -> io::Result<f64> {
     std::thread::sleep(Duration::from_millis(500));
     let before = device.process.pss_kib();
     let mut engine = ends(None).engine()?;
-    begin(&mut engine, Pace::Calls { cps: plan.fixed * 3.0, calls: HELD });
+    begin(&mut engine, Pace::Calls { cps: plan.light * 3.0, calls: HELD });
     engine.run_until(|e| e.uac.as_ref().is_none_or(|u| !u.is_placing()));
     engine.run_for(Duration::from_millis(800));
     let up = engine.uac.as_ref().map_or(0, Uac::up);
@@ -234,6 +246,8 @@ impl Measures {
             "cpu_s_per_1k_calls": round(median(self.cpu_s_per_1k_calls.clone()), 4),
             "cpu_s_per_1k_calls_all": spread(&self.cpu_s_per_1k_calls, 4),
             "cpu_measured_at_calls_per_s": plan.fixed,
+            "cpu_s_per_1k_calls_light": round(median(self.cpu_light.clone()), 4),
+            "light_at_calls_per_s": plan.light,
             "pdd_us": { "p50": median(self.pdd_p50.clone()), "p99": median(self.pdd_p99.clone()) },
             "failed": self.failed,
             "retransmissions": self.retransmissions,
@@ -260,6 +274,7 @@ fn ratios(devices: &[Value]) -> Value {
     json!({
         "calls_per_s_vs_kamailio": ratio(of("bascule", "calls_per_s"), best_rate),
         "cpu_vs_kamailio": ratio(of("bascule", "cpu_s_per_1k_calls"), best_cpu),
+        "cpu_light_vs_kamailio": ratio(of("bascule", "cpu_s_per_1k_calls_light"), of("kamailio", "cpu_s_per_1k_calls_light")),
         "calls_per_s_vs_kamailio_hiding": ratio(of("bascule", "calls_per_s"), of("kamailio-hiding", "calls_per_s")),
         "cpu_vs_kamailio_hiding": ratio(of("bascule", "cpu_s_per_1k_calls"), of("kamailio-hiding", "cpu_s_per_1k_calls")),
     })

@@ -30,8 +30,8 @@ pub(crate) const TIMER_PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) const TURN_DATAGRAMS: usize = 512;
 
 /// Under load a shard lets messages gather for this long before it looks again. Waking up and going to sleep costs a
-/// thread some 20 µs, more than a message does; and a tenth of a millisecond costs a caller nothing.
-pub(crate) const GATHER: Duration = Duration::from_micros(500);
+/// thread some 20 µs, more than a message does; and a millisecond costs a caller nothing.
+pub(crate) const GATHER: Duration = Duration::from_micros(1000);
 
 /// What counts as load: so many datagrams in so long, 5,000/s or some 700 calls/s. Below, every message is handled at
 /// once.

@@ -1,5 +1,7 @@
 //! The program `bascule`.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod complain;
 

@@ -4,6 +4,8 @@
 //! is made of values, a relay can run in the same thread (simulator), in another thread (today's daemon) or in another
 //! process. The crate depends on nothing but `core` and `std::net`.
 
+#![forbid(unsafe_code)]
+
 mod command;
 mod event;
 mod stats;
