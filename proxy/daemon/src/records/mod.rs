@@ -3,6 +3,7 @@
 //! The writer has a thread of its own. What it cannot keep up with is dropped and counted, a shard never waits for it.
 
 mod line;
+mod shortage;
 
 use crate::clock::Clock;
 use crate::config::RecordsTo;
@@ -12,10 +13,12 @@ use crate::notice::Notice;
 use crate::redact::Redacted;
 use crate::shared::{Shared, count};
 use proxy_core::CallRecord;
+use shortage::Shortage;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 /// Where records go.
 pub(crate) enum Sink {
@@ -59,10 +62,15 @@ pub(crate) fn run(
     durations: &Durations,
     batches: &Receiver<Vec<CallRecord>>,
 ) {
+    let mut shortage = Shortage::default();
     while let Ok(first) = batches.recv() {
         let mut next = Some(first);
         while let Some(batch) = next {
             for record in batch {
+                if let Some(calls) = record.reject.and_then(|why| shortage.refused(why, Instant::now())) {
+                    let reason = record.reject.map_or("", proxy_core::RejectReason::as_str);
+                    tracing::warn!(reason, calls, "calls refused: something runs short");
+                }
                 one(shared, &mut sink, durations, record);
             }
             next = batches.try_recv().ok();
