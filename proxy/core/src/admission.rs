@@ -61,12 +61,12 @@ impl Shard {
         out.header(HeaderName::Allow, crate::call::ALLOW)
             .header(HeaderName::Accept, b"application/sdp")
             .header(HeaderName::Supported, b"100rel");
-        self.txns.respond(self.now, server, 200, out.finish());
+        self.env.txns.respond(self.env.now, server, 200, out.finish());
     }
 
     fn invite(&mut self, from: Peer, server: ServerKey, request: Message) {
         let trying = response(&request, from.remote, 100, None).finish();
-        self.txns.respond(self.now, server, 100, trying);
+        self.env.txns.respond(self.env.now, server, 100, trying);
         match self.admit(from, &request) {
             Ok((admitted, plan)) => self.start(server, request, admitted, plan),
             Err((code, reason)) => {
@@ -78,7 +78,7 @@ impl Shard {
 
     fn start(&mut self, server: ServerKey, request: Message, admitted: Admitted, mut plan: Plan) {
         let from = admitted.source;
-        let snapshot = Arc::clone(&self.snapshot);
+        let snapshot = Arc::clone(&self.env.newest);
         let Some(first) = plan.next(&snapshot, None) else {
             self.record_rejection(from, &request, 503, RejectReason::NoTarget);
             return self.refuse(from, server, &request, 503, RejectReason::NoTarget);
@@ -91,7 +91,7 @@ impl Shard {
     }
 
     fn admit(&mut self, from: Peer, request: &Message) -> Result<(Admitted, Plan), Refusal> {
-        let snapshot = Arc::clone(&self.snapshot);
+        let snapshot = Arc::clone(&self.env.newest);
         if self.draining {
             return Err((503, RejectReason::Draining));
         }
@@ -134,7 +134,7 @@ impl Shard {
         let is_ours = |via: sip_wire::Via<'_>| {
             let marked = via.branch.is_some_and(|branch| branch.starts_with(b"z9hG4bKb"));
             let at = via.ip().filter(|_| marked).map(|ip| (ip, via.port.unwrap_or(5060)));
-            let listeners = &self.snapshot.config.listeners;
+            let listeners = &self.env.newest.config.listeners;
             at.is_some_and(|(ip, port)| {
                 listeners.iter().any(|l| l.advertised.ip() == ip && l.advertised.port() == port)
             })
@@ -146,7 +146,7 @@ impl Shard {
     }
 
     fn route(&mut self, from: Peer, number: &str) -> Result<Routed, Refusal> {
-        let snapshot = Arc::clone(&self.snapshot);
+        let snapshot = Arc::clone(&self.env.newest);
         let (config, router) = (&snapshot.config, &snapshot.router);
         let no_route = (404, RejectReason::NoRoute);
         match router.source_at(from.remote).ok_or((403, RejectReason::UnknownSource))? {
@@ -154,7 +154,7 @@ impl Shard {
                 let trunk = config.trunks.get(id.index()).ok_or(no_route)?;
                 self.check_trunk(&trunk.name, trunk.max_calls)?;
                 let site = router.inbound(id, number).ok_or(no_route)?;
-                let plan = plan_inbound(&snapshot, site, &mut self.rng);
+                let plan = plan_inbound(&snapshot, site, &mut self.env.rng);
                 let (trunk, site, latching) = (Some(id), Some(site), trunk.latching);
                 Ok(Routed { direction: Direction::Inbound, trunk, site, region: RegionId(0), latching, plan })
             }
@@ -169,7 +169,7 @@ impl Shard {
                         .is_some_and(|t| self.check_trunk(&t.name, t.max_calls).is_ok())
                 });
                 let trunk = Some(open.ok_or((503, RejectReason::TrunkLimit))?);
-                let plan = plan_outbound(&snapshot, trunks, &mut self.rng);
+                let plan = plan_outbound(&snapshot, trunks, &mut self.env.rng);
                 let (region, latching) = (group.region, group.latching);
                 Ok(Routed { direction: Direction::Outbound, trunk, site, region, latching, plan })
             }
@@ -192,15 +192,15 @@ impl Shard {
         let user = |uri: &[u8]| {
             sip_wire::Uri::parse(uri).ok().and_then(|uri| uri.user).map(text).unwrap_or_default()
         };
-        let config = &self.snapshot.config;
-        let source = self.snapshot.router.source_at(from.remote);
+        let config = &self.env.newest.config;
+        let source = self.env.newest.router.source_at(from.remote);
         let (direction, trunk) = match source {
             Some(Source::Trunk(id)) => (Direction::Inbound, config.trunks.get(id.index())),
             Some(Source::Group(_)) | None => (Direction::Outbound, None),
         };
         self.serial += 1;
         let record = CallRecord {
-            id: (u64::from(self.id) << 48) | self.serial,
+            id: (u64::from(self.env.shard) << 48) | self.serial,
             direction,
             a_call_id: request.call_id().map(text).unwrap_or_default(),
             b_call_id: String::new(),
@@ -209,18 +209,18 @@ impl Shard {
             source: from.remote,
             trunk: trunk.map(|trunk| trunk.name.clone()).unwrap_or_default(),
             site: String::new(),
-            generation: self.snapshot.generation,
-            started: self.now,
+            generation: self.env.newest.generation,
+            started: self.env.now,
             ringing: None,
             answered: None,
-            ended: self.now,
+            ended: self.env.now,
             code,
             close: CloseReason::Rejected,
             reject: Some(reject),
             steps: Vec::new(),
             media: None,
         };
-        self.counters.close(CloseReason::Rejected);
-        self.out.push_back(Output::Finished(Box::new(record)));
+        self.env.counters.close(CloseReason::Rejected);
+        self.env.out.push_back(Output::Finished(Box::new(record)));
     }
 }

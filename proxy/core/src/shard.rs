@@ -5,8 +5,7 @@ use crate::counters::{ShardCounters, ShardCounts};
 use crate::dialog::Dialog;
 use crate::face::Faces;
 use crate::ids::{CallKey, LocalTag};
-use crate::rng::Rng;
-use crate::transaction::{ClientKey, ClientKind, Received, ServerKey, Transactions, TxnEvent, response};
+use crate::transaction::{ClientKey, ClientKind, Received, ServerKey, TxnEvent, response};
 use crate::wheel::Wheel;
 use crate::{HuntReason, Input, Output, Peer, RejectReason, Snapshot, TargetState, UnknownSource};
 use bytes::Bytes;
@@ -14,7 +13,6 @@ use hashbrown::HashMap;
 use relay_values::{Leg, RelayEvent, SessionId, Time};
 use sip_wire::{HeaderName, Message, Method, Rejected};
 use slab::Slab;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// CSeq numbers that requests inside an early dialog (PRACK, UPDATE) may have used up before the call moved on and forgot
@@ -23,17 +21,9 @@ const FORGOTTEN: u32 = 100;
 
 /// A shard. See [`Input`] and [`Output`] for what it hears and says.
 pub struct Shard {
-    pub(crate) id: u8,
-    pub(crate) now: Time,
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) env: Env,
     calls: Slab<Entry>,
-    pub(crate) txns: Transactions<User>,
     wheel: Wheel,
-    pub(crate) out: VecDeque<Output>,
-    pub(crate) rng: Rng,
-    faces: Faces,
-    pub(crate) counters: ShardCounters,
-    sessions: u64,
     /// Record ids count up from here.
     pub(crate) serial: u64,
     pub(crate) draining: bool,
@@ -54,19 +44,10 @@ impl Shard {
     /// A shard of this number, below the number of shards that [`crate::owner`] is asked about. Equal seeds and equal
     /// inputs give equal outputs.
     pub fn new(id: u8, seed: u64, now: Time, snapshot: Arc<Snapshot>) -> Self {
-        let mut rng = Rng::new(seed);
         Self {
-            id,
-            now,
+            env: Env::new(id, seed, now, snapshot),
             calls: Slab::new(),
-            txns: Transactions::new(id, rng.next_u64(), snapshot.config.timers),
             wheel: Wheel::new(),
-            out: VecDeque::new(),
-            faces: Faces::new(&snapshot.config),
-            snapshot,
-            rng,
-            counters: ShardCounters::default(),
-            sessions: 0,
             serial: 0,
             draining: false,
             by_trunk: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(2)),
@@ -75,10 +56,10 @@ impl Shard {
 
     /// Takes one input. Drain [`Shard::poll_output`] to `None` afterwards.
     pub fn handle(&mut self, now: Time, input: Input) {
-        self.now = now;
+        self.env.now = now;
         match input {
             Input::Message { from, bytes } => self.message(from, bytes),
-            Input::TransportError { to, failure } => self.txns.transport_error(now, to, failure),
+            Input::TransportError { to, failure } => self.env.txns.transport_error(now, to, failure),
             Input::Relay(event) => self.relay_event(event),
             Input::Snapshot(snapshot) => self.take_snapshot(snapshot),
             Input::Timeout => self.timeout(),
@@ -89,22 +70,22 @@ impl Shard {
 
     /// The next output; `None` when there is nothing more to do for this input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        self.env.out.pop_front()
     }
 
     /// When [`Input::Timeout`] is wanted; [`Time::NEVER`] when idle.
     pub fn poll_timeout(&self) -> Time {
-        self.txns.next_timeout().min(self.wheel.next())
+        self.env.txns.next_timeout().min(self.wheel.next())
     }
 
     /// Totals since start.
     pub fn counters(&self) -> &ShardCounters {
-        &self.counters
+        &self.env.counters
     }
 
     /// What the shard holds right now.
     pub fn counts(&self) -> ShardCounts {
-        let mut counts = ShardCounts { transactions: self.txns.len(), ..ShardCounts::default() };
+        let mut counts = ShardCounts { transactions: self.env.txns.len(), ..ShardCounts::default() };
         for (_, entry) in &self.calls {
             match (entry.call.is_answered(), entry.call.is_closing()) {
                 (true, _) => counts.answered += 1,
@@ -121,32 +102,32 @@ impl Shard {
     }
 
     fn message(&mut self, from: Peer, bytes: Bytes) {
-        self.counters.received += 1;
+        self.env.counters.received += 1;
         let message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(rejected) => return self.broken(from, *rejected),
         };
         if !message.is_request() && message.check().is_err() {
-            return self.counters.reject(RejectReason::Garbage);
+            return self.env.counters.reject(RejectReason::Garbage);
         }
         let leg = if message.is_request() { self.find_leg(&message) } else { None };
         if message.is_request() {
             // A request inside a dialog that lives here is welcome from any source.
-            if leg.is_none() && self.snapshot.router.source_at(from.remote).is_none() {
+            if leg.is_none() && self.env.newest.router.source_at(from.remote).is_none() {
                 return self.stranger(from, &message);
             }
             if let Err(defect) = message.check() {
                 return self.malformed(from, &message, defect.status());
             }
         }
-        match self.txns.receive(self.now, from, message) {
+        match self.env.txns.receive(self.env.now, from, message) {
             Received::Absorbed => {}
-            Received::NoRoom => self.counters.reject(RejectReason::TransactionLimit),
+            Received::NoRoom => self.env.counters.reject(RejectReason::TransactionLimit),
             Received::Request { server, msg } => self.request(from, server, leg, msg),
             Received::Ack { msg } => self.ack(leg, &msg),
             Received::Cancel { server, invite, msg } => self.cancel(from, server, invite, &msg),
             Received::Response { client, user, msg } => self.response(from, client, user, &msg),
-            Received::Stray => self.counters.reject(RejectReason::StrayResponse),
+            Received::Stray => self.env.counters.reject(RejectReason::StrayResponse),
         }
     }
 
@@ -154,23 +135,23 @@ impl Shard {
     fn broken(&mut self, from: Peer, rejected: Rejected) {
         match rejected.partial {
             Some(message)
-                if message.is_request() && self.snapshot.router.source_at(from.remote).is_some() =>
+                if message.is_request() && self.env.newest.router.source_at(from.remote).is_some() =>
             {
                 self.malformed(from, &message, 400);
             }
-            _ => self.counters.reject(RejectReason::Garbage),
+            _ => self.env.counters.reject(RejectReason::Garbage),
         }
     }
 
     fn malformed(&mut self, from: Peer, message: &Message, status: u16) {
-        self.counters.reject(RejectReason::Malformed);
+        self.env.counters.reject(RejectReason::Malformed);
         self.answer_statelessly(from, message, status);
     }
 
     /// Somebody whom no trunk, group or target names.
     fn stranger(&mut self, from: Peer, message: &Message) {
-        self.counters.reject(RejectReason::UnknownSource);
-        match self.snapshot.config.unknown_source {
+        self.env.counters.reject(RejectReason::UnknownSource);
+        match self.env.newest.config.unknown_source {
             UnknownSource::Drop => {}
             UnknownSource::Reject => self.answer_statelessly(from, message, 403),
         }
@@ -184,25 +165,25 @@ impl Shard {
         let tag = self.fresh_tag();
         let bytes = response(message, from.remote, status, Some(tag.as_bytes())).finish();
         let to = crate::transaction::reply_to(message, from);
-        self.counters.sent += 1;
-        self.out.push_back(Output::Send { to, bytes });
+        self.env.counters.sent += 1;
+        self.env.out.push_back(Output::Send { to, bytes });
     }
 
     /// A tag for an answer that begins no dialog. It names this shard, so that the ACK finds its way.
     pub(crate) fn fresh_tag(&mut self) -> LocalTag {
         let key = CallKey { slot: u32::MAX, nonce: self.draw_nonce() };
-        LocalTag::new(self.id, Leg::A, key)
+        LocalTag::new(self.env.shard, Leg::A, key)
     }
 
     fn draw_nonce(&mut self) -> u32 {
-        (self.rng.next_u64() >> 32) as u32
+        (self.env.rng.next_u64() >> 32) as u32
     }
 
     /// The call and leg whose dialog a request is inside.
     fn find_leg(&self, request: &Message) -> Option<(CallKey, Leg)> {
         let to = request.to().ok()?;
         let (shard, leg, key) = LocalTag::decode(to.tag()?)?;
-        let call = self.find(key).filter(|_| shard == self.id)?;
+        let call = self.find(key).filter(|_| shard == self.env.shard)?;
         call.leg(leg).owns(request).then_some((key, leg))
     }
 
@@ -227,7 +208,7 @@ impl Shard {
             Some((key, leg)) => {
                 self.with(key, |call, env| call.acknowledged(env, leg, ack));
             }
-            None => self.counters.reject(RejectReason::NoDialog),
+            None => self.env.counters.reject(RejectReason::NoDialog),
         }
     }
 
@@ -241,11 +222,11 @@ impl Shard {
             User::Orphan => None,
         };
         let tag = match key {
-            Some(key) => LocalTag::new(self.id, Leg::A, key),
+            Some(key) => LocalTag::new(self.env.shard, Leg::A, key),
             None => self.fresh_tag(),
         };
         let ok = response(cancel, from.remote, 200, Some(tag.as_bytes())).finish();
-        self.txns.respond(self.now, server, 200, ok);
+        self.env.txns.respond(self.env.now, server, 200, ok);
         match user {
             User::Invite(key) => self.with(key, |call, env| call.handle(env, CallEvent::Cancel)),
             User::Carried(key, _) => self.with(key, |call, env| call.cancel_carried(env, invite)),
@@ -258,7 +239,7 @@ impl Shard {
             && response.code().is_some_and(|code| (200..300).contains(&code));
         let first = answers && {
             let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-            self.txns.is_first_answer(client, tag)
+            self.env.txns.is_first_answer(client, tag)
         };
         let unwanted = match user {
             User::Attempt(key, number) => self
@@ -291,17 +272,17 @@ impl Shard {
     /// A 2xx to an INVITE that no call wants gets its ACK, and the first of its dialog a BYE (RFC 3261 §13.2.2.4).
     fn refuse_answer(&mut self, from: Peer, answer: &Message, ends: bool) {
         let Some(mut dialog) = Dialog::uac(answer, from) else { return };
-        let ack_branch = self.env().fresh_branch();
-        let Some(face) = self.faces.get(dialog.peer.listener) else { return };
+        let ack_branch = self.env.fresh_branch();
+        let Some(face) = self.env.faces.get(dialog.peer.listener) else { return };
         let ack = dialog.request_numbered(Method::Ack, dialog.local_cseq, face, &ack_branch).finish();
-        self.counters.sent += 1;
-        self.out.push_back(Output::Send { to: dialog.peer, bytes: ack });
+        self.env.counters.sent += 1;
+        self.env.out.push_back(Output::Send { to: dialog.peer, bytes: ack });
         if ends {
-            let client = self.txns.reserve(User::Orphan);
-            let branch = self.txns.branch(client);
+            let client = self.env.txns.reserve(User::Orphan);
+            let branch = self.env.txns.branch(client);
             dialog.local_cseq = dialog.local_cseq.saturating_add(FORGOTTEN);
             let bye = dialog.request(Method::Bye, face, branch.as_bytes()).finish();
-            self.txns.start(self.now, client, dialog.peer, ClientKind::NonInvite, bye);
+            self.env.txns.start(self.env.now, client, dialog.peer, ClientKind::NonInvite, bye);
         }
     }
 
@@ -314,7 +295,7 @@ impl Shard {
         code: u16,
         reason: RejectReason,
     ) {
-        self.counters.reject(reason);
+        self.env.counters.reject(reason);
         let tag = self.fresh_tag();
         let mut out = response(request, from.remote, code, Some(tag.as_bytes()));
         match code {
@@ -336,7 +317,7 @@ impl Shard {
             }
             _ => {}
         }
-        self.txns.respond(self.now, server, code, out.finish());
+        self.env.txns.respond(self.env.now, server, code, out.finish());
     }
 
     fn relay_event(&mut self, event: RelayEvent) {
@@ -362,12 +343,12 @@ impl Shard {
 
     /// A new generation: calls that are up do not notice; calls that wait for a target that is down now move on.
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) {
-        if snapshot.config_generation != self.snapshot.config_generation {
-            self.faces = Faces::new(&snapshot.config);
-            self.txns.set_timers(snapshot.config.timers);
+        if snapshot.config_generation != self.env.newest.config_generation {
+            self.env.faces = Faces::new(&snapshot.config);
+            self.env.txns.set_timers(snapshot.config.timers);
         }
-        let old = std::mem::replace(&mut self.snapshot, snapshot);
-        if !is_worse(&old, &self.snapshot) {
+        let old = std::mem::replace(&mut self.env.newest, snapshot);
+        if !is_worse(&old, &self.env.newest) {
             return;
         }
         let hunting: Vec<CallKey> = self
@@ -382,14 +363,14 @@ impl Shard {
     }
 
     fn timeout(&mut self) {
-        self.txns.timeout(self.now);
-        while let Some(token) = self.wheel.pop(self.now) {
+        self.env.txns.timeout(self.env.now);
+        while let Some(token) = self.wheel.pop(self.env.now) {
             let Some(entry) = usize::try_from(token).ok().and_then(|slot| self.calls.get_mut(slot)) else {
                 continue;
             };
             entry.armed = Time::NEVER;
             let key = entry.call.key;
-            let due = entry.call.deadline() <= self.now;
+            let due = entry.call.deadline() <= self.env.now;
             self.with(key, |call, env| {
                 if due {
                     call.handle(env, CallEvent::Timer);
@@ -400,7 +381,7 @@ impl Shard {
 
     /// What the transactions have to say, and what they send, until nothing more follows.
     fn settle(&mut self) {
-        while let Some(event) = self.txns.poll_event() {
+        while let Some(event) = self.env.txns.poll_event() {
             match event {
                 TxnEvent::ClientTimeout { client, user } => {
                     self.no_response(client, user, HuntReason::TransactionTimeout);
@@ -417,9 +398,9 @@ impl Shard {
                 TxnEvent::NoAck { .. } => {}
             }
         }
-        while let Some((to, bytes)) = self.txns.poll_send() {
-            self.counters.sent += 1;
-            self.out.push_back(Output::Send { to, bytes });
+        while let Some((to, bytes)) = self.env.txns.poll_send() {
+            self.env.counters.sent += 1;
+            self.env.out.push_back(Output::Send { to, bytes });
         }
     }
 
@@ -439,44 +420,33 @@ impl Shard {
     pub(crate) fn begin(
         &mut self,
         counted: Option<u64>,
-        make: impl FnOnce(&mut Env<'_>, CallKey) -> Option<Call>,
+        make: impl FnOnce(&mut Env, CallKey) -> Option<Call>,
     ) -> bool {
         let slot = self.calls.vacant_key();
         let Ok(number) = u32::try_from(slot) else { return false };
         let key = CallKey { slot: number, nonce: self.draw_nonce() };
-        let Some(call) = make(&mut self.env(), key) else { return false };
+        let Some(call) = make(&mut self.env, key) else { return false };
         self.calls.insert(Entry { call: Box::new(call), armed: Time::NEVER, counted });
         if let Some(trunk) = counted {
             *self.by_trunk.entry(trunk).or_insert(0) += 1;
         }
-        self.counters.calls += 1;
+        self.env.counters.calls += 1;
         self.with(key, |_, _| ());
         true
     }
 
     /// Lets `f` work on a call; afterwards its timer is set, or its record is written.
-    fn with<R>(&mut self, key: CallKey, f: impl FnOnce(&mut Call, &mut Env<'_>) -> R) -> Option<R> {
+    fn with<R>(&mut self, key: CallKey, f: impl FnOnce(&mut Call, &mut Env) -> R) -> Option<R> {
         let slot = usize::try_from(key.slot).ok()?;
         let entry = self.calls.get_mut(slot).filter(|entry| entry.call.key == key)?;
-        let mut env = Env {
-            now: self.now,
-            shard: self.id,
-            txns: &mut self.txns,
-            out: &mut self.out,
-            rng: &mut self.rng,
-            faces: &self.faces,
-            newest: &self.snapshot,
-            counters: &mut self.counters,
-            sessions: &mut self.sessions,
-        };
-        let result = f(&mut entry.call, &mut env);
+        let result = f(&mut entry.call, &mut self.env);
         if let Some((close, reject)) = entry.call.over() {
             self.serial += 1;
-            let id = (u64::from(self.id) << 48) | self.serial;
-            let record = entry.call.record(id, self.now, close, reject);
+            let id = (u64::from(self.env.shard) << 48) | self.serial;
+            let record = entry.call.record(id, self.env.now, close, reject);
             let counted = entry.counted;
-            self.counters.close(close);
-            self.out.push_back(Output::Finished(Box::new(record)));
+            self.env.counters.close(close);
+            self.env.out.push_back(Output::Finished(Box::new(record)));
             self.calls.remove(slot);
             if let Some(count) = counted.and_then(|trunk| self.by_trunk.get_mut(&trunk)) {
                 *count = count.saturating_sub(1);
@@ -490,25 +460,11 @@ impl Shard {
         }
         Some(result)
     }
-
-    fn env(&mut self) -> Env<'_> {
-        Env {
-            now: self.now,
-            shard: self.id,
-            txns: &mut self.txns,
-            out: &mut self.out,
-            rng: &mut self.rng,
-            faces: &self.faces,
-            newest: &self.snapshot,
-            counters: &mut self.counters,
-            sessions: &mut self.sessions,
-        }
-    }
 }
 
 impl std::fmt::Debug for Shard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (id, generation) = (self.id, self.snapshot.generation);
+        let (id, generation) = (self.env.shard, self.env.newest.generation);
         f.debug_struct("Shard").field("id", &id).field("generation", &generation).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use crate::CloseReason;
 use relay_values::Leg;
 
 impl Call {
-    pub(super) fn answered(&mut self, env: &mut Env<'_>, event: CallEvent) -> State {
+    pub(super) fn answered(&mut self, env: &mut Env, event: CallEvent) -> State {
         match event {
             CallEvent::Hangup(leg) => {
                 let reason = match leg {

@@ -45,7 +45,7 @@ impl Call {
     /// A request inside a leg's dialog, ACK and CANCEL excepted.
     pub(crate) fn request(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         leg: Leg,
         from: Peer,
         server: ServerKey,
@@ -94,15 +94,7 @@ impl Call {
     }
 
     /// Answers a request ourselves.
-    fn refuse(
-        &self,
-        env: &mut Env<'_>,
-        leg: Leg,
-        from: Peer,
-        server: ServerKey,
-        request: &Message,
-        code: u16,
-    ) {
+    fn refuse(&self, env: &mut Env, leg: Leg, from: Peer, server: ServerKey, request: &Message, code: u16) {
         let mut out = respond(env, request, from, code, &self.leg(leg).tag);
         if matches!(code, 405 | 501) || matches!(request.method(), Method::Options) {
             out.header(HeaderName::Allow, super::ALLOW);
@@ -116,7 +108,7 @@ impl Call {
 
     fn carry(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         leg: Leg,
         from: Peer,
         server: ServerKey,
@@ -179,7 +171,7 @@ impl Call {
 
     fn build_carried(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         leg: Leg,
         client: ClientKey,
         request: &Message,
@@ -218,7 +210,7 @@ impl Call {
     }
 
     /// A session description inside the dialog is the answer to the other leg's offer, or an offer itself.
-    fn negotiate<'s>(&mut self, env: &mut Env<'_>, from: Leg, sdp: &'s [u8]) -> Result<Cow<'s, [u8]>, ()> {
+    fn negotiate<'s>(&mut self, env: &mut Env, from: Leg, sdp: &'s [u8]) -> Result<Cow<'s, [u8]>, ()> {
         let result = if self.media.is_answer(from) {
             self.media.answer(from, sdp, &mut |command| env.relay(command))
         } else {
@@ -230,7 +222,7 @@ impl Call {
     /// A response to a carried request goes back to where the request came from.
     pub(crate) fn carried_response(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         leg: Leg,
         client: ClientKey,
         response: &Message,
@@ -267,7 +259,7 @@ impl Call {
     }
 
     /// 2xx to a re-INVITE: with the offer in the request it is acknowledged at once; a late offer waits for its answer.
-    fn reinvite_answered(&mut self, env: &mut Env<'_>, leg: Leg, carried: &Carried) {
+    fn reinvite_answered(&mut self, env: &mut Env, leg: Leg, carried: &Carried) {
         let offered = sdp::find(&carried.request).is_some();
         let number = carried.request.cseq().map(|cseq| cseq.number).unwrap_or_default();
         self.leg_mut(carried.from).unacked = Some((carried.server, number));
@@ -278,7 +270,7 @@ impl Call {
         }
     }
 
-    fn carried_failed(&mut self, env: &mut Env<'_>, code: u16, carried: &Carried) {
+    fn carried_failed(&mut self, env: &mut Env, code: u16, carried: &Carried) {
         if carried.is_invite() || matches!(carried.request.method(), Method::Update) {
             self.media.rolled_back();
         }
@@ -289,7 +281,7 @@ impl Call {
     }
 
     /// A repeated 2xx to a re-INVITE gets its ACK again.
-    fn repeated_answer(&mut self, env: &mut Env<'_>, leg: Leg, response: &Message) -> CarriedOutcome {
+    fn repeated_answer(&mut self, env: &mut Env, leg: Leg, response: &Message) -> CarriedOutcome {
         let cseq = response.cseq().ok().filter(|cseq| matches!(cseq.method, Method::Invite));
         let is_answer = response.code().is_some_and(|code| (200..300).contains(&code));
         match cseq.filter(|_| is_answer) {
@@ -305,7 +297,7 @@ impl Call {
     }
 
     /// A carried request got no response: 408 to whoever sent it (RFC 3261 §8.1.3.1), and the silent leg is gone.
-    pub(crate) fn carried_timeout(&mut self, env: &mut Env<'_>, client: ClientKey) {
+    pub(crate) fn carried_timeout(&mut self, env: &mut Env, client: ClientKey) {
         let Some(at) = self.carried.iter().position(|carried| carried.client == client) else { return };
         let carried = self.carried.swap_remove(at);
         self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 408);
@@ -313,14 +305,14 @@ impl Call {
     }
 
     /// CANCEL of a re-INVITE.
-    pub(crate) fn cancel_carried(&mut self, env: &mut Env<'_>, server: ServerKey) {
+    pub(crate) fn cancel_carried(&mut self, env: &mut Env, server: ServerKey) {
         if let Some(carried) = self.carried.iter().find(|carried| carried.server == server) {
             env.txns.cancel(env.now, carried.client, None);
         }
     }
 
     /// The call ends: whatever is still open is answered (RFC 3261 §15.1.2).
-    pub(super) fn drop_carried(&mut self, env: &mut Env<'_>) {
+    pub(super) fn drop_carried(&mut self, env: &mut Env) {
         for carried in std::mem::take(&mut self.carried) {
             self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 487);
         }

@@ -8,7 +8,7 @@ use relay_values::{Duration, Leg, RelayCommand, SessionStats, Time};
 const STATISTICS_WAIT: Duration = Duration::from_secs(5);
 
 impl Call {
-    pub(super) fn closing(&mut self, env: &mut Env<'_>, mut closing: Closing, event: CallEvent) -> State {
+    pub(super) fn closing(&mut self, env: &mut Env, mut closing: Closing, event: CallEvent) -> State {
         match event {
             CallEvent::Released(stats) => {
                 self.add_stats(stats);
@@ -43,7 +43,7 @@ impl Call {
     }
 
     /// Ends an answered call: BYE to every leg but the one that is `gone`, and the relay's ports are given back.
-    pub(super) fn close(&mut self, env: &mut Env<'_>, reason: CloseReason, gone: Option<Leg>) -> State {
+    pub(super) fn close(&mut self, env: &mut Env, reason: CloseReason, gone: Option<Leg>) -> State {
         self.drop_carried(env);
         let header = close_reason_header(reason);
         // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).
@@ -65,7 +65,7 @@ impl Call {
     /// Gives the relay's session back and waits for what is still to come.
     pub(super) fn settle(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         reason: CloseReason,
         reject: Option<RejectReason>,
         a_bye: bool,

@@ -24,22 +24,38 @@ pub(crate) enum User {
     Orphan,
 }
 
-/// A call's view of its shard.
-pub(crate) struct Env<'a> {
+/// What the calls of a shard share, and each may reach while it handles an event.
+pub(crate) struct Env {
     pub(crate) now: Time,
     pub(crate) shard: u8,
-    pub(crate) txns: &'a mut Transactions<User>,
-    pub(crate) out: &'a mut VecDeque<Output>,
-    pub(crate) rng: &'a mut Rng,
-    pub(crate) faces: &'a Faces,
-    /// The newest snapshot; what the call was admitted under it holds itself.
-    pub(crate) newest: &'a Arc<Snapshot>,
-    pub(crate) counters: &'a mut ShardCounters,
-    /// Serial of the next relay session.
-    pub(crate) sessions: &'a mut u64,
+    pub(crate) txns: Transactions<User>,
+    pub(crate) out: VecDeque<Output>,
+    pub(crate) rng: Rng,
+    pub(crate) faces: Faces,
+    /// The newest snapshot; what a call was admitted under it holds itself.
+    pub(crate) newest: Arc<Snapshot>,
+    pub(crate) counters: ShardCounters,
+    /// Serial of the last relay session.
+    pub(crate) sessions: u64,
 }
 
-impl Env<'_> {
+impl Env {
+    /// Of a shard that begins.
+    pub(crate) fn new(shard: u8, seed: u64, now: Time, newest: Arc<Snapshot>) -> Self {
+        let mut rng = Rng::new(seed);
+        Self {
+            now,
+            shard,
+            txns: Transactions::new(shard, rng.next_u64(), newest.config.timers),
+            out: VecDeque::new(),
+            faces: Faces::new(&newest.config),
+            newest,
+            rng,
+            counters: ShardCounters::default(),
+            sessions: 0,
+        }
+    }
+
     /// Texts of a listener.
     pub(crate) fn face(&self, id: ListenerId) -> Option<&Face> {
         self.faces.get(id)

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use relay_values::{Duration, Leg};
 
 impl Call {
-    pub(super) fn hunting(&mut self, env: &mut Env<'_>, attempt: Attempt, event: CallEvent) -> State {
+    pub(super) fn hunting(&mut self, env: &mut Env, attempt: Attempt, event: CallEvent) -> State {
         match event {
             CallEvent::Trying => self.trying(attempt),
             CallEvent::Progress(progress) => self.progress(env, attempt, progress),
@@ -40,7 +40,7 @@ impl Call {
         State::Hunting(attempt)
     }
 
-    fn progress(&mut self, env: &mut Env<'_>, mut attempt: Attempt, progress: Progress) -> State {
+    fn progress(&mut self, env: &mut Env, mut attempt: Attempt, progress: Progress) -> State {
         if attempt.phase != Phase::Ringing {
             attempt.phase = Phase::Ringing;
             attempt.until = env.now + self.pinned.config.hunt.no_answer;
@@ -57,7 +57,7 @@ impl Call {
     }
 
     /// 2xx: the caller gets his, the other attempts are history.
-    fn answer(&mut self, env: &mut Env<'_>, attempt: Attempt, description: Option<Bytes>) -> State {
+    fn answer(&mut self, env: &mut Env, attempt: Attempt, description: Option<Bytes>) -> State {
         let anchored = description.as_deref().map(|sdp| self.description_from_b(env, sdp));
         let description = match anchored.transpose() {
             Ok(description) => description,
@@ -84,7 +84,7 @@ impl Call {
     /// A final response: hunt on, or tell the caller what the callee meant.
     fn refused(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         attempt: Attempt,
         code: u16,
         retry_after: Option<Duration>,
@@ -102,7 +102,7 @@ impl Call {
         self.reject(env, code, CloseReason::Refused, None)
     }
 
-    fn out_of_patience(&mut self, env: &mut Env<'_>, attempt: Attempt) -> State {
+    fn out_of_patience(&mut self, env: &mut Env, attempt: Attempt) -> State {
         if env.now < attempt.until {
             return State::Hunting(attempt);
         }
@@ -117,7 +117,7 @@ impl Call {
         }
     }
 
-    fn cancelled(&mut self, env: &mut Env<'_>, attempt: Attempt) -> State {
+    fn cancelled(&mut self, env: &mut Env, attempt: Attempt) -> State {
         self.step_ends(StepOutcome::Cancelled);
         self.leave(env, attempt);
         self.reject(env, 487, CloseReason::Cancelled, None)
@@ -126,7 +126,7 @@ impl Call {
     /// Leaves this target for the next one, or gives up when there is none.
     pub(super) fn advance(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         attempt: Attempt,
         reason: HuntReason,
         code: u16,
@@ -162,7 +162,7 @@ impl Call {
     }
 
     /// Ends an attempt that has no final response: CANCEL once it has answered at all (RFC 3261 §9.1), else silence.
-    fn leave(&mut self, env: &mut Env<'_>, attempt: Attempt) {
+    fn leave(&mut self, env: &mut Env, attempt: Attempt) {
         match attempt.phase {
             Phase::Calling => env.txns.abandon(env.now, attempt.client),
             Phase::Proceeding | Phase::Ringing => {
@@ -177,7 +177,7 @@ impl Call {
     }
 
     /// Tells the health core what was seen of the current target.
-    fn evidence(&self, env: &mut Env<'_>, kind: EvidenceKind) {
+    fn evidence(&self, env: &mut Env, kind: EvidenceKind) {
         let Some(step) = self.steps.last() else { return };
         let (target, generation) = (step.target, step.under.config_generation);
         env.out.push_back(Output::Event(Event::Evidence(Evidence { target, generation, kind })));

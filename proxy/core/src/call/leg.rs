@@ -41,14 +41,14 @@ impl CallLeg {
     }
 
     /// Acknowledges a 2xx.
-    pub(crate) fn ack(&mut self, env: &mut Env<'_>, cseq: u32, description: Option<&[u8]>) {
+    pub(crate) fn ack(&mut self, env: &mut Env, cseq: u32, description: Option<&[u8]>) {
         self.ack_due = None;
         if let Some(bytes) = self.send_ack(env, cseq, description) {
             self.last_ack = Some((cseq, description.map(|_| bytes)));
         }
     }
 
-    fn send_ack(&self, env: &mut Env<'_>, cseq: u32, description: Option<&[u8]>) -> Option<Bytes> {
+    fn send_ack(&self, env: &mut Env, cseq: u32, description: Option<&[u8]>) -> Option<Bytes> {
         let branch = env.fresh_branch();
         let dialog = self.dialog.as_ref()?;
         let face = env.faces.get(dialog.peer.listener)?;
@@ -59,7 +59,7 @@ impl CallLeg {
     }
 
     /// The same again for a repeated 2xx. False if this 2xx was never acknowledged.
-    pub(crate) fn ack_again(&self, env: &mut Env<'_>, cseq: u32) -> bool {
+    pub(crate) fn ack_again(&self, env: &mut Env, cseq: u32) -> bool {
         match (&self.last_ack, &self.dialog) {
             (Some((number, Some(bytes))), Some(dialog)) if *number == cseq => {
                 env.send(dialog.peer, bytes.clone())
@@ -73,7 +73,7 @@ impl CallLeg {
     }
 
     /// Hangs up.
-    pub(crate) fn bye(&mut self, env: &mut Env<'_>, reason: Option<&[u8]>) {
+    pub(crate) fn bye(&mut self, env: &mut Env, reason: Option<&[u8]>) {
         let Some(dialog) = &mut self.dialog else { return };
         let Some(face) = env.faces.get(dialog.peer.listener) else { return };
         let client = env.txns.reserve(User::Orphan);
@@ -99,7 +99,7 @@ pub(crate) fn finish(message: Builder, description: Option<&[u8]>) -> Bytes {
 }
 
 /// A response to a request on a leg, with what belongs into it by its method (RFC 3261 §12.1.1, §20.5).
-pub(crate) fn respond(env: &Env<'_>, request: &Message, from: Peer, code: u16, tag: &LocalTag) -> Builder {
+pub(crate) fn respond(env: &Env, request: &Message, from: Peer, code: u16, tag: &LocalTag) -> Builder {
     let mut out = response(request, from.remote, code, (code > 100).then_some(tag.as_bytes()));
     let establishes = matches!(request.method(), Method::Invite) && (101..300).contains(&code);
     if establishes {

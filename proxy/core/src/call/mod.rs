@@ -152,7 +152,7 @@ struct Closing {
 
 impl Call {
     /// Hands an event to the state that the call is in.
-    pub(crate) fn handle(&mut self, env: &mut Env<'_>, event: CallEvent) {
+    pub(crate) fn handle(&mut self, env: &mut Env, event: CallEvent) {
         self.state = match self.state {
             State::Opening { target, until } => self.opening(env, target, until, event),
             State::Hunting(attempt) => self.hunting(env, attempt, event),

@@ -7,7 +7,7 @@ use relay_values::Time;
 impl Call {
     pub(super) fn opening(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         target: TargetId,
         until: Time,
         event: CallEvent,
@@ -46,8 +46,8 @@ impl Call {
 
     /// The target went down before its INVITE was sent, or was taken for want of a better one, and now there is one.
     /// Nothing was tried yet, so nothing is written down.
-    fn choose_again(&mut self, env: &mut Env<'_>, target: TargetId, until: Time) -> State {
-        match self.plan.choose_again(env.newest) {
+    fn choose_again(&mut self, env: &mut Env, target: TargetId, until: Time) -> State {
+        match self.plan.choose_again(&env.newest) {
             Some(better) if self.reaches(env, better) => State::Opening { target: better, until },
             Some(better) => self.go(env, better),
             None => State::Opening { target, until },

@@ -50,7 +50,7 @@ impl Call {
     }
 
     /// The relay has closed a session of ours.
-    pub(crate) fn released(&mut self, env: &mut Env<'_>, session: SessionId, stats: Box<SessionStats>) {
+    pub(crate) fn released(&mut self, env: &mut Env, session: SessionId, stats: Box<SessionStats>) {
         if self.session() == Some(session) {
             self.handle(env, CallEvent::Released(stats));
         } else {
@@ -60,8 +60,8 @@ impl Call {
     }
 
     /// A new snapshot: a call that waits for a target that is down now moves on at once.
-    pub(crate) fn judge(&mut self, env: &mut Env<'_>) {
-        if self.hunting_at().is_some() && self.plan.lost_current(env.newest) {
+    pub(crate) fn judge(&mut self, env: &mut Env) {
+        if self.hunting_at().is_some() && self.plan.lost_current(&env.newest) {
             self.handle(env, CallEvent::Failure(HuntReason::TargetDown));
         }
     }

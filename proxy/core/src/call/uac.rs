@@ -19,7 +19,7 @@ const MEDIA_WAIT: Duration = Duration::from_secs(2);
 
 impl Call {
     /// Sends the call to a target, with a relay session of the right address families.
-    pub(super) fn go(&mut self, env: &mut Env<'_>, target: TargetId) -> State {
+    pub(super) fn go(&mut self, env: &mut Env, target: TargetId) -> State {
         let snapshot = env.newest.clone();
         let Some(to) = snapshot.config.target(target) else {
             return self.reject(env, 503, CloseReason::Internal, Some(RejectReason::NoTarget));
@@ -36,8 +36,8 @@ impl Call {
         if let Some(session) = self.media.close() {
             env.relay(RelayCommand::Release { session });
         }
-        *env.sessions += 1;
-        let session = SessionId::new(env.shard, (*env.sessions << 32) | u64::from(self.key.slot));
+        env.sessions += 1;
+        let session = SessionId::new(env.shard, (env.sessions << 32) | u64::from(self.key.slot));
         let media = Media::new(&self.pinned.config, session, || self.a_wants_v6(), v6, env.rng.next_u64());
         let Some(media) = media else {
             return self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia));
@@ -57,7 +57,7 @@ impl Call {
     }
 
     /// Whether the relay's session, as it was opened, serves a target too.
-    pub(super) fn reaches(&mut self, env: &Env<'_>, target: TargetId) -> bool {
+    pub(super) fn reaches(&mut self, env: &Env, target: TargetId) -> bool {
         let config = &env.newest.config;
         if let Some(region) = config.region_of(target) {
             self.admitted.region = region;
@@ -66,7 +66,7 @@ impl Call {
     }
 
     /// Sends the INVITE.
-    pub(super) fn attempt(&mut self, env: &mut Env<'_>, target: TargetId) -> State {
+    pub(super) fn attempt(&mut self, env: &mut Env, target: TargetId) -> State {
         let snapshot = env.newest.clone();
         let (Some(to), Some(pending)) = (snapshot.config.target(target), self.invite.as_deref()) else {
             return self.reject(env, 503, CloseReason::Internal, Some(RejectReason::NoTarget));
@@ -91,7 +91,7 @@ impl Call {
     /// Builds the INVITE from the call's identity: nothing of the A-leg's message is in it that is not named here.
     fn build_invite(
         &self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         client: ClientKey,
         target: TargetId,
         via: ListenerId,
@@ -124,18 +124,18 @@ impl Call {
     }
 
     /// The next target that the plan and the policy allow.
-    pub(super) fn next_target(&mut self, env: &Env<'_>, reason: HuntReason) -> Option<TargetId> {
+    pub(super) fn next_target(&mut self, env: &Env, reason: HuntReason) -> Option<TargetId> {
         if self.steps.len() >= usize::from(self.pinned.config.hunt.max_attempts) {
             return None;
         }
-        self.plan.next(env.newest, Some(reason))
+        self.plan.next(&env.newest, Some(reason))
     }
 
     /// A response to the INVITE of attempt `number`, which is the current one unless the call has moved on. What it
     /// does to the B-leg's dialog happens here; what it means to the call is returned.
     pub(crate) fn read_response(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         from: Peer,
         response: &Message,
     ) -> Result<CallEvent, NotForTheCall> {
@@ -188,7 +188,7 @@ impl Call {
     }
 
     /// Acknowledges the 2xx whose answer we have.
-    pub(super) fn acknowledge_answer(&mut self, env: &mut Env<'_>) {
+    pub(super) fn acknowledge_answer(&mut self, env: &mut Env) {
         self.b.ack(env, INVITE_CSEQ, None);
     }
 
@@ -201,7 +201,7 @@ impl Call {
     /// where it did not.
     pub(super) fn description_from_b<'s>(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         sdp: &'s [u8],
     ) -> Result<Cow<'s, [u8]>, Unusable> {
         if self.offer_in_invite() {

@@ -52,7 +52,7 @@ impl Pending {
 impl Call {
     /// Begins a call: the caller has his 100, the plan has at least one target.
     pub(crate) fn begin(
-        env: &mut Env<'_>,
+        env: &mut Env,
         key: CallKey,
         pinned: Arc<Snapshot>,
         admitted: Admitted,
@@ -88,7 +88,7 @@ impl Call {
     /// A provisional response to the caller. A reliable one keeps a numbering of ours, since the target may change.
     pub(super) fn respond_progress(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         code: u16,
         rseq: Option<u32>,
         sdp: Option<&[u8]>,
@@ -109,7 +109,7 @@ impl Call {
     }
 
     /// 200 to the caller.
-    pub(super) fn respond_answer(&mut self, env: &mut Env<'_>, sdp: Option<&[u8]>) {
+    pub(super) fn respond_answer(&mut self, env: &mut Env, sdp: Option<&[u8]>) {
         let Some(pending) = self.invite.take() else { return };
         self.code = 200;
         let out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
@@ -121,7 +121,7 @@ impl Call {
     /// A final response that is no answer, and the end of the call.
     pub(super) fn reject(
         &mut self,
-        env: &mut Env<'_>,
+        env: &mut Env,
         code: u16,
         reason: CloseReason,
         reject: Option<RejectReason>,
@@ -142,14 +142,7 @@ impl Call {
     }
 
     /// BYE from a leg: it gets its 200 whatever the call thinks of it.
-    pub(super) fn hung_up(
-        &mut self,
-        env: &mut Env<'_>,
-        leg: Leg,
-        from: Peer,
-        server: ServerKey,
-        bye: &Message,
-    ) {
+    pub(super) fn hung_up(&mut self, env: &mut Env, leg: Leg, from: Peer, server: ServerKey, bye: &Message) {
         let answer = respond(env, bye, from, 200, &self.leg(leg).tag).finish();
         env.txns.respond(env.now, server, 200, answer);
         self.handle(env, CallEvent::Hangup(leg));
@@ -157,7 +150,7 @@ impl Call {
 
     /// ACK for a 2xx of ours: it stops the repetition, brings the answer to a late offer, and releases the other leg's
     /// ACK if that waits for it.
-    pub(crate) fn acknowledged(&mut self, env: &mut Env<'_>, leg: Leg, ack: &Message) {
+    pub(crate) fn acknowledged(&mut self, env: &mut Env, leg: Leg, ack: &Message) {
         // An ACK of an earlier INVITE may have been held up on its way.
         let number = ack.cseq().map(|cseq| cseq.number).unwrap_or_default();
         let waiting = self.leg_mut(leg).unacked.take_if(|(_, due)| *due == number);
@@ -179,7 +172,7 @@ impl Call {
     }
 
     /// How strictly either leg's media source is held to its SDP: as the trunk or the group says.
-    pub(super) fn latching(&self, env: &Env<'_>, target: TargetId) -> (Latching, Latching) {
+    pub(super) fn latching(&self, env: &Env, target: TargetId) -> (Latching, Latching) {
         let config = &env.newest.config;
         let of_b = config.target(target).and_then(|to| config.latching(to.owner)).unwrap_or(Latching::Learn);
         (self.admitted.latching, of_b)
