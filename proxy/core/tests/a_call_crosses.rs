@@ -124,3 +124,23 @@ fn a_callee_who_declines_is_not_hunted_around() {
     assert!(stage.take(CARRIER).iter().any(|m| m.starts_with("SIP/2.0 603")));
     assert_eq!(stage.records[0].close, CloseReason::Refused);
 }
+
+#[test]
+fn a_target_of_another_latching_gets_a_session_of_its_own() {
+    let mut config = config();
+    config.groups[1].latching = relay_values::Latching::Exact;
+    let mut stage = Stage::with(config);
+    stage.receive(CARRIER, &invite("latch", &sdp("192.0.2.1", 30000)));
+    stage.pass(Duration::from_millis(200));
+    let opened: Vec<_> = stage
+        .relayed
+        .iter()
+        .filter_map(|command| match command {
+            RelayCommand::Open(open) => Some(open.b.latching),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(opened, [relay_values::Latching::Learn, relay_values::Latching::Exact]);
+    assert_eq!(stage.relayed.iter().filter(|c| matches!(c, RelayCommand::Release { .. })).count(), 1);
+    assert_eq!(stage.take(WEST).len(), 1);
+}

@@ -256,3 +256,27 @@ fn a_second_fork_that_answers_is_ended_and_the_call_goes_on() {
     let again = stage.take(EAST);
     assert!(again.len() == 1 && again[0].starts_with("ACK sip:bob@"), "{again:?}");
 }
+
+#[test]
+fn silence_in_early_media_does_not_count_and_the_watch_starts_anew_at_the_answer() {
+    let mut stage = Stage::new();
+    stage.receive(CARRIER, &invite("early", &sdp("192.0.2.1", 30000)));
+    let out = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&out, 183, "t-east", "bob@198.51.100.1", &sdp("198.51.100.1", 40000)));
+    assert_eq!(directions(&stage).len(), 2, "early media flows");
+    let session = stage.relayed.iter().find_map(|c| match c {
+        RelayCommand::Open(open) => Some(open.session),
+        _ => None,
+    });
+    let silent = RelayEvent::Silent {
+        session: session.unwrap(),
+        leg: Leg::A,
+        since: Time::ZERO,
+        kind: SilenceKind::NeverHeard,
+    };
+    stage.input(Input::Relay(silent));
+    assert_eq!(stage.records.len(), 0, "a caller who only listens may be silent");
+    stage.relayed.clear();
+    stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", ""));
+    assert_eq!(directions(&stage), [(Leg::A, Direction::SendRecv), (Leg::B, Direction::SendRecv)]);
+}

@@ -58,6 +58,7 @@ impl Call {
 
     /// 2xx: the caller gets his, the other attempts are history.
     fn answer(&mut self, env: &mut Env, attempt: Attempt, description: Option<Bytes>) -> State {
+        self.media.forget_told();
         let anchored = description.as_deref().map(|sdp| self.description_from_b(env, sdp));
         let description = match anchored.transpose() {
             Ok(description) => description,
@@ -74,6 +75,8 @@ impl Call {
         } else {
             self.defer_ack();
         }
+        // A 200 without a description stands by the one of the early answer.
+        self.media.tell(&mut |command| env.relay(command));
         self.stamps.answered = Some(env.now);
         self.remember_trunk(attempt.target);
         env.counters.answered += 1;

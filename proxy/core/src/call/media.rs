@@ -2,7 +2,7 @@
 //! (RFC 3264).
 
 use crate::{Config, MediaMode};
-use relay_values::{Connect, Direction, Leg, RegionId, RelayCommand, Remote, SessionId};
+use relay_values::{Connect, Direction, Latching, Leg, RegionId, RelayCommand, Remote, SessionId};
 use sip_wire::sdp;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +25,8 @@ pub(crate) struct Relayed {
     pub(crate) session: SessionId,
     a: Side,
     b: Side,
+    /// How strictly the B-leg's media source is held to its SDP.
+    b_latching: Latching,
     /// Whom the pending offer came from.
     offered: Option<Leg>,
 }
@@ -76,6 +78,7 @@ impl Media {
         session: SessionId,
         a_v6: impl FnOnce() -> bool,
         b_v6: bool,
+        b_latching: Latching,
         origin: u64,
     ) -> Option<Self> {
         match config.media.mode {
@@ -83,7 +86,7 @@ impl Media {
             MediaMode::Relay => {
                 let a = Side::new(config, a_v6(), origin)?;
                 let b = Side::new(config, b_v6, origin.rotate_left(17))?;
-                Some(Self::Relayed(Box::new(Relayed { session, a, b, offered: None })))
+                Some(Self::Relayed(Box::new(Relayed { session, a, b, b_latching, offered: None })))
             }
         }
     }
@@ -175,12 +178,27 @@ impl Media {
         }
     }
 
-    /// Whether the B-leg's side can serve a peer of this family.
-    pub(crate) fn b_serves(&self, v6: bool) -> bool {
+    /// Whether the B-leg's side, as the relay opened it, can serve a peer of this family that is latched like this.
+    pub(crate) fn b_serves(&self, v6: bool, latching: Latching) -> bool {
         match self {
             Self::None => false,
             Self::Bypass => true,
-            Self::Relayed(relayed) => relayed.b.bound.is_ipv6() == v6,
+            Self::Relayed(relayed) => relayed.b.bound.is_ipv6() == v6 && relayed.b_latching == latching,
+        }
+    }
+
+    /// The call is being answered: the relay is to hear of both legs even if nothing changed since early media, because
+    /// its watch for silence starts anew with that.
+    pub(crate) fn forget_told(&mut self) {
+        if let Self::Relayed(relayed) = self {
+            (relayed.a.told, relayed.b.told) = (0, 0);
+        }
+    }
+
+    /// Tells the relay of both legs, if it has not heard yet.
+    pub(crate) fn tell(&mut self, out: &mut impl FnMut(RelayCommand)) {
+        if let Self::Relayed(relayed) = self {
+            relayed.connect(out);
         }
     }
 

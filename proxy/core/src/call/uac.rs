@@ -28,7 +28,8 @@ impl Call {
             self.admitted.region = region;
         }
         let v6 = to.peer.remote.is_ipv6();
-        if self.media.b_serves(v6) {
+        let (a_latching, b_latching) = self.latching(env, target);
+        if self.media.b_serves(v6, b_latching) {
             let region = self.admitted.region;
             self.media.forget_b(region, &mut |command| env.relay(command));
             return self.attempt(env, target);
@@ -38,13 +39,19 @@ impl Call {
         }
         env.sessions += 1;
         let session = SessionId::new(env.shard, (env.sessions << 32) | u64::from(self.key.slot));
-        let media = Media::new(&self.pinned.config, session, || self.a_wants_v6(), v6, env.rng.next_u64());
+        let media = Media::new(
+            &self.pinned.config,
+            session,
+            || self.a_wants_v6(),
+            v6,
+            b_latching,
+            env.rng.next_u64(),
+        );
         let Some(media) = media else {
             return self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia));
         };
         self.media = media;
         let Some((a, b)) = self.media.bound() else { return self.attempt(env, target) };
-        let (a_latching, b_latching) = self.latching(env, target);
         env.relay(RelayCommand::Open(Open {
             session,
             a: LegSpec { local: a, latching: a_latching },
@@ -62,7 +69,8 @@ impl Call {
         if let Some(region) = config.region_of(target) {
             self.admitted.region = region;
         }
-        config.target(target).is_some_and(|to| self.media.b_serves(to.peer.remote.is_ipv6()))
+        let (_, latching) = self.latching(env, target);
+        config.target(target).is_some_and(|to| self.media.b_serves(to.peer.remote.is_ipv6(), latching))
     }
 
     /// Sends the INVITE.
