@@ -1,0 +1,138 @@
+//! SIPp: one process, one scenario, one end.
+
+use std::fs::File;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take that has to happen. Far above what it takes: only a hang is to fail by it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Where the number that is called goes to is up to the route; every story calls this one.
+const CALLED: &str = "+4930123456";
+const SIP_PORT: u16 = 5060;
+/// Where SIPp takes media that it echoes.
+const MEDIA_PORT: u16 = 6_000;
+
+/// A SIPp that runs. Ends with the story, whatever the story comes to.
+pub(crate) struct Sipp {
+    child: Child,
+    name: String,
+    stats: PathBuf,
+    errors: PathBuf,
+}
+
+impl Sipp {
+    /// Calls the appliance at `to`.
+    pub(crate) fn caller(folder: &Path, ip: IpAddr, to: SocketAddr, scenario: &str, args: &[&str]) -> Self {
+        Self::start(folder, ip, scenario, &[&[&to.to_string(), "-s", CALLED], args].concat())
+    }
+
+    /// Waits for calls, and is ready for them when this returns.
+    pub(crate) fn answerer(folder: &Path, ip: IpAddr, scenario: &str, args: &[&str]) -> Self {
+        let mut sipp = Self::start(folder, ip, scenario, args);
+        sipp.listens((ip, SIP_PORT).into());
+        if args.contains(&"-rtp_echo") {
+            sipp.listens((ip, MEDIA_PORT).into());
+        }
+        sipp
+    }
+
+    fn start(folder: &Path, ip: IpAddr, scenario: &str, args: &[&str]) -> Self {
+        let name = format!("{scenario} at {ip}");
+        let file = |what: &str| folder.join(format!("{scenario}-{ip}.{what}"));
+        let (stats, errors) = (file("csv"), file("errors"));
+        let ip = ip.to_string();
+        let child = Command::new("sipp")
+            .args(["-sf", &format!("{scenario}.xml"), "-i", &ip, "-mi", &ip])
+            .args(["-p", &SIP_PORT.to_string(), "-mp", &MEDIA_PORT.to_string(), "-nostdin"])
+            .args(["-timeout", &PATIENCE.as_secs().to_string(), "-timeout_error"])
+            .arg("-trace_stat")
+            .arg("-stf")
+            .arg(&stats)
+            .arg("-trace_err")
+            .arg("-error_file")
+            .arg(&errors)
+            .args(args)
+            // One scenario plays a file that lies beside it.
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/sipp"))
+            // It draws a screen, whether anybody looks or not.
+            .env("TERM", "xterm")
+            .stdin(Stdio::null())
+            .stdout(File::create(file("screen")).unwrap())
+            .stderr(File::create(file("stderr")).unwrap())
+            .spawn();
+        match child {
+            Ok(child) => Self { child, name, stats, errors },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                panic!("SIPp is not installed; type: apt-get install sip-tester")
+            }
+            Err(error) => panic!("SIPp does not start: {error}"),
+        }
+    }
+
+    /// Wait until it has bound this address, as the kernel tells.
+    fn listens(&mut self, at: SocketAddr) {
+        let IpAddr::V4(ip) = at.ip() else { panic!("these stories are IPv4's") };
+        let entry = format!(": {:08X}:{:04X} ", u32::from_ne_bytes(ip.octets()), at.port());
+        let deadline = Instant::now() + PATIENCE;
+        while !std::fs::read_to_string("/proc/net/udp").unwrap().contains(&entry) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("{} ended before it listened, {status}: {}", self.name, self.complaints());
+            }
+            assert!(Instant::now() < deadline, "{} never listened at {at}", self.name);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Wait for its end: every one of so many calls went as the scenario says.
+    pub(crate) fn succeeds(mut self, calls: u32) {
+        let status = self.wait();
+        let what = format!("{}, {status}: {}", self.name, self.complaints());
+        assert_eq!(status.code(), Some(0), "{what}");
+        assert_eq!((self.count("SuccessfulCall(C)"), self.count("FailedCall(C)")), (calls, 0), "{what}");
+    }
+
+    /// Ask it to end, which it does when its calls are over; how many went as the scenario says. None may have failed.
+    pub(crate) fn stops(mut self) -> u32 {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-USR1", &pid]).status().unwrap().success());
+        let status = self.wait();
+        assert_eq!(self.count("FailedCall(C)"), 0, "{}, {status}: {}", self.name, self.complaints());
+        self.count("SuccessfulCall(C)")
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE + PATIENCE / 4;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{} does not end: {}", self.name, self.complaints());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A column of the last line of its statistics.
+    fn count(&self, column: &str) -> u32 {
+        let text = std::fs::read_to_string(&self.stats).unwrap();
+        let (names, values) = (text.lines().next().unwrap(), text.lines().last().unwrap());
+        let at = names.split(';').position(|name| name == column).unwrap();
+        values.split(';').nth(at).unwrap().parse().unwrap()
+    }
+
+    /// What it has to say of calls that went wrong.
+    fn complaints(&self) -> String {
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        let text = read(&self.errors) + &read(&self.stats.with_extension("stderr"));
+        text.chars().take(4_000).collect()
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

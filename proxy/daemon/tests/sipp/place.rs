@@ -1,0 +1,187 @@
+//! The appliance on addresses of one story's own, and what it has recorded when the story is over.
+
+use crate::peer::{PATIENCE, Sipp};
+use bascule::{Appliance, Notice, config};
+use proxy_core::{CallRecord, CloseReason, StepOutcome};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+/// Twenty calls, twenty a second.
+pub(crate) const TWENTY: [&str; 4] = ["-m", "20", "-r", "20"];
+
+/// The steps of a call that went where it should at the first try.
+pub(crate) const ANSWERED_IN_THE_NORTH: [(&str, StepOutcome); 1] = [("north-1", StepOutcome::Answered)];
+
+/// Twenty calls, and more to say of them.
+pub(crate) fn twenty<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&TWENTY[..], more].concat()
+}
+
+/// The appliance in the middle of 127.90.`n`.x: itself .1, the carrier .2, the edge in the north .11, in the south .12.
+pub(crate) struct Place {
+    n: u8,
+    appliance: Appliance,
+    events: Receiver<Notice>,
+    records: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(n: u8) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sipp-{n}"));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let records = folder.join("calls.jsonl");
+        let loaded = config::parse("sipp.toml", &config(n, &records.display().to_string())).unwrap();
+        let appliance = Appliance::start(loaded).unwrap();
+        let events = appliance.events();
+        Self { n, appliance, events, records }
+    }
+
+    fn ip(&self, host: u8) -> IpAddr {
+        Ipv4Addr::new(127, 90, self.n, host).into()
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.records.parent().unwrap().to_owned()
+    }
+
+    /// Where carriers send to.
+    pub(crate) fn carriers_side(&self) -> SocketAddr {
+        (self.ip(1), 5060).into()
+    }
+
+    /// Where the tier sends to.
+    pub(crate) fn tiers_side(&self) -> SocketAddr {
+        (self.ip(1), 5070).into()
+    }
+
+    /// The carrier calls.
+    pub(crate) fn carrier_calls(&self, scenario: &str, args: &[&str]) -> Sipp {
+        Sipp::caller(&self.folder(), self.ip(2), self.carriers_side(), scenario, args)
+    }
+
+    /// The carrier is called.
+    pub(crate) fn carrier(&self, scenario: &str, args: &[&str]) -> Sipp {
+        Sipp::answerer(&self.folder(), self.ip(2), scenario, args)
+    }
+
+    /// The edge in the north calls.
+    pub(crate) fn north_calls(&self, scenario: &str, args: &[&str]) -> Sipp {
+        Sipp::caller(&self.folder(), self.ip(11), self.tiers_side(), scenario, args)
+    }
+
+    /// The edge in the north, which is tried first.
+    pub(crate) fn north(&self, scenario: &str, args: &[&str]) -> Sipp {
+        Sipp::answerer(&self.folder(), self.ip(11), scenario, args)
+    }
+
+    /// The edge in the south.
+    pub(crate) fn south(&self, scenario: &str, args: &[&str]) -> Sipp {
+        Sipp::answerer(&self.folder(), self.ip(12), scenario, args)
+    }
+
+    /// The records of so many calls, and not one more; the appliance is stopped, and the file says the same.
+    pub(crate) fn ends_with(self, calls: usize) -> Vec<Arc<CallRecord>> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut records = Vec::new();
+        while records.len() < calls {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(Notice::Finished(record)) => records.push(record),
+                Ok(Notice::Health { .. }) => {}
+                Err(_) => panic!("{} of {calls} calls were recorded: {records:#?}", records.len()),
+            }
+        }
+        assert_eq!(self.appliance.live_calls(), 0);
+        self.appliance.stop();
+        let text = std::fs::read_to_string(&self.records).unwrap_or_default();
+        let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(lines.len(), calls, "{text}");
+        for (line, record) in lines.iter().zip(&records) {
+            assert_eq!(line["a_call_id"], record.a_call_id.as_str());
+            assert_eq!(line["close"], record.close.as_str());
+            assert_eq!(line["code"], record.code);
+        }
+        records
+    }
+}
+
+/// Every call ended this way, after these steps.
+pub(crate) fn all_ended(
+    records: &[Arc<CallRecord>],
+    code: u16,
+    close: CloseReason,
+    steps: &[(&str, StepOutcome)],
+) {
+    for record in records {
+        assert_eq!((record.code, record.close), (code, close), "{record:#?}");
+        assert_eq!(steps_of(record), steps, "{record:#?}");
+    }
+}
+
+/// Who was tried, and what became of it.
+pub(crate) fn steps_of(record: &CallRecord) -> Vec<(&str, StepOutcome)> {
+    record.steps.iter().map(|step| (step.target.as_str(), step.outcome)).collect()
+}
+
+/// Media went both ways in this call, and what came in order went out in full.
+pub(crate) fn heard_both_ways(record: &CallRecord) {
+    let media = record.media.as_deref().expect("the relay has counted");
+    for flow in [&media.from_a, &media.from_b] {
+        assert!(flow.forwarded > 0 && flow.lost == 0, "{record:#?}");
+        assert_eq!(flow.bytes, flow.packets * (12 + 160), "20 ms of G.711 in each: {record:#?}");
+    }
+}
+
+fn config(n: u8, records: &str) -> String {
+    format!(
+        r#"
+        [[listener]]
+        name = "carriers"
+        bind = "127.90.{n}.1:5060"
+        [[listener]]
+        name = "tier"
+        bind = "127.90.{n}.1:5070"
+        [media]
+        v4 = "127.90.{n}.1"
+        ports = "30000-30399"
+        [[region]]
+        name = "north"
+        [[region]]
+        name = "south"
+        [[edge_group]]
+        name = "north"
+        region = "north"
+        listener = "tier"
+        edges = [{{ name = "north-1", address = "127.90.{n}.11:5060" }}]
+        probe = {{ enabled = false }}
+        [[edge_group]]
+        name = "south"
+        region = "south"
+        listener = "tier"
+        edges = [{{ name = "south-1", address = "127.90.{n}.12:5060" }}]
+        probe = {{ enabled = false }}
+        [[site]]
+        name = "main"
+        groups = ["north", "south"]
+        [[trunk]]
+        name = "acme"
+        listener = "carriers"
+        sources = ["127.90.{n}.2"]
+        targets = [{{ name = "acme-1", address = "127.90.{n}.2:5060" }}]
+        probe = {{ enabled = false }}
+        [[route.inbound]]
+        site = "main"
+        [[route.outbound]]
+        trunks = ["acme"]
+        # The machine may be busy with the other stories: slow is not dead here.
+        [hunt]
+        no_response = "3s"
+        [records]
+        file = "{records}"
+        "#
+    )
+}
