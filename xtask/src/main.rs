@@ -61,6 +61,9 @@ enum Task {
         /// The first one.
         #[arg(long, default_value_t = 0)]
         first: u64,
+        /// The closing table as one JSON object.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -69,7 +72,7 @@ fn main() -> ExitCode {
         Task::Test { fuzz_seconds } => test::run(fuzz_seconds),
         Task::Bench { what, json, quick, only } => bench::run(what, json, quick, &only),
         Task::Fuzz { seconds, only } => fuzz::run(seconds, &only),
-        Task::Sim { seeds, first } => test::sim(seeds, first),
+        Task::Sim { seeds, first, json } => test::sim(seeds, first, json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

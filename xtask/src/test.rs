@@ -12,8 +12,9 @@ pub(crate) fn run(fuzz_seconds: u32) -> Result<(), Failed> {
 }
 
 /// The simulator over many seeds, with optimisation, on every core.
-pub(crate) fn sim(seeds: u64, first: u64) -> Result<(), Failed> {
+pub(crate) fn sim(seeds: u64, first: u64, json: bool) -> Result<(), Failed> {
     let (seeds, first) = (seeds.to_string(), first.to_string());
-    let args = ["run", "--release", "-p", "sim", "--", "--seeds", &seeds, "--first", &first];
+    let mut args = vec!["run", "--release", "-p", "sim", "--", "--seeds", &seeds, "--first", &first];
+    args.extend(json.then_some("--json"));
     step::run(&format!("{seeds} seeds from {first}"), &mut cargo(&args))
 }

@@ -1,13 +1,22 @@
-use crate::place::{ANSWERED_IN_THE_NORTH, Place, TWENTY, all_ended};
+use crate::place::{ANSWERED_IN_THE_NORTH, Place, TWENTY, all_ended, heard_both_ways};
 use proxy_core::CloseReason;
+use relay_values::DropReason;
 
 #[test]
-fn a_caller_puts_the_call_on_hold_and_takes_it_back() {
+fn a_caller_puts_the_call_on_hold_and_takes_it_back_and_hears_nothing_meanwhile() {
     let place = Place::new(11);
-    let north = place.north("uas_reinvite", &["-m", "20"]);
+    let north = place.north("uas_reinvite", &["-m", "20", "-rtp_echo"]);
     place.carrier_calls("uac_reinvite_hold", &TWENTY).succeeds(20);
     north.succeeds(20);
-    all_ended(&place.ends_with(20), 200, CloseReason::ByeFromA, &ANSWERED_IN_THE_NORTH);
+    let records = place.ends_with(20);
+    all_ended(&records, 200, CloseReason::ByeFromA, &ANSWERED_IN_THE_NORTH);
+    for record in &records {
+        // On hold the caller goes on sending, and what echoes it is stopped: nothing else is.
+        heard_both_ways(record);
+        let media = record.media.as_deref().unwrap();
+        let dropped: Vec<_> = media.drops.nonzero().map(|(reason, _)| reason).collect();
+        assert_eq!(dropped, [DropReason::Held], "{record:#?}");
+    }
 }
 
 #[test]
