@@ -239,6 +239,10 @@ impl LegState {
         self.rtp.describe(to.remote.rtp);
         self.rtcp.describe(if to.remote.mux { to.remote.rtp } else { to.remote.rtcp });
         self.meter.set_clock_rate(to.clock_rate);
+        if !to.direction.receives() {
+            // What is held from now on is not taken, and not loss either.
+            self.meter.end_source();
+        }
         self.peer = Some(Terms { direction: to.direction, mux: to.remote.mux });
     }
 

@@ -147,6 +147,21 @@ fn hold_stops_rtp_one_way_or_both_but_not_rtcp() {
 }
 
 #[test]
+fn what_is_sent_into_a_hold_is_not_lost() {
+    let mut s = shell();
+    let (_, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    s.packet(b, BOB, &rtp(1, 1, 1)).unwrap();
+    s.connect(ID, Leg::B, Connect { direction: Direction::SendOnly, ..connect(BOB) });
+    for n in 2..17 {
+        assert_eq!(s.packet(b, BOB, &rtp(1, n, 1)).err(), Some(DropReason::Held));
+    }
+    s.connect(ID, Leg::B, connect(BOB));
+    s.packet(b, BOB, &rtp(1, 17, 1)).unwrap();
+    let from_b = s.release(ID).from_b;
+    assert_eq!((from_b.packets, from_b.lost), (2, 0));
+}
+
+#[test]
 fn refused_and_old_style_held_streams_have_no_target() {
     for bob in ["203.0.113.1:0", "0.0.0.0:5000"] {
         let mut s = shell();
