@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use proxy_core::{CloseReason, EvidenceKind, HuntReason, StepOutcome};
+use proxy_core::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use relay_values::{Duration, RelayCommand};
 
 /// Everything that only the carrier may know, and everything that only the tier may.
@@ -143,4 +143,17 @@ fn a_target_of_another_latching_gets_a_session_of_its_own() {
     assert_eq!(opened, [relay_values::Latching::Learn, relay_values::Latching::Exact]);
     assert_eq!(stage.relayed.iter().filter(|c| matches!(c, RelayCommand::Release { .. })).count(), 1);
     assert_eq!(stage.take(WEST).len(), 1);
+}
+
+#[test]
+fn a_call_without_ports_is_refused_with_a_time_to_come_back() {
+    let mut stage = Stage::new();
+    stage.exhausted = true;
+    stage.receive(CARRIER, &invite("ports", &sdp("192.0.2.1", 30000)));
+    let refusal = stage.take(CARRIER).pop().unwrap();
+    assert!(refusal.starts_with("SIP/2.0 503"), "{refusal}");
+    assert_eq!(header(&refusal, "Retry-After"), "2");
+    assert_eq!(stage.take(EAST), Vec::<String>::new(), "nobody was rung");
+    let record = &stage.records[0];
+    assert_eq!((record.close, record.reject), (CloseReason::Rejected, Some(RejectReason::NoMedia)));
 }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use proxy_core::*;
-use relay_values::{Duration, Latching, RelayCommand, RelayEvent, SessionStats, Time};
+use relay_values::{Duration, Latching, OpenFailure, RelayCommand, RelayEvent, SessionStats, Time};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -95,6 +95,8 @@ pub struct Stage {
     pub relayed: Vec<RelayCommand>,
     pub records: Vec<CallRecord>,
     pub evidence: Vec<Evidence>,
+    /// The relay has no ports left.
+    pub exhausted: bool,
 }
 
 impl Stage {
@@ -104,7 +106,15 @@ impl Stage {
 
     pub fn with(config: Config) -> Self {
         let shard = Shard::new(0, 7, Time::ZERO, Arc::new(Snapshot::first(Arc::new(config))));
-        Self { shard, now: Time::ZERO, sent: vec![], relayed: vec![], records: vec![], evidence: vec![] }
+        Self {
+            shard,
+            now: Time::ZERO,
+            sent: vec![],
+            relayed: vec![],
+            records: vec![],
+            evidence: vec![],
+            exhausted: false,
+        }
     }
 
     pub fn input(&mut self, input: Input) {
@@ -117,6 +127,10 @@ impl Stage {
                 }
                 Output::Relay(command) => {
                     match &command {
+                        RelayCommand::Open(open) if self.exhausted => {
+                            let reason = OpenFailure::PortsExhausted;
+                            events.push(RelayEvent::OpenFailed { session: open.session, reason });
+                        }
                         RelayCommand::Open(open) => {
                             events.push(RelayEvent::Opened {
                                 session: open.session,
