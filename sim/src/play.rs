@@ -172,7 +172,8 @@ fn trouble(world: &mut World, rng: &mut Rng) {
         world.at(heal, Event::Reload(Arc::new(world.setup.config())));
     }
     if rng.chance(200) {
-        let drained = Overrides { drained: vec![RegionId(rng.below(2) as u16)] };
+        let drained =
+            Overrides { drained: vec![RegionId(rng.below(2) as u16)], ..proxy_core::Overrides::default() };
         world.at(Time::ZERO + rng.ms(1000, 12_000), Event::Overrides(drained));
         world.at(heal, Event::Overrides(Overrides::default()));
     }

@@ -148,6 +148,7 @@ impl Setup {
             targets: targets.iter().copied().map(TargetId).collect(),
             max_calls: self.max_calls,
             latching: self.latching,
+            correlation: None,
         };
         Config {
             listeners: vec![Listener {
@@ -156,10 +157,16 @@ impl Setup {
                 bind: ours,
                 advertised: ours,
             }],
-            regions: ["east", "west"].map(|name| Region { name: name.into() }).to_vec(),
+            regions: ["east", "west"]
+                .map(|name| Region { name: name.into(), moves_per_second: None })
+                .to_vec(),
             targets: targets.collect(),
             groups: vec![group("east", 0, [0, 1]), group("west", 1, [2, 3])],
-            sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)] }],
+            sites: vec![Site {
+                name: "main".into(),
+                groups: vec![GroupId(0), GroupId(1)],
+                correlation: None,
+            }],
             trunks: vec![trunk("alpha", "198.51.100.0/24", &[4, 5]), trunk("beta", "198.51.101.0/24", &[6])],
             inbound: vec![InboundRoute { trunk: None, prefix: "+4930".into(), site: SiteId(0) }],
             outbound: vec![OutboundRoute {
@@ -180,6 +187,8 @@ impl Setup {
             limits: ShardLimits { max_calls: 1000 },
             unknown_source: UnknownSource::Drop,
             product: Some("Bascule".into()),
+            region_health: proxy_core::RegionPolicy::default(),
+            rehome: proxy_core::RehomePolicy::default(),
         }
     }
 

@@ -56,7 +56,7 @@ impl Packets {
                 let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, if leg == Leg::A { 1 } else { 2 }));
                 let rtp = SocketAddr::new(ip, 2 * n + 1024);
                 let remote = Remote { rtp, rtcp: SocketAddr::new(ip, 2 * n + 1025), mux: false };
-                let to = Connect { remote, direction: Direction::SendRecv, clock_rate: 8000 };
+                let to = Connect { remote, direction: Direction::SendRecv, clock_rate: 8000, event: None };
                 relay.command(now, RelayCommand::Connect { session, leg, to });
                 let all = (0..relay.ports()).map(|i| relay_core::PortRef::new(i as u32));
                 let here = Some(SocketAddr::new(OURS, port));

@@ -42,7 +42,7 @@ fn config() -> Config {
             bind: ours,
             advertised: ours,
         }],
-        regions: vec![Region { name: "r".into() }],
+        regions: vec![Region { name: "r".into(), moves_per_second: None }],
         targets: vec![Target {
             name: "e".into(),
             owner: Owner::Edge(GroupId(0)),
@@ -57,13 +57,14 @@ fn config() -> Config {
             sources: vec![],
             latching: Latching::Exact,
         }],
-        sites: vec![Site { name: "s".into(), groups: vec![GroupId(0)] }],
+        sites: vec![Site { name: "s".into(), groups: vec![GroupId(0)], correlation: None }],
         trunks: vec![Trunk {
             name: "t".into(),
             sources: vec!["192.0.2.0/24".parse().expect("a constant")],
             targets: vec![],
             max_calls: None,
             latching: Latching::Exact,
+            correlation: None,
         }],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![],
@@ -80,6 +81,8 @@ fn config() -> Config {
         limits: ShardLimits { max_calls: 100_000 },
         unknown_source: UnknownSource::Drop,
         product: None,
+        region_health: proxy_core::RegionPolicy::default(),
+        rehome: proxy_core::RehomePolicy::default(),
     }
 }
 

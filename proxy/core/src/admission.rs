@@ -218,6 +218,7 @@ impl Shard {
             close: CloseReason::Rejected,
             reject: Some(reject),
             steps: Vec::new(),
+            moves: Vec::new(),
             media: None,
         };
         self.env.counters.close(CloseReason::Rejected);

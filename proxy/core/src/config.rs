@@ -4,6 +4,7 @@ use crate::{Peer, RegionId, Transport};
 use ipnet::IpNet;
 use relay_values::{Duration, Latching};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
@@ -51,6 +52,10 @@ pub struct Config {
     pub timers: Timers,
     /// When to try the next target.
     pub hunt: HuntPolicy,
+    /// How evidence of a whole region is weighed, and how one comes back.
+    pub region_health: RegionPolicy,
+    /// What happens to answered calls whose tier leg is lost.
+    pub rehome: RehomePolicy,
     /// What a shard may hold.
     pub limits: ShardLimits,
     /// What to do with a request from nobody we know.
@@ -77,6 +82,9 @@ pub struct Listener {
 pub struct Region {
     /// Its name.
     pub name: String,
+    /// Calls a second that may be moved here, per shard; `None`: no limit of its own. The shell divides the configured
+    /// rate by the number of shards.
+    pub moves_per_second: Option<u32>,
 }
 
 /// An edge, or an address of a trunk: whatever an INVITE can be sent to.
@@ -138,6 +146,8 @@ pub struct Site {
     pub name: String,
     /// Edge groups, best first.
     pub groups: Vec<GroupId>,
+    /// How a new tier leg says which call it continues; a trunk's own word goes before it.
+    pub correlation: Option<Arc<Correlation>>,
 }
 
 /// One BYOC signalling peering with a carrier.
@@ -153,6 +163,23 @@ pub struct Trunk {
     pub max_calls: Option<u32>,
     /// How strictly media sources are held to the SDP.
     pub latching: Latching,
+    /// How a new tier leg of this trunk's calls says which call it continues; `None`: as the site says.
+    pub correlation: Option<Arc<Correlation>>,
+}
+
+/// How an INVITE that re-homes a call says which call it continues.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Correlation {
+    /// Session-ID (RFC 7989) in every INVITE to the tier: the local UUID stays the call's own over every move.
+    pub session_id: bool,
+    /// `User-to-User` (RFC 7433) with this text, hex-encoded. A template like those of `headers`.
+    pub uui: Option<String>,
+    /// `Replaces` (RFC 3891) naming the lost leg's dialog, with `Supported: replaces`.
+    pub replaces: bool,
+    /// Header fields by name and template. `{call_id}` is the tier leg's first Call-ID, `{lost_call_id}` the lost leg's,
+    /// `{carrier_call_id}` the carrier leg's, `{session_id}` the call's UUID, `{from_region}` and `{to_region}` names,
+    /// `{reason}` the move's reason. Names and templates hold no line end and no control character.
+    pub headers: Vec<(String, String)>,
 }
 
 /// Called-number prefix → site.
@@ -244,6 +271,80 @@ impl Default for HuntPolicy {
             no_answer: Duration::from_secs(120),
             max_attempts: 6,
             advance_on: vec![408, 500, 502, 503, 504],
+        }
+    }
+}
+
+/// How evidence of a whole region is weighed, and how targets come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionPolicy {
+    /// Probes to each edge when the region's flows fall silent together.
+    pub burst: u8,
+    /// Time between them.
+    pub burst_interval: Duration,
+    /// A region whose burst is unanswered this long after the silence was seen is down. Grows to twice the round-trip of
+    /// the region's edges where that is longer.
+    pub burst_timeout: Duration,
+    /// Silence that lasts this long is *down* even if probes are answered: signalling lives, media does not. `None`:
+    /// never.
+    pub media_down: Option<Duration>,
+    /// A target that has come back gets its share of new calls over this time, from a tenth up. Zero: at once.
+    pub slow_start: Duration,
+    /// A target that goes down again and again stays away longer each time (after RFC 2439 §4.2): its penalty grows by 1
+    /// with each fall and halves in this time. Zero: no damping.
+    pub damping_half_life: Duration,
+    /// It does not come back while its penalty is above this.
+    pub damping_limit: u8,
+}
+
+impl Default for RegionPolicy {
+    fn default() -> Self {
+        Self {
+            burst: 3,
+            burst_interval: Duration::from_millis(10),
+            burst_timeout: Duration::from_millis(50),
+            media_down: Some(Duration::from_secs(1)),
+            slow_start: Duration::from_secs(30),
+            damping_half_life: Duration::from_secs(30),
+            damping_limit: 2,
+        }
+    }
+}
+
+/// What happens to answered calls whose tier leg is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RehomePolicy {
+    /// Whether they are moved at all; otherwise they end as their media does.
+    pub enabled: bool,
+    /// A call that has no new tier leg after this long ends.
+    pub deadline: Duration,
+    /// A call is moved at most once in this time; a loss within it waits.
+    pub min_interval: Duration,
+    /// What the carrier hears meanwhile.
+    pub fill: GapFill,
+    /// Called numbers (prefixes) whose calls go first, beside those with Resource-Priority (RFC 4412).
+    pub emergency: Vec<String>,
+}
+
+/// What the carrier hears while a call has no tier leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GapFill {
+    /// Nothing.
+    Nothing,
+    /// Quiet noise.
+    Noise,
+    /// The relay's configured prompt.
+    Prompt,
+}
+
+impl Default for RehomePolicy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            deadline: Duration::from_secs(10),
+            min_interval: Duration::from_secs(2),
+            fill: GapFill::Noise,
+            emergency: Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What goes into a shard and what comes out of it.
 
-use crate::{CallRecord, ListenerId, Snapshot, TargetId};
+use crate::{CallRecord, HealthInput, ListenerId, MoveReason, Receipt, RegionId, Snapshot, TargetId};
 use bytes::Bytes;
-use relay_values::{Duration, RelayCommand, RelayEvent};
+use relay_values::{Duration, RelayCommand, RelayEvent, Time};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -66,6 +66,40 @@ pub enum Input {
     Timeout,
     /// Take no new calls from now on; those that are up go on.
     Drain,
+    /// Move answered calls away, make-before-break, while their region lives. Progress comes as [`Event::Moves`].
+    Move(MoveOrder),
+    /// Begin no further move of this order; those under way are finished.
+    StopMove(u64),
+}
+
+/// An operator's order to move answered calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveOrder {
+    /// Tells one order from the next.
+    pub id: u64,
+    /// Whence.
+    pub from: MoveFrom,
+    /// Share of the calls there, in percent.
+    pub share: u8,
+    /// Only calls whose called number (inbound) or calling number (outbound) begins like this.
+    pub prefix: Option<String>,
+    /// At most so many, in this shard.
+    pub calls: Option<u32>,
+    /// Calls that are not moved by then stay where they are.
+    pub deadline: Duration,
+    /// Why, for the receipts.
+    pub reason: MoveReason,
+}
+
+/// Whence calls are moved. Numbers are of the newest snapshot's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveFrom {
+    /// From everywhere in a region.
+    Region(RegionId),
+    /// From one edge.
+    Edge(TargetId),
+    /// Calls that began in this region and were moved away: they go back to it.
+    BackTo(RegionId),
 }
 
 /// How delivery failed.
@@ -102,6 +136,57 @@ pub enum Output {
 pub enum Event {
     /// A reason to think worse of a target.
     Evidence(Evidence),
+    /// The relay has heard a region fall silent: for the health core.
+    RegionSilent {
+        /// The region, or [`RegionId::DRILL`].
+        region: RegionId,
+        /// The configuration generation that numbers it.
+        generation: u64,
+        /// Its last packet.
+        since: Time,
+    },
+    /// The relay hears it again.
+    RegionHeard {
+        /// The region, or [`RegionId::DRILL`].
+        region: RegionId,
+        /// The configuration generation that numbers it.
+        generation: u64,
+    },
+    /// A call was moved, or was not.
+    Moved(Box<Receipt>),
+    /// How an operator's order comes on in this shard.
+    Moves(MoveProgress),
+}
+
+impl Event {
+    /// What the health core is to hear of it; everything else comes back as it is.
+    pub fn into_health(self) -> Result<HealthInput, Self> {
+        match self {
+            Self::Evidence(evidence) => Ok(HealthInput::Evidence(evidence)),
+            Self::RegionSilent { region, generation, since } => {
+                Ok(HealthInput::RegionSilent { region, generation, since })
+            }
+            Self::RegionHeard { region, generation } => Ok(HealthInput::RegionHeard { region, generation }),
+            other @ (Self::Moved(_) | Self::Moves(_)) => Err(other),
+        }
+    }
+}
+
+/// How an operator's order comes on in one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MoveProgress {
+    /// The order.
+    pub order: u64,
+    /// Calls that it chose.
+    pub chosen: u32,
+    /// Moved.
+    pub moved: u32,
+    /// Not moved and still up where they were, or ended by the attempt.
+    pub failed: u32,
+    /// Ended by a leg in the meantime.
+    pub gone: u32,
+    /// Nothing is left to do.
+    pub done: bool,
 }
 
 /// A reason to think worse of a target.

@@ -37,17 +37,20 @@ mod transaction;
 mod wheel;
 
 pub use config::{
-    Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, MediaMode, MediaPolicy,
-    OutboundRoute, Owner, ProbePolicy, Region, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk,
-    TrunkId, UnknownSource,
+    Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
+    MediaMode, MediaPolicy, OutboundRoute, Owner, ProbePolicy, Region, RegionPolicy, RehomePolicy,
+    ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
 };
 pub use counters::{ShardCounters, ShardCounts};
 pub use health::{Health, HealthChange, HealthCounters, HealthInput, HealthOutput};
-pub use io::{Event, Evidence, EvidenceKind, Input, Output, Peer, Transport, TransportFailure};
+pub use io::{
+    Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Transport,
+    TransportFailure,
+};
 pub use owner::{OwnerOf, owner};
-pub use reason::{CloseReason, HuntReason, RejectReason, SwitchReason};
-pub use record::{CallRecord, Direction, Step, StepOutcome};
+pub use reason::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, SwitchReason};
+pub use record::{CallRecord, Direction, Receipt, Step, StepOutcome};
 pub use relay_values::RegionId;
 pub use route::{Router, Source};
 pub use shard::Shard;
-pub use snapshot::{Overrides, Snapshot, TargetHealth, TargetState};
+pub use snapshot::{Cut, Drill, Overrides, RegionHealth, RegionState, Snapshot, TargetHealth, TargetState};

@@ -108,6 +108,10 @@ reasons! {
         HalfOpen = "half_open",
         /// A new configuration.
         Reload = "reload",
+        /// The region's flows fell silent together and none of its edges answered the burst of probes.
+        RegionSilent = "region_silent",
+        /// The region's flows stayed silent although its edges answer.
+        MediaSilent = "media_silent",
     }
 }
 
@@ -136,7 +140,45 @@ reasons! {
         LegGone = "leg_gone",
         /// The answer could not be used (no SDP, broken SDP).
         BadAnswer = "bad_answer",
+        /// The tier leg was lost and no other region took the call in time.
+        NotRehomed = "not_rehomed",
         /// A broken invariant of ours.
         Internal = "internal",
+    }
+}
+
+reasons! {
+    /// Why an answered call's tier leg is moved.
+    MoveReason {
+        /// Its region is down.
+        RegionDown = "region_down",
+        /// Its edge is down, the region is not.
+        EdgeDown = "edge_down",
+        /// An operator drains its region or edge.
+        Drain = "drain",
+        /// An operator asked for it back.
+        Back = "back",
+        /// A drill has cut it off.
+        Drill = "drill",
+    }
+}
+
+reasons! {
+    /// What became of a move.
+    MoveOutcome {
+        /// The carrier noticed nothing.
+        Moved = "moved",
+        /// It was moved, but the carrier had to be re-INVITEd: the new leg's media did not match.
+        Renegotiated = "renegotiated",
+        /// The old leg goes on: a planned move found nobody, or was stopped.
+        Stayed = "stayed",
+        /// No target took it before its deadline.
+        Deadline = "deadline",
+        /// A callee declined (6xx): nobody else is asked.
+        Declined = "declined",
+        /// The new leg's media did not match, and the carrier would not change.
+        Unmatched = "unmatched",
+        /// A leg hung up in the meantime.
+        HungUp = "hung_up",
     }
 }

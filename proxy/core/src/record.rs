@@ -1,7 +1,7 @@
 //! The call record: what happened to one call, and why.
 
-use crate::{CloseReason, HuntReason, RejectReason};
-use relay_values::{SessionStats, Time};
+use crate::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason};
+use relay_values::{Duration, SessionStats, Time};
 use std::net::SocketAddr;
 
 /// Which way a call went.
@@ -52,6 +52,8 @@ pub struct CallRecord {
     pub reject: Option<RejectReason>,
     /// The hunt, step by step.
     pub steps: Vec<Step>,
+    /// Every move of its tier leg after the answer.
+    pub moves: Vec<Receipt>,
     /// Media statistics; `None` without a relay session.
     pub media: Option<Box<SessionStats>>,
 }
@@ -69,6 +71,42 @@ pub struct Step {
     pub at: Time,
     /// What became of it.
     pub outcome: StepOutcome,
+}
+
+/// The receipt of one move of an answered call's tier leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The carrier leg's Call-ID.
+    pub carrier_call_id: String,
+    /// Why.
+    pub reason: MoveReason,
+    /// Name of the target that was left, and of its region.
+    pub from: (String, String),
+    /// Name of the target that took the call, and of its region; empty if none did.
+    pub to: (String, String),
+    /// When trouble was first seen: the region's last packet where silence told, else the evidence. For a planned move, the
+    /// order.
+    pub detected: Time,
+    /// When the decision reached the call.
+    pub decided: Time,
+    /// First INVITE to a new target.
+    pub invited: Option<Time>,
+    /// Its 2xx.
+    pub answered: Option<Time>,
+    /// First packet of the new peer.
+    pub resumed: Option<Time>,
+    /// How long the carrier heard nothing at all.
+    pub gap_media: Option<Duration>,
+    /// How long it heard nobody.
+    pub gap_conversation: Option<Duration>,
+    /// INVITEs sent.
+    pub attempts: u8,
+    /// Hash of calling and called identity, diversion and trunk marking as the lost leg had them.
+    pub identity_before: u64,
+    /// The same as the new leg has them.
+    pub identity_after: u64,
+    /// What became of it.
+    pub outcome: MoveOutcome,
 }
 
 /// What became of an attempt.

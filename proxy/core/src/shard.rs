@@ -64,6 +64,7 @@ impl Shard {
             Input::Snapshot(snapshot) => self.take_snapshot(snapshot),
             Input::Timeout => self.timeout(),
             Input::Drain => self.draining = true,
+            Input::Move(_) | Input::StopMove(_) => {}
         }
         self.settle();
     }
@@ -331,7 +332,10 @@ impl Shard {
             }
             RelayEvent::OpenFailed { .. } => call.handle(env, CallEvent::NoMedia),
             RelayEvent::Silent { .. } => call.handle(env, CallEvent::Silent),
-            RelayEvent::Latched { .. } | RelayEvent::RegionSilent { .. } => {}
+            RelayEvent::Latched { .. }
+            | RelayEvent::Resumed { .. }
+            | RelayEvent::RegionHeard { .. }
+            | RelayEvent::RegionSilent { .. } => {}
         });
     }
 

@@ -1,6 +1,6 @@
 //! The one value that the whole appliance swaps: configuration ⊕ health ⊕ operator overrides.
 
-use crate::{Config, RegionId, Router, TargetId};
+use crate::{Config, RegionId, Router, SwitchReason, TargetId};
 use relay_values::Time;
 use std::sync::Arc;
 
@@ -17,8 +17,34 @@ pub struct Snapshot {
     pub router: Arc<Router>,
     /// Health of every target, indexed by [`TargetId`].
     pub health: Vec<TargetHealth>,
+    /// What is known of every region as a whole, indexed by [`RegionId`].
+    pub regions: Vec<RegionHealth>,
     /// What operators said.
     pub overrides: Overrides,
+}
+
+/// What is known of a region as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionHealth {
+    /// Its state.
+    pub state: RegionState,
+    /// Since when.
+    pub since: Time,
+    /// When the present or last trouble was first suspected; [`Time::NEVER`] if there was none.
+    pub suspected: Time,
+    /// Why its state changed last.
+    pub reason: Option<SwitchReason>,
+}
+
+/// State of a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RegionState {
+    /// Usable.
+    Up,
+    /// Its flows fell silent together; its edges are being asked.
+    Suspect,
+    /// Every edge of it is down.
+    Down,
 }
 
 /// What is known of a target.
@@ -28,6 +54,8 @@ pub struct TargetHealth {
     pub state: TargetState,
     /// Since when.
     pub since: Time,
+    /// It has come back a short while ago and gets its share of new calls only slowly, until this time.
+    pub warm: Time,
 }
 
 /// State of a target.
@@ -46,15 +74,68 @@ pub enum TargetState {
 pub struct Overrides {
     /// Regions that get no new calls.
     pub drained: Vec<RegionId>,
+    /// Edges that get no new calls.
+    pub drained_targets: Vec<TargetId>,
+    /// A share of one region's calls is cut off, to see what an outage would do.
+    pub drill: Option<Drill>,
+}
+
+/// A drill: for the calls that it chooses, the region is as good as dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drill {
+    /// Tells one drill from the next.
+    pub id: u64,
+    /// The region.
+    pub region: RegionId,
+    /// Share of its answered calls that are chosen when the drill begins, in percent.
+    pub share: u8,
+    /// What they lose.
+    pub cut: Cut,
+    /// The detector has found the cohort dead: its calls are to be moved. Set by the health core alone.
+    pub found: Option<Time>,
+}
+
+/// What a drill cuts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cut {
+    /// SIP of the tier legs.
+    Signalling,
+    /// RTP and RTCP of the tier legs.
+    Media,
+    /// Both.
+    Both,
+}
+
+impl Cut {
+    /// Whether media is cut.
+    pub const fn media(self) -> bool {
+        matches!(self, Self::Media | Self::Both)
+    }
+
+    /// Whether signalling is cut.
+    pub const fn signalling(self) -> bool {
+        matches!(self, Self::Signalling | Self::Both)
+    }
 }
 
 impl Snapshot {
     /// The first snapshot of a configuration: everything is up.
     pub fn first(config: Arc<Config>) -> Self {
-        let up = TargetHealth { state: TargetState::Up, since: Time::ZERO };
+        let up = TargetHealth { state: TargetState::Up, since: Time::ZERO, warm: Time::ZERO };
+        let quiet =
+            RegionHealth { state: RegionState::Up, since: Time::ZERO, suspected: Time::NEVER, reason: None };
+        let regions = vec![quiet; config.regions.len()];
         let health = vec![up; config.targets.len()];
         let router = Arc::new(Router::new(&config));
-        Self { generation: 1, config_generation: 1, config, router, health, overrides: Overrides::default() }
+        Self {
+            generation: 1,
+            config_generation: 1,
+            config,
+            router,
+            health,
+            regions,
+            overrides: Overrides::default(),
+        }
     }
 
     /// State of a target; a number from nowhere is down.
@@ -64,7 +145,17 @@ impl Snapshot {
 
     /// Whether new calls may go to a target without a second thought.
     pub fn is_usable(&self, target: TargetId) -> bool {
-        let drained = self.config.region_of(target).is_some_and(|r| self.overrides.drained.contains(&r));
-        !drained && self.state(target) == TargetState::Up
+        !self.is_drained(target) && self.state(target) == TargetState::Up
+    }
+
+    /// Whether operators keep new calls away from a target.
+    pub fn is_drained(&self, target: TargetId) -> bool {
+        let region = self.config.region_of(target).is_some_and(|r| self.overrides.drained.contains(&r));
+        region || self.overrides.drained_targets.contains(&target)
+    }
+
+    /// What is known of a region.
+    pub fn region(&self, id: RegionId) -> Option<&RegionHealth> {
+        self.regions.get(usize::from(id.0))
     }
 }

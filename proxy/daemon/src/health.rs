@@ -78,7 +78,10 @@ impl Keeper {
                 let regions = config.regions.iter().enumerate();
                 let drained =
                     regions.filter(|(_, r)| names.contains(&r.name)).map(|(i, _)| number(i)).collect();
-                self.handle(HealthInput::Overrides(proxy_core::Overrides { drained }));
+                self.handle(HealthInput::Overrides(proxy_core::Overrides {
+                    drained,
+                    ..proxy_core::Overrides::default()
+                }));
                 let _ = done.try_send(Arc::clone(self.health.snapshot()));
             }
             Order::Count(done) => {

@@ -3,6 +3,7 @@
 use relay_values::Duration;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// What one [`Relay`](crate::Relay) may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,37 @@ pub struct RelayConfig {
     pub max_sessions: usize,
     /// Most pairs with open sockets (two descriptors each). The shell sets it from its descriptor limit.
     pub max_open_pairs: usize,
+    /// When many flows that fall silent together mean that their region has.
+    pub silence: SilencePolicy,
+    /// What a bridge plays when asked for a prompt.
+    pub prompt: Option<Prompt>,
+}
+
+/// When a region is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SilencePolicy {
+    /// Fewer regular flows than this prove nothing.
+    pub min_flows: u32,
+    /// The flows of a region must have been silent together for this long. Two and a half packet times of 20 ms: one lost
+    /// packet and its neighbour's jitter fit into it.
+    pub after: Duration,
+    /// Up to this share of the regular flows, in percent, may still be heard.
+    pub heard_percent: u8,
+}
+
+impl Default for SilencePolicy {
+    fn default() -> Self {
+        Self { min_flows: 8, after: Duration::from_millis(50), heard_percent: 10 }
+    }
+}
+
+/// A sound in both laws of G.711, 8,000 samples a second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// In µ-law.
+    pub mu: Arc<[u8]>,
+    /// In A-law.
+    pub a: Arc<[u8]>,
 }
 
 impl RelayConfig {
@@ -46,6 +78,8 @@ impl Default for RelayConfig {
             idle: Duration::from_secs(60),
             max_sessions: 16_384,
             max_open_pairs: usize::MAX,
+            silence: SilencePolicy::default(),
+            prompt: None,
         }
     }
 }

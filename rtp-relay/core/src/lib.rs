@@ -34,7 +34,7 @@ mod rewrite;
 mod session;
 mod watch;
 
-pub use config::RelayConfig;
+pub use config::{Prompt, RelayConfig, SilencePolicy};
 pub use counters::{Counters, PortCounts};
 pub use ports::{PortPair, PortRef, PortRequest};
 pub use relay::{Relay, Verdict};

@@ -110,6 +110,7 @@ impl Relay {
                     self.counters.retargets += 1;
                 }
             }
+            RelayCommand::Bridge { .. } | RelayCommand::Place { .. } => {}
             RelayCommand::Release { session } => self.release(now, session),
         }
     }

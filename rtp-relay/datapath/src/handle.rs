@@ -108,6 +108,8 @@ impl RelayHandle {
             RelayCommand::Open(open) => open.session,
             RelayCommand::Connect { session, .. }
             | RelayCommand::Retarget { session, .. }
+            | RelayCommand::Bridge { session, .. }
+            | RelayCommand::Place { session, .. }
             | RelayCommand::Release { session } => *session,
         };
         let worker = worker_of(session, self.workers.len());

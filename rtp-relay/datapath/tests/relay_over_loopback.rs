@@ -79,7 +79,7 @@ impl Phone {
     fn connect(&self) -> Connect {
         let remote =
             Remote { rtp: self.rtp.local_addr().unwrap(), rtcp: self.rtcp.local_addr().unwrap(), mux: false };
-        Connect { remote, direction: Direction::SendRecv, clock_rate: 8000 }
+        Connect { remote, direction: Direction::SendRecv, clock_rate: 8000, event: None }
     }
 
     fn say(&self, bytes: &[u8]) {

@@ -18,8 +18,8 @@ pub enum RelayCommand {
         /// Its description.
         to: Connect,
     },
-    /// Move a leg to another peer (hunt to another edge, re-homing): what was learnt about the old peer is forgotten
-    /// and the other leg's stream goes on under its old SSRC, sequence and timestamp line.
+    /// Move a leg to another peer (hunt to another edge, re-homing); the other leg's stream goes on under its old SSRC,
+    /// sequence and timestamp line.
     Retarget {
         /// The session.
         session: SessionId,
@@ -27,8 +27,31 @@ pub enum RelayCommand {
         leg: Leg,
         /// The failure domain that it moves to.
         region: RegionId,
-        /// Its new description; `None` while the new peer's answer is awaited.
+        /// `None` while the new peer's answer is awaited: what was learnt about the old peer is forgotten at once. With a
+        /// description, packets go to the new peer from now on, and the old one is still heard until the first packet of
+        /// the new one, which ends the bridge and is answered by `Resumed`.
         to: Option<Connect>,
+    },
+    /// The peer of a leg is taken for lost: whenever nothing comes from it, the other leg hears `fill` under the same
+    /// SSRC line, until the first packet of the peer that the leg is retargeted to. A DTMF event of the lost peer that
+    /// has no end yet is ended (RFC 4733 §2.5.1.4).
+    Bridge {
+        /// The session.
+        session: SessionId,
+        /// The leg whose peer is lost.
+        leg: Leg,
+        /// What the other leg hears; `None`: nothing.
+        fill: Option<Fill>,
+    },
+    /// The session's tier leg counts among the flows of this region from now on (a reload numbered the regions anew, or
+    /// a drill chose the call).
+    Place {
+        /// The session.
+        session: SessionId,
+        /// The failure domain; [`RegionId::DRILL`] for the cohort of a drill.
+        region: RegionId,
+        /// The tier leg's media is dropped both ways from now on, as an outage would: [`DropReason::Cut`](crate::DropReason::Cut).
+        cut: bool,
     },
     /// Close the session. Answered by `Released`; the ports rest before they are used again.
     Release {
@@ -83,6 +106,41 @@ pub struct Connect {
     pub direction: Direction,
     /// RTP clock rate of the negotiated codec in Hz, for jitter (RFC 3550 §6.4.1).
     pub clock_rate: u32,
+    /// Payload type of telephone-event, where agreed (RFC 4733).
+    pub event: Option<u8>,
+}
+
+/// What a leg hears while the other one has no peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fill {
+    /// Payload type to send.
+    pub payload_type: u8,
+    /// RTP clock rate in Hz: 8,000 for everything that [`Sound`] knows.
+    pub clock_rate: u32,
+    /// Time in one packet: the agreed `ptime`.
+    pub packet_time: Duration,
+    /// What is in it.
+    pub sound: Sound,
+}
+
+/// The sound of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sound {
+    /// Quiet noise in G.711: a line that lives.
+    Noise(Law),
+    /// The relay's configured prompt in G.711, over and over; noise where none is configured.
+    Prompt(Law),
+    /// Comfort noise packets (RFC 3389), for codecs that we do not speak.
+    ComfortNoise,
+}
+
+/// The two laws of G.711.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Law {
+    /// µ-law: payload type 0, PCMU.
+    Mu,
+    /// A-law: payload type 8, PCMA.
+    A,
 }
 
 /// A peer's media addresses.

@@ -1,6 +1,6 @@
 //! What the relay tells signalling.
 
-use crate::{Leg, RegionId, SessionId, SessionStats, Time};
+use crate::{Duration, Leg, RegionId, SessionId, SessionStats, Time};
 use std::net::SocketAddr;
 
 /// An event from the relay.
@@ -53,6 +53,20 @@ pub enum RelayEvent {
         /// The last packet from the region.
         since: Time,
     },
+    /// Flows of a region that had fallen silent together are heard again.
+    RegionHeard {
+        /// The region.
+        region: RegionId,
+    },
+    /// The first packet of a leg's new peer, after `Retarget`, was passed on.
+    Resumed {
+        /// The session.
+        session: SessionId,
+        /// The leg that was moved.
+        leg: Leg,
+        /// What the other leg heard in between.
+        gap: Gap,
+    },
     /// The session is closed; its final statistics.
     Released {
         /// The session.
@@ -70,9 +84,33 @@ impl RelayEvent {
             | Self::OpenFailed { session, .. }
             | Self::Latched { session, .. }
             | Self::Silent { session, .. }
+            | Self::Resumed { session, .. }
             | Self::Released { session, .. } => Some(*session),
-            Self::RegionSilent { .. } => None,
+            Self::RegionSilent { .. } | Self::RegionHeard { .. } => None,
         }
+    }
+}
+
+/// The time between two peers of a leg, as the other leg lived it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The old peer's last packet; `None` if it never sent.
+    pub last: Option<Time>,
+    /// The first packet of the bridge after that; `None` if there was none.
+    pub filled: Option<Time>,
+    /// The new peer's first packet.
+    pub resumed: Time,
+}
+
+impl Gap {
+    /// How long the other leg heard nothing at all: `gap_media`. `None` where nothing had been heard before.
+    pub fn media(&self) -> Option<Duration> {
+        self.last.map(|last| self.filled.unwrap_or(self.resumed).min(self.resumed).since(last))
+    }
+
+    /// How long it heard nobody: `gap_conversation`.
+    pub fn conversation(&self) -> Option<Duration> {
+        self.last.map(|last| self.resumed.since(last))
     }
 }
 

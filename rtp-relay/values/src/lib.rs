@@ -11,8 +11,8 @@ mod event;
 mod stats;
 mod time;
 
-pub use command::{Connect, Direction, Latching, LegSpec, Open, RelayCommand, Remote};
-pub use event::{OpenFailure, RelayEvent, SilenceKind};
+pub use command::{Connect, Direction, Fill, Latching, Law, LegSpec, Open, RelayCommand, Remote, Sound};
+pub use event::{Gap, OpenFailure, RelayEvent, SilenceKind};
 pub use stats::{DropCounts, DropReason, FlowStats, SessionStats};
 pub use time::{Duration, Time};
 
@@ -56,3 +56,8 @@ impl Leg {
 /// silence of a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegionId(pub u16);
+
+impl RegionId {
+    /// Not a region: the calls that a drill has chosen, which are judged together as if they were one.
+    pub const DRILL: Self = Self(u16::MAX);
+}

@@ -60,11 +60,13 @@ pub enum DropReason {
     Malformed,
     /// The system would not send it.
     SendFailed,
+    /// A drill cuts this leg off.
+    Cut,
 }
 
 impl DropReason {
     /// Every reason, in order of its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TooShort,
         Self::TooLong,
         Self::NotRtp,
@@ -76,6 +78,7 @@ impl DropReason {
         Self::NoSession,
         Self::Malformed,
         Self::SendFailed,
+        Self::Cut,
     ];
 
     /// A short name for logs, metric labels and records.
@@ -92,6 +95,7 @@ impl DropReason {
             Self::NoSession => "no_session",
             Self::Malformed => "malformed",
             Self::SendFailed => "send_failed",
+            Self::Cut => "cut",
         }
     }
 }

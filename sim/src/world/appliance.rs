@@ -71,6 +71,7 @@ impl World {
                 Output::Event(Told::Evidence(evidence)) => {
                     self.after(self.setup.latency, Event::Evidence(evidence));
                 }
+                Output::Event(_) => {}
             }
         }
         self.checks.turn_over(self.now);

@@ -104,6 +104,7 @@ fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
         CloseReason::MediaTimeout => Some(b"SIP;cause=408;text=\"media_timeout\""),
         CloseReason::NoAck => Some(b"SIP;cause=408;text=\"no_ack\""),
         CloseReason::LegGone => Some(b"SIP;cause=481;text=\"leg_gone\""),
+        CloseReason::NotRehomed => Some(b"SIP;cause=504;text=\"not_rehomed\""),
         CloseReason::Internal => Some(b"SIP;cause=500;text=\"internal\""),
         CloseReason::ByeFromA
         | CloseReason::ByeFromB

@@ -60,6 +60,8 @@ struct Described {
     sends: bool,
     receives: bool,
     clock_rate: u32,
+    /// Payload type of telephone-event (RFC 4733).
+    event: Option<u8>,
 }
 
 /// Why a session description cannot be used.
@@ -245,7 +247,7 @@ impl Relayed {
             (false, true) => Direction::RecvOnly,
             (false, false) => Direction::Inactive,
         };
-        let connect = Connect { remote: to.remote, direction, clock_rate: to.clock_rate };
+        let connect = Connect { remote: to.remote, direction, clock_rate: to.clock_rate, event: to.event };
         let session = self.session;
         let side = self.side_mut(leg);
         let told = hash(&connect) | 1;
@@ -335,6 +337,7 @@ impl<'a> Read<'a> {
             sends: open && media.direction.sends(),
             receives: open && media.direction.receives(),
             clock_rate: codec.map_or(8000, |codec| codec.clock_rate),
+            event: media.telephone_event(codec.map_or(8000, |codec| codec.clock_rate)),
         };
         Ok(Self { session, described, line })
     }

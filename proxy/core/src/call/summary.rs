@@ -40,6 +40,7 @@ impl Call {
             close,
             reject,
             steps: self.steps.iter().map(Attempted::step).collect(),
+            moves: Vec::new(),
             media: self.stats.take(),
         }
     }

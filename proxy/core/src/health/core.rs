@@ -79,6 +79,7 @@ impl Health {
             HealthInput::Message { from: _, bytes } => self.message(now, bytes),
             HealthInput::Evidence(evidence) => self.evidence(now, evidence),
             HealthInput::TransportError { to, failure } => self.transport_error(now, to, failure),
+            HealthInput::RegionSilent { .. } | HealthInput::RegionHeard { .. } => {}
             HealthInput::Config(config) => self.reload(now, config),
             HealthInput::Overrides(overrides) => {
                 if overrides != self.overrides {
@@ -105,6 +106,7 @@ impl Health {
             config: Arc::clone(&self.config),
             router: Arc::clone(&self.router),
             health: self.watches.iter().map(Watch::health).collect(),
+            regions: self.snapshot.regions.clone(),
             overrides: self.overrides.clone(),
         });
         let changes = std::mem::take(&mut self.changes);

@@ -1,7 +1,8 @@
 //! What goes into the health core and what comes out of it.
 
 use crate::{
-    Config, Evidence, Overrides, Peer, Snapshot, SwitchReason, TargetId, TargetState, TransportFailure,
+    Config, Evidence, Overrides, Peer, RegionId, Snapshot, SwitchReason, TargetId, TargetState,
+    TransportFailure,
 };
 use bytes::Bytes;
 use relay_values::Time;
@@ -25,6 +26,22 @@ pub enum HealthInput {
         to: Peer,
         /// How it failed.
         failure: TransportFailure,
+    },
+    /// A relay has heard a region's flows fall silent together.
+    RegionSilent {
+        /// The region, or [`RegionId::DRILL`] for the cohort of the drill under way.
+        region: RegionId,
+        /// The configuration generation that numbers it.
+        generation: u64,
+        /// The region's last packet.
+        since: Time,
+    },
+    /// A relay hears a silent region again.
+    RegionHeard {
+        /// The region, or [`RegionId::DRILL`].
+        region: RegionId,
+        /// The configuration generation that numbers it.
+        generation: u64,
     },
     /// A new configuration: health is carried over to targets of the same name at the same peer.
     Config(Arc<Config>),

@@ -70,7 +70,7 @@ impl Watch {
     }
 
     pub(super) fn health(&self) -> TargetHealth {
-        TargetHealth { state: self.machine.state(), since: self.since }
+        TargetHealth { state: self.machine.state(), since: self.since, warm: Time::ZERO }
     }
 
     /// When there is something to do.

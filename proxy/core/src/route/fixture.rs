@@ -54,6 +54,7 @@ fn trunk(name: &str, sources: &[&str], targets: &[TargetId]) -> Trunk {
         targets: targets.to_vec(),
         max_calls: None,
         latching: Latching::Learn,
+        correlation: None,
     }
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn config() -> Config {
             bind: ours,
             advertised: ours,
         }],
-        regions: ["east", "west"].map(|name| Region { name: name.into() }).to_vec(),
+        regions: ["east", "west"].map(|name| Region { name: name.into(), moves_per_second: None }).to_vec(),
         targets: vec![
             target("east-1", east, "10.1.0.1:5060"),
             target("east-2", east, "10.1.0.2:5060"),
@@ -80,7 +81,7 @@ pub(crate) fn config() -> Config {
             unprobed(target("backup-1", backup, "203.0.113.1:5060")),
         ],
         groups: vec![group("east", 0, &[EAST_1, EAST_2]), group("west", 1, &[WEST_1, WEST_2])],
-        sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)] }],
+        sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)], correlation: None }],
         trunks: vec![
             trunk("carrier", &["198.51.100.0/24"], &[CARRIER_1, CARRIER_2]),
             trunk("backup", &[], &[BACKUP_1]),
@@ -104,6 +105,8 @@ pub(crate) fn config() -> Config {
         limits: ShardLimits { max_calls: 1_000 },
         unknown_source: UnknownSource::Drop,
         product: None,
+        region_health: crate::RegionPolicy::default(),
+        rehome: crate::RehomePolicy::default(),
     }
 }
 

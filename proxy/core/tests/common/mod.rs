@@ -48,7 +48,10 @@ pub fn config() -> Config {
             bind: at(US),
             advertised: at(US),
         }],
-        regions: vec![Region { name: "east".into() }, Region { name: "west".into() }],
+        regions: vec![
+            Region { name: "east".into(), moves_per_second: None },
+            Region { name: "west".into(), moves_per_second: None },
+        ],
         targets: vec![
             edge("east-1", 0, EAST),
             edge("west-1", 1, WEST),
@@ -61,13 +64,14 @@ pub fn config() -> Config {
             },
         ],
         groups: vec![group("east", 0, 0), group("west", 1, 1)],
-        sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)] }],
+        sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)], correlation: None }],
         trunks: vec![Trunk {
             name: "carrier".into(),
             sources: vec!["192.0.2.1/32".parse().unwrap()],
             targets: vec![TargetId(2)],
             max_calls: None,
             latching: Latching::Learn,
+            correlation: None,
         }],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],
@@ -84,6 +88,8 @@ pub fn config() -> Config {
         limits: ShardLimits { max_calls: 1000 },
         unknown_source: UnknownSource::Drop,
         product: None,
+        region_health: proxy_core::RegionPolicy::default(),
+        rehome: proxy_core::RehomePolicy::default(),
     }
 }
 
@@ -95,6 +101,7 @@ pub struct Stage {
     pub relayed: Vec<RelayCommand>,
     pub records: Vec<CallRecord>,
     pub evidence: Vec<Evidence>,
+    pub events: Vec<Event>,
     /// The relay has no ports left.
     pub exhausted: bool,
 }
@@ -113,6 +120,7 @@ impl Stage {
             relayed: vec![],
             records: vec![],
             evidence: vec![],
+            events: vec![],
             exhausted: false,
         }
     }
@@ -142,12 +150,16 @@ impl Stage {
                             let stats = Box::new(SessionStats::default());
                             events.push(RelayEvent::Released { session: *session, stats });
                         }
-                        RelayCommand::Connect { .. } | RelayCommand::Retarget { .. } => {}
+                        RelayCommand::Connect { .. }
+                        | RelayCommand::Retarget { .. }
+                        | RelayCommand::Bridge { .. }
+                        | RelayCommand::Place { .. } => {}
                     }
                     self.relayed.push(command);
                 }
                 Output::Finished(record) => self.records.push(*record),
                 Output::Event(Event::Evidence(evidence)) => self.evidence.push(evidence),
+                Output::Event(event) => self.events.push(event),
             }
         }
         for event in events {

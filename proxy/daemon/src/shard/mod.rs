@@ -16,7 +16,7 @@ use bytes::Bytes;
 use datapath::RelayHandle;
 use inbox::{Inbox, Taken};
 use pace::Pace;
-use proxy_core::{CallRecord, Event, HealthInput, Input, Output, Peer, Shard, Transport};
+use proxy_core::{CallRecord, HealthInput, Input, Output, Peer, Shard, Transport};
 use relay_values::{OpenFailure, RelayCommand, RelayEvent};
 use sockets::Sockets;
 use std::net::UdpSocket;
@@ -257,8 +257,10 @@ impl Turner {
             Output::Send { to, bytes } => self.send(to, bytes),
             Output::Relay(command) => self.command(command),
             Output::Finished(record) => self.finished.push(*record),
-            Output::Event(Event::Evidence(evidence)) => {
-                self.shared.tell_health(HealthInput::Evidence(evidence))
+            Output::Event(event) => {
+                if let Ok(input) = event.into_health() {
+                    self.shared.tell_health(input);
+                }
             }
         }
     }

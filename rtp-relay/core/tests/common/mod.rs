@@ -50,7 +50,12 @@ pub(crate) fn open(serial: u64) -> Open {
 pub(crate) fn connect(rtp: &str) -> Connect {
     let rtp = at(rtp);
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
-    Connect { remote: Remote { rtp, rtcp, mux: false }, direction: Direction::SendRecv, clock_rate: 8000 }
+    Connect {
+        remote: Remote { rtp, rtcp, mux: false },
+        direction: Direction::SendRecv,
+        clock_rate: 8000,
+        event: None,
+    }
 }
 
 pub(crate) fn rtp(ssrc: u32, sequence: u16, timestamp: u32) -> Vec<u8> {

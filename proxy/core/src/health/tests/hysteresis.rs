@@ -75,7 +75,7 @@ proptest! {
                     lab.handle(HealthInput::Config(Arc::new(config)));
                 }
                 Event::Drain(region) => {
-                    lab.handle(HealthInput::Overrides(Overrides { drained: vec![RegionId(region)] }));
+                    lab.handle(HealthInput::Overrides(Overrides { drained: vec![RegionId(region)], ..crate::Overrides::default() }));
                 }
                 Event::EarlyTimeout => lab.handle(HealthInput::Timeout),
             }

@@ -82,7 +82,7 @@ fn a_target_whose_probes_are_taken_away_while_it_is_down_gets_its_chance() {
 #[test]
 fn a_drain_is_one_snapshot_and_outlives_a_reload_that_renumbers_regions() {
     let mut lab = Lab::usual(1);
-    let west = Overrides { drained: vec![RegionId(1)] };
+    let west = Overrides { drained: vec![RegionId(1)], ..crate::Overrides::default() };
     lab.handle(HealthInput::Overrides(west.clone()));
     lab.handle(HealthInput::Overrides(west));
     assert_eq!(lab.snapshots.len(), 1, "said twice, done once");

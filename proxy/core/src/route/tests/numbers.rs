@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 fn plan(routes: &[(Option<u16>, &str)]) -> Config {
     let mut config = config();
-    config.sites = (0..routes.len()).map(|n| Site { name: format!("s{n}"), groups: vec![] }).collect();
+    config.sites = (0..routes.len())
+        .map(|n| Site { name: format!("s{n}"), groups: vec![], correlation: None })
+        .collect();
     config.inbound = (0..)
         .zip(routes)
         .map(|(n, (trunk, prefix))| InboundRoute {
@@ -88,7 +90,7 @@ fn an_outbound_call_gets_its_trunks_in_order() {
 #[test]
 fn a_group_stands_for_the_first_site_that_lists_it() {
     let mut config = config();
-    config.sites.push(Site { name: "other".into(), groups: vec![GroupId(1)] });
+    config.sites.push(Site { name: "other".into(), groups: vec![GroupId(1)], correlation: None });
     let router = Router::new(&config);
     assert_eq!(router.site_of(GroupId(1)), Some(SiteId(0)));
     config.sites[0].groups = vec![GroupId(0)];

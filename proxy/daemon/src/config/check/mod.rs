@@ -49,7 +49,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         targets: Vec::new(),
     };
     let default_probe = policy::default_probe(&raw.probe, complaints);
-    let regions: Vec<_> = parts.regions.all().map(|name| Region { name }).collect();
+    let regions: Vec<_> = parts.regions.all().map(|name| Region { name, moves_per_second: None }).collect();
     let groups: Vec<EdgeGroup> = tier::groups(raw, default_probe, &mut parts, complaints);
     let sites = tier::sites(raw, &groups, &parts, complaints);
     let shards = settings::shards(&raw.process, complaints);
@@ -77,6 +77,8 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
             Some(RawUnknownSource::Drop) | None => UnknownSource::Drop,
         },
         product: policy::product(&raw.product, complaints),
+        region_health: proxy_core::RegionPolicy::default(),
+        rehome: proxy_core::RehomePolicy::default(),
     };
     let settings = settings::read(raw, shards, relay, complaints);
     (config, settings)

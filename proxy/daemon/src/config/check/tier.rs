@@ -135,7 +135,7 @@ pub(super) fn sites(
                     .advise("add an edge group of another region as the second choice");
             }
         }
-        compiled.push(Site { name, groups: found });
+        compiled.push(Site { name, groups: found, correlation: None });
     }
     let used: BTreeSet<_> = compiled.iter().flat_map(|s| s.groups.iter().map(|g| g.index())).collect();
     for (i, group) in raw.edge_group.iter().enumerate() {

@@ -44,6 +44,7 @@ pub(super) fn read(
             targets,
             max_calls,
             latching: latching(trunk.latching),
+            correlation: None,
         });
     }
     compiled
