@@ -154,7 +154,8 @@ fn media(
     settings: &Settings,
     clock: Clock,
 ) -> Result<(Option<Engine>, Vec<RelayHandle>), StartError> {
-    let Some(RelaySettings { addresses, first_port, last_port, dscp, workers }) = settings.relay.clone()
+    let Some(RelaySettings { addresses, first_port, last_port, dscp, workers, silence, prompt }) =
+        settings.relay.clone()
     else {
         return Ok((None, Vec::new()));
     };
@@ -163,6 +164,8 @@ fn media(
         addresses,
         ports: first_port..=last_port,
         max_sessions: config.limits.max_calls as usize * shards,
+        silence,
+        prompt,
         ..RelayConfig::default()
     };
     let cpus = settings.cpus.iter().copied().skip(shards).collect();

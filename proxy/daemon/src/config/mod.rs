@@ -9,12 +9,14 @@ mod raw;
 mod reload;
 mod salvage;
 mod settings;
+mod wav;
 mod words;
 
 pub use complaint::{Complaint, Place, Severity, Source};
 pub use reload::NeedsRestart;
 pub(crate) use reload::needs_restart;
 pub use settings::{LogFormat, LogSettings, RecordsTo, RelaySettings, Settings};
+pub use words::duration;
 
 use std::path::Path;
 use std::sync::Arc;

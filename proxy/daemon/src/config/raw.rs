@@ -1,8 +1,9 @@
 //! The file as it is written: every key, its type and its place. No key has a meaning here, only a shape.
 
-use super::words::{Address, Source, Span, Text};
+use super::words::{Address, Source, Span, SpanOrNever, Text};
 use serde::Deserialize;
 use serde_spanned::Spanned;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -25,6 +26,8 @@ pub(super) struct RawConfig {
     pub(super) timers: RawTimers,
     pub(super) hunt: RawHunt,
     pub(super) probe: RawProbe,
+    pub(super) region_health: RawRegionHealth,
+    pub(super) rehome: RawRehome,
     pub(super) limits: RawLimits,
     pub(super) process: RawProcess,
     pub(super) admin: RawAdmin,
@@ -59,6 +62,7 @@ pub(super) enum RawTransport {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRegion {
     pub(super) name: Maybe<String>,
+    pub(super) moves_per_second: Maybe<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,6 +99,16 @@ pub(super) enum RawLatching {
 pub(super) struct RawSite {
     pub(super) name: Maybe<String>,
     pub(super) groups: Maybe<Vec<Spanned<String>>>,
+    pub(super) correlation: Maybe<RawCorrelation>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawCorrelation {
+    pub(super) session_id: bool,
+    pub(super) uui: Maybe<String>,
+    pub(super) replaces: bool,
+    pub(super) headers: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +123,7 @@ pub(super) struct RawTrunk {
     pub(super) max_calls: Maybe<i64>,
     pub(super) latching: Option<RawLatching>,
     pub(super) probe: Option<RawProbe>,
+    pub(super) correlation: Maybe<RawCorrelation>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,6 +160,15 @@ pub(super) struct RawMedia {
     pub(super) ports: Maybe<Text>,
     pub(super) inactivity: Maybe<Span>,
     pub(super) dscp: Maybe<i64>,
+    pub(super) silence: Option<RawSilence>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSilence {
+    pub(super) min_flows: Maybe<i64>,
+    pub(super) after: Maybe<Span>,
+    pub(super) heard_percent: Maybe<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -184,6 +208,37 @@ pub(super) struct RawProbe {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct RawRegionHealth {
+    pub(super) burst: Maybe<i64>,
+    pub(super) burst_interval: Maybe<Span>,
+    pub(super) burst_timeout: Maybe<Span>,
+    pub(super) media_down: Maybe<SpanOrNever>,
+    pub(super) slow_start: Maybe<Span>,
+    pub(super) damping_half_life: Maybe<Span>,
+    pub(super) damping_limit: Maybe<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRehome {
+    pub(super) enabled: Option<bool>,
+    pub(super) deadline: Maybe<Span>,
+    pub(super) min_interval: Maybe<Span>,
+    pub(super) fill: Maybe<RawFill>,
+    pub(super) prompt: Maybe<PathBuf>,
+    pub(super) emergency: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawFill {
+    Noise,
+    Prompt,
+    Nothing,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct RawLimits {
     pub(super) max_calls: Maybe<i64>,
     pub(super) tcp_connections: Maybe<i64>,
@@ -202,6 +257,7 @@ pub(super) struct RawProcess {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAdmin {
     pub(super) listen: Maybe<SocketAddr>,
+    pub(super) socket: Maybe<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,7 +1,9 @@
 //! What a running process can take over from a new configuration, and what needs a restart.
 
-use super::{Loaded, Settings};
+use super::{Loaded, RelaySettings, Settings};
 use proxy_core::Config;
+use relay_core::{Prompt, SilencePolicy};
+use std::net::IpAddr;
 
 /// Settings that differ and cannot be changed while running.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,14 +19,32 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
     let checks = [
         ("[[listener]]", old_config.listeners != config.listeners),
         ("[media] mode", old_config.media.mode != config.media.mode),
-        ("[media] addresses, ports or dscp, [process] relay_workers", old.relay != settings.relay),
+        (
+            "[media] addresses, ports or dscp, [process] relay_workers",
+            old.relay.as_ref().map(sockets) != settings.relay.as_ref().map(sockets),
+        ),
+        ("[media.silence]", old.relay.as_ref().map(silence) != settings.relay.as_ref().map(silence)),
+        ("[rehome] prompt", old.relay.as_ref().map(prompt) != settings.relay.as_ref().map(prompt)),
         ("[process] shards", old.shards != settings.shards),
         ("[process] cpus", old.cpus != settings.cpus),
-        ("[admin]", old.admin != settings.admin),
+        ("[admin]", (old.admin, &old.control) != (settings.admin, &settings.control)),
         ("[records]", old.records != settings.records),
         ("[log]", old.log != settings.log),
         ("[limits] tcp_connections", old.tcp_connections != settings.tcp_connections),
     ];
     let differ: Vec<_> = checks.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
     if differ.is_empty() { Ok(()) } else { Err(NeedsRestart(differ)) }
+}
+
+fn sockets(relay: &RelaySettings) -> (&[IpAddr], u16, u16, u8, u8) {
+    let RelaySettings { addresses, first_port, last_port, dscp, workers, silence: _, prompt: _ } = relay;
+    (addresses, *first_port, *last_port, *dscp, *workers)
+}
+
+fn silence(relay: &RelaySettings) -> SilencePolicy {
+    relay.silence
+}
+
+fn prompt(relay: &RelaySettings) -> Option<&Prompt> {
+    relay.prompt.as_ref()
 }

@@ -1,5 +1,6 @@
 //! What the shell is configured with: threads, files, addresses that no core needs to know.
 
+use relay_core::{Prompt, SilencePolicy};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub struct Settings {
     pub relay: Option<RelaySettings>,
     /// Where /metrics and /healthz are served.
     pub admin: Option<SocketAddr>,
+    /// Where `bascule regions`, `drain` and `drill` are served: a Unix socket.
+    pub control: Option<PathBuf>,
     /// Where call records go.
     pub records: RecordsTo,
     /// How to log.
@@ -38,6 +41,10 @@ pub struct RelaySettings {
     pub dscp: u8,
     /// Relay threads.
     pub workers: u8,
+    /// When a region's flows have fallen silent together.
+    pub silence: SilencePolicy,
+    /// What carriers hear while a call has no tier leg, where they hear a prompt.
+    pub prompt: Option<Prompt>,
 }
 
 /// Where call records go.

@@ -14,6 +14,10 @@ pub(super) type Text = String;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span(pub(super) Duration);
 
+/// A duration, or `"never"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SpanOrNever(pub(super) Option<Duration>);
+
 /// An address with an optional port: `"192.0.2.1"`, `"192.0.2.1:5060"`, `"[2001:db8::1]:5060"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Address {
@@ -57,6 +61,14 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl<'de> Deserialize<'de> for SpanOrNever {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let expected = "a duration such as \"200ms\" or \"5s\", or \"never\"";
+        let read = |text: &str| if text == "never" { Some(None) } else { duration(text).map(Some) };
+        d.deserialize_str(Spelled { expected, read }).map(Self)
+    }
+}
+
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let expected =
@@ -73,8 +85,9 @@ impl<'de> Deserialize<'de> for Source {
     }
 }
 
-/// Digits and a unit, nothing else.
-fn duration(text: &str) -> Option<Duration> {
+/// A duration as the file spells it, for other places where people write one: digits and a unit (`us`, `ms`, `s`, `m`,
+/// `h`), nothing else.
+pub fn duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
     let (digits, unit) = text.split_at(unit_at);
     let n: u64 = digits.parse().ok()?;

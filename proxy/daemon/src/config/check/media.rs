@@ -1,6 +1,7 @@
 //! Media: addresses, the port range, and whether the range carries the calls.
 
 use super::policy::ranged;
+use super::rehome;
 use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawConfig, RawMedia, RawMediaMode};
 use crate::config::settings::RelaySettings;
@@ -29,6 +30,7 @@ pub(super) fn read(raw: &RawConfig, complaints: &mut Complaints) -> (MediaPolicy
         ports: None,
         inactivity: None,
         dscp: None,
+        silence: None,
     };
     let section = raw.media.as_ref().map_or(0..0, Spanned::span);
     let media = raw.media.as_ref().map_or(&empty, Spanned::get_ref);
@@ -61,7 +63,9 @@ pub(super) fn read(raw: &RawConfig, complaints: &mut Complaints) -> (MediaPolicy
     let workers =
         raw.process.relay_workers.as_ref().map_or(1, |w| ranged(w, 1, 64, "`relay_workers`", complaints))
             as u8;
-    (policy, Some(RelaySettings { addresses, first_port, last_port, dscp, workers }))
+    let silence = rehome::silence(media.silence.as_ref(), complaints);
+    let prompt = rehome::prompt(&raw.rehome, complaints);
+    (policy, Some(RelaySettings { addresses, first_port, last_port, dscp, workers, silence, prompt }))
 }
 
 fn address(written: &Maybe<IpAddr>, v4: bool, key: &str, complaints: &mut Complaints) -> Option<IpAddr> {

@@ -1,10 +1,12 @@
 //! From what is written to what it means. Every function here goes on after an error with any value that fits: what
 //! comes out of a file with errors is thrown away, only the complaints count.
 
+mod correlation;
 mod listeners;
 mod media;
 mod names;
 mod policy;
+mod rehome;
 mod routes;
 mod settings;
 mod sources;
@@ -15,7 +17,7 @@ use super::complaint::Complaints;
 use super::raw::{RawConfig, RawUnknownSource};
 use super::settings::Settings;
 use names::Names;
-use proxy_core::{Config, EdgeGroup, Region, ShardLimits, Target, Trunk, UnknownSource};
+use proxy_core::{Config, EdgeGroup, ShardLimits, Target, Trunk, UnknownSource};
 
 /// What is resolved so far: later sections refer to earlier ones by name.
 struct Parts<'a> {
@@ -49,16 +51,22 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         targets: Vec::new(),
     };
     let default_probe = policy::default_probe(&raw.probe, complaints);
-    let regions: Vec<_> = parts.regions.all().map(|name| Region { name, moves_per_second: None }).collect();
     let groups: Vec<EdgeGroup> = tier::groups(raw, default_probe, &mut parts, complaints);
     let sites = tier::sites(raw, &groups, &parts, complaints);
     let shards = settings::shards(&raw.process, complaints);
+    let regions = rehome::regions(raw, parts.regions.all(), shards, complaints);
     let trunks: Vec<Trunk> = trunks::read(raw, default_probe, shards, &mut parts, complaints);
     names::distinct_targets(raw, &parts.targets, complaints);
     sources::overlaps(raw, complaints);
     let (inbound, outbound) = routes::read(raw, &parts, complaints);
     let (media, relay) = media::read(raw, complaints);
     let max_calls = media::max_calls(raw, relay.as_ref(), complaints);
+    let (region_health, rehome) =
+        (rehome::health(&raw.region_health, complaints), rehome::policy(&raw.rehome, complaints));
+    if let Some(relay) = &relay {
+        let thresholds = (relay.silence, region_health, &rehome, default_probe);
+        rehome::contradictions(raw, thresholds, max_calls, complaints);
+    }
     let config = Config {
         listeners: parts.listeners.compiled,
         regions,
@@ -77,8 +85,8 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
             Some(RawUnknownSource::Drop) | None => UnknownSource::Drop,
         },
         product: policy::product(&raw.product, complaints),
-        region_health: proxy_core::RegionPolicy::default(),
-        rehome: proxy_core::RehomePolicy::default(),
+        region_health,
+        rehome,
     };
     let settings = settings::read(raw, shards, relay, complaints);
     (config, settings)

@@ -170,12 +170,12 @@ pub(super) fn time(written: &Maybe<Span>, default: Duration) -> Duration {
     written.as_ref().map_or(default, |s| s.get_ref().0)
 }
 
-fn positive(written: &Maybe<Span>, what: &str, complaints: &mut Complaints) {
+pub(super) fn positive(written: &Maybe<Span>, what: &str, complaints: &mut Complaints) {
     if let Some(written) = written.as_ref().filter(|s| s.get_ref().0.is_zero()) {
         complaints.error(written.span(), format!("{what} cannot be zero")).advise("write a time above zero");
     }
 }
 
-fn place(keys: &[&Maybe<Span>]) -> Range<usize> {
+pub(super) fn place(keys: &[&Maybe<Span>]) -> Range<usize> {
     keys.iter().find_map(|k| k.as_ref().map(Spanned::span)).unwrap_or(0..0)
 }

@@ -75,13 +75,16 @@ fn outbound(raw: &RawConfig, parts: &Parts<'_>, complaints: &mut Complaints) -> 
 fn prefix(written: &Maybe<String>, complaints: &mut Complaints) -> String {
     let Some(written) = written else { return String::new() };
     let text = written.get_ref();
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    if !digits.chars().all(|c| c.is_ascii_digit()) {
+    if !is_prefix(text) {
         complaints.error(written.span(), format!("`{text}` is not a number prefix")).advise(
             "write digits with an optional leading `+`, such as \"+4930\"; leave it out to match everything",
         );
     }
     text.clone()
+}
+
+pub(super) fn is_prefix(text: &str) -> bool {
+    text.strip_prefix('+').unwrap_or(text).chars().all(|c| c.is_ascii_digit())
 }
 
 type Key = (Option<Option<u16>>, String);

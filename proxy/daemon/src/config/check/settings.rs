@@ -6,12 +6,15 @@ use crate::config::raw::{RawAdmin, RawConfig, RawLog, RawLogFormat, RawProcess};
 use crate::config::settings::{LogFormat, LogSettings, RecordsTo, RelaySettings, Settings};
 use serde_spanned::Spanned;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// Shards that names in branches and tags have room for is 256; more than a big machine has cores is a slip.
 const MAX_SHARDS: u32 = 64;
+
+/// A socket's path: unix(7) has room for 108 bytes with the final zero, and it is made under a longer name at first.
+const MAX_SOCKET_PATH: usize = 96;
 
 pub(super) fn shards(raw: &RawProcess, complaints: &mut Complaints) -> u8 {
     raw.shards.as_ref().map_or(1, |n| ranged(n, 1, MAX_SHARDS, "`shards`", complaints) as u8)
@@ -29,6 +32,7 @@ pub(super) fn read(
         cpus: cpus.iter().map(|c| ranged(c, 0, 1023, "a processor", complaints) as usize).collect(),
         relay,
         admin: admin(&raw.admin, complaints),
+        control: control(&raw.admin, complaints),
         records: match raw.records.file.as_ref().map(Spanned::get_ref) {
             None => RecordsTo::Nowhere,
             Some(path) if path == Path::new("-") => RecordsTo::Stdout,
@@ -54,6 +58,21 @@ fn admin(raw: &RawAdmin, complaints: &mut Complaints) -> Option<SocketAddr> {
             .advise("bind 127.0.0.1, or keep others out with a firewall: there is no password");
     }
     Some(at)
+}
+
+fn control(raw: &RawAdmin, complaints: &mut Complaints) -> Option<PathBuf> {
+    let written = raw.socket.as_ref()?;
+    let path = written.get_ref();
+    let length = path.as_os_str().len();
+    if length == 0 || length > MAX_SOCKET_PATH || path.file_name().is_none() {
+        complaints
+            .error(written.span(), format!("`{}` cannot be the path of a socket", path.display()))
+            .at(format!("{length} bytes"))
+            .advise(format!(
+                "write a file of up to {MAX_SOCKET_PATH} bytes, such as \"/run/bascule/admin.sock\""
+            ));
+    }
+    Some(path.clone())
 }
 
 fn log(raw: &RawLog, complaints: &mut Complaints) -> LogSettings {

@@ -1,8 +1,8 @@
 //! The tier: edge groups and sites.
 
-use super::Parts;
 use super::names::{number, target_name};
 use super::policy::{latching, probe, weight};
+use super::{Parts, correlation};
 use crate::config::complaint::Complaints;
 use crate::config::raw::{RawConfig, RawTarget};
 use proxy_core::{EdgeGroup, GroupId, ListenerId, Owner, ProbePolicy, RegionId, Site, Target, TargetId};
@@ -135,7 +135,8 @@ pub(super) fn sites(
                     .advise("add an edge group of another region as the second choice");
             }
         }
-        compiled.push(Site { name, groups: found, correlation: None });
+        let correlation = correlation::read(&section.get_ref().correlation, complaints);
+        compiled.push(Site { name, groups: found, correlation });
     }
     let used: BTreeSet<_> = compiled.iter().flat_map(|s| s.groups.iter().map(|g| g.index())).collect();
     for (i, group) in raw.edge_group.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::names::number;
 use super::policy::{latching, probe, ranged};
-use super::{Parts, tier};
+use super::{Parts, correlation, tier};
 use crate::config::complaint::Complaints;
 use crate::config::raw::RawConfig;
 use proxy_core::{Owner, ProbePolicy, Trunk, TrunkId};
@@ -44,7 +44,7 @@ pub(super) fn read(
             targets,
             max_calls,
             latching: latching(trunk.latching),
-            correlation: None,
+            correlation: correlation::read(&trunk.correlation, complaints),
         });
     }
     compiled
