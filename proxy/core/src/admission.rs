@@ -154,7 +154,7 @@ impl Shard {
                 let trunk = config.trunks.get(id.index()).ok_or(no_route)?;
                 self.check_trunk(&trunk.name, trunk.max_calls)?;
                 let site = router.inbound(id, number).ok_or(no_route)?;
-                let plan = plan_inbound(&snapshot, site, &mut self.env.rng);
+                let plan = plan_inbound(&snapshot, self.env.now, site, &mut self.env.rng);
                 let (trunk, site, latching) = (Some(id), Some(site), trunk.latching);
                 Ok(Routed { direction: Direction::Inbound, trunk, site, region: RegionId(0), latching, plan })
             }
@@ -169,7 +169,7 @@ impl Shard {
                         .is_some_and(|t| self.check_trunk(&t.name, t.max_calls).is_ok())
                 });
                 let trunk = Some(open.ok_or((503, RejectReason::TrunkLimit))?);
-                let plan = plan_outbound(&snapshot, trunks, &mut self.env.rng);
+                let plan = plan_outbound(&snapshot, self.env.now, trunks, &mut self.env.rng);
                 let (region, latching) = (group.region, group.latching);
                 Ok(Routed { direction: Direction::Outbound, trunk, site, region, latching, plan })
             }

@@ -1,7 +1,7 @@
 //! The one value that the whole appliance swaps: configuration ⊕ health ⊕ operator overrides.
 
 use crate::{Config, RegionId, Router, SwitchReason, TargetId};
-use relay_values::Time;
+use relay_values::{Duration, Time};
 use std::sync::Arc;
 
 /// What every shard decides by. Immutable; a change builds the next one and stores it once.
@@ -115,6 +115,21 @@ impl Cut {
     /// Whether signalling is cut.
     pub const fn signalling(self) -> bool {
         matches!(self, Self::Signalling | Self::Both)
+    }
+}
+
+impl TargetHealth {
+    /// How many calls out of `whole` the target takes in its own place at `now`: after it has come back a tenth, then more
+    /// in proportion to the time, at `warm` all. `slow_start` is the time from coming back to `warm`.
+    pub(crate) fn share(&self, now: Time, slow_start: Duration, whole: u64) -> u64 {
+        let left = self.warm.since(now).min(slow_start);
+        if left.is_zero() {
+            return whole;
+        }
+        // A tenth of `whole` and nine tenths of what has passed of the time; rounded up, so that it is never nothing.
+        let (left, all) = (left.as_nanos(), slow_start.as_nanos());
+        let share = (u128::from(whole) * (10 * all - 9 * left)).div_ceil(10 * all);
+        u64::try_from(share).unwrap_or(whole)
     }
 }
 

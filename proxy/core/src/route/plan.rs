@@ -2,7 +2,8 @@
 
 use crate::limits::MAX_PLAN;
 use crate::rng::Rng;
-use crate::{Config, HuntReason, SiteId, Snapshot, TargetId, TargetState, TrunkId};
+use crate::{Config, HuntReason, SiteId, Snapshot, TargetHealth, TargetId, TargetState, TrunkId};
+use relay_values::Time;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -17,8 +18,20 @@ pub(crate) struct Plan {
     tried: u8,
     /// The current target was down when it was chosen: nothing better was left.
     desperate: bool,
+    ticket: Ticket,
     config_generation: u64,
     config: Arc<Config>,
+}
+
+/// What a call brings to targets that have come back a short while ago. Each of them takes a share of the calls that
+/// grows with time ([`TargetHealth::share`](crate::TargetHealth::share)): a tenth of all tickets is good for a target that
+/// has just come back, every ticket in the end. There is one ticket for all targets of a call: with one for each, some
+/// edge of a big region would win almost every call, and the region would be back at once.
+#[derive(Debug, Clone, Copy)]
+struct Ticket {
+    number: u64,
+    /// When the plan was made; a call does not become luckier by waiting.
+    drawn: Time,
 }
 
 /// How willingly a target is taken, best first. Every target with a weight is taken at last: a call is better tried than
@@ -26,68 +39,74 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tier {
     Up,
+    /// Healthy, but it has just come back and this call is not among its share.
+    Warm,
     /// Healthy, but the operator wants no new calls there.
     Drained,
     Backoff,
     Down,
 }
 
-const TIERS: [Tier; 4] = [Tier::Up, Tier::Drained, Tier::Backoff, Tier::Down];
+const TIERS: [Tier; 5] = [Tier::Up, Tier::Warm, Tier::Drained, Tier::Backoff, Tier::Down];
 
 /// The targets of an inbound call: the site's groups in order and, inside a group, edges at random by weight. Edges that
-/// are not usable follow after all groups: drained ones, then those that asked for a pause, then those that are down.
-pub(crate) fn plan_inbound(snapshot: &Snapshot, site: SiteId, rng: &mut Rng) -> Plan {
+/// are not usable follow after all groups: those that have just come back and have their share, drained ones, those that
+/// asked for a pause, those that are down.
+pub(crate) fn plan_inbound(snapshot: &Snapshot, now: Time, site: SiteId, rng: &mut Rng) -> Plan {
     let config = &*snapshot.config;
     let groups = config.sites.get(site.index()).map_or(&[][..], |site| &site.groups);
     let lists = groups.iter().filter_map(|group| config.groups.get(group.index())).map(|g| &*g.edges);
-    plan(snapshot, lists, groups.len(), rng)
+    plan(snapshot, now, lists, groups.len(), rng)
 }
 
 /// The targets of an outbound call: the route's trunks in order and, inside a trunk, its addresses at random by weight.
-pub(crate) fn plan_outbound(snapshot: &Snapshot, trunks: &[TrunkId], rng: &mut Rng) -> Plan {
+pub(crate) fn plan_outbound(snapshot: &Snapshot, now: Time, trunks: &[TrunkId], rng: &mut Rng) -> Plan {
     let config = &*snapshot.config;
     let lists = trunks.iter().filter_map(|trunk| config.trunks.get(trunk.index())).map(|t| &*t.targets);
-    plan(snapshot, lists, trunks.len(), rng)
+    plan(snapshot, now, lists, trunks.len(), rng)
 }
 
-fn plan<'a>(
+/// The targets of `count` lists, list by list and at random by weight inside each, willing ones first.
+pub(super) fn plan<'a>(
     snapshot: &Snapshot,
+    now: Time,
     lists: impl Iterator<Item = &'a [TargetId]> + Clone,
     count: usize,
     rng: &mut Rng,
 ) -> Plan {
     let mut targets = SmallVec::new();
+    let ticket = Ticket { number: rng.below(Ticket::NUMBERS), drawn: now };
     // A big first group must not fill the plan: the next region is what the plan is for.
     let share = (MAX_PLAN / count.max(1)).max(2);
-    let is_in = |tier| lists.clone().flatten().any(|id| tier_of(snapshot, *id) == tier);
+    let is_in = |tier| lists.clone().flatten().any(|id| ticket.tier_of(snapshot, *id) == tier);
     for tier in TIERS.into_iter().filter(|tier| is_in(*tier)) {
         for list in lists.clone() {
             let room = share.min(MAX_PLAN.saturating_sub(targets.len()));
-            draw(snapshot, tier, list, room, rng, &mut targets);
+            let is_of = |id: &TargetId| ticket.tier_of(snapshot, *id) == tier;
+            draw(snapshot, list.iter().filter(|id| is_of(id)), room, rng, &mut targets);
         }
     }
     Plan {
         targets,
         tried: 0,
         desperate: false,
+        ticket,
         config_generation: snapshot.config_generation,
         config: Arc::clone(&snapshot.config),
     }
 }
 
-/// Draws up to `room` targets of a tier, each time with a chance in proportion to its weight among those left.
-fn draw(
+/// Draws up to `room` of these targets, each time with a chance in proportion to its weight among those left.
+fn draw<'a>(
     snapshot: &Snapshot,
-    tier: Tier,
-    list: &[TargetId],
+    list: impl Iterator<Item = &'a TargetId>,
     room: usize,
     rng: &mut Rng,
     drawn: &mut SmallVec<[TargetId; 8]>,
 ) {
     let weight = |id: &TargetId| snapshot.config.target(*id).map_or(0, |t| u64::from(t.weight));
     let mut left: SmallVec<[(TargetId, u64); 16]> = list
-        .iter()
-        .filter(|id| tier_of(snapshot, **id) == tier && !drawn.contains(id))
+        .filter(|id| !drawn.contains(id))
         .map(|id| (*id, weight(id)))
         .filter(|(_, weight)| *weight > 0)
         .collect();
@@ -106,13 +125,23 @@ fn draw(
     }
 }
 
-fn tier_of(snapshot: &Snapshot, id: TargetId) -> Tier {
-    let region = snapshot.config.region_of(id);
-    match snapshot.state(id) {
-        TargetState::Up if region.is_some_and(|r| snapshot.overrides.drained.contains(&r)) => Tier::Drained,
-        TargetState::Up => Tier::Up,
-        TargetState::Backoff => Tier::Backoff,
-        TargetState::Down => Tier::Down,
+impl Ticket {
+    /// Shares are told apart to a thousandth.
+    const NUMBERS: u64 = 1_000;
+
+    fn tier_of(self, snapshot: &Snapshot, id: TargetId) -> Tier {
+        let health = snapshot.health.get(id.index());
+        match snapshot.state(id) {
+            TargetState::Up if snapshot.is_drained(id) => Tier::Drained,
+            TargetState::Up if health.is_some_and(|h| !self.is_good_for(h, snapshot)) => Tier::Warm,
+            TargetState::Up => Tier::Up,
+            TargetState::Backoff => Tier::Backoff,
+            TargetState::Down => Tier::Down,
+        }
+    }
+
+    fn is_good_for(self, health: &TargetHealth, snapshot: &Snapshot) -> bool {
+        self.number < health.share(self.drawn, snapshot.config.region_health.slow_start, Self::NUMBERS)
     }
 }
 
@@ -135,7 +164,7 @@ impl Plan {
         let tried = usize::from(self.tried);
         let rank = |id: &TargetId| {
             let same = suspect.is_some() && newest.config.region_of(*id) == suspect;
-            (tier_of(newest, *id), same)
+            (self.ticket.tier_of(newest, *id), same)
         };
         // The first of the best: the order of the plan decides among equals.
         let (place, id) =
@@ -176,8 +205,8 @@ impl Plan {
     /// by now, that one becomes the current one and the other waits for its turn.
     pub(crate) fn choose_again(&mut self, newest: &Snapshot) -> Option<TargetId> {
         let Some(current) = self.renumber(newest) else { return self.next(newest, None) };
-        let tier = tier_of(newest, current);
-        if !self.untried().iter().any(|id| tier_of(newest, *id) < tier) {
+        let tier = self.ticket.tier_of(newest, current);
+        if !self.untried().iter().any(|id| self.ticket.tier_of(newest, *id) < tier) {
             return Some(current);
         }
         self.tried = self.tried.saturating_sub(1);

@@ -37,7 +37,7 @@ fn freeze(seed: u64, lab: &mut Lab, edges: &[TargetId]) -> Outcome {
         lab.run(at);
         let newest = lab.health.snapshot().clone();
         let (mut plan, why) = match plan {
-            None => (plan_inbound(&newest, SiteId(0), &mut rng), None),
+            None => (plan_inbound(&newest, lab.now, SiteId(0), &mut rng), None),
             Some(plan) => {
                 lab.evidence(plan.current().unwrap(), EvidenceKind::NoResponse);
                 (plan, Some(HuntReason::NoResponse))

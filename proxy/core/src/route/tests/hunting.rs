@@ -4,11 +4,14 @@ use crate::rng::Rng;
 use crate::route::fixture::{EAST_1, EAST_2, WEST_1, WEST_2, config, snapshot};
 use crate::route::{Plan, plan_inbound};
 use crate::{Config, HuntReason, SiteId, Snapshot, Target, TargetId, TargetState};
+use relay_values::Time;
 use std::sync::Arc;
+
+const NOW: Time = Time::from_millis(60_000);
 
 /// A plan that begins with east-1.
 fn east_first(snapshot: &Snapshot) -> Plan {
-    let plans = (0..).map(|seed| plan_inbound(snapshot, SiteId(0), &mut Rng::new(seed)));
+    let plans = (0..).map(|seed| plan_inbound(snapshot, NOW, SiteId(0), &mut Rng::new(seed)));
     plans.into_iter().find(|plan| plan.untried()[..3] == [EAST_1, EAST_2, WEST_1]).unwrap()
 }
 

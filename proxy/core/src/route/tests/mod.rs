@@ -4,3 +4,4 @@ mod hunting;
 mod numbers;
 mod plans;
 mod senders;
+mod slow_start;

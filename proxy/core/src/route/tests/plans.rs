@@ -7,10 +7,13 @@ use crate::route::fixture::{
 };
 use crate::route::{plan_inbound, plan_outbound};
 use crate::{GroupId, Owner, RegionId, SiteId, Snapshot, TargetId, TargetState, TrunkId};
+use relay_values::Time;
 use std::sync::Arc;
 
+const NOW: Time = Time::from_millis(60_000);
+
 fn inbound(snapshot: &Snapshot, seed: u64) -> Vec<TargetId> {
-    plan_inbound(snapshot, SiteId(0), &mut Rng::new(seed)).untried().to_vec()
+    plan_inbound(snapshot, NOW, SiteId(0), &mut Rng::new(seed)).untried().to_vec()
 }
 
 /// The same for every seed, whatever the order inside a group.
@@ -39,7 +42,7 @@ fn weights_are_shares() {
     config.targets[0].weight = 9;
     let snapshot = Snapshot::first(Arc::new(config));
     let mut rng = Rng::new(7);
-    let plan = |rng: &mut Rng| plan_inbound(&snapshot, SiteId(0), rng).untried()[0];
+    let plan = |rng: &mut Rng| plan_inbound(&snapshot, NOW, SiteId(0), rng).untried()[0];
     let heavy = (0..10_000).filter(|_| plan(&mut rng) == EAST_1).count();
     assert!((8_850..9_150).contains(&heavy), "{heavy} of 10,000");
 }
@@ -68,6 +71,13 @@ fn a_drained_region_is_tried_after_the_others_but_before_the_unwell() {
 }
 
 #[test]
+fn a_drained_edge_is_tried_after_the_other_region_and_its_neighbour_is_not_touched() {
+    let mut snapshot = snapshot();
+    snapshot.overrides.drained_targets = vec![EAST_1];
+    assert_eq!(inbound_sorted(&snapshot, &[(1, 3)]), [EAST_2, WEST_1, WEST_2, EAST_1]);
+}
+
+#[test]
 fn when_all_are_down_all_are_tried() {
     let mut snapshot = snapshot();
     snapshot.health.iter_mut().for_each(|h| h.state = TargetState::Down);
@@ -90,7 +100,7 @@ fn a_crowd_of_edges_leaves_room_for_the_next_region() {
 fn an_outbound_call_tries_its_trunks_in_order() {
     let snapshot = snapshot();
     for seed in 0..64 {
-        let plan = plan_outbound(&snapshot, &[TrunkId(1), TrunkId(0)], &mut Rng::new(seed));
+        let plan = plan_outbound(&snapshot, NOW, &[TrunkId(1), TrunkId(0)], &mut Rng::new(seed));
         assert_eq!(plan.untried()[0], BACKUP_1);
         let mut rest = plan.untried()[1..].to_vec();
         rest.sort();
@@ -101,6 +111,6 @@ fn an_outbound_call_tries_its_trunks_in_order() {
 #[test]
 fn a_site_or_trunk_from_nowhere_has_no_targets() {
     let snapshot = snapshot();
-    assert!(plan_inbound(&snapshot, SiteId(9), &mut Rng::new(1)).untried().is_empty());
-    assert!(plan_outbound(&snapshot, &[TrunkId(9)], &mut Rng::new(1)).untried().is_empty());
+    assert!(plan_inbound(&snapshot, NOW, SiteId(9), &mut Rng::new(1)).untried().is_empty());
+    assert!(plan_outbound(&snapshot, NOW, &[TrunkId(9)], &mut Rng::new(1)).untried().is_empty());
 }
