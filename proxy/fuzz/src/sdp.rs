@@ -1,9 +1,9 @@
 //! Session descriptions.
 
-use sip_wire::sdp::{Anchor, Session, anchor};
+use sip_wire::sdp::{Agreed, Anchor, Answerer, Direction, Media, Session, With, anchor};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// No panic; what was read can be anchored; the anchored description names our address and ports only, and anchoring it
+/// No panic; what any two lines agree on can be offered again; what was read can be anchored; the anchored description names our address and ports only, and anchoring it
 /// again changes nothing.
 pub fn sdp(data: &[u8]) {
     let address = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x77));
@@ -29,4 +29,33 @@ pub fn sdp(data: &[u8]) {
         }
     }
     assert_eq!(anchor(&ours, &with).as_ref(), Ok(&ours), "anchoring is idempotent");
+    for stays in session.media() {
+        for leaves in session.media() {
+            for answerer in [Answerer::Stays, Answerer::Leaves] {
+                agree(stays, leaves, answerer, address);
+            }
+        }
+    }
+}
+
+/// What is agreed can be read, agrees with itself, and would fit as its own answer.
+fn agree(stays: &Media<'_>, leaves: &Media<'_>, answerer: Answerer, address: IpAddr) {
+    let Some(agreed) = Agreed::new(stays, leaves, answerer) else { return };
+    let with = With {
+        address,
+        port: 40_000,
+        session_id: 7,
+        version: 1,
+        direction: Direction::SendRecv,
+        mux: stays.rtcp_mux,
+    };
+    let offer = agreed.offer(&with);
+    let session = Session::parse(&offer).expect("an offer can be read");
+    let [media] = session.media() else { panic!("one m= line") };
+    assert_eq!((media.address, media.port, media.direction), (Some(address), 40_000, Direction::SendRecv));
+    assert!(media.codec(agreed.first_codec().0).is_some());
+    let again = Agreed::new(media, media, answerer).expect("an offer agrees with itself");
+    assert_eq!(again.offer(&with), offer);
+    assert_eq!((again.first_codec(), again.event()), (agreed.first_codec(), agreed.event()));
+    assert_eq!(again.fits(Direction::SendRecv, &session).is_ok(), !agreed.secured());
 }

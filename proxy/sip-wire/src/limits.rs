@@ -15,6 +15,17 @@ pub(crate) const INLINE_HEADERS: usize = 40;
 /// was re-offered many times may carry a few; 16 are four audio, video, text and screen lines.
 pub const MAX_MEDIA: usize = 16;
 
+/// Formats of one `m=` line that are compared with the other side's. A browser's audio line has 13; each costs a walk
+/// through its attributes.
+pub const MAX_FORMATS: usize = 32;
+
+/// Bytes of an agreed stream, which is kept for the life of a call. G.711 with telephone-event takes about 90, a
+/// browser's audio line with its codecs, feedback and extensions about 800.
+pub const MAX_AGREED: usize = 2_048;
+
+/// The longest packet time that is believed, in milliseconds: a receiver has to take no more (RFC 3551 §4.2).
+pub const MAX_PACKET_TIME_MS: u32 = 200;
+
 /// The most parts of a multipart body that are looked into.
 pub const MAX_PARTS: usize = 16;
 

@@ -189,12 +189,12 @@ impl<'w> Out<'w> {
 }
 
 /// What stands before an attribute's colon.
-fn name(attribute: &[u8]) -> &[u8] {
+pub(super) fn name(attribute: &[u8]) -> &[u8] {
     sub(attribute, 0, eight::find(attribute, b':').unwrap_or(attribute.len()))
 }
 
 /// Attributes that say where the other side is, whatever their value.
-fn is_place(name: &[u8]) -> bool {
+pub(super) fn is_place(name: &[u8]) -> bool {
     matches!(
         name,
         b"candidate"
@@ -216,7 +216,7 @@ fn is_place(name: &[u8]) -> bool {
 
 /// Whether an attribute names one of the other side's hosts, or any address. An address has dots, or more colons than
 /// the one behind an attribute's name: one look clears most.
-fn names_a_place(attribute: &[u8], hosts: &[&[u8]]) -> bool {
+pub(super) fn names_a_place(attribute: &[u8], hosts: &[&[u8]]) -> bool {
     let rest = sub(attribute, name(attribute).len() + 1, attribute.len());
     let marked = eight::find2(rest, b'.', b':').is_some() || name(attribute).contains(&b'.');
     let may_stand = |host: &&&[u8]| marked || !host.contains(&b'.');

@@ -48,6 +48,16 @@ impl Direction {
         }
     }
 
+    /// The same stream as the other side sees it: the full answer to an offer (RFC 3264 §6.1).
+    pub const fn mirrored(self) -> Direction {
+        match self {
+            Direction::SendRecv => Direction::SendRecv,
+            Direction::SendOnly => Direction::RecvOnly,
+            Direction::RecvOnly => Direction::SendOnly,
+            Direction::Inactive => Direction::Inactive,
+        }
+    }
+
     /// Whether the side that describes itself wants to receive.
     pub const fn receives(self) -> bool {
         matches!(self, Direction::SendRecv | Direction::RecvOnly)
@@ -140,6 +150,11 @@ impl<'a> Media<'a> {
     /// What a payload type stands for: its `a=rtpmap`, else its static meaning (RFC 3551 §6).
     pub fn codec(&self, payload_type: u8) -> Option<Codec<'a>> {
         self.mapped(b"rtpmap", payload_type).and_then(rtpmap).or_else(|| static_codec(payload_type))
+    }
+
+    /// Whether a payload type has an `a=rtpmap` that can be read.
+    pub(crate) fn is_mapped(&self, payload_type: u8) -> bool {
+        self.mapped(b"rtpmap", payload_type).and_then(rtpmap).is_some()
     }
 
     /// The `a=fmtp` of a payload type.

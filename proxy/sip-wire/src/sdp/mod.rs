@@ -1,10 +1,12 @@
 //! Session descriptions (RFC 8866): read what a relay needs, and put our own address into one without touching the rest.
 
+mod agreed;
 mod anchor;
 mod find;
 mod media;
 mod session;
 
+pub use agreed::{Agreed, Answerer, Misfit, With};
 pub use anchor::{Anchor, anchor};
 pub use find::find;
 pub use media::{Codec, Direction, Media};
