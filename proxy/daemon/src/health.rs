@@ -5,11 +5,12 @@
 
 use crate::limits::HEARTBEAT;
 use crate::notice::Notice;
+use crate::overrides::{self, Override, Refused};
 use crate::shared::{Shared, count};
 use bytes::Bytes;
 use proxy_core::{
-    Config, Health, HealthCounters, HealthInput, HealthOutput, Peer, Snapshot, TargetState, Transport,
-    TransportFailure,
+    Config, Health, HealthCounters, HealthInput, HealthOutput, Peer, RegionState, Snapshot, TargetState,
+    Transport, TransportFailure,
 };
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -21,8 +22,8 @@ use tokio::sync::mpsc;
 pub(crate) enum Order {
     /// Take a new configuration; the answer is the snapshot that shows it.
     Reload(Arc<Config>, SyncSender<Arc<Snapshot>>),
-    /// Regions that get no new calls from now on, by name.
-    Drain(Vec<String>, SyncSender<Arc<Snapshot>>),
+    /// What an operator says; the answer is the snapshot that shows it.
+    Override(Override, SyncSender<Result<Arc<Snapshot>, Refused>>),
     /// What was counted.
     Count(SyncSender<HealthCounters>),
 }
@@ -72,17 +73,14 @@ impl Keeper {
                 self.handle(HealthInput::Config(config));
                 let _ = done.try_send(Arc::clone(self.health.snapshot()));
             }
-            Order::Drain(names, done) => {
-                let config = &self.health.snapshot().config;
-                let number = |i: usize| proxy_core::RegionId(u16::try_from(i).unwrap_or(u16::MAX));
-                let regions = config.regions.iter().enumerate();
-                let drained =
-                    regions.filter(|(_, r)| names.contains(&r.name)).map(|(i, _)| number(i)).collect();
-                self.handle(HealthInput::Overrides(proxy_core::Overrides {
-                    drained,
-                    ..proxy_core::Overrides::default()
-                }));
-                let _ = done.try_send(Arc::clone(self.health.snapshot()));
+            Order::Override(said, done) => {
+                tracing::info!(?said, "an operator says");
+                let applied = overrides::apply(self.health.snapshot(), said);
+                let answer = applied.map(|overrides| {
+                    self.handle(HealthInput::Overrides(overrides));
+                    Arc::clone(self.health.snapshot())
+                });
+                let _ = done.try_send(answer);
             }
             Order::Count(done) => {
                 let _ = done.try_send(*self.health.counters());
@@ -149,5 +147,14 @@ pub(crate) fn state(state: TargetState) -> &'static str {
         TargetState::Up => "up",
         TargetState::Backoff => "backoff",
         TargetState::Down => "down",
+    }
+}
+
+/// A region's state in logs, metrics and answers.
+pub(crate) fn region_state(state: RegionState) -> &'static str {
+    match state {
+        RegionState::Up => "up",
+        RegionState::Suspect => "suspect",
+        RegionState::Down => "down",
     }
 }

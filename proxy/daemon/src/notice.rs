@@ -1,7 +1,7 @@
 //! What an appliance tells those who watch it.
 
 use crate::limits::NOTICES;
-use proxy_core::{CallRecord, HealthChange};
+use proxy_core::{CallRecord, HealthChange, MoveProgress, Receipt};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +17,15 @@ pub enum Notice {
     },
     /// A call is over.
     Finished(Arc<CallRecord>),
+    /// An answered call's tier leg was moved, or was not.
+    Moved(Arc<Receipt>),
+    /// How an order to move calls comes on in one shard: totals since the order.
+    Moves {
+        /// The shard.
+        shard: u8,
+        /// How it comes on.
+        progress: MoveProgress,
+    },
 }
 
 /// Who watches. Locked by the health and the records thread only, never by a shard.

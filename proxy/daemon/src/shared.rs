@@ -7,7 +7,7 @@ use crate::report::ShardReport;
 use crate::shed;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use proxy_core::{HealthInput, OwnerOf, Peer, Snapshot, Transport, TransportFailure};
+use proxy_core::{HealthInput, MoveOrder, OwnerOf, Peer, Snapshot, Transport, TransportFailure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -35,11 +35,13 @@ pub(crate) struct Post {
     pub(crate) turns: AtomicU64,
 }
 
-/// A message or an error for a shard, from another thread.
+/// What a shard is told by another thread.
 #[derive(Debug)]
 pub(crate) enum Mail {
     Message { from: Peer, bytes: Bytes },
     TransportError { to: Peer, failure: TransportFailure },
+    Move(MoveOrder),
+    StopMove(u64),
 }
 
 /// What was counted outside of the shards.

@@ -11,6 +11,7 @@ use crate::health::Order;
 use crate::limits::REPORT_TIMEOUT;
 use crate::metrics::{self, Durations, Page};
 use crate::notice::Notice;
+use crate::overrides::Override;
 use crate::report::ShardReport;
 use crate::shared::{Phase, Shared};
 use datapath::Engine;
@@ -76,7 +77,9 @@ impl Appliance {
     /// [`ReloadError::Stuck`].
     pub fn drain_regions(&self, names: &[&str]) -> Result<Arc<Snapshot>, ReloadError> {
         let names = names.iter().map(|n| (*n).to_owned()).collect();
-        self.core.order(|done| Order::Drain(names, done)).ok_or(ReloadError::Stuck)
+        let said = Override::DrainOnly(names);
+        let answer = self.core.order(|done| Order::Override(said, done));
+        answer.and_then(Result::ok).ok_or(ReloadError::Stuck)
     }
 
     /// What every decision is made by right now.

@@ -185,6 +185,7 @@ impl Stage<'_> {
             Word::News(News::Death(death)) => self.death(death),
             Word::Notice(at, Notice::Health { change, .. }) => self.health(at, &change),
             Word::Notice(_, Notice::Finished(record)) => self.heard.records.push(record),
+            Word::Notice(_, Notice::Moved(_) | Notice::Moves { .. }) => {}
         }
         false
     }

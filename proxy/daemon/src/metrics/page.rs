@@ -1,12 +1,14 @@
 //! Everything that is read off at a scrape.
 
-use crate::health::state;
+use crate::health::{region_state, state};
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::Tally;
 use datapath::EngineCounters;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use proxy_core::{Config, HealthCounters, Owner, ShardCounters, Snapshot, TargetState};
+use proxy_core::{
+    Config, HealthCounters, Owner, RegionId, RegionState, ShardCounters, Snapshot, TargetState,
+};
 use relay_values::DropReason;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,6 +31,7 @@ pub(crate) fn render(page: Page<'_>) -> String {
         calls(page.shards);
         messages(page.shards, page.tally);
         targets(page.snapshot, page.health);
+        regions(page.snapshot, page.shards);
         if let Some(relay) = page.relay {
             media(&relay);
         }
@@ -142,6 +145,33 @@ fn targets(snapshot: &Snapshot, health: HealthCounters) {
     set("bascule_probes_answered_total", "Probes answered in time", health.answers);
     set("bascule_probes_missed_total", "Probes not answered in time", health.misses);
     set("bascule_evidence_total", "Passive evidence taken in", health.evidence);
+}
+
+fn regions(snapshot: &Snapshot, shards: &[ShardReport]) {
+    describe_gauge!("bascule_region_state", "1 for the state that a region is in");
+    describe_gauge!("bascule_region_calls", "Live calls whose tier leg is in a region, by state");
+    describe_gauge!("bascule_region_drained", "1 while operators keep new calls away from a region");
+    describe_gauge!("bascule_region_drill_percent", "Share of a region's calls that a drill cuts off");
+    let numbered = (0..).map(RegionId).zip(&snapshot.config.regions);
+    for (id, region) in numbered {
+        let name = || region.name.clone();
+        let now = snapshot.region(id).map(|known| known.state);
+        for each in [RegionState::Up, RegionState::Suspect, RegionState::Down] {
+            gauge!("bascule_region_state", "region" => name(), "state" => region_state(each))
+                .set(if now == Some(each) { 1.0 } else { 0.0 });
+        }
+        let calls = || shards.iter().flat_map(|s| &s.regions).filter(|calls| calls.region == id);
+        let (hunting, answered) = (calls().map(|c| c.hunting).sum(), calls().map(|c| c.answered).sum());
+        for (state, n) in [("hunting", hunting), ("answered", answered)] {
+            let n: usize = n;
+            gauge!("bascule_region_calls", "region" => name(), "state" => state).set(n as f64);
+        }
+        let drained = snapshot.overrides.drained.contains(&id);
+        gauge!("bascule_region_drained", "region" => name()).set(if drained { 1.0 } else { 0.0 });
+        let drill = snapshot.overrides.drill.filter(|drill| drill.region == id);
+        gauge!("bascule_region_drill_percent", "region" => name())
+            .set(drill.map_or(0.0, |d| f64::from(d.share)));
+    }
 }
 
 /// The names of a target's owner and region.

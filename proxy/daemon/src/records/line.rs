@@ -1,5 +1,6 @@
 //! A record as it is written. Times are RFC 3339 in UTC, durations in milliseconds; what did not happen is left out.
 
+use super::receipt::MoveLine;
 use crate::clock::Clock;
 use proxy_core::{CallRecord, Direction, Step, StepOutcome};
 use relay_values::{FlowStats, SessionStats, Time};
@@ -36,6 +37,8 @@ pub(super) struct Line<'a> {
     steps: Vec<StepLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<Media>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moves: Vec<MoveLine<'a>>,
     a_call_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     b_call_id: &'a str,
@@ -101,6 +104,7 @@ impl<'a> Line<'a> {
             reject: record.reject.map(|r| r.as_str()),
             steps: record.steps.iter().map(|s| StepLine::new(clock, s)).collect(),
             media: record.media.as_deref().map(Media::new),
+            moves: record.moves.iter().map(|receipt| MoveLine::new(clock, receipt)).collect(),
             a_call_id: &record.a_call_id,
             b_call_id: &record.b_call_id,
         }

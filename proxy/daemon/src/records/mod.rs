@@ -3,6 +3,7 @@
 //! The writer has a thread of its own. What it cannot keep up with is dropped and counted, a shard never waits for it.
 
 mod line;
+pub(crate) mod receipt;
 mod shortage;
 
 use crate::clock::Clock;
@@ -12,13 +13,21 @@ use crate::metrics::Durations;
 use crate::notice::Notice;
 use crate::redact::Redacted;
 use crate::shared::{Shared, count};
-use proxy_core::CallRecord;
+use proxy_core::{CallRecord, MoveProgress, Receipt};
 use shortage::Shortage;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
+
+/// What shards have to tell that nobody waits for.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Finished(Box<CallRecord>),
+    Moved(Box<Receipt>),
+    Moves { shard: u8, progress: MoveProgress },
+}
 
 /// Where records go.
 pub(crate) enum Sink {
@@ -56,22 +65,27 @@ impl Sink {
 }
 
 /// Write until every shard has ended.
-pub(crate) fn run(
-    shared: &Shared,
-    mut sink: Sink,
-    durations: &Durations,
-    batches: &Receiver<Vec<CallRecord>>,
-) {
+pub(crate) fn run(shared: &Shared, mut sink: Sink, durations: &Durations, batches: &Receiver<Vec<Told>>) {
     let mut shortage = Shortage::default();
     while let Ok(first) = batches.recv() {
         let mut next = Some(first);
         while let Some(batch) = next {
-            for record in batch {
-                if let Some(calls) = record.reject.and_then(|why| shortage.refused(why, Instant::now())) {
-                    let reason = record.reject.map_or("", proxy_core::RejectReason::as_str);
-                    tracing::warn!(reason, calls, "calls refused: something runs short");
+            for told in batch {
+                match told {
+                    Told::Finished(record) => {
+                        if let Some(calls) =
+                            record.reject.and_then(|why| shortage.refused(why, Instant::now()))
+                        {
+                            let reason = record.reject.map_or("", proxy_core::RejectReason::as_str);
+                            tracing::warn!(reason, calls, "calls refused: something runs short");
+                        }
+                        one(shared, &mut sink, durations, *record);
+                    }
+                    Told::Moved(receipt) => moved(shared, durations, *receipt),
+                    Told::Moves { shard, progress } => {
+                        shared.subscribers.tell(|| Notice::Moves { shard, progress });
+                    }
                 }
-                one(shared, &mut sink, durations, record);
             }
             next = batches.try_recv().ok();
         }
@@ -104,6 +118,20 @@ fn one(shared: &Shared, sink: &mut Sink, durations: &Durations, record: CallReco
     }
     let record = Arc::new(record);
     shared.subscribers.tell(|| Notice::Finished(Arc::clone(&record)));
+}
+
+fn moved(shared: &Shared, durations: &Durations, receipt: Receipt) {
+    durations.moved(&receipt);
+    tracing::debug!(
+        carrier_call_id = receipt.carrier_call_id,
+        from = receipt.from.0,
+        to = receipt.to.0,
+        reason = receipt.reason.as_str(),
+        outcome = receipt.outcome.as_str(),
+        "tier leg moved"
+    );
+    let receipt = Arc::new(receipt);
+    shared.subscribers.tell(|| Notice::Moved(Arc::clone(&receipt)));
 }
 
 fn json(clock: &Clock, record: &CallRecord) -> io::Result<Vec<u8>> {

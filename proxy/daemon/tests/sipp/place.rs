@@ -91,7 +91,7 @@ impl Place {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
                 Ok(Notice::Finished(record)) => records.push(record),
-                Ok(Notice::Health { .. }) => {}
+                Ok(Notice::Health { .. } | Notice::Moved(_) | Notice::Moves { .. }) => {}
                 Err(_) => panic!("{} of {calls} calls were recorded: {records:#?}", records.len()),
             }
         }

@@ -46,7 +46,7 @@ fn a_call_is_set_up_heard_both_ways_and_recorded() {
     hang_up(place, &carrier, &edge, &call);
     let finished = events.iter().find_map(|notice| match notice {
         Notice::Finished(record) => Some(record),
-        Notice::Health { .. } => None,
+        Notice::Health { .. } | Notice::Moved(_) | Notice::Moves { .. } => None,
     });
     let record = finished.unwrap();
     assert_eq!((record.code, record.close), (200, CloseReason::ByeFromA));
