@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod device;
+pub mod judge;
 pub mod load;
 pub mod machine;
 pub mod micro;

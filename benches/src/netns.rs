@@ -41,13 +41,23 @@ impl Namespace {
         ["ip", "netns", "exec", &self.name].map(str::to_owned).to_vec()
     }
 
-    /// Drop every packet that arrives inside, silently.
+    /// Drop every packet, both ways: whoever is inside hears nothing, and is not heard.
     ///
     /// # Errors
     ///
     /// Without iptables.
     pub fn cut(&self) -> io::Result<()> {
+        self.inside(&["iptables", "-I", "OUTPUT", "-j", "DROP"])?;
         self.inside(&["iptables", "-I", "INPUT", "-j", "DROP"])
+    }
+
+    /// Let them pass again.
+    ///
+    /// # Errors
+    ///
+    /// Without iptables.
+    pub fn mend(&self) -> io::Result<()> {
+        self.inside(&["iptables", "-F"])
     }
 
     fn inside(&self, args: &[&str]) -> io::Result<()> {

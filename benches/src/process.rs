@@ -105,6 +105,16 @@ impl Process {
         }
     }
 
+    /// Ask it to end, and wait until it has.
+    pub fn end(&mut self) {
+        signal_to(self.child.id(), Signal::CONT);
+        signal_to(self.child.id(), Signal::TERM);
+        let began = Instant::now();
+        while self.is_alive() && began.elapsed() < GRACE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     fn tree(&self) -> Vec<u32> {
         let parents = parents();
         let mut tree = vec![self.child.id()];
@@ -120,11 +130,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let tree = self.tree();
-        signal_to(self.child.id(), Signal::CONT);
-        signal_to(self.child.id(), Signal::TERM);
-        let began = Instant::now();
-        while self.is_alive() && began.elapsed() < GRACE {
-            std::thread::sleep(Duration::from_millis(10));
+        if self.is_alive() {
+            self.end();
         }
         // Children that outlive their parent: told from strangers that were given their number since by the name.
         let parents = parents();

@@ -5,12 +5,15 @@ use bascule_benches::load::Engine;
 use bascule_benches::load::clock::{Clock, nanos, run_number};
 use bascule_benches::load::media::Media;
 use bascule_benches::load::pace::Pace;
+use bascule_benches::load::region::Region;
 use bascule_benches::load::uac::{Uac, UacConfig};
 use bascule_benches::load::uas::{Uas, UasConfig};
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 #[derive(Parser)]
@@ -26,6 +29,8 @@ enum What {
     Uac(Calls),
     /// Answer calls until standard input ends.
     Uas(Answers),
+    /// Answer calls and speak in them until standard input ends.
+    Region(Place),
     /// Make calls and answer them: the device forwards to --uas-bind.
     Both {
         #[command(flatten)]
@@ -79,11 +84,25 @@ struct Answers {
     code: u16,
 }
 
+#[derive(Args)]
+struct Place {
+    /// Our address.
+    #[arg(long)]
+    bind: SocketAddr,
+    /// What stands in every packet that we send, 1 or above.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    origin: u8,
+    /// Where to write which packets of which calls were heard.
+    #[arg(long)]
+    heard: PathBuf,
+}
+
 fn main() -> io::Result<()> {
     let report = match Cli::parse().what {
         What::Uac(calls) => run(&calls, None)?,
         What::Both { calls, answers } => run(&calls, Some(&answers))?,
         What::Uas(answers) => answer(&answers)?,
+        What::Region(place) => region(&place)?,
     };
     writeln!(io::stdout(), "{report:#}")
 }
@@ -141,13 +160,27 @@ fn run(calls: &Calls, answers: Option<&Answers>) -> io::Result<Value> {
 
 fn answer(answers: &Answers) -> io::Result<Value> {
     let mut engine = Engine { clock: Clock::new(), uac: None, uas: Some(uas(answers, None)?), media: None };
-    let (ended, end) = std::sync::mpsc::channel();
+    let end = end_of_input();
+    engine.run_until(|_| end.try_recv().is_ok());
+    Ok(report(&engine))
+}
+
+fn region(place: &Place) -> io::Result<Value> {
+    let mut region = Region::new(place.bind, place.origin)?;
+    let end = end_of_input();
+    region.run(|| end.try_recv().is_ok());
+    region.keep(&place.heard)?;
+    Ok(region.json())
+}
+
+/// Says so when standard input ends.
+fn end_of_input() -> Receiver<()> {
+    let (ended, end) = channel();
     std::thread::spawn(move || {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         let _ = ended.send(());
     });
-    engine.run_until(|_| end.try_recv().is_ok());
-    Ok(report(&engine))
+    end
 }
 
 fn report(engine: &Engine) -> Value {

@@ -2,7 +2,8 @@
 
 use super::{DEVICE, Recipe, UAC, UAS, sibling};
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 /// How media is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +25,24 @@ pub struct Region {
     pub via: Option<SocketAddr>,
 }
 
+/// What a bench may want otherwise than the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// Our address for media; [`DEVICE`]'s if there is none.
+    pub media: Option<IpAddr>,
+    /// Where call records are written.
+    pub records: Option<PathBuf>,
+    /// Where operators are listened to.
+    pub admin: Option<PathBuf>,
+}
+
 /// One shard, one relay worker, one region whose edge is the answerer.
 pub fn single(name: &str, mode: MediaMode) -> Recipe {
-    recipe(name, mode, &[Region { name: "north", edge: UAS, via: None }])
+    recipe(name, mode, &[Region { name: "north", edge: UAS, via: None }], &Wishes::default())
 }
 
 /// One site whose groups are these regions, in order.
-pub fn recipe(name: &str, mode: MediaMode, regions: &[Region]) -> Recipe {
+pub fn recipe(name: &str, mode: MediaMode, regions: &[Region], wishes: &Wishes) -> Recipe {
     let program = sibling("bascule");
     let media = match mode {
         MediaMode::Bypass => "signalling only (media.mode = bypass)",
@@ -40,14 +52,14 @@ pub fn recipe(name: &str, mode: MediaMode, regions: &[Region]) -> Recipe {
         name: name.to_owned(),
         program: "bascule".to_owned(),
         note: format!("B2BUA, 1 shard, {media}"),
-        config: ("bascule.toml".to_owned(), config(mode, regions)),
+        config: ("bascule.toml".to_owned(), config(mode, regions, wishes)),
         command: [&program, "run", "--config", "{config}"].map(str::to_owned).to_vec(),
         ready: DEVICE,
     }
 }
 
-/// The configuration; `comment` makes another text of the same meaning, for reloads.
-pub fn config(mode: MediaMode, regions: &[Region]) -> String {
+/// The configuration.
+pub fn config(mode: MediaMode, regions: &[Region], wishes: &Wishes) -> String {
     let mut text = format!(
         "[[listener]]\nname = \"main\"\ntransport = \"udp\"\nbind = \"{DEVICE}\"\n\n\
          [[trunk]]\nname = \"carrier\"\nlistener = \"main\"\nsources = [\"{}\"]\n\n\
@@ -60,8 +72,18 @@ pub fn config(mode: MediaMode, regions: &[Region]) -> String {
     match mode {
         MediaMode::Bypass => text.push_str("mode = \"bypass\"\n\n"),
         MediaMode::Relay => {
-            let _ = write!(text, "mode = \"relay\"\nv4 = \"{}\"\nports = \"20000-59999\"\n\n", DEVICE.ip());
+            let _ = write!(
+                text,
+                "mode = \"relay\"\nv4 = \"{}\"\nports = \"20000-59999\"\n\n",
+                wishes.media.unwrap_or(DEVICE.ip())
+            );
         }
+    }
+    if let Some(file) = &wishes.records {
+        let _ = write!(text, "[records]\nfile = \"{}\"\n\n", file.display());
+    }
+    if let Some(socket) = &wishes.admin {
+        let _ = write!(text, "[admin]\nsocket = \"{}\"\n\n", socket.display());
     }
     let names: Vec<String> = regions.iter().map(|r| format!("\"{}\"", r.name)).collect();
     for Region { name, edge, via } in regions {

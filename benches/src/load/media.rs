@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
 
-/// Sockets of each side.
-const SOCKETS: u16 = 32;
+/// Sockets of each side: few, so that one read takes many packets.
+pub(super) const SOCKETS: u16 = 4;
 /// Where media ports begin, above the SIP port.
 const ABOVE_SIP: u16 = 10_000;
 /// Packets of a stream are 20 ms apart; streams are spread evenly over so many slots of a millisecond each.
@@ -37,6 +37,29 @@ pub enum Side {
     A,
     /// The answering side.
     B,
+}
+
+/// Whoever speaks in the calls that come up.
+pub trait Voices {
+    /// Begin to send for a slot, or go on to another address; `talk` says for how long, if not until told.
+    fn start(&mut self, side: Side, slot: u32, to: SocketAddr, now: Nanos, talk: Option<Nanos>);
+    /// Stop sending for a slot.
+    fn stop(&mut self, side: Side, slot: u32);
+}
+
+/// Media, or silence.
+impl Voices for Option<Media> {
+    fn start(&mut self, side: Side, slot: u32, to: SocketAddr, now: Nanos, talk: Option<Nanos>) {
+        if let Some(media) = self {
+            media.start(side, slot, to, now, talk);
+        }
+    }
+
+    fn stop(&mut self, side: Side, slot: u32) {
+        if let Some(media) = self {
+            media.stop(side, slot);
+        }
+    }
 }
 
 /// Counts of one epoch: a stretch of time that the caller names, told apart by a mark in every packet.

@@ -4,9 +4,13 @@
 //! message finds its call without a search. The rate is an open loop: a slow device gets no relief from us.
 
 pub mod clock;
+pub mod ear;
+pub mod flows;
+pub mod mark;
 pub mod media;
 pub mod pace;
 pub mod port;
+pub mod region;
 pub mod scan;
 pub mod tally;
 pub mod uac;
@@ -15,10 +19,20 @@ mod write;
 
 use clock::{Clock, MS, Nanos};
 use media::Media;
+use port::Port;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::time::Duration;
 use uac::Uac;
 use uas::Uas;
+
+/// Sleep until a datagram comes to one of these or it is time.
+pub fn wait<'a>(ports: impl Iterator<Item = &'a Port>, sleep: Nanos) {
+    let mut fds: Vec<PollFd<'_>> = ports.map(|p| PollFd::new(p, PollFlags::IN)).collect();
+    let timeout =
+        Timespec { tv_sec: (sleep / 1_000_000_000) as i64, tv_nsec: (sleep % 1_000_000_000) as i64 };
+    // An interrupted wait is only a short one.
+    let _ = poll(&mut fds, Some(&timeout));
+}
 
 /// The ends that run in this thread.
 #[derive(Debug)]
@@ -90,10 +104,6 @@ impl Engine {
         let media = self.media.as_ref().map_or(Nanos::MAX, Media::next);
         let sleep = uac.min(uas).min(media).min(end).saturating_sub(now).min(10 * MS);
         let ports = self.uac.iter().map(Uac::port).chain(self.uas.iter().map(Uas::port));
-        let ports = ports.chain(self.media.iter().flat_map(Media::ports));
-        let mut fds: Vec<PollFd<'_>> = ports.map(|p| PollFd::new(p, PollFlags::IN)).collect();
-        let timeout = Timespec { tv_sec: 0, tv_nsec: sleep as i64 };
-        // An interrupted wait is only a short one.
-        let _ = poll(&mut fds, Some(&timeout));
+        wait(ports.chain(self.media.iter().flat_map(Media::ports)), sleep);
     }
 }

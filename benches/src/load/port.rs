@@ -117,6 +117,8 @@ impl Tx {
         if !self.batch.is_empty() {
             // What the socket does not take now stays queued; the loop comes back.
             let _ = self.batch.flush(&*self.socket);
+            // What it will never take (a cut link) is lost, as on any network.
+            drop(self.batch.take_errors());
         }
     }
 

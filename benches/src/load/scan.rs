@@ -99,6 +99,22 @@ impl<'a> Scan<'a> {
         memchr::memmem::find(self.body, b"a=inactive").is_none()
     }
 
+    /// What an answer to the message's SDP is to name: the first of our two laws that it offers, and telephone events
+    /// if it offers them.
+    pub fn formats(&self) -> impl Iterator<Item = u8> + '_ {
+        let line = memchr::memmem::find(self.body, b"m=audio ").map_or(&b""[..], |at| &self.body[at..]);
+        let line = line.split(|b| *b == b'\r').next().unwrap_or_default();
+        let mut law = false;
+        line.split(|b| *b == b' ')
+            .skip(3)
+            .filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
+            .filter(move |format| match format {
+                0 | 8 => !std::mem::replace(&mut law, true),
+                101 => true,
+                _ => false,
+            })
+    }
+
     /// Where the message's SDP wants audio.
     pub fn media(&self) -> Option<SocketAddr> {
         audio(self.body)
@@ -145,6 +161,18 @@ mod tests {
         assert_eq!(s.contact, b"sip:c@127.0.0.1:5");
         assert_eq!(numbers(s.to_tag().expect("a tag")), Some((10, 11)));
         assert_eq!(s.media(), Some("127.0.0.9:4002".parse().expect("an address")));
+    }
+
+    #[test]
+    fn an_answer_names_one_law_of_those_offered() {
+        let formats = |m: &[u8]| {
+            let text =
+                [b"INVITE sip:a SIP/2.0\r\nVia: x\r\nCall-ID: 1\r\n\r\nm=audio 4 RTP/AVP ", m, b"\r\n"]
+                    .concat();
+            Scan::read(&text).expect("it is SIP").formats().collect::<Vec<_>>()
+        };
+        assert_eq!(formats(b"0 8 101"), [0, 101]);
+        assert_eq!(formats(b"18 8 0"), [8]);
     }
 
     #[test]

@@ -80,8 +80,12 @@ pub struct UacTally {
     pub retransmitted: u64,
     /// Final responses that we saw again.
     pub duplicates: u64,
-    /// Responses that name no call of ours.
+    /// Messages that name no call of ours.
     pub strays: u64,
+    /// Datagrams that came, whatever they were.
+    pub received: u64,
+    /// Requests of the device's.
+    pub requests: u64,
     /// From INVITE to the first response above 100.
     pub pdd: Micros,
     /// By step of the ramp.

@@ -1,11 +1,12 @@
 //! The calling side: INVITE, ACK, hold, BYE, for as many calls at once as there are slots.
 
 use super::clock::{CallNo, Clock, Fifo, MS, Nanos, STAGES, T2, backoff};
-use super::media::{Media, Side};
+use super::media::{Side, Voices};
 use super::pace::Pace;
 use super::port::{Port, Tx};
 use super::scan::{Scan, numbers};
 use super::tally::{Step, Trace, UacTally};
+use super::uas::response_to;
 use super::write;
 use std::io;
 use std::net::SocketAddr;
@@ -138,6 +139,11 @@ impl Uac {
         self.up
     }
 
+    /// Whether the call in this slot is up: answered, and ended by nobody.
+    pub fn is_up(&self, slot: u32) -> bool {
+        self.calls.get(slot as usize).is_some_and(|call| call.state == State::Up)
+    }
+
     /// End the calls that are up.
     pub fn hang_up(&mut self, now: Nanos) {
         self.hold.hurry();
@@ -164,7 +170,7 @@ impl Uac {
     }
 
     /// Place what is due, run timers, read what came. Whether there was anything to do.
-    pub fn turn(&mut self, clock: &Clock, media: &mut Option<Media>) -> bool {
+    pub fn turn(&mut self, clock: &Clock, media: &mut dyn Voices) -> bool {
         let mut busy = self.place(clock.now());
         for _ in 0..4 {
             let n = self.port.rx.recv();
@@ -176,9 +182,11 @@ impl Uac {
             let Self { tally, port, config, calls, free, hold, live, up, bye_timers: _, .. } = self;
             let mut on = Receiver { now, tally, config, calls, free, hold, live, up, media };
             for datagram in port.rx.datagrams() {
+                on.tally.received += 1;
                 match Scan::read(datagram.bytes) {
                     Some(scan) if scan.code != 0 => on.response(&mut port.tx, &scan),
-                    Some(_) | None => on.tally.strays += 1,
+                    Some(scan) => on.request(&mut port.tx, datagram.from, &scan),
+                    None => on.tally.strays += 1,
                 }
             }
         }
@@ -348,7 +356,7 @@ struct Receiver<'a> {
     hold: &'a mut Fifo,
     live: &'a mut u64,
     up: &'a mut u64,
-    media: &'a mut Option<Media>,
+    media: &'a mut dyn Voices,
 }
 
 impl Receiver<'_> {
@@ -430,9 +438,9 @@ impl Receiver<'_> {
             if self.config.hold.is_some() {
                 self.hold.start(self.now, no);
             }
-            if let (true, Some(media), Some(to)) = (call.media, self.media.as_mut(), scan.media()) {
+            if let (true, Some(to)) = (call.media, scan.media()) {
                 let talk = self.config.hold.map(|h| h.saturating_sub(self.config.hush));
-                media.start(Side::A, no.slot, to, self.now, talk);
+                self.media.start(Side::A, no.slot, to, self.now, talk);
             }
         } else {
             self.tally.duplicates += 1;
@@ -444,6 +452,39 @@ impl Receiver<'_> {
         tx.write(config.to, |b| {
             write::in_dialog(b, b"ACK", 1, local, config.run, no, &call.target, &call.to, &call.routes);
         });
+    }
+
+    /// The device asks for something inside a call: it ends it, or would have its media elsewhere.
+    fn request(&mut self, tx: &mut Tx, from: SocketAddr, scan: &Scan<'_>) {
+        self.tally.requests += 1;
+        let known = numbers(scan.call_id).filter(|(slot, serial)| {
+            self.calls.get(*slot as usize).is_some_and(|c| c.serial == *serial && c.state != State::Free)
+        });
+        let local = self.config.bind;
+        let mut respond = |status: &[u8], no: Option<CallNo>| {
+            tx.write(from, |b| response_to(b, scan, status, no, local, no.is_some(), scan.method));
+        };
+        let Some((slot, serial)) = known else {
+            self.tally.strays += 1;
+            return respond(b"481 Call/Transaction Does Not Exist", None);
+        };
+        match scan.method {
+            b"ACK" => {}
+            b"INVITE" => respond(b"200 OK", Some(CallNo { slot, serial })),
+            b"BYE" => {
+                respond(b"200 OK", None);
+                let call = &mut self.calls[slot as usize];
+                if call.state == State::Up {
+                    *self.up -= 1;
+                    *self.live -= 1;
+                    call.state = State::Free;
+                    self.free.push(slot);
+                    self.media.stop(Side::A, slot);
+                    count_failure(self.tally, call, "ended_by_the_device");
+                }
+            }
+            _ => respond(b"200 OK", None),
+        }
     }
 
     fn refuse(&mut self, tx: &mut Tx, no: CallNo, scan: &Scan<'_>) {

@@ -1,7 +1,7 @@
 //! The answering side: 180, 200, and 200 again for the BYE.
 
 use super::clock::{CallNo, Clock, Fifo, Nanos, STAGES, T2, backoff};
-use super::media::{Media, Side};
+use super::media::{Side, Voices};
 use super::port::{Port, Tx};
 use super::scan::{Scan, numbers};
 use super::tally::UasTally;
@@ -103,7 +103,7 @@ impl Uas {
     }
 
     /// Read what came and run timers. Whether there was anything to do.
-    pub fn turn(&mut self, clock: &Clock, media: &mut Option<Media>) -> bool {
+    pub fn turn(&mut self, clock: &Clock, media: &mut dyn Voices) -> bool {
         let mut busy = false;
         for _ in 0..4 {
             let n = self.port.rx.recv();
@@ -202,7 +202,7 @@ struct Receiver<'a> {
     config: &'a UasConfig,
     table: &'a mut Table,
     ring: &'a mut Fifo,
-    media: &'a mut Option<Media>,
+    media: &'a mut dyn Voices,
     local: SocketAddr,
 }
 
@@ -272,8 +272,8 @@ impl Receiver<'_> {
             call.state = State::Confirmed;
             call.last = Bytes::new();
             self.tally.confirmed += 1;
-            if let (false, Some(media), Some(to)) = (self.config.no_media, self.media.as_mut(), call.media) {
-                media.start(Side::B, slot, to, self.now, self.config.talk);
+            if let (false, Some(to)) = (self.config.no_media, call.media) {
+                self.media.start(Side::B, slot, to, self.now, self.config.talk);
             }
         }
     }
@@ -282,9 +282,7 @@ impl Receiver<'_> {
         match self.table.find(tag) {
             Some(slot) => {
                 self.tally.ended += 1;
-                if let Some(media) = self.media.as_mut() {
-                    media.stop(Side::B, slot);
-                }
+                self.media.stop(Side::B, slot);
                 self.table.end(slot);
             }
             // The tag is of a call that was ours: sent again.
@@ -324,7 +322,7 @@ fn response(b: &mut BytesMut, scan: &Scan<'_>, status: &[u8], no: CallNo, local:
 }
 
 /// A response; `no` gives the To tag where the request has none.
-fn response_to(
+pub(super) fn response_to(
     b: &mut BytesMut,
     scan: &Scan<'_>,
     status: &[u8],
@@ -353,7 +351,7 @@ fn response_to(
         b.extend_from_slice(b">\r\n");
         if answer {
             b.extend_from_slice(b"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: ");
-            super::write::body(b, local, no.slot, scan.talks());
+            super::write::body(b, local, no.slot, scan.formats(), scan.talks());
             return;
         }
     }

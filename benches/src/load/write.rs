@@ -97,18 +97,37 @@ pub(super) fn invite(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no
         b">\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO\r\nSupported: timer, 100rel\r\n\
           User-Agent: bascule-load\r\nContent-Type: application/sdp\r\nContent-Length: ",
     );
-    body(b, local, no.slot, talks);
+    body(b, local, no.slot, FORMATS.into_iter(), talks);
 }
 
+/// What is spoken here: G.711 of both laws, and telephone events.
+pub(super) const FORMATS: [u8; 3] = [0, 8, 101];
+
 /// Content-Length's value, the empty line and an SDP whose media address is that of the call's slot. A call that is to
-/// carry no media says so, and nobody misses it.
-pub(super) fn body(b: &mut BytesMut, local: SocketAddr, slot: u32, talks: bool) {
+/// carry no media says so, and nobody misses it. `formats` are among [`FORMATS`].
+pub(super) fn body(
+    b: &mut BytesMut,
+    local: SocketAddr,
+    slot: u32,
+    formats: impl Iterator<Item = u8>,
+    talks: bool,
+) {
     let media = super::media::address_of(local, slot);
     let mut port = BytesMut::with_capacity(5);
     decimal(&mut port, media.port().into());
     let ip = media.ip().to_string();
     let family: &[u8] = if media.is_ipv4() { b"IP4 " } else { b"IP6 " };
-    let parts: [&[u8]; 12] = [
+    let (mut names, mut lines) = (BytesMut::with_capacity(16), BytesMut::with_capacity(96));
+    for format in formats {
+        names.put_u8(b' ');
+        decimal(&mut names, format.into());
+        lines.extend_from_slice(match format {
+            0 => b"a=rtpmap:0 PCMU/8000\r\n",
+            8 => b"a=rtpmap:8 PCMA/8000\r\n",
+            _ => b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n",
+        });
+    }
+    let parts: [&[u8]; 14] = [
         b"v=0\r\no=load 1 1 IN ",
         family,
         ip.as_bytes(),
@@ -117,8 +136,10 @@ pub(super) fn body(b: &mut BytesMut, local: SocketAddr, slot: u32, talks: bool) 
         ip.as_bytes(),
         b"\r\nt=0 0\r\nm=audio ",
         &port,
-        b" RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n",
-        b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n",
+        b" RTP/AVP",
+        &names,
+        b"\r\n",
+        &lines,
         b"a=ptime:20\r\n",
         if talks { b"a=sendrecv\r\n" } else { b"a=inactive\r\n" },
     ];
