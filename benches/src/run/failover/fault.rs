@@ -88,6 +88,9 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     found["heard_in_the_new_region"] = json!(to_south.calls());
     if fault != Fault::Drain {
         found["down_after_ms"] = json!(seen.down_after(&said));
+        let struck = carrier.time_of_day(struck as f64 / 1e3);
+        let down = log::said_down(&said, struck).map(|s| round(s * 1e3, 1));
+        found["new_calls_seen"]["region_down_ms"] = json!(down);
     }
     found["receipts"] = receipts::read(records)?;
     found["calls_left_in_the_old_region"] = north_says["live"].clone();
