@@ -2,16 +2,22 @@
 //!
 //! Nothing is copied from one leg to the other that is not named here. Number formats and per-trunk profiles come with
 //! the identity contract; this is the profile that every trunk and tier has until then: the number as it was said, our
-//! own host part, display name, Privacy, and P-Asserted-Identity with our host part.
+//! own host part, display name, Privacy, P-Asserted-Identity with our host part, and as they were said Diversion
+//! (RFC 5806), Identity (RFC 8224) and Resource-Priority (RFC 4412).
+
+#[cfg(test)]
+mod tests;
 
 use crate::face::Face;
+use crate::limits::MAX_PASSED;
 use crate::packed::Packed;
+use core::hash::{BuildHasher, Hash, Hasher};
 use sip_wire::{Builder, Defect, HeaderName, Message, Scheme, Uri};
 use smallvec::SmallVec;
 
 /// The identity of a call, taken at admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity(Packed<5>);
+pub(crate) struct Identity(Packed<8>);
 
 /// The places of its parts. An empty one stands for none.
 const CALLING: usize = 0;
@@ -19,6 +25,16 @@ const DISPLAY: usize = 1;
 const CALLED: usize = 2;
 const ASSERTED: usize = 3;
 const PRIVACY: usize = 4;
+const DIVERSION: usize = 5;
+const SIGNED: usize = 6;
+const PRIORITY: usize = 7;
+
+/// Header fields whose values are kept as they were said, each ended by a line feed, which stands in no value.
+const PASSED: [(usize, HeaderName); 3] = [
+    (DIVERSION, HeaderName::Diversion),
+    (SIGNED, HeaderName::Identity),
+    (PRIORITY, HeaderName::ResourcePriority),
+];
 
 /// Why no identity could be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +71,12 @@ impl Identity {
         }
         let privacy = sip_wire::unfold(invite.header(HeaderName::Privacy).unwrap_or_default());
         let display = from.display.unwrap_or_default();
-        Ok(Self(Packed::new([&[user_of(from.uri)], &[display], &[called], &[asserted], &[&privacy]])))
+        let diversion = passed(invite, HeaderName::Diversion, |_| true);
+        let signed = passed(invite, HeaderName::Identity, |_| true);
+        let priority = passed(invite, HeaderName::ResourcePriority, is_priority);
+        let calling = user_of(from.uri);
+        let said = [calling, display, called, asserted, &privacy, &diversion, &signed, &priority];
+        Ok(Self(Packed::new(said.each_ref().map(std::slice::from_ref))))
     }
 
     /// User part of the calling address; empty when there is none.
@@ -85,7 +106,7 @@ impl Identity {
         uri
     }
 
-    /// Writes From, To, Privacy and P-Asserted-Identity.
+    /// Writes From, To, Privacy, P-Asserted-Identity, Diversion, Identity and Resource-Priority.
     pub(crate) fn write(&self, out: &mut Builder, tag: &[u8], face: &Face, target_host: &[u8]) {
         let (user, display, called) = (self.calling(), self.0.get(DISPLAY), self.called());
         let quote: (&[u8], &[u8]) = if display.is_empty() { (b"", b"") } else { (b"\"", b"\" ") };
@@ -101,7 +122,111 @@ impl Identity {
         if !privacy.is_empty() {
             out.header(HeaderName::Privacy, privacy);
         }
+        for (place, name) in PASSED {
+            for value in self.0.get(place).split(|b| *b == b'\n').filter(|value| !value.is_empty()) {
+                out.header(name, value);
+            }
+        }
     }
+}
+
+/// What a call's move needs.
+#[allow(
+    dead_code,
+    reason = "the re-homing of answered calls, which asks for it, comes with the next commits"
+)]
+impl Identity {
+    /// Who calls whom as seen from the other end, for a new leg to the side that called: the called party calls the
+    /// calling one. Display name, Privacy, P-Asserted-Identity, Diversion and Identity spoke of the other direction and are
+    /// left out, as is the called party's trunk marking (RFC 4904), which no caller has; Resource-Priority speaks of the
+    /// call.
+    ///
+    /// A caller who is anonymous (RFC 3323 §4.1), or has no user part, is called by the asserted number.
+    pub(crate) fn reversed(&self) -> Self {
+        let (calling, asserted) = (self.calling(), self.0.get(ASSERTED));
+        let hidden = calling.is_empty() || calling.eq_ignore_ascii_case(b"anonymous");
+        let to = if hidden && !asserted.is_empty() { asserted } else { calling };
+        let from = unmarked(self.called());
+        Self(Packed::new([&[&from], &[], &[to], &[], &[], &[], &[], &[self.0.get(PRIORITY)]]))
+    }
+
+    /// A hash of all of it, the same for the same words: calling and called user with their trunk marking (RFC 4904's
+    /// `tgrp` is part of the user), display name, asserted number, Privacy, Diversion, Identity and Resource-Priority.
+    /// [`Identity::take`] of an INVITE that [`Identity::write`] wrote has the same digest.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut hasher = foldhash::quality::FixedState::with_seed(1).build_hasher();
+        for part in 0..8 {
+            self.0.get(part).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// Whether the INVITE asked for priority in words that can be read (RFC 4412 §3.1).
+    pub(crate) fn is_priority(&self) -> bool {
+        !self.0.get(PRIORITY).is_empty()
+    }
+
+    /// The digest of a leg whose INVITE, written by [`Identity::write_reversed`], was read as `taken`: the one of this
+    /// identity exactly where that is its reverse.
+    pub(crate) fn digest_if_reversed(&self, taken: &Self) -> u64 {
+        self.digest() ^ self.reversed().digest() ^ taken.digest()
+    }
+
+    /// [`Identity::request_uri`] for a new leg to the side that called.
+    pub(crate) fn request_uri_reversed(&self, host_port: &[u8]) -> SmallVec<[u8; 64]> {
+        self.reversed().request_uri(host_port)
+    }
+
+    /// [`Identity::write`] for a new leg to the side that called, see [`Identity::reversed`].
+    pub(crate) fn write_reversed(&self, out: &mut Builder, tag: &[u8], face: &Face, target_host: &[u8]) {
+        self.reversed().write(out, tag, face, target_host);
+    }
+}
+
+/// The sound values of a header, in order, as many as [`MAX_PASSED`] holds. A value that could not stand on a line of its
+/// own is no value.
+fn passed(invite: &Message, name: HeaderName, is_sound: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut all = Vec::new();
+    for value in invite.values(name) {
+        let value = sip_wire::unfold(value);
+        let on_one_line = value.iter().all(|b| *b == b'\t' || !b.is_ascii_control());
+        if on_one_line && is_sound(&value) {
+            if all.len() + value.len() >= MAX_PASSED {
+                break;
+            }
+            all.extend_from_slice(&value);
+            all.push(b'\n');
+        }
+    }
+    all
+}
+
+/// `namespace.priority`, both tokens without a dot (RFC 4412 §3.1).
+fn is_priority(value: &[u8]) -> bool {
+    let is_token = |word: &[u8]| {
+        word.iter().all(|b| b.is_ascii_alphanumeric() || b"-!%*_+`'~".contains(b)) && !word.is_empty()
+    };
+    let mut words = value.split(|b| *b == b'.');
+    let two = (words.next(), words.next(), words.next());
+    matches!(two, (Some(namespace), Some(priority), None) if is_token(namespace) && is_token(priority))
+}
+
+/// A user part without its trunk marking: `tgrp` and `trunk-context` (RFC 4904).
+fn unmarked(user: &[u8]) -> SmallVec<[u8; 32]> {
+    let is_mark = |piece: &&[u8]| {
+        let name = piece.split(|b| *b == b'=').next().unwrap_or_default();
+        name.eq_ignore_ascii_case(b"tgrp") || name.eq_ignore_ascii_case(b"trunk-context")
+    };
+    let mut out = SmallVec::new();
+    for (at, piece) in
+        user.split(|b| *b == b';').enumerate().filter(|(at, piece)| *at == 0 || !is_mark(piece))
+    {
+        if at > 0 {
+            out.push(b';');
+        }
+        out.extend_from_slice(piece);
+    }
+    out
 }
 
 /// The sign between user and host, where there is a user.

@@ -17,6 +17,7 @@
 mod admission;
 mod call;
 mod config;
+mod correlation;
 mod counters;
 mod dialog;
 mod face;
