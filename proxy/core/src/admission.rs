@@ -1,6 +1,7 @@
 //! What begins outside of every dialog: new calls, and the questions that are answered at once.
 
 use crate::call::{Admitted, Call, Pending};
+use crate::correlation::session_id;
 use crate::identity::{Identity, NoIdentity};
 use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, plan_inbound, plan_outbound};
@@ -116,7 +117,14 @@ impl Shard {
             return Err((503, RejectReason::CallLimit));
         }
         let routed = self.route(from, identity.number())?;
+        let emergency =
+            identity.is_priority() || is_emergency(&snapshot.config.rehome.emergency, identity.number());
         let admitted = Admitted {
+            emergency,
+            session_id: request
+                .header(HeaderName::SessionId)
+                .and_then(session_id::parse)
+                .map(|(own, _)| Box::new(own)),
             direction: routed.direction,
             source: from,
             identity,
@@ -224,4 +232,10 @@ impl Shard {
         self.env.counters.close(CloseReason::Rejected);
         self.env.out.push_back(Output::Finished(Box::new(record)));
     }
+}
+
+/// Whether a number begins like one of these, a leading `+` aside.
+fn is_emergency(prefixes: &[String], number: &str) -> bool {
+    let bare = |text: &str| text.strip_prefix('+').unwrap_or(text).to_owned();
+    !prefixes.is_empty() && prefixes.iter().any(|prefix| bare(number).starts_with(&bare(prefix)))
 }

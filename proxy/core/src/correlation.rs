@@ -1,10 +1,5 @@
 //! How an INVITE to the tier says which call it is, and which leg it continues.
 
-#![allow(
-    dead_code,
-    reason = "the re-homing of answered calls, which writes all this, comes with the next commits"
-)]
-
 pub(crate) mod session_id;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Plain counters of a shard, summed by the shell when somebody asks.
 
-use crate::{CloseReason, HuntReason, RejectReason};
+use crate::{CloseReason, HuntReason, MoveOutcome, RejectReason};
 
 /// Totals since start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub struct ShardCounters {
     rejects: [u64; RejectReason::ALL.len()],
     hunts: [u64; HuntReason::ALL.len()],
     closes: [u64; CloseReason::ALL.len()],
+    moves: [u64; MoveOutcome::ALL.len()],
 }
 
 impl Default for ShardCounters {
@@ -28,6 +29,7 @@ impl Default for ShardCounters {
             rejects: [0; RejectReason::ALL.len()],
             hunts: [0; HuntReason::ALL.len()],
             closes: [0; CloseReason::ALL.len()],
+            moves: [0; MoveOutcome::ALL.len()],
         }
     }
 }
@@ -43,6 +45,15 @@ impl ShardCounters {
 
     pub(crate) fn close(&mut self, reason: CloseReason) {
         bump(&mut self.closes, reason as usize);
+    }
+
+    pub(crate) fn moved(&mut self, outcome: MoveOutcome) {
+        bump(&mut self.moves, outcome as usize);
+    }
+
+    /// Moves of answered calls that are over, by outcome.
+    pub fn moves(&self) -> impl Iterator<Item = (MoveOutcome, u64)> + '_ {
+        MoveOutcome::ALL.iter().copied().zip(self.moves)
     }
 
     /// Requests and messages not taken up, by reason.
@@ -72,10 +83,25 @@ fn bump(counts: &mut [u64], index: usize) {
 pub struct ShardCounts {
     /// Calls not answered yet.
     pub hunting: usize,
-    /// Answered calls.
+    /// Answered calls, those that are being moved included.
     pub answered: usize,
+    /// Answered calls that are being moved.
+    pub moving: usize,
+    /// Legs left behind that have not answered their BYE.
+    pub ghosts: usize,
     /// Calls that wait for their last statistics.
     pub closing: usize,
     /// Transactions of all four kinds.
     pub transactions: usize,
+}
+
+/// Calls of one region, by where their tier leg is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RegionCalls {
+    /// Not answered yet.
+    pub hunting: u32,
+    /// Answered.
+    pub answered: u32,
+    /// Answered, and on their way elsewhere.
+    pub moving: u32,
 }

@@ -131,10 +131,6 @@ impl Identity {
 }
 
 /// What a call's move needs.
-#[allow(
-    dead_code,
-    reason = "the re-homing of answered calls, which asks for it, comes with the next commits"
-)]
 impl Identity {
     /// Who calls whom as seen from the other end, for a new leg to the side that called: the called party calls the
     /// calling one. Display name, Privacy, P-Asserted-Identity, Diversion and Identity spoke of the other direction and are

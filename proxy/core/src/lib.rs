@@ -21,11 +21,13 @@ mod correlation;
 mod counters;
 mod dialog;
 mod face;
+mod ghosts;
 mod health;
 mod identity;
 mod ids;
 mod io;
 mod limits;
+mod moves;
 mod owner;
 mod packed;
 mod reason;
@@ -42,8 +44,8 @@ pub use config::{
     MediaMode, MediaPolicy, OutboundRoute, Owner, ProbePolicy, Region, RegionPolicy, RehomePolicy,
     ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
 };
-pub use counters::{ShardCounters, ShardCounts};
-pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};
+pub use counters::{RegionCalls, ShardCounters, ShardCounts};
+pub use health::{Health, HealthChange, HealthCounters, HealthInput, HealthOutput};
 pub use io::{
     Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Transport,
     TransportFailure,

@@ -1,5 +1,7 @@
 //! Every limit of the signalling core, with the arithmetic behind it.
 
+use relay_values::Duration;
+
 /// A call's plan holds at most this many targets: 8 attempts at 200 ms without response are 1.6 s, already longer than
 /// a caller's patience with silence.
 pub(crate) const MAX_PLAN: usize = 16;
@@ -18,3 +20,36 @@ pub(crate) const MAX_PASSED: usize = 4_096;
 /// Bytes of a header field that says which call a new tier leg continues, before its hexadecimal form. Three Call-IDs of
 /// 255 bytes, a UUID and two names fit. A longer one is left out: cut short it would name another call.
 pub(crate) const MAX_CORRELATION: usize = 1_024;
+
+/// Calls that begin to move in one input. Each takes about 20 µs (an INVITE built, three table entries): 64 of them are
+/// 1.3 ms, after which the shard looks at its sockets again before it goes on.
+pub(crate) const MOVES_PER_TURN: usize = 64;
+
+/// A target region's unused rate is kept for this long: a tenth of a second's worth may go at once.
+pub(crate) const MOVE_BURST: Duration = Duration::from_millis(100);
+
+/// A call that found no target waits this long before it looks again, within its deadline.
+pub(crate) const MOVE_RETRY: Duration = Duration::from_millis(250);
+
+/// How long a moved call waits for its new peer's first packet before it is taken as settled: held calls have none.
+pub(crate) const SETTLE: Duration = Duration::from_secs(2);
+
+/// Moves that a call's record keeps; a call is moved at most once in `min_interval`, but calls last for hours.
+pub(crate) const MAX_RECEIPTS: usize = 16;
+
+/// Legs left behind at once: as many as a shard's calls in a region that dies twice. A dialog takes about half a KiB.
+pub(crate) const MAX_GHOSTS: usize = 40_000;
+
+/// A leg left behind is forgotten after this: no call centre's call lasts longer unattended, and media timeouts have
+/// ended it at the other end long before.
+pub(crate) const GHOST_LIFE: Duration = Duration::from_secs(3600);
+
+/// BYEs sent to left legs in one input, and the pause after that many: 1,000 a second, beside new calls.
+pub(crate) const GHOSTS_PER_TURN: usize = 50;
+pub(crate) const GHOST_PAUSE: Duration = Duration::from_millis(50);
+
+/// BYE transactions (32 s each) with an edge that is up and does not answer them.
+pub(crate) const GHOST_TRIES: u8 = 3;
+
+/// Longest session description that is kept for a later move. Real ones have 200 to 600 bytes, with ICE 3,000.
+pub(crate) const MAX_KEPT_SDP: usize = 8192;

@@ -66,8 +66,10 @@ reasons! {
         StrayResponse = "stray_response",
         /// CSeq went backwards (500).
         CSeqOutOfOrder = "cseq_out_of_order",
-        /// The previous request of its kind is still pending (491 or 500).
+        /// The previous request of its kind is still pending, or the tier leg is on its way (491 or 500).
         RequestPending = "request_pending",
+        /// A drill keeps it away (not answered).
+        Cut = "cut",
     }
 }
 
@@ -90,7 +92,7 @@ reasons! {
 }
 
 reasons! {
-    /// Why the health of a target or a region changed, and with it the generation.
+    /// Why a target's health changed, and with it the generation.
     SwitchReason {
         /// Probes went unanswered.
         ProbeTimeout = "probe_timeout",
@@ -108,10 +110,6 @@ reasons! {
         HalfOpen = "half_open",
         /// A new configuration.
         Reload = "reload",
-        /// A region's flows fell silent together: its edges are being asked.
-        Suspected = "suspected",
-        /// A suspected region was heard again, or nothing followed.
-        Withdrawn = "withdrawn",
         /// The region's flows fell silent together and none of its edges answered the burst of probes.
         RegionSilent = "region_silent",
         /// The region's flows stayed silent although its edges answer.

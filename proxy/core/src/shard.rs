@@ -1,5 +1,7 @@
 //! A complete SIP element for the calls that it owns.
 
+mod moving;
+
 use crate::call::{Call, CallEvent, CarriedOutcome, Env, NotForTheCall, User};
 use crate::counters::{ShardCounters, ShardCounts};
 use crate::dialog::Dialog;
@@ -7,7 +9,7 @@ use crate::face::Faces;
 use crate::ids::{CallKey, LocalTag};
 use crate::transaction::{ClientKey, ClientKind, Received, ServerKey, TxnEvent, response};
 use crate::wheel::Wheel;
-use crate::{HuntReason, Input, Output, Peer, RejectReason, Snapshot, TargetState, UnknownSource};
+use crate::{HuntReason, Input, Output, Peer, RejectReason, Snapshot, UnknownSource};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use relay_values::{Leg, RelayEvent, SessionId, Time};
@@ -57,6 +59,8 @@ impl Shard {
     /// Takes one input. Drain [`Shard::poll_output`] to `None` afterwards.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.env.now = now;
+        self.env.moves.begin();
+        self.env.ghosts.begin();
         match input {
             Input::Message { from, bytes } => self.message(from, bytes),
             Input::TransportError { to, failure } => self.env.txns.transport_error(now, to, failure),
@@ -64,9 +68,11 @@ impl Shard {
             Input::Snapshot(snapshot) => self.take_snapshot(snapshot),
             Input::Timeout => self.timeout(),
             Input::Drain => self.draining = true,
-            Input::Move(_) | Input::StopMove(_) => {}
+            Input::Move(order) => self.move_calls(&order),
+            Input::StopMove(order) => self.stop_moving(order),
         }
         self.settle();
+        self.keep_moving();
     }
 
     /// The next output; `None` when there is nothing more to do for this input.
@@ -76,7 +82,8 @@ impl Shard {
 
     /// When [`Input::Timeout`] is wanted; [`Time::NEVER`] when idle.
     pub fn poll_timeout(&self) -> Time {
-        self.env.txns.next_timeout().min(self.wheel.next())
+        let moving = self.env.moves.next().min(self.env.ghosts.next());
+        self.env.txns.next_timeout().min(self.wheel.next()).min(moving)
     }
 
     /// Totals since start.
@@ -86,8 +93,10 @@ impl Shard {
 
     /// What the shard holds right now.
     pub fn counts(&self) -> ShardCounts {
-        let mut counts = ShardCounts { transactions: self.env.txns.len(), ..ShardCounts::default() };
+        let (transactions, ghosts) = (self.env.txns.len(), self.env.ghosts.len());
+        let mut counts = ShardCounts { transactions, ghosts, ..ShardCounts::default() };
         for (_, entry) in &self.calls {
+            counts.moving += usize::from(entry.call.is_moving());
             match (entry.call.is_answered(), entry.call.is_closing()) {
                 (true, _) => counts.answered += 1,
                 (_, true) => counts.closing += 1,
@@ -112,6 +121,10 @@ impl Shard {
             return self.env.counters.reject(RejectReason::Garbage);
         }
         let leg = if message.is_request() { self.find_leg(&message) } else { None };
+        if leg.is_some_and(|(key, leg)| self.find(key).is_some_and(|call| call.is_deaf(leg))) {
+            // A drill: it was lost on its way.
+            return self.env.counters.reject(RejectReason::Cut);
+        }
         if message.is_request() {
             // A request inside a dialog that lives here is welcome from any source.
             if leg.is_none() && self.env.newest.router.source_at(from.remote).is_none() {
@@ -219,8 +232,12 @@ impl Shard {
         };
         // RFC 3261 §9.2: the tag of the 200 to CANCEL and of the response to the INVITE should be the same.
         let key = match user {
-            User::Invite(key) | User::Carried(key, _) | User::Attempt(key, _) => Some(key),
-            User::Orphan => None,
+            User::Invite(key)
+            | User::Carried(key, _)
+            | User::Attempt(key, _)
+            | User::Move(key, _)
+            | User::Refit(key) => Some(key),
+            User::Ghost(_) | User::Orphan => None,
         };
         let tag = match key {
             Some(key) => LocalTag::new(self.env.shard, Leg::A, key),
@@ -231,7 +248,7 @@ impl Shard {
         match user {
             User::Invite(key) => self.with(key, |call, env| call.handle(env, CallEvent::Cancel)),
             User::Carried(key, _) => self.with(key, |call, env| call.cancel_carried(env, invite)),
-            User::Attempt(..) | User::Orphan => None,
+            User::Attempt(..) | User::Move(..) | User::Refit(_) | User::Ghost(_) | User::Orphan => None,
         };
     }
 
@@ -261,11 +278,23 @@ impl Shard {
                     call.carried_response(env, leg, client, response) == CarriedOutcome::Unwanted
                 })
                 .unwrap_or(true),
+            User::Move(key, number) => {
+                self.with(key, |call, env| call.read_move(env, number, from, response)).unwrap_or(true)
+            }
+            User::Refit(key) => {
+                self.with(key, |call, env| call.read_refit(env, client, response)).unwrap_or(true)
+            }
+            User::Ghost(id) => {
+                if response.code().is_some_and(|code| code >= 200) {
+                    self.env.ghosts.laid(id);
+                }
+                false
+            }
             User::Invite(_) | User::Orphan => false,
         };
         if unwanted && answers {
             // The BYE to a re-INVITE's 2xx, and to one that comes again, is on its way already.
-            let ends = first && matches!(user, User::Attempt(..));
+            let ends = first && matches!(user, User::Attempt(..) | User::Move(..));
             self.refuse_answer(from, response, ends);
         }
     }
@@ -322,7 +351,7 @@ impl Shard {
     }
 
     fn relay_event(&mut self, event: RelayEvent) {
-        let Some(session) = event.session() else { return };
+        let Some(session) = event.session() else { return self.region_event(&event) };
         let Some(key) = self.call_of(session) else { return };
         self.with(key, |call, env| match event {
             RelayEvent::Released { stats, .. } => call.released(env, session, stats),
@@ -332,10 +361,9 @@ impl Shard {
             }
             RelayEvent::OpenFailed { .. } => call.handle(env, CallEvent::NoMedia),
             RelayEvent::Silent { .. } => call.handle(env, CallEvent::Silent),
-            RelayEvent::Latched { .. }
-            | RelayEvent::Resumed { .. }
-            | RelayEvent::RegionHeard { .. }
-            | RelayEvent::RegionSilent { .. } => {}
+            RelayEvent::Resumed { gap, .. } => call.handle(env, CallEvent::Resumed(gap)),
+            RelayEvent::Latched { .. } | RelayEvent::RegionHeard { .. } | RelayEvent::RegionSilent { .. } => {
+            }
         });
     }
 
@@ -345,25 +373,15 @@ impl Shard {
         self.calls.get(slot).map(|entry| entry.call.key)
     }
 
-    /// A new generation: calls that are up do not notice; calls that wait for a target that is down now move on.
+    /// A new generation: calls that are up on a living edge do not notice; calls that wait for a target that is down now
+    /// move on.
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         if snapshot.config_generation != self.env.newest.config_generation {
             self.env.faces = Faces::new(&snapshot.config);
             self.env.txns.set_timers(snapshot.config.timers);
         }
         let old = std::mem::replace(&mut self.env.newest, snapshot);
-        if !is_worse(&old, &self.env.newest) {
-            return;
-        }
-        let hunting: Vec<CallKey> = self
-            .calls
-            .iter()
-            .filter(|(_, entry)| entry.call.hunting_at().is_some())
-            .map(|(_, entry)| entry.call.key)
-            .collect();
-        for key in hunting {
-            self.with(key, Call::judge);
-        }
+        self.judge_calls(&old);
     }
 
     fn timeout(&mut self) {
@@ -393,11 +411,11 @@ impl Shard {
                 TxnEvent::ClientFailed { client, user, .. } => {
                     self.no_response(client, user, HuntReason::TransportError);
                 }
-                TxnEvent::NoAck { user: Some(User::Invite(key)), .. } => {
-                    self.with(key, |call, env| call.handle(env, CallEvent::NoAck(Leg::A)));
+                TxnEvent::NoAck { user: Some(User::Invite(key)), server } => {
+                    self.no_ack(key, Leg::A, server);
                 }
-                TxnEvent::NoAck { user: Some(User::Carried(key, to)), .. } => {
-                    self.with(key, |call, env| call.handle(env, CallEvent::NoAck(to.other())));
+                TxnEvent::NoAck { user: Some(User::Carried(key, to)), server } => {
+                    self.no_ack(key, to.other(), server);
                 }
                 TxnEvent::NoAck { .. } => {}
             }
@@ -408,6 +426,15 @@ impl Shard {
         }
     }
 
+    /// A 2xx of ours was never acknowledged; one on a leg that the call has left since is nobody's concern.
+    fn no_ack(&mut self, key: CallKey, leg: Leg, server: ServerKey) {
+        self.with(key, |call, env| {
+            if call.leg(leg).unacked.is_some_and(|(due, _)| due == server) {
+                call.handle(env, CallEvent::NoAck(leg));
+            }
+        });
+    }
+
     fn no_response(&mut self, client: ClientKey, user: User, reason: HuntReason) {
         match user {
             User::Attempt(key, number) => self.with(key, |call, env| {
@@ -416,6 +443,20 @@ impl Shard {
                 }
             }),
             User::Carried(key, _) => self.with(key, |call, env| call.carried_timeout(env, client)),
+            User::Move(key, number) => self.with(key, |call, env| {
+                if call.is_moving_by(number) {
+                    call.handle(env, CallEvent::Failure(reason));
+                }
+            }),
+            User::Refit(key) => self.with(key, |call, env| {
+                if call.is_refitting(client) {
+                    call.handle(env, CallEvent::RefitRefused);
+                }
+            }),
+            User::Ghost(id) => {
+                self.env.ghosts.unanswered(id, &self.env.newest);
+                None
+            }
             User::Invite(_) | User::Orphan => None,
         };
     }
@@ -471,13 +512,4 @@ impl std::fmt::Debug for Shard {
         let (id, generation) = (self.env.shard, self.env.newest.generation);
         f.debug_struct("Shard").field("id", &id).field("generation", &generation).finish_non_exhaustive()
     }
-}
-
-/// Whether a target that was not down is down now, or may be gone.
-fn is_worse(old: &Snapshot, new: &Snapshot) -> bool {
-    if old.config_generation != new.config_generation {
-        return true;
-    }
-    let down = |state| state == TargetState::Down;
-    old.health.iter().zip(&new.health).any(|(was, is)| !down(was.state) && down(is.state))
 }

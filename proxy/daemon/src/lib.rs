@@ -14,7 +14,6 @@ mod admin;
 mod appliance;
 mod clock;
 pub mod config;
-pub mod control;
 pub mod demo;
 mod health;
 mod limits;

@@ -26,12 +26,17 @@ impl Call {
                 self.add_stats(stats);
                 State::Answered
             }
+            // Its last move had settled before.
+            CallEvent::Resumed(_) | CallEvent::Turn => State::Answered,
             // CANCEL has no effect on a request that was answered (RFC 3261 §9.2); the rest is history of the hunt.
             CallEvent::Cancel
             | CallEvent::Acknowledged(_)
             | CallEvent::MediaReady { .. }
             | CallEvent::NoMedia
             | CallEvent::Trying
+            | CallEvent::Taken { .. }
+            | CallEvent::Refitted { .. }
+            | CallEvent::RefitRefused
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }
             | CallEvent::Refusal { .. }

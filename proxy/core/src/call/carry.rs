@@ -59,6 +59,12 @@ impl Call {
             env.counters.reject(RejectReason::NoDialog);
             return self.refuse(env, leg, from, server, &request, 481);
         }
+        if self.cannot_carry(leg) && !matches!(request.method(), Method::Bye | Method::Options) {
+            // It comes again in a few seconds (RFC 3261 §14.1), when the tier leg has a home again.
+            env.counters.reject(RejectReason::RequestPending);
+            let code = self.busy_code(&request);
+            return self.refuse(env, leg, from, server, &request, code);
+        }
         match request.method() {
             Method::Bye => self.hung_up(env, leg, from, server, &request),
             Method::Options => self.refuse(env, leg, from, server, &request, 200),
@@ -169,6 +175,48 @@ impl Call {
         pending || late_offer || (is_invite && (self.a.unacked.is_some() || self.b.unacked.is_some()))
     }
 
+    /// Whether there is nobody to carry a request to: the tier leg is on its way, or a drill keeps SIP from it.
+    fn cannot_carry(&self, from: Leg) -> bool {
+        let moving = matches!(self.state, super::State::Rehoming(rehome) if !rehome.has_tier());
+        moving || self.is_deaf(from.other())
+    }
+
+    /// Whether a leg is one that the call has given up.
+    fn is_left(&self, leg: Leg) -> bool {
+        leg == self.tier_leg() && self.cannot_carry(leg.other())
+    }
+
+    /// How a request that changes the session, or another one, is put off.
+    fn busy_code(&self, request: &Message) -> u16 {
+        match request.method() {
+            Method::Invite | Method::Update => 491,
+            // REFER is refused, whenever it comes.
+            Method::Refer => 603,
+            _ => 500,
+        }
+    }
+
+    /// The tier leg is lost: what the carrier has asked of it is put off; what it asked of the carrier is taken back.
+    pub(super) fn park_carried(&mut self, env: &mut Env, tier: Leg) {
+        for carried in std::mem::take(&mut self.carried) {
+            if carried.from == tier {
+                // Its answer still says what the carrier agreed to.
+                env.txns.cancel(env.now, carried.client, None);
+                self.carried.push(carried);
+                continue;
+            }
+            env.txns.abandon(env.now, carried.client);
+            let code = self.busy_code(&carried.request);
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+            self.media.rolled_back();
+        }
+    }
+
+    /// Whether an exchange of descriptions is under way, which a move would cross.
+    pub(super) fn is_between_offers(&self) -> bool {
+        self.is_negotiating(false)
+    }
+
     fn build_carried(
         &mut self,
         env: &mut Env,
@@ -275,7 +323,7 @@ impl Call {
             self.media.rolled_back();
         }
         // RFC 3261 §12.2.1.2: these mean that the dialog is gone on that leg.
-        if matches!(code, 408 | 481) && self.is_answered() {
+        if matches!(code, 408 | 481) && self.is_answered() && !self.is_left(carried.from.other()) {
             self.handle(env, CallEvent::LegGone);
         }
     }

@@ -29,6 +29,11 @@ impl Call {
             }
             CallEvent::Timer
             | CallEvent::Cancel
+            | CallEvent::Turn
+            | CallEvent::Taken { .. }
+            | CallEvent::Refitted { .. }
+            | CallEvent::RefitRefused
+            | CallEvent::Resumed(_)
             | CallEvent::Silent
             | CallEvent::LegGone
             | CallEvent::MediaReady { .. }
@@ -54,10 +59,10 @@ impl Call {
         }
         let a_bye = gone != Some(Leg::A) && self.a.unacked.is_some();
         if gone != Some(Leg::A) && !a_bye {
-            self.a.bye(env, header);
+            self.part(env, Leg::A, header);
         }
         if gone != Some(Leg::B) {
-            self.b.bye(env, header);
+            self.part(env, Leg::B, header);
         }
         self.settle(env, reason, None, a_bye)
     }

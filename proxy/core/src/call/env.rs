@@ -2,10 +2,12 @@
 
 use crate::counters::ShardCounters;
 use crate::face::{Face, Faces};
+use crate::ghosts::Ghosts;
 use crate::ids::{CallKey, hex};
+use crate::moves::Moves;
 use crate::rng::Rng;
 use crate::transaction::Transactions;
-use crate::{ListenerId, Output, Snapshot};
+use crate::{Event, Evidence, EvidenceKind, ListenerId, Output, Snapshot, TargetId};
 use bytes::Bytes;
 use relay_values::{Leg, RelayCommand, Time};
 use std::collections::VecDeque;
@@ -20,6 +22,12 @@ pub(crate) enum User {
     Attempt(CallKey, u8),
     /// A request inside a dialog, carried across: the client side stands on this leg.
     Carried(CallKey, Leg),
+    /// An INVITE that moves the tier leg: the call's attempt of this number.
+    Move(CallKey, u8),
+    /// Our re-INVITE of the carrier, because the moved leg's media is another.
+    Refit(CallKey),
+    /// BYE to a leg that was left behind.
+    Ghost(u64),
     /// A request whose answer changes nothing any more: BYE.
     Orphan,
 }
@@ -37,12 +45,20 @@ pub(crate) struct Env {
     pub(crate) counters: ShardCounters,
     /// Serial of the last relay session.
     pub(crate) sessions: u64,
+    /// Who moves next.
+    pub(crate) moves: Moves,
+    /// Legs that were left behind.
+    pub(crate) ghosts: Ghosts,
+    /// Calls whose edge went down while their answer was on its way.
+    pub(crate) late: Vec<CallKey>,
 }
 
 impl Env {
     /// Of a shard that begins.
     pub(crate) fn new(shard: u8, seed: u64, now: Time, newest: Arc<Snapshot>) -> Self {
         let mut rng = Rng::new(seed);
+        let mut moves = Moves::default();
+        moves.configure(&newest.config);
         Self {
             now,
             shard,
@@ -53,6 +69,9 @@ impl Env {
             rng,
             counters: ShardCounters::default(),
             sessions: 0,
+            moves,
+            ghosts: Ghosts::default(),
+            late: Vec::new(),
         }
     }
 
@@ -85,6 +104,16 @@ impl Env {
     pub(crate) fn send(&mut self, to: crate::Peer, bytes: Bytes) {
         self.counters.sent += 1;
         self.out.push_back(Output::Send { to, bytes });
+    }
+
+    /// Tells the health core what was seen of a target of the newest configuration.
+    pub(crate) fn evidence(&mut self, target: TargetId, kind: EvidenceKind) {
+        self.evidence_under(target, self.newest.config_generation, kind);
+    }
+
+    /// The same of a target by the numbers of an earlier one.
+    pub(crate) fn evidence_under(&mut self, target: TargetId, generation: u64, kind: EvidenceKind) {
+        self.out.push_back(Output::Event(Event::Evidence(Evidence { target, generation, kind })));
     }
 
     /// Tells the relay something.

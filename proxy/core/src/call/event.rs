@@ -1,8 +1,9 @@
 //! The neutral words in which a call's legs, its relay session and its timers speak to it. No leg sees another leg's SIP.
 
 use crate::HuntReason;
+use crate::dialog::Dialog;
 use bytes::Bytes;
-use relay_values::{Duration, Leg, SessionStats};
+use relay_values::{Duration, Gap, Leg, SessionStats};
 
 /// Something that happened to a call.
 #[derive(Debug)]
@@ -47,6 +48,24 @@ pub(crate) enum CallEvent {
     LegGone,
     /// ACK for our 2xx to this leg.
     Acknowledged(Leg),
+    /// It is this call's turn to move.
+    Turn,
+    /// 2xx to an INVITE that moves the tier leg.
+    Taken {
+        /// The new leg's dialog.
+        dialog: Box<Dialog>,
+        /// Its session description.
+        description: Option<Bytes>,
+    },
+    /// 2xx to our re-INVITE of the carrier.
+    Refitted {
+        /// Its session description.
+        description: Option<Bytes>,
+    },
+    /// The carrier does not take the other media.
+    RefitRefused,
+    /// The moved leg is heard.
+    Resumed(Gap),
     /// The relay has closed the session.
     Released(Box<SessionStats>),
     /// The call's own timer.

@@ -1,7 +1,7 @@
 //! An INVITE is out: listen to its target, be patient as long as the policy says, then move on.
 
 use super::{Attempt, Call, CallEvent, Env, Phase, Progress, State};
-use crate::{CloseReason, Event, Evidence, EvidenceKind, HuntReason, Output, RejectReason, StepOutcome};
+use crate::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use bytes::Bytes;
 use relay_values::{Duration, Leg};
 
@@ -24,6 +24,11 @@ impl Call {
             // Early media may fall silent; the hunt has timers of its own. The others belong to answered calls.
             CallEvent::MediaReady { .. }
             | CallEvent::NoMedia
+            | CallEvent::Turn
+            | CallEvent::Taken { .. }
+            | CallEvent::Refitted { .. }
+            | CallEvent::RefitRefused
+            | CallEvent::Resumed(_)
             | CallEvent::Silent
             | CallEvent::NoAck(_)
             | CallEvent::LegGone
@@ -79,6 +84,7 @@ impl Call {
         self.media.tell(&mut |command| env.relay(command));
         self.stamps.answered = Some(env.now);
         self.remember_trunk(attempt.target);
+        self.sit_down(env, attempt.target);
         env.counters.answered += 1;
         self.respond_answer(env, description.as_deref());
         State::Answered
@@ -165,7 +171,7 @@ impl Call {
     }
 
     /// Ends an attempt that has no final response: CANCEL once it has answered at all (RFC 3261 §9.1), else silence.
-    fn leave(&mut self, env: &mut Env, attempt: Attempt) {
+    pub(super) fn leave(&mut self, env: &mut Env, attempt: Attempt) {
         match attempt.phase {
             Phase::Calling => env.txns.abandon(env.now, attempt.client),
             Phase::Proceeding | Phase::Ringing => {
@@ -182,7 +188,6 @@ impl Call {
     /// Tells the health core what was seen of the current target.
     fn evidence(&self, env: &mut Env, kind: EvidenceKind) {
         let Some(step) = self.steps.last() else { return };
-        let (target, generation) = (step.target, step.under.config_generation);
-        env.out.push_back(Output::Event(Event::Evidence(Evidence { target, generation, kind })));
+        env.evidence_under(step.target, step.under.config_generation, kind);
     }
 }

@@ -1,6 +1,9 @@
 //! What a call knows of its media: offers and answers, anchored at the relay, and the commands that follow from them
 //! (RFC 3264).
 
+mod moving;
+
+use crate::limits::MAX_KEPT_SDP;
 use crate::{Config, MediaMode};
 use relay_values::{Connect, Direction, Latching, Leg, RegionId, RelayCommand, Remote, SessionId};
 use sip_wire::sdp;
@@ -29,6 +32,21 @@ pub(crate) struct Relayed {
     b_latching: Latching,
     /// Whom the pending offer came from.
     offered: Option<Leg>,
+    /// The pending offer itself, for what may have to be offered to somebody else one day.
+    offer: Option<Box<[u8]>>,
+    /// The last exchange that was completed.
+    known: Known,
+}
+
+/// What the legs have agreed on, as far as a new tier leg has to be told.
+#[derive(Debug)]
+enum Known {
+    /// Nothing, or too much to keep.
+    Nothing,
+    /// Both descriptions as they came. They are read only when the call has to move.
+    Texts { offer: Box<[u8]>, answer: Box<[u8]>, answerer: Leg },
+    /// What came of them.
+    Agreed(sdp::Agreed),
 }
 
 /// One leg's side.
@@ -88,7 +106,15 @@ impl Media {
             MediaMode::Relay => {
                 let a = Side::new(config, a_v6(), origin)?;
                 let b = Side::new(config, b_v6, origin.rotate_left(17))?;
-                Some(Self::Relayed(Box::new(Relayed { session, a, b, b_latching, offered: None })))
+                Some(Self::Relayed(Box::new(Relayed {
+                    session,
+                    a,
+                    b,
+                    b_latching,
+                    offered: None,
+                    offer: None,
+                    known: Known::Nothing,
+                })))
             }
         }
     }
@@ -109,6 +135,7 @@ impl Media {
                 let read = Read::new(body)?;
                 relayed.side_mut(from).pending = Some(Box::new(read.described));
                 relayed.offered = Some(from);
+                relayed.offer = keep(body);
                 Ok(Cow::Owned(relayed.side_mut(from.other()).anchor(body, &read)))
             }
         }
@@ -130,6 +157,7 @@ impl Media {
                 let anchored = relayed.side_mut(from.other()).anchor(body, &read);
                 relayed.a.agree();
                 relayed.b.agree();
+                relayed.learn(from, body);
                 relayed.connect(out);
                 Ok(Cow::Owned(anchored))
             }
@@ -209,13 +237,39 @@ impl Media {
     pub(crate) fn rolled_back(&mut self) {
         if let Self::Relayed(relayed) = self {
             relayed.offered = None;
+            relayed.offer = None;
             relayed.a.pending = None;
             relayed.b.pending = None;
         }
     }
 }
 
+/// A copy, if it is worth its memory.
+fn keep(body: &[u8]) -> Option<Box<[u8]>> {
+    (body.len() <= MAX_KEPT_SDP).then(|| body.into())
+}
+
 impl Relayed {
+    /// An exchange is complete. The same offer may be answered again (a 183, then the 200).
+    fn learn(&mut self, answerer: Leg, body: &[u8]) {
+        let before = std::mem::replace(&mut self.known, Known::Nothing);
+        let offer = match (self.offer.take(), before) {
+            (Some(offer), _) => Some(offer),
+            (None, Known::Texts { offer, answerer: same, .. }) if same == answerer => Some(offer),
+            (None, _) => None,
+        };
+        if let (Some(offer), Some(answer)) = (offer, keep(body)) {
+            self.known = Known::Texts { offer, answer, answerer };
+        }
+    }
+
+    fn side(&self, leg: Leg) -> &Side {
+        match leg {
+            Leg::A => &self.a,
+            Leg::B => &self.b,
+        }
+    }
+
     fn side_mut(&mut self, leg: Leg) -> &mut Side {
         match leg {
             Leg::A => &mut self.a,
@@ -227,34 +281,31 @@ impl Relayed {
     /// other receives, whatever spelling either used for hold.
     fn connect(&mut self, out: &mut impl FnMut(RelayCommand)) {
         let (Some(a), Some(b)) = (self.a.described, self.b.described) else { return };
-        let a_to_b = a.sends && b.receives;
-        let b_to_a = b.sends && a.receives;
-        self.tell(Leg::A, a, b_to_a, a_to_b, out);
-        self.tell(Leg::B, b, a_to_b, b_to_a, out);
+        self.tell(Leg::A, a.facing(b), out);
+        self.tell(Leg::B, b.facing(a), out);
     }
 
-    fn tell(
-        &mut self,
-        leg: Leg,
-        to: Described,
-        sends: bool,
-        receives: bool,
-        out: &mut impl FnMut(RelayCommand),
-    ) {
-        let direction = match (sends, receives) {
+    fn tell(&mut self, leg: Leg, to: Connect, out: &mut impl FnMut(RelayCommand)) {
+        let session = self.session;
+        let side = self.side_mut(leg);
+        let told = hash(&to) | 1;
+        if side.told != told {
+            side.told = told;
+            out(RelayCommand::Connect { session, leg, to });
+        }
+    }
+}
+
+impl Described {
+    /// What the relay is told of this leg while the other one is described like that.
+    fn facing(self, other: Self) -> Connect {
+        let direction = match (other.sends && self.receives, self.sends && other.receives) {
             (true, true) => Direction::SendRecv,
             (true, false) => Direction::SendOnly,
             (false, true) => Direction::RecvOnly,
             (false, false) => Direction::Inactive,
         };
-        let connect = Connect { remote: to.remote, direction, clock_rate: to.clock_rate, event: to.event };
-        let session = self.session;
-        let side = self.side_mut(leg);
-        let told = hash(&connect) | 1;
-        if side.told != told {
-            side.told = told;
-            out(RelayCommand::Connect { session, leg, to: connect });
-        }
+        Connect { remote: self.remote, direction, clock_rate: self.clock_rate, event: self.event }
     }
 }
 

@@ -1,17 +1,21 @@
 //! One call: two user agents back to back.
 //!
-//! A call hears neutral [`CallEvent`]s and is in one of four states, each with a file of its own that says what every
+//! A call hears neutral [`CallEvent`]s and is in one of five states, each with a file of its own that says what every
 //! event means there:
 //!
 //! ```text
 //!            relay ports          2xx from B              BYE, silence, …
 //!  Opening ───────────────▶ Hunting ───────────▶ Answered ───────────────▶ Closing ──▶ over
-//!     ▲                      │   │                                            ▲
-//!     └── other family ──────┘   └── refused, cancelled, nobody left ─────────┘
+//!     ▲                      │   │               │      ▲                     ▲
+//!     └── other family ──────┘   │     edge dead │      │ 2xx from the next   │
+//!                                │     or drained▼      │ one, media moved    │
+//!                                │               Rehoming ── deadline, BYE ───┤
+//!                                └── refused, cancelled, nobody left ─────────┘
 //! ```
 //!
 //! The A-leg's dialog is untouched while the hunt goes from target to target: the caller has one Call-ID, one To tag and
-//! one stream of provisional responses, whatever happens behind us.
+//! one stream of provisional responses, whatever happens behind us. After the answer it is the carrier's leg that is left
+//! in peace, whichever side called: only the tier leg is ever moved.
 
 mod answered;
 mod carry;
@@ -21,7 +25,12 @@ mod event;
 mod hunting;
 mod leg;
 mod media;
+mod moving;
+mod newcomer;
 mod opening;
+mod receipt;
+mod rehoming;
+mod seat;
 mod summary;
 mod uac;
 mod uas;
@@ -34,12 +43,18 @@ pub(crate) use media::{Media, Unusable};
 pub(crate) use uac::NotForTheCall;
 pub(crate) use uas::Pending;
 
+pub(crate) use moving::Cause;
+pub(crate) use seat::Severed;
+
+use moving::Mobile;
+use seat::Seat;
+
 use crate::identity::Identity;
 use crate::ids::CallKey;
 use crate::record::Direction;
 use crate::route::Plan;
 use crate::transaction::ClientKey;
-use crate::{CloseReason, Peer, RejectReason, SiteId, Snapshot, StepOutcome, TargetId, TrunkId};
+use crate::{CloseReason, MoveReason, Peer, RejectReason, SiteId, Snapshot, StepOutcome, TargetId, TrunkId};
 use relay_values::{Latching, Leg, RegionId, SessionStats, Time};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -65,6 +80,10 @@ pub(crate) struct Call {
     /// Final code sent to the A-leg.
     code: u16,
     stats: Option<Box<SessionStats>>,
+    /// Where the tier leg sits.
+    seat: Seat,
+    /// What is kept of its moves; most calls have none.
+    mobile: Option<Box<Mobile>>,
 }
 
 /// What admission decided.
@@ -82,6 +101,10 @@ pub(crate) struct Admitted {
     pub(crate) latching: Latching,
     /// Hops left for the B-leg's INVITE.
     pub(crate) max_forwards: u8,
+    /// It is moved before others.
+    pub(crate) emergency: bool,
+    /// The caller's own UUID for the call (RFC 7989), where he gave one.
+    pub(crate) session_id: Option<Box<[u8; 16]>>,
 }
 
 /// When things happened.
@@ -111,6 +134,8 @@ enum State {
     Hunting(Attempt),
     /// 2xx was sent to the A-leg.
     Answered,
+    /// The same, but the tier leg is leaving its edge.
+    Rehoming(Rehome),
     /// Both legs were told; statistics or an ACK are awaited.
     Closing(Closing),
     /// Nothing is awaited: the shard takes the record and forgets the call.
@@ -128,7 +153,7 @@ struct Attempt {
 }
 
 /// How far an attempt has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// No response at all.
     Calling,
@@ -136,6 +161,30 @@ enum Phase {
     Proceeding,
     /// 101 to 199.
     Ringing,
+}
+
+/// The move of an answered call's tier leg.
+#[derive(Debug, Clone, Copy)]
+struct Rehome {
+    stage: Stage,
+    reason: MoveReason,
+    /// The operator's order that it follows. Without one the old leg is taken for dead.
+    order: Option<u64>,
+    /// When the call's patience with the whole move ends.
+    until: Time,
+}
+
+/// How far a move has come.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// Waits for its turn; [`Time::NEVER`] once it stands in a lane, else when it looks again.
+    Waiting { again: Time },
+    /// An INVITE is out.
+    Inviting(Attempt),
+    /// The next edge took the call with other media: the carrier is asked whether it can follow.
+    Refitting { client: ClientKey, cseq: u32, target: TargetId },
+    /// The tier leg sits at its new edge; its first packet is awaited.
+    Settling { until: Time },
 }
 
 /// What a closing call still waits for.
@@ -157,6 +206,7 @@ impl Call {
             State::Opening { target, until } => self.opening(env, target, until, event),
             State::Hunting(attempt) => self.hunting(env, attempt, event),
             State::Answered => self.answered(env, event),
+            State::Rehoming(rehome) => self.rehoming(env, rehome, event),
             State::Closing(closing) => self.closing(env, closing, event),
             State::Over(reason, reject) => State::Over(reason, reject),
         };
@@ -168,6 +218,7 @@ impl Call {
             State::Opening { until, .. } => until,
             State::Hunting(attempt) => attempt.until,
             State::Answered | State::Over(..) => Time::NEVER,
+            State::Rehoming(rehome) => rehome.deadline(),
             State::Closing(closing) => closing.until,
         }
     }
@@ -176,7 +227,11 @@ impl Call {
     pub(crate) fn over(&self) -> Option<(CloseReason, Option<RejectReason>)> {
         match self.state {
             State::Over(reason, reject) => Some((reason, reject)),
-            State::Opening { .. } | State::Hunting(_) | State::Answered | State::Closing(_) => None,
+            State::Opening { .. }
+            | State::Hunting(_)
+            | State::Answered
+            | State::Rehoming(_)
+            | State::Closing(_) => None,
         }
     }
 
@@ -185,13 +240,13 @@ impl Call {
         match self.state {
             State::Opening { target, .. } => Some(target),
             State::Hunting(attempt) => Some(attempt.target),
-            State::Answered | State::Closing(_) | State::Over(..) => None,
+            State::Answered | State::Rehoming(_) | State::Closing(_) | State::Over(..) => None,
         }
     }
 
     /// Whether the call is up.
     pub(crate) fn is_answered(&self) -> bool {
-        matches!(self.state, State::Answered)
+        matches!(self.state, State::Answered | State::Rehoming(_))
     }
 
     /// Whether this is the last attempt, under way or answered; an earlier one's response comes too late.

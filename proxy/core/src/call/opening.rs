@@ -37,6 +37,11 @@ impl Call {
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }
             | CallEvent::Refusal { .. }
+            | CallEvent::Turn
+            | CallEvent::Taken { .. }
+            | CallEvent::Refitted { .. }
+            | CallEvent::RefitRefused
+            | CallEvent::Resumed(_)
             | CallEvent::Silent
             | CallEvent::NoAck(_)
             | CallEvent::LegGone

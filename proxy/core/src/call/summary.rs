@@ -14,6 +14,7 @@ impl Call {
         close: CloseReason,
         reject: Option<RejectReason>,
     ) -> CallRecord {
+        let moves = self.receipts();
         let config = &self.pinned.config;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let call_id = |dialog: &Option<crate::dialog::Dialog>| {
@@ -40,7 +41,7 @@ impl Call {
             close,
             reject,
             steps: self.steps.iter().map(Attempted::step).collect(),
-            moves: Vec::new(),
+            moves,
             media: self.stats.take(),
         }
     }
@@ -61,8 +62,8 @@ impl Call {
     }
 
     /// A new snapshot: a call that waits for a target that is down now moves on at once.
-    pub(crate) fn judge(&mut self, env: &mut Env) {
-        if self.hunting_at().is_some() && self.plan.lost_current(&env.newest) {
+    pub(super) fn judge_hunt(&mut self, env: &mut Env) {
+        if self.plan.lost_current(&env.newest) {
             self.handle(env, CallEvent::Failure(HuntReason::TargetDown));
         }
     }

@@ -125,6 +125,7 @@ impl Call {
         } else if pending.supports_100rel {
             out.header(HeaderName::Supported, b"100rel");
         }
+        self.say_which_call(&mut out);
         if let Some(product) = &self.pinned.config.product {
             out.header(HeaderName::UserAgent, product.as_bytes());
         }
@@ -168,7 +169,11 @@ impl Call {
                     self.b.dialog = Some(dialog);
                     Ok(CallEvent::Answer { description })
                 }
-                State::Answered | State::Closing(_) | State::Opening { .. } | State::Over(..) => {
+                State::Answered
+                | State::Rehoming(_)
+                | State::Closing(_)
+                | State::Opening { .. }
+                | State::Over(..) => {
                     let tag = response.to().ok().and_then(|to| to.tag());
                     let ours = self.b.dialog.as_ref().is_some_and(|dialog| Some(dialog.remote_tag()) == tag);
                     if ours && (self.b.ack_again(env, INVITE_CSEQ) || self.b.ack_due.is_some()) {
@@ -240,7 +245,8 @@ impl Call {
         self.media.session().is_some()
     }
 
-    fn tier_leg(&self) -> Leg {
+    /// The leg that the tier has.
+    pub(crate) fn tier_leg(&self) -> Leg {
         match self.admitted.direction {
             crate::record::Direction::Inbound => Leg::B,
             crate::record::Direction::Outbound => Leg::A,

@@ -1,7 +1,7 @@
 //! Towards the caller: what he asked for, and what he is told.
 
 use super::leg::{finish, respond};
-use super::{Admitted, Call, CallEvent, CallLeg, Env, Media, Stamps, State};
+use super::{Admitted, Call, CallEvent, CallLeg, Env, Media, Seat, Stamps, State};
 use crate::dialog::Dialog;
 use crate::ids::{CallKey, LocalTag};
 use crate::route::Plan;
@@ -80,6 +80,8 @@ impl Call {
             stamps,
             code: 0,
             stats: None,
+            seat: Seat::default(),
+            mobile: None,
         };
         call.state = call.go(env, first);
         Some(call)

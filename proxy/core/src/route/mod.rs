@@ -4,6 +4,7 @@
 //! is made once per call and then asked for the next target as long as the call hunts; it is judged by the newest
 //! snapshot each time, so that a target that went down while the call waited is not tried before a healthy one.
 
+mod elsewhere;
 mod number;
 mod plan;
 mod router;
@@ -15,6 +16,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use elsewhere::{Leaving, plan_elsewhere};
 pub(crate) use plan::{Plan, plan_inbound, plan_outbound};
 pub use router::Router;
 pub use sources::Source;

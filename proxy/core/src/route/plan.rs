@@ -231,3 +231,25 @@ impl Plan {
         current
     }
 }
+
+impl Plan {
+    /// Whether its numbers are those of this snapshot's configuration.
+    pub(crate) fn is_of(&self, snapshot: &Snapshot) -> bool {
+        self.config_generation == snapshot.config_generation
+    }
+
+    /// Whether the current target was down when it was chosen: nothing better was left.
+    pub(crate) const fn is_desperate(&self) -> bool {
+        self.desperate
+    }
+
+    /// Takes this of the targets that were not tried: it becomes the current one, the others keep their order.
+    pub(crate) fn take(&mut self, target: TargetId) {
+        let tried = usize::from(self.tried);
+        let Some(place) = self.untried().iter().position(|id| *id == target) else { return };
+        if let Some(slice) = self.targets.get_mut(tried..=tried + place) {
+            slice.rotate_right(1);
+            self.tried += 1;
+        }
+    }
+}

@@ -96,6 +96,8 @@ pub fn config() -> Config {
 /// The shard under test, its virtual clock, and what it said.
 pub struct Stage {
     pub shard: Shard,
+    /// The newest that the shard has.
+    pub snapshot: Arc<Snapshot>,
     pub now: Time,
     pub sent: Vec<(SocketAddr, String)>,
     pub relayed: Vec<RelayCommand>,
@@ -112,9 +114,11 @@ impl Stage {
     }
 
     pub fn with(config: Config) -> Self {
-        let shard = Shard::new(0, 7, Time::ZERO, Arc::new(Snapshot::first(Arc::new(config))));
+        let snapshot = Arc::new(Snapshot::first(Arc::new(config)));
+        let shard = Shard::new(0, 7, Time::ZERO, snapshot.clone());
         Self {
             shard,
+            snapshot,
             now: Time::ZERO,
             sent: vec![],
             relayed: vec![],

@@ -241,7 +241,6 @@ impl Turner {
 
     fn answer(&self, ask: &SyncSender<ShardReport>) {
         let report = ShardReport {
-            shard: self.id,
             counts: self.shard.counts(),
             counters: self.shard.counters().clone(),
             wire: self.wire,

@@ -5,9 +5,6 @@
 
 mod calls;
 mod inside_the_call;
-mod line;
 mod peer;
 mod place;
 mod refusals;
-mod rehome;
-mod wire;

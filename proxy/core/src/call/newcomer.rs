@@ -1,0 +1,105 @@
+//! Responses to the INVITEs that move a call: the next edge's, and the carrier's where it has to be asked.
+
+use super::uac::INVITE_CSEQ;
+use super::{Call, CallEvent, Env, Progress, Rehome, Stage, State};
+use crate::Peer;
+use crate::dialog::Dialog;
+use crate::transaction::ClientKey;
+use relay_values::Duration;
+use sip_wire::{Message, sdp};
+
+impl Call {
+    /// Whether the call is up and its tier leg is on its way.
+    pub(crate) fn is_moving(&self) -> bool {
+        matches!(self.state, State::Rehoming(_))
+    }
+
+    /// Whether the INVITE of this number is the one that is out.
+    pub(crate) fn is_moving_by(&self, number: u8) -> bool {
+        let inviting = matches!(self.state, State::Rehoming(Rehome { stage: Stage::Inviting(_), .. }));
+        inviting && self.attempts() == number
+    }
+
+    /// Whether the carrier is being asked by this transaction.
+    pub(crate) fn is_refitting(&self, by: ClientKey) -> bool {
+        matches!(self.state, State::Rehoming(Rehome { stage: Stage::Refitting { client, .. }, .. }) if client == by)
+    }
+
+    /// Whether the call waits for its turn by this order.
+    pub(crate) fn waits_for(&self, order: u64) -> bool {
+        match self.state {
+            State::Rehoming(rehome) => {
+                rehome.order == Some(order) && matches!(rehome.stage, Stage::Waiting { .. })
+            }
+            _ => false,
+        }
+    }
+
+    fn attempts(&self) -> u8 {
+        let open = self.mobile.as_ref().and_then(|mobile| mobile.open.as_ref());
+        open.map_or(0, |receipt| receipt.attempts)
+    }
+
+    /// A response to the INVITE of this number. Whether nobody wants it: a 2xx that comes too late gets ACK and BYE.
+    pub(crate) fn read_move(&mut self, env: &mut Env, number: u8, from: Peer, response: &Message) -> bool {
+        let code = response.code().unwrap_or(0);
+        if !self.is_moving_by(number) {
+            return (200..300).contains(&code) && !self.acknowledge_again(env, response);
+        }
+        let event = match code {
+            0..=100 => CallEvent::Trying,
+            101..=199 => CallEvent::Progress(Progress { code, description: None, rseq: None }),
+            200..=299 => {
+                let description = sdp::find(response).map(|found| response.body().slice_ref(found));
+                match Dialog::uac(response, from) {
+                    Some(dialog) => CallEvent::Taken { dialog: Box::new(dialog), description },
+                    // Nobody can acknowledge a 2xx without a dialog.
+                    None => return false,
+                }
+            }
+            _ => {
+                let seconds = response.retry_after().ok().flatten();
+                let retry_after = seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
+                CallEvent::Refusal { code, retry_after }
+            }
+        };
+        self.handle(env, event);
+        false
+    }
+
+    /// A 2xx of the leg that the call has, said again, gets its ACK again. False where it is another one's.
+    fn acknowledge_again(&mut self, env: &mut Env, response: &Message) -> bool {
+        let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let call_id = response.call_id().unwrap_or_default();
+        let arriving = self.mobile.as_ref().and_then(|mobile| mobile.arriving.as_ref());
+        let legs = [Some(self.leg(self.tier_leg())), arriving.map(|arriving| &arriving.leg)];
+        let same = legs
+            .into_iter()
+            .flatten()
+            .find(|leg| leg.dialog.as_ref().is_some_and(|dialog| dialog.matches(call_id, tag)));
+        same.is_some_and(|leg| leg.ack_again(env, INVITE_CSEQ))
+    }
+
+    /// A response to our re-INVITE of the carrier. Whether nobody wants it: then a 2xx gets its ACK.
+    pub(crate) fn read_refit(&mut self, env: &mut Env, client: ClientKey, response: &Message) -> bool {
+        let code = response.code().unwrap_or(0);
+        if !self.is_refitting(client) {
+            let again = response
+                .cseq()
+                .is_ok_and(|cseq| self.leg(self.tier_leg().other()).ack_again(env, cseq.number));
+            return (200..300).contains(&code) && !again;
+        }
+        match code {
+            0..=199 => {}
+            200..=299 => {
+                let description = sdp::find(response).map(|found| response.body().slice_ref(found));
+                if let Some(dialog) = self.leg_mut(self.tier_leg().other()).dialog.as_mut() {
+                    dialog.retarget(response);
+                }
+                self.handle(env, CallEvent::Refitted { description });
+            }
+            _ => self.handle(env, CallEvent::RefitRefused),
+        }
+        false
+    }
+}

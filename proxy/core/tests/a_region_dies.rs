@@ -1,0 +1,267 @@
+//! A region dies under an answered call: its tier leg moves, and the carrier hears nothing of it.
+
+mod common;
+
+use common::*;
+use proxy_core::*;
+use relay_values::{Duration, Gap, Leg, RegionId, RelayCommand, RelayEvent, SessionId, Time};
+use std::sync::Arc;
+
+const EAST_MEDIA: &str = "198.51.100.1";
+const WEST_MEDIA: &str = "203.0.113.1";
+
+/// A call that is up in east: the 200 that the carrier got.
+fn up(stage: &mut Stage, call: &str) -> String {
+    stage.receive(CARRIER, &invite(call, &sdp("192.0.2.1", 30000)));
+    let out = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", &sdp(EAST_MEDIA, 40000)));
+    let ok = stage.take(CARRIER).pop().unwrap();
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 1, ""));
+    stage.take(EAST);
+    stage.relayed.clear();
+    ok
+}
+
+/// The next generation, in which these edges and regions are down and no others.
+fn down(stage: &mut Stage, edges: &[u16], regions: &[u16]) {
+    let mut snapshot = (*stage.snapshot).clone();
+    snapshot.generation += 1;
+    for (id, health) in (0..).zip(&mut snapshot.health) {
+        health.state = if edges.contains(&id) { TargetState::Down } else { TargetState::Up };
+        health.since = stage.now;
+    }
+    for (id, region) in (0..).zip(&mut snapshot.regions) {
+        region.state = if regions.contains(&id) { RegionState::Down } else { RegionState::Up };
+        (region.since, region.suspected) =
+            (stage.now, Time::from_nanos(stage.now.as_nanos().saturating_sub(100_000_000)));
+    }
+    stage.snapshot = Arc::new(snapshot);
+    let snapshot = stage.snapshot.clone();
+    stage.input(Input::Snapshot(snapshot));
+}
+
+fn session(stage: &Stage) -> SessionId {
+    let mut sessions = stage.relayed.iter().filter_map(|command| match command {
+        RelayCommand::Bridge { session, .. } | RelayCommand::Retarget { session, .. } => Some(*session),
+        _ => None,
+    });
+    sessions.next().unwrap()
+}
+
+fn resume(stage: &mut Stage) {
+    let session = session(stage);
+    let gap = Gap {
+        last: Some(Time::from_nanos(stage.now.as_nanos().saturating_sub(150_000_000))),
+        filled: Some(Time::from_nanos(stage.now.as_nanos().saturating_sub(50_000_000))),
+        resumed: stage.now,
+    };
+    stage.input(Input::Relay(RelayEvent::Resumed { session, leg: Leg::B, gap }));
+}
+
+fn receipts(stage: &mut Stage) -> Vec<Receipt> {
+    let events = std::mem::take(&mut stage.events);
+    events
+        .into_iter()
+        .filter_map(|event| if let Event::Moved(receipt) = event { Some(*receipt) } else { None })
+        .collect()
+}
+
+#[test]
+fn the_tier_leg_moves_and_the_carrier_hears_nothing() {
+    let mut stage = Stage::new();
+    stage.pass(Duration::from_secs(3));
+    up(&mut stage, "one");
+    stage.pass(Duration::from_secs(5));
+    down(&mut stage, &[0], &[0]);
+
+    let invite = stage.take(WEST).remove(0);
+    assert!(invite.starts_with("INVITE sip:+15551000@203.0.113.1:5060 SIP/2.0"), "{invite}");
+    assert!(header(&invite, "From").starts_with("\"Ann\" <sip:+15552000@192.0.2.100>;tag="), "{invite}");
+    let (_, body) = invite.split_once("\r\n\r\n").unwrap();
+    assert!(body.contains("m=audio 20002 RTP/AVP 0 101"), "the codec of the call and nothing else: {body}");
+    assert!(
+        matches!(stage.relayed[..], [RelayCommand::Bridge { leg: Leg::B, fill: Some(_), .. }]),
+        "{:?}",
+        stage.relayed
+    );
+
+    stage.pass(Duration::from_millis(20));
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    assert!(stage.take(WEST)[0].starts_with("ACK sip:eve@203.0.113.1"));
+    let retarget = stage.relayed.iter().find(|c| matches!(c, RelayCommand::Retarget { .. }));
+    let Some(RelayCommand::Retarget { leg: Leg::B, region: RegionId(1), to: Some(to), .. }) = retarget else {
+        panic!("{:?}", stage.relayed)
+    };
+    assert_eq!(to.remote.rtp.to_string(), "203.0.113.1:50000");
+    stage.pass(Duration::from_millis(30));
+    resume(&mut stage);
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "no SIP at all");
+
+    let told = receipts(&mut stage);
+    let [receipt] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(receipt.outcome, MoveOutcome::Moved);
+    assert_eq!(receipt.reason, MoveReason::RegionDown);
+    assert_eq!((&*receipt.from.0, &*receipt.to.0, &*receipt.to.1), ("east-1", "west-1", "west"));
+    assert_eq!(receipt.identity_before, receipt.identity_after);
+    assert_eq!(receipt.gap_media, Some(Duration::from_millis(100)));
+    assert_eq!(receipt.gap_conversation, Some(Duration::from_millis(150)));
+    assert!(receipt.detected < receipt.decided && receipt.answered < receipt.resumed, "{receipt:?}");
+}
+
+#[test]
+fn after_the_move_a_bye_from_the_new_edge_ends_the_call_with_its_receipt_in_the_record() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    let invite = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    resume(&mut stage);
+    let bye = format!(
+        "BYE sip:192.0.2.100:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n\
+         From: {};tag=t-west\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+        header(&invite, "To"),
+        header(&invite, "From"),
+        header(&invite, "Call-ID")
+    );
+    stage.receive(WEST, &bye);
+    assert!(stage.take(CARRIER)[0].starts_with("BYE"));
+    let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
+    assert_eq!(record.close, CloseReason::ByeFromB);
+    assert_eq!(record.moves.len(), 1);
+}
+
+#[test]
+fn the_leg_left_behind_hears_bye_again_when_its_region_is_back() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    let invite = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    assert!(stage.take(EAST)[0].starts_with("BYE"), "at once, in case that somebody hears it");
+    stage.pass(Duration::from_secs(60));
+    stage.take(EAST);
+    down(&mut stage, &[], &[]);
+    let again = stage.take(EAST);
+    assert!(again[0].starts_with("BYE sip:bob@198.51.100.1"), "{again:?}");
+    stage.receive(
+        EAST,
+        &answer(&again[0], 481, "t-east", "bob@198.51.100.1", "")
+            .replace(";tag=t-east;tag=t-east", ";tag=t-east"),
+    );
+    assert_eq!(stage.shard.counts().ghosts, 0);
+}
+
+#[test]
+fn a_call_that_nobody_takes_ends_at_its_deadline_with_a_reason() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    down(&mut stage, &[0, 1], &[0, 1]);
+    stage.pass(Duration::from_millis(9_900));
+    assert!(stage.take(CARRIER).is_empty(), "patience");
+    stage.pass(Duration::from_millis(200));
+    let bye = stage.take(CARRIER);
+    assert!(bye[0].starts_with("BYE") && bye[0].contains("not_rehomed"), "{bye:?}");
+    let told = receipts(&mut stage);
+    assert_eq!(told[0].outcome, MoveOutcome::Deadline);
+    assert_eq!(stage.take(WEST), Vec::<String>::new(), "what is down is not asked");
+}
+
+#[test]
+fn the_carrier_that_hangs_up_in_the_middle_is_obeyed_and_the_new_edge_is_cancelled() {
+    let mut stage = Stage::new();
+    let ok = up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    let invite = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&invite, 180, "t-west", "eve@203.0.113.1", ""));
+    stage.receive(CARRIER, &in_dialog(&ok, "BYE", 2, ""));
+    assert!(stage.take(CARRIER)[0].starts_with("SIP/2.0 200"));
+    assert!(stage.take(WEST)[0].starts_with("CANCEL"));
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    let after = stage.take(WEST);
+    assert!(after[0].starts_with("ACK") && after[1].starts_with("BYE"), "{after:?}");
+    assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::HungUp);
+}
+
+#[test]
+fn a_reinvite_of_the_carrier_in_the_middle_is_put_off() {
+    let mut stage = Stage::new();
+    let ok = up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 2, &sdp("192.0.2.1", 30002)));
+    let answers = stage.take(CARRIER);
+    assert!(answers.last().unwrap().starts_with("SIP/2.0 491"), "{answers:?}");
+}
+
+#[test]
+fn other_media_is_the_one_case_in_which_the_carrier_is_asked() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    let invite = stage.take(WEST).remove(0);
+    let other = sdp(WEST_MEDIA, 50000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &other));
+    let reinvite = stage.take(CARRIER).remove(0);
+    assert!(reinvite.starts_with("INVITE") && reinvite.contains("RTP/AVP 8 101"), "{reinvite}");
+    let taken = sdp("192.0.2.1", 30000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
+    stage.receive(CARRIER, &answer(&reinvite, 200, "x", "ann@192.0.2.1:5060", &taken).replace(";tag=x", ""));
+    assert!(stage.take(CARRIER)[0].starts_with("ACK"));
+    resume(&mut stage);
+    assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::Renegotiated);
+}
+
+#[test]
+fn an_edge_that_refuses_is_not_the_end_and_one_that_declines_is() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    let invite = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&invite, 486, "t-west", "eve@203.0.113.1", ""));
+    stage.take(WEST);
+    stage.pass(Duration::from_millis(300));
+    let again = stage.take(WEST);
+    assert!(again[0].starts_with("INVITE"), "while there is time: {again:?}");
+    stage.receive(WEST, &answer(&again[0], 603, "t-west", "eve@203.0.113.1", ""));
+    let bye = stage.take(CARRIER);
+    assert!(bye[0].starts_with("BYE"), "{bye:?}");
+    assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::Declined);
+}
+
+#[test]
+fn a_planned_move_lets_the_old_leg_go_only_when_the_new_one_is_heard() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    stage.input(Input::Move(MoveOrder {
+        id: 7,
+        from: MoveFrom::Region(RegionId(0)),
+        share: 100,
+        prefix: None,
+        calls: None,
+        deadline: Duration::from_secs(60),
+        reason: MoveReason::Drain,
+    }));
+    let invite = stage.take(WEST).remove(0);
+    assert!(stage.relayed.is_empty(), "nothing is bridged: {:?}", stage.relayed);
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    assert!(stage.take(EAST).is_empty(), "the old leg lives on");
+    resume(&mut stage);
+    assert!(stage.take(EAST)[0].starts_with("BYE"));
+    assert!(stage.take(CARRIER).is_empty());
+    let last = stage.events.iter().rev().find_map(|e| if let Event::Moves(p) = e { Some(*p) } else { None });
+    assert!(matches!(last, Some(MoveProgress { order: 7, chosen: 1, moved: 1, done: true, .. })), "{last:?}");
+}
+
+#[test]
+fn a_call_is_moved_once_in_its_interval() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    let invite = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    resume(&mut stage);
+    stage.take(EAST);
+    down(&mut stage, &[1], &[1]);
+    stage.pass(Duration::from_millis(1_900));
+    assert!(!stage.take(EAST).iter().any(|m| m.starts_with("INVITE")), "not yet");
+    stage.pass(Duration::from_millis(200));
+    assert!(stage.take(EAST).iter().any(|m| m.starts_with("INVITE")));
+}
