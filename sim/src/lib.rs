@@ -19,10 +19,10 @@ mod setup;
 mod trace;
 mod world;
 
-pub use checks::{Checks, Violation};
+pub use checks::{Checks, Header, Source, Violation};
 pub use link::Link;
 pub use play::{Outcome, Tally, play};
 pub use rng::Rng;
 pub use setup::{AGENTS, CARRIERS, REGIONS, Setup};
 pub use trace::Trace;
-pub use world::{Condition, Event, World};
+pub use world::{Condition, Event, Heard, World};

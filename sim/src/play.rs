@@ -131,6 +131,7 @@ fn proof(call: usize, rng: &mut Rng) -> CallPlan {
         at: PROOF + rng.ms(0, 2000),
         caller: Caller::then(&[(6000, Act::Bye)]),
         callees: vec![Callee::answers(10, 200, 1000)],
+        movers: Vec::new(),
     }
 }
 
@@ -214,7 +215,7 @@ fn plan(rng: &mut Rng, setup: &Setup) -> CallPlan {
         acts,
     };
     let callees = (0..1 + rng.below(4)).map(|_| callee(rng)).collect();
-    CallPlan { from, at: rng.ms(100, 15_000), caller, callees }
+    CallPlan { from, at: rng.ms(100, 15_000), caller, callees, movers: Vec::new() }
 }
 
 fn acts(rng: &mut Rng) -> Vec<(Duration, Act)> {
@@ -252,5 +253,11 @@ fn callee(rng: &mut Rng) -> Callee {
     }
     let mut acts = acts(rng);
     acts.push((rng.ms(500, 14_000), Act::Bye));
-    Callee { steps, ignores_cancel: rng.chance(200), record_route: rng.chance(250), acts }
+    Callee {
+        steps,
+        ignores_cancel: rng.chance(200),
+        record_route: rng.chance(250),
+        acts,
+        ..Callee::default()
+    }
 }

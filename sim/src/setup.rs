@@ -9,13 +9,15 @@ use crate::agent::Side;
 use crate::link::Link;
 use crate::rng::Rng;
 use proxy_core::{
-    Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, MediaMode, MediaPolicy,
-    OutboundRoute, Owner, Peer, ProbePolicy, Region, RegionId, ShardLimits, Site, SiteId, Target, TargetId,
-    Timers, Transport, Trunk, TrunkId, UnknownSource,
+    Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
+    MediaMode, MediaPolicy, OutboundRoute, Owner, Peer, ProbePolicy, Region, RegionId, RegionPolicy,
+    RehomePolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Transport, Trunk, TrunkId,
+    UnknownSource,
 };
-use relay_core::RelayConfig;
+use relay_core::{Prompt, RelayConfig, SilencePolicy};
 use relay_values::{Duration, Latching};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// Our signalling address.
 pub(crate) const OURS: &str = "192.0.2.1:5060";
@@ -32,6 +34,9 @@ pub const AGENTS: [(&str, Side, &str, &str); 7] = [
     ("alpha-2", Side::Carrier, "198.51.100.2:5060", "198.51.110.2"),
     ("beta-1", Side::Carrier, "198.51.101.1:5060", "198.51.111.1"),
 ];
+
+/// Between two packets of a real phone.
+pub(crate) const PACKET_TIME: Duration = Duration::from_millis(20);
 
 /// Agents of the two regions.
 pub const REGIONS: [[usize; 2]; 2] = [[0, 1], [2, 3]];
@@ -65,6 +70,22 @@ pub struct Setup {
     pub bind_failures: u64,
     /// Calls that one trunk may have at once on one shard.
     pub max_calls: Option<u32>,
+    /// Between two RTP packets of an agent.
+    pub pace: Duration,
+    /// Whether the world keeps every RTP header that leaves us, for a story to look at.
+    pub tape: bool,
+    /// Whether agents send RTCP.
+    pub reports: bool,
+    /// When silence is a region's.
+    pub silence: SilencePolicy,
+    /// How regions are judged.
+    pub region_health: RegionPolicy,
+    /// What becomes of answered calls whose region is lost.
+    pub rehome: RehomePolicy,
+    /// Calls a second that may be moved to one region, on one shard.
+    pub moves_per_second: Option<u32>,
+    /// What a moved call's INVITE says of the one that it continues.
+    pub correlation: Option<Correlation>,
 }
 
 impl Setup {
@@ -88,6 +109,67 @@ impl Setup {
             pairs: 500,
             bind_failures: 0,
             max_calls: None,
+            pace: Duration::from_millis(500),
+            tape: false,
+            reports: false,
+            silence: SilencePolicy::default(),
+            region_health: RegionPolicy::default(),
+            rehome: RehomePolicy::default(),
+            moves_per_second: None,
+            correlation: None,
+        }
+    }
+
+    /// The same with what regions are judged by: media at the rate of real phones, reports, and probes.
+    pub fn lively(seed: u64) -> Self {
+        Self {
+            pace: PACKET_TIME,
+            reports: true,
+            probe: Some(ProbePolicy {
+                interval: Duration::from_millis(200),
+                timeout: Duration::from_millis(200),
+                fall: 2,
+                rise: 2,
+            }),
+            silence: SilencePolicy { min_flows: 2, ..SilencePolicy::default() },
+            correlation: Some(correlation()),
+            ..Self::quiet(seed)
+        }
+    }
+
+    /// Whatever the seed says, for a world whose answered calls are moved: real media, ports for all.
+    pub fn draw_lively(seed: u64, rng: &mut Rng) -> Self {
+        let drawn = Self::draw(seed, rng);
+        let link = Link { loss: drawn.link.loss.min(80), ..drawn.link };
+        Self {
+            link: if rng.chance(300) { Link::perfect() } else { link },
+            pace: PACKET_TIME,
+            reports: true,
+            probe: Some(ProbePolicy {
+                interval: rng.ms(60, 600),
+                timeout: Duration::from_millis(60),
+                fall: 2 + rng.below(2) as u8,
+                rise: 1 + rng.below(2) as u8,
+            }),
+            latching: Latching::Exact,
+            pairs: 500,
+            bind_failures: 0,
+            max_calls: None,
+            silence: SilencePolicy { min_flows: 2 + rng.below(7) as u32, ..SilencePolicy::default() },
+            region_health: RegionPolicy {
+                slow_start: rng.ms(0, 5000),
+                damping_half_life: rng.ms(0, 4000),
+                ..RegionPolicy::default()
+            },
+            rehome: RehomePolicy {
+                deadline: rng.ms(2000, 10_000),
+                min_interval: rng.ms(0, 3000),
+                fill: rng.pick(&[GapFill::Noise, GapFill::Noise, GapFill::Prompt, GapFill::Nothing]),
+                ..RehomePolicy::default()
+            },
+            moves_per_second: rng.chance(400).then(|| 1 + rng.below(30) as u32),
+            correlation: rng.chance(700).then(correlation),
+            ..drawn
         }
     }
 
@@ -119,6 +201,7 @@ impl Setup {
             pairs: if scarce { 8 } else { 500 },
             bind_failures: if !scarce && rng.chance(150) { 100 } else { 0 },
             max_calls: rng.chance(100).then(|| 2 + rng.below(4) as u32),
+            rehome: RehomePolicy { enabled: false, ..RehomePolicy::default() },
             ..Self::quiet(seed)
         }
     }
@@ -158,14 +241,14 @@ impl Setup {
                 advertised: ours,
             }],
             regions: ["east", "west"]
-                .map(|name| Region { name: name.into(), moves_per_second: None })
+                .map(|name| Region { name: name.into(), moves_per_second: self.moves_per_second })
                 .to_vec(),
             targets: targets.collect(),
             groups: vec![group("east", 0, [0, 1]), group("west", 1, [2, 3])],
             sites: vec![Site {
                 name: "main".into(),
                 groups: vec![GroupId(0), GroupId(1)],
-                correlation: None,
+                correlation: self.correlation.clone().map(Arc::new),
             }],
             trunks: vec![trunk("alpha", "198.51.100.0/24", &[4, 5]), trunk("beta", "198.51.101.0/24", &[6])],
             inbound: vec![InboundRoute { trunk: None, prefix: "+4930".into(), site: SiteId(0) }],
@@ -187,8 +270,8 @@ impl Setup {
             limits: ShardLimits { max_calls: 1000 },
             unknown_source: UnknownSource::Drop,
             product: Some("Bascule".into()),
-            region_health: proxy_core::RegionPolicy::default(),
-            rehome: proxy_core::RehomePolicy::default(),
+            region_health: self.region_health,
+            rehome: self.rehome.clone(),
         }
     }
 
@@ -196,7 +279,24 @@ impl Setup {
     pub fn relay(&self) -> RelayConfig {
         let address: IpAddr = MEDIA.parse().expect("an address");
         let last = 16_384 + 2 * self.pairs - 1;
-        RelayConfig { addresses: vec![address], ports: 16_384..=last, ..RelayConfig::default() }
+        let prompt = Prompt { mu: Arc::from(&[0x7e; 4000][..]), a: Arc::from(&[0x55; 4000][..]) };
+        RelayConfig {
+            addresses: vec![address],
+            ports: 16_384..=last,
+            silence: self.silence,
+            prompt: Some(prompt),
+            ..RelayConfig::default()
+        }
+    }
+}
+
+/// Everything that can be said of the call that is continued, short of what would show one side's names to the other.
+fn correlation() -> Correlation {
+    Correlation {
+        session_id: true,
+        uui: Some("{session_id}".into()),
+        replaces: true,
+        headers: vec![("X-Continues".into(), "{call_id} from {from_region}".into())],
     }
 }
 

@@ -1,7 +1,7 @@
 //! One leg of a call, as the far end sees it.
 
 use super::script::{Callee, Caller};
-use super::{Agent, number_of};
+use super::{Agent, Ear, Voice, number_of};
 use bytes::Bytes;
 use relay_values::Time;
 use sip_wire::{Builder, HeaderName, Message, Method};
@@ -45,12 +45,12 @@ pub struct Leg {
     pub answered: Option<Time>,
     /// Methods that came inside the dialog, in order.
     pub methods: Vec<String>,
-    /// RTP packets of the other end that arrived.
-    pub heard: u32,
-    /// When the last of them did.
-    pub heard_at: Time,
-    /// RTP packets that arrived from anybody else's call.
-    pub foreign: u32,
+    /// What it hears.
+    pub ear: Ear,
+    /// What it says.
+    pub voice: Voice,
+    /// Whether its INVITE moved a call that was answered already.
+    pub is_move: bool,
     /// The last direction that the other end's SDP gave.
     pub told: String,
     /// How its own requests were answered.
@@ -93,9 +93,13 @@ impl Leg {
     /// Whether our description lets us send.
     pub(super) fn may_talk(&self) -> bool {
         (self.role == Role::Caller || self.version > 0)
-            && !self.muted
             && matches!(self.direction, "sendrecv" | "sendonly")
             && self.told_receives()
+    }
+
+    /// Whether no answer of its own waits for an ACK.
+    pub fn is_settled(&self) -> bool {
+        self.unacked.is_none()
     }
 
     /// Branch of the INVITE that began it.
@@ -124,9 +128,9 @@ impl Agent {
             codes: Vec::new(),
             answered: None,
             methods: Vec::new(),
-            heard: 0,
-            heard_at: Time::ZERO,
-            foreign: 0,
+            ear: Ear::default(),
+            voice: Voice::draw(&mut self.rng),
+            is_move: false,
             told: "sendrecv".into(),
             outcomes: Vec::new(),
             caller: Caller::default(),

@@ -50,8 +50,12 @@ impl Agent {
         let user = Uri::parse(invite.uri()).ok().and_then(|uri| uri.user).unwrap_or_default();
         let Some(call) = call_of(user) else { return self.reply(now, invite, key, 404) };
         let leg = self.callee_leg(now, invite);
+        let branch = self.legs[leg].branch.clone();
         self.legs[leg].call = call;
-        self.legs[leg].callee = book.callee(call);
+        self.legs[leg].is_move = book.is_move(&branch);
+        self.legs[leg].callee = book.callee(call, &branch);
+        // Described again, now that he knows his habits.
+        self.mirror(leg);
         if !self.legs[leg].callee.steps.is_empty() {
             // Nobody rings for ever.
             let enough = Step::Refuse { code: 480, retry_after: None };

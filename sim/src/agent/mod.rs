@@ -8,14 +8,17 @@ mod outgoing;
 mod responses;
 mod script;
 mod transactions;
+mod voice;
 
 pub use dialog::{Leg, Role, Stage};
-pub use script::{Act, CallPlan, Callee, Caller, Reliable, Step};
+pub use script::{Act, CallPlan, Callee, Caller, Reliable, Sdp, Step};
+pub use voice::{Ear, Voice};
 
 use crate::rng::Rng;
+use crate::setup::Setup;
 use bytes::Bytes;
 use relay_values::{Duration, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use transactions::{Client, Server};
 
@@ -93,17 +96,53 @@ pub struct Book {
     /// The plans, by call.
     pub plans: Vec<CallPlan>,
     arrived: Vec<usize>,
+    answered: Vec<bool>,
+    /// INVITEs for calls that were answered already, by branch.
+    moves: HashSet<String>,
+    moved: Vec<usize>,
 }
 
 impl Book {
     /// From plans.
     pub fn new(plans: Vec<CallPlan>) -> Self {
-        Self { arrived: vec![0; plans.len()], plans }
+        let calls = plans.len();
+        Self {
+            arrived: vec![0; calls],
+            answered: vec![false; calls],
+            moves: HashSet::new(),
+            moved: vec![0; calls],
+            plans,
+        }
+    }
+
+    /// The call's caller has his answer: every INVITE from now on is one that moves it.
+    pub fn answer(&mut self, call: usize) {
+        if let Some(answered) = self.answered.get_mut(call) {
+            *answered = true;
+        }
+    }
+
+    /// An INVITE that begins a dialog leaves us.
+    pub fn invite(&mut self, call: usize, branch: &str) {
+        if self.answered.get(call) == Some(&true) {
+            self.moves.insert(branch.to_owned());
+        }
+    }
+
+    /// Whether the INVITE with this branch moves a call that was answered already.
+    pub fn is_move(&self, branch: &str) -> bool {
+        self.moves.contains(branch)
     }
 
     /// What the callee does with the next INVITE of a call.
-    pub fn callee(&mut self, call: usize) -> Callee {
+    pub fn callee(&mut self, call: usize, branch: &str) -> Callee {
+        let is_move = self.is_move(branch);
         let Some(plan) = self.plans.get(call) else { return Callee::dead() };
+        if is_move {
+            let nth = self.moved[call].min(plan.movers.len().saturating_sub(1));
+            self.moved[call] += 1;
+            return plan.movers.get(nth).cloned().unwrap_or_else(Callee::takes_over);
+        }
         let nth = self.arrived[call].min(plan.callees.len().saturating_sub(1));
         self.arrived[call] += 1;
         plan.callees.get(nth).cloned().unwrap_or_default()
@@ -115,9 +154,9 @@ pub fn number_of(call: usize) -> String {
     format!("+4930{call:06}")
 }
 
-/// The call that a number names.
+/// The call that a number names: the called one, or the calling one, which is called when its leg is moved.
 pub fn call_of(number: &[u8]) -> Option<usize> {
-    let digits = number.strip_prefix(b"+4930")?;
+    let digits = number.strip_prefix(b"+4930").or_else(|| number.strip_prefix(b"+4989"))?;
     std::str::from_utf8(digits.get(..6)?).ok()?.parse().ok()
 }
 
@@ -147,6 +186,10 @@ pub struct Agent {
     by_port: BTreeMap<u16, usize>,
     /// Media ports are never used twice, not even by another life of the agent.
     next_port: u16,
+    /// Between two RTP packets.
+    pace: Duration,
+    /// Whether it sends RTCP.
+    reports: bool,
 }
 
 impl Agent {
@@ -157,7 +200,7 @@ impl Agent {
         side: Side,
         (at, media): (SocketAddr, IpAddr),
         ours: SocketAddr,
-        t1: Duration,
+        setup: &Setup,
         rng: Rng,
     ) -> Self {
         Self {
@@ -169,13 +212,15 @@ impl Agent {
             out: VecDeque::new(),
             probed: 0,
             ours,
-            t1,
+            t1: setup.timers.t1,
             t2: Duration::from_secs(4),
             rng,
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             by_port: BTreeMap::new(),
             next_port: 20_000,
+            pace: setup.pace,
+            reports: setup.reports,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::dialog::text;
 use super::transactions::key;
-use super::{Act, Agent, Caller, Reliable, Role, Stage, Step, Wake};
+use super::{Act, Agent, Caller, Reliable, Role, Sdp, Stage, Step, Wake};
 use bytes::Bytes;
 use relay_values::{Duration, Time};
 use sip_wire::{Builder, HeaderName, Method, sdp};
@@ -153,7 +153,8 @@ impl Agent {
         if self.legs[leg].callee.record_route {
             out.header(HeaderName::RecordRoute, self.own_route().as_bytes());
         }
-        let bytes = finish(out, Some(body));
+        let twice = self.legs[leg].callee.twice;
+        let bytes = finish(out, Some(body).filter(|_| self.legs[leg].callee.sdp != Sdp::Missing));
         let cseq = invite.cseq().map(|c| c.number).unwrap_or_default();
         let t1 = self.t1;
         let state = &mut self.legs[leg];
@@ -163,6 +164,9 @@ impl Agent {
         if let Some(server) = self.servers.get_mut(&key) {
             server.code = 200;
             server.last = Some(bytes.clone());
+        }
+        if twice {
+            self.send(bytes.clone());
         }
         self.send(bytes);
         self.wake_at(now + t1, Wake::Answer(leg, cseq, t1));
@@ -200,6 +204,12 @@ impl Agent {
             Act::Bye => self.bye(now, leg),
             Act::Mute => state.muted = true,
             Act::Unmute => state.muted = false,
+            Act::Pause => state.voice.pauses = true,
+            Act::Key(digit) => state.voice.press(now, digit),
+            Act::Refer => self.inside(now, leg, Method::Refer, |mut out| {
+                out.header(HeaderName::ReferTo, b"<sip:somebody@example.net>");
+                out.finish()
+            }),
             Act::Hold | Act::Resume | Act::Ask | Act::Update if busy => {
                 self.wake_at(now + PATIENCE, Wake::Act(leg, index));
             }

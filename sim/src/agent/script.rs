@@ -42,8 +42,28 @@ pub struct Callee {
     pub ignores_cancel: bool,
     /// A proxy of his own stands in front of him.
     pub record_route: bool,
+    /// How he describes his media.
+    pub sdp: Sdp,
+    /// His 200 comes twice, at once.
+    pub twice: bool,
     /// What he does once the call is up, and how long after.
     pub acts: Vec<(Duration, Act)>,
+}
+
+/// How a callee describes his media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sdp {
+    /// As everybody does.
+    #[default]
+    Same,
+    /// Another codec than was offered.
+    OtherCodec,
+    /// Another payload type for telephone-event.
+    OtherEvent,
+    /// `inactive`, whatever was offered.
+    Inactive,
+    /// None at all.
+    Missing,
 }
 
 /// One thing that a callee says.
@@ -90,6 +110,12 @@ pub enum Act {
     Mute,
     /// RTP again.
     Unmute,
+    /// From now on nothing is sent while nothing is said.
+    Pause,
+    /// A key is pressed (RFC 4733).
+    Key(u8),
+    /// REFER to somebody else.
+    Refer,
 }
 
 impl Callee {
@@ -101,6 +127,11 @@ impl Callee {
             (answer, Step::Answer),
         ];
         Self { steps: at(&steps), ..Self::default() }
+    }
+
+    /// What a tier does with a call that is moved to it, if it is in good order: 200 at once.
+    pub fn takes_over() -> Self {
+        Self { steps: at(&[(5, Step::Trying), (20, Step::Answer)]), ..Self::default() }
     }
 
     /// Never a word.
@@ -144,4 +175,6 @@ pub struct CallPlan {
     pub caller: Caller,
     /// The callees' habits: the first for the first INVITE that arrives anywhere, and so on; the last for all others.
     pub callees: Vec<Callee>,
+    /// The same for the INVITEs that move the call once it was answered; none: [`Callee::takes_over`].
+    pub movers: Vec<Callee>,
 }

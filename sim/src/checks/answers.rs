@@ -1,8 +1,10 @@
 //! One leg is answered exactly if the other is, or a BYE is under way. The caller hears a 2xx only while a callee's 2xx
-//! stands; a callee's 2xx is passed on or ended in the same turn; and once either leg has a BYE, the other has one within
+//! stands; a callee's 2xx is passed on or ended in the same turn (unless it moves a call that was answered: that is for
+//! the rules about moves); and once either leg has a BYE, the other has one within
 //! 64*T1 (at once, unless the caller's ACK has to come first: RFC 3261 §15).
 
 use super::Complaints;
+use super::facts::Facts;
 use super::seen::Seen;
 use super::topology::side_of;
 use crate::agent::Side;
@@ -42,7 +44,7 @@ impl Answers {
         Self { lifetime, calls: BTreeMap::new(), invites: HashMap::new() }
     }
 
-    pub(super) fn received(&mut self, seen: &Seen<'_>) {
+    pub(super) fn received(&mut self, seen: &Seen<'_>, facts: &Facts) {
         let Some(call) = seen.call else { return };
         let state = self.calls.entry(call).or_default();
         if seen.begins() && seen.is_invite() {
@@ -58,7 +60,9 @@ impl Answers {
         let key = (seen.call_id.clone(), seen.to_tag.clone());
         if !state.b.contains_key(&key) {
             state.b.insert(key.clone(), Dialog { answered: seen.at, bye: None });
-            state.fresh.push(key);
+            if !facts.is_move(seen) {
+                state.fresh.push(key);
+            }
         }
     }
 

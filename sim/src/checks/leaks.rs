@@ -89,8 +89,8 @@ impl Leaks {
                         format!("{} still has a {:?} leg that is {:?}", agent.name, leg.role, leg.stage);
                     complaints.add(now, Some(leg.call), "peers", text);
                 }
-                if leg.foreign > 0 && self.exact {
-                    let text = format!("{} heard {} packets of another call", agent.name, leg.foreign);
+                if leg.ear.foreign > 0 && self.exact {
+                    let text = format!("{} heard {} packets of another call", agent.name, leg.ear.foreign);
                     complaints.add(now, Some(leg.call), "media", text);
                 }
             }

@@ -8,6 +8,14 @@
 //! | [`dialogs`] | CSeq counts up in every dialog; every final response to an INVITE of ours gets its ACK in the same turn |
 //! | [`answers`] | one leg is answered exactly if the other is, or a BYE is under way |
 //! | [`targets`] | no INVITE goes to a target that the generation in force calls down while another is left |
+//! | [`moved`] | an answered call whose edge goes down is moved or ended in time, and never keeps two tier legs |
+//! | [`over`] | a call that is over, or whose callee has declined, rings nobody |
+//! | [`quiet`] | the carrier hears of no move |
+//! | [`receipts`] | a receipt tells a story that can be true; at most one move in its interval |
+//! | [`identity`] | who calls whom is the same in every INVITE to the tier |
+//! | [`line`] | whoever hears RTP from us hears one stream, whoever speaks |
+//! | [`keys`] | a key that is pressed is heard once, and ends |
+//! | [`zombies`] | once regions are back, whoever is up at the tier belongs to a call that is up |
 //! | [`leaks`] | when all is over, nothing is left: no call, transaction, session, port or peer that still waits; one record a call |
 //!
 //! The rules see what a wire tap would see, and the generations that the shards were given; they ask the cores nothing
@@ -15,18 +23,29 @@
 
 mod answers;
 mod dialogs;
+mod facts;
 mod finals;
+mod identity;
+mod keys;
 mod leaks;
+mod line;
+mod moved;
+mod over;
+mod quiet;
+mod receipts;
 mod seen;
 mod targets;
 mod timers;
 mod topology;
+mod zombies;
+
+pub use line::{Header, Source};
 
 use crate::agent::{Agent, Book};
 use crate::setup::Setup;
-use proxy_core::{CallRecord, Shard, Snapshot};
+use proxy_core::{CallRecord, Receipt, Shard, Snapshot};
 use relay_core::Relay;
-use relay_values::Time;
+use relay_values::{Leg, RelayCommand, SessionId, Time};
 use seen::Seen;
 use sip_wire::Message;
 use std::net::SocketAddr;
@@ -56,6 +75,15 @@ pub struct Checks {
     dialogs: dialogs::Dialogs,
     answers: answers::Answers,
     targets: targets::Targets,
+    facts: facts::Facts,
+    moved: moved::Moved,
+    over: over::Over,
+    quiet: quiet::Quiet,
+    receipts: receipts::Receipts,
+    identity: identity::Identity,
+    lines: line::Lines,
+    keys: keys::Keys,
+    zombies: zombies::Zombies,
     leaks: leaks::Leaks,
 }
 
@@ -79,6 +107,15 @@ impl Checks {
             topology: topology::Topology::default(),
             dialogs: dialogs::Dialogs::new(setup.timers.t1 * 64),
             answers: answers::Answers::new(setup.timers.t1 * 64),
+            facts: facts::Facts::default(),
+            moved: moved::Moved::new(setup, &first),
+            over: over::Over::new(setup.hunt.advance_on.clone()),
+            quiet: quiet::Quiet::default(),
+            receipts: receipts::Receipts::new(setup),
+            identity: identity::Identity::default(),
+            lines: line::Lines::new(setup),
+            keys: keys::Keys::new(setup.link.loss == 0),
+            zombies: zombies::Zombies::default(),
             targets: targets::Targets::new(setup.shards, first),
             leaks: leaks::Leaks::new(setup),
         }
@@ -88,9 +125,14 @@ impl Checks {
     pub fn received(&mut self, now: Time, call: Option<usize>, from: SocketAddr, message: &Message) {
         let Some(seen) = Seen::new(now, call, from, message) else { return };
         self.clock(now);
+        self.facts.received(&seen);
+        self.moved.up(now, call, &self.facts);
+        self.over.received(&seen, &self.facts);
+        self.quiet.received(&seen);
+        self.identity.received(&seen);
         self.timers.received(&seen);
         self.dialogs.received(&seen);
-        self.answers.received(&seen);
+        self.answers.received(&seen, &self.facts);
         self.leaks.received(&seen);
     }
 
@@ -100,19 +142,69 @@ impl Checks {
             return self.broken(now, call, "syntax", "we sent a message without its mandatory fields".into());
         };
         let mut complaints = Complaints::default();
+        self.facts.sent(shard, &seen);
+        self.over.sent(&seen, &self.facts, &mut complaints);
+        self.quiet.sent(&seen);
+        self.identity.sent(&seen, &mut complaints);
         self.finals.sent(&seen, &mut complaints);
-        self.timers.sent(&seen, &mut complaints);
+        self.timers.sent(&seen, &self.facts, &mut complaints);
         self.topology.sent(&seen, &mut complaints);
         self.dialogs.sent(&seen, &mut complaints);
         self.answers.sent(&seen, &mut complaints);
-        self.targets.sent(shard, &seen, &mut complaints);
+        self.targets.sent(shard, &seen, &self.facts, &mut complaints);
         self.leaks.sent(&seen);
         self.violations.append(&mut complaints.0);
     }
 
     /// A shard is about to hear of a generation.
-    pub fn snapshot(&mut self, shard: u8, snapshot: &Arc<Snapshot>) {
+    pub fn snapshot(&mut self, now: Time, shard: u8, snapshot: &Arc<Snapshot>) {
+        self.moved.snapshot(now, shard, snapshot, &self.facts);
         self.targets.snapshot(shard, snapshot);
+    }
+
+    /// A shard has told of a move.
+    pub fn receipt(&mut self, now: Time, call: Option<usize>, receipt: &Receipt) {
+        let mut complaints = Complaints::default();
+        self.over.receipt(call);
+        self.quiet.receipt(call, receipt);
+        self.receipts.receipt(now, call, receipt, &mut complaints);
+        self.targets.receipt(call);
+        self.violations.append(&mut complaints.0);
+    }
+
+    /// The relay is about to get a command.
+    pub fn command(&mut self, now: Time, command: &RelayCommand) {
+        self.lines.command(command);
+        self.keys.command(now, command);
+    }
+
+    /// The relay has closed a session.
+    pub fn released(&mut self, session: SessionId) {
+        self.lines.released(session);
+        self.keys.released(session);
+    }
+
+    /// An RTP packet has left us.
+    pub fn heard(
+        &mut self,
+        now: Time,
+        call: Option<usize>,
+        by: (SessionId, Leg),
+        source: Source,
+        header: Header,
+        packet: &[u8],
+    ) {
+        let mut complaints = Complaints::default();
+        self.lines.heard(now, call, by, source, header, &mut complaints);
+        self.keys.heard(now, call, by, source, (header, packet), &mut complaints);
+        self.violations.append(&mut complaints.0);
+    }
+
+    /// Everything has been well for a while: who still holds a leg?
+    pub fn look(&mut self, now: Time, agents: &[Agent]) {
+        let mut complaints = Complaints::default();
+        self.zombies.look(now, agents, &mut complaints);
+        self.violations.append(&mut complaints.0);
     }
 
     /// The shards are about to hear that nobody can be reached there.
@@ -128,6 +220,7 @@ impl Checks {
         let mut complaints = Complaints::default();
         self.dialogs.turn_over(now, &mut complaints);
         self.answers.turn_over(now, &mut complaints);
+        self.moved.settle(&self.facts);
         self.violations.append(&mut complaints.0);
     }
 
@@ -135,6 +228,8 @@ impl Checks {
     pub fn clock(&mut self, now: Time) {
         let mut complaints = Complaints::default();
         self.timers.clock(now, &mut complaints);
+        self.moved.clock(now, &mut complaints);
+        self.keys.clock(now, &mut complaints);
         self.violations.append(&mut complaints.0);
     }
 
@@ -152,6 +247,8 @@ impl Checks {
         let mut complaints = Complaints::default();
         self.dialogs.at_end(now, &mut complaints);
         self.answers.at_end(now, &mut complaints);
+        self.quiet.at_end(&mut complaints);
+        self.receipts.at_end(now, &self.facts, records, &mut complaints);
         self.leaks.at_end(now, (shards, relay), (agents, book), records, &mut complaints);
         self.violations.append(&mut complaints.0);
     }

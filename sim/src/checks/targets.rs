@@ -1,6 +1,7 @@
 //! No INVITE goes to a target that the generation in force calls down while the call has another left that it does not.
 
 use super::Complaints;
+use super::facts::Facts;
 use super::seen::Seen;
 use super::topology::side_of;
 use crate::agent::Side;
@@ -14,29 +15,40 @@ pub(super) struct Targets {
     /// The newest generation of each shard.
     newest: Vec<Arc<Snapshot>>,
     branches: HashSet<String>,
-    /// Where each call may go, as listed when it was admitted, and where it has been.
+    /// Where each call may go, as listed when it was admitted (or when the move began), and where it has been.
     calls: HashMap<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
+    moves: HashMap<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
 }
 
 impl Targets {
     pub(super) fn new(shards: u8, first: Arc<Snapshot>) -> Self {
         let newest = vec![first; usize::from(shards)];
-        Self { newest, branches: HashSet::new(), calls: HashMap::new() }
+        Self { newest, branches: HashSet::new(), calls: HashMap::new(), moves: HashMap::new() }
     }
 
     pub(super) fn snapshot(&mut self, shard: u8, snapshot: &Arc<Snapshot>) {
         self.newest[usize::from(shard)] = Arc::clone(snapshot);
     }
 
-    pub(super) fn sent(&mut self, shard: u8, seen: &Seen<'_>, complaints: &mut Complaints) {
+    /// A move has ended: the next one begins anew.
+    pub(super) fn receipt(&mut self, call: Option<usize>) {
+        if let Some(call) = call {
+            self.moves.remove(&call);
+        }
+    }
+
+    pub(super) fn sent(&mut self, shard: u8, seen: &Seen<'_>, facts: &Facts, complaints: &mut Complaints) {
         let Some(call) = seen.call.filter(|_| seen.begins() && seen.is_invite()) else { return };
         if !self.branches.insert(seen.branch.clone()) {
             return;
         }
         let Some(snapshot) = self.newest.get(usize::from(shard)) else { return };
         let begun = || (Arc::clone(snapshot), BTreeSet::new());
-        let (admitted, tried) = self.calls.entry(call).or_insert_with(begun);
-        if !tried.insert(seen.peer) {
+        let is_move = facts.is_move(seen);
+        let calls = if is_move { &mut self.moves } else { &mut self.calls };
+        let (admitted, tried) = calls.entry(call).or_insert_with(begun);
+        // A move that has found nobody looks again, until its deadline.
+        if !tried.insert(seen.peer) && !is_move {
             complaints.add(seen.at, seen.call, "targets", format!("{} is tried twice", seen.peer));
         }
         let state = |at: SocketAddr| {

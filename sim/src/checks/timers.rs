@@ -2,6 +2,7 @@
 //! F, H or 64*T1 (§17.1.1.2, §17.1.2.2, §17.2.1). A repetition at another instant is wrong, and so is a missing one.
 
 use super::Complaints;
+use super::facts::Facts;
 use super::seen::Seen;
 use bytes::Bytes;
 use relay_values::{Duration, Time};
@@ -34,6 +35,8 @@ struct Repeated {
     to_tag: String,
     /// Whether it begins a call.
     begins: bool,
+    /// Whether it moves one: then it is left alone when the call ends, or as soon as its turn is over.
+    moves: bool,
     interval: Duration,
     next: Time,
     end: Time,
@@ -62,18 +65,18 @@ impl Timers {
         }
     }
 
-    pub(super) fn sent(&mut self, seen: &Seen<'_>, complaints: &mut Complaints) {
+    pub(super) fn sent(&mut self, seen: &Seen<'_>, facts: &Facts, complaints: &mut Complaints) {
         let Some((what, key)) = classify(seen) else {
             // A provisional one is said again only when it is asked for again: nothing to watch.
             return;
         };
         match self.all.get(&key) {
-            None => self.first(what, key, seen),
+            None => self.first(what, key, seen, facts.is_move(seen)),
             Some(_) => self.again(&key, seen, complaints),
         }
     }
 
-    fn first(&mut self, what: What, key: Key, seen: &Seen<'_>) {
+    fn first(&mut self, what: What, key: Key, seen: &Seen<'_>, moves: bool) {
         self.moves_on(what, &key, seen);
         let next = seen.at + self.t1;
         let repeated = Repeated {
@@ -85,6 +88,7 @@ impl Timers {
             cseq: seen.cseq,
             to_tag: seen.to_tag.clone(),
             begins: seen.begins(),
+            moves,
             interval: self.t1,
             next,
             end: seen.at + self.t1 * 64,
@@ -212,7 +216,7 @@ impl Timers {
 
     pub(super) fn clock(&mut self, now: Time, complaints: &mut Complaints) {
         while let Some((at, key)) = self.due.first().cloned().filter(|(at, _)| *at < now) {
-            if let Some(repeated) = self.all.get(&key) {
+            if let Some(repeated) = self.all.get(&key).filter(|repeated| !repeated.moves) {
                 let text = format!("{} {} to {} was due and was not sent again", key.1, key.0, repeated.peer);
                 complaints.add(at, repeated.call, "timers", text);
             }

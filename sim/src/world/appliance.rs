@@ -8,7 +8,7 @@ use proxy_core::{
     CallRecord, Event as Told, HealthInput, HealthOutput, Input, Output, OwnerOf, TransportFailure, owner,
 };
 use relay_core::PortRequest;
-use sip_wire::Message;
+use sip_wire::{Message, Method};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -53,6 +53,7 @@ impl World {
                     match Message::parse(bytes.clone()) {
                         Ok(message) => {
                             let call = self.call(&message);
+                            self.note_answer(call, &message);
                             self.checks.sent(self.now, call, id as u8, to.remote, &message);
                         }
                         Err(_) => {
@@ -68,13 +69,46 @@ impl World {
                     self.trace.note(self.now, call, summary(&record));
                     self.records.push(*record);
                 }
-                Output::Event(Told::Evidence(evidence)) => {
-                    self.after(self.setup.latency, Event::Evidence(evidence));
-                }
-                Output::Event(_) => {}
+                Output::Event(event) => self.told(id as u8, event),
             }
         }
         self.checks.turn_over(self.now);
+    }
+
+    /// The book knows which calls are answered, and so which INVITEs move one.
+    fn note_answer(&mut self, call: Option<usize>, message: &Message) {
+        let Some(call) = call.filter(|_| message.method() == Method::Invite) else { return };
+        match message.code() {
+            Some(200..300) => self.book.answer(call),
+            Some(_) => {}
+            None if message.to().is_ok_and(|to| to.tag().is_none()) => {
+                if let Some(branch) = message.top_via().ok().and_then(|via| via.branch) {
+                    self.book.invite(call, &String::from_utf8_lossy(branch));
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn told(&mut self, shard: u8, event: Told) {
+        let event = match event.into_health() {
+            Ok(input) => return self.after(self.setup.latency, Event::Health(input)),
+            Err(event) => event,
+        };
+        match event {
+            Told::Moved(receipt) => {
+                self.trace.mix(self.now, format!("{receipt:?}").as_bytes());
+                let call = self.calls.get(receipt.carrier_call_id.as_bytes()).copied();
+                self.trace.note(self.now, call, format!("{receipt:?}"));
+                self.checks.receipt(self.now, call, &receipt);
+                self.receipts.push(*receipt);
+            }
+            Told::Moves(progress) => {
+                self.trace.note(self.now, None, format!("shard {shard}: {progress:?}"));
+                self.progress.push((shard, progress));
+            }
+            Told::Evidence(_) | Told::RegionSilent { .. } | Told::RegionHeard { .. } => {}
+        }
     }
 
     pub(super) fn drain_relay(&mut self) {
@@ -95,7 +129,13 @@ impl World {
             }
         }
         while let Some(event) = self.relay.poll_event() {
-            self.after(self.setup.latency, Event::Media(event));
+            self.note_session(&event);
+            if event.session().is_some() {
+                self.after(self.setup.latency, Event::Media(event));
+            } else {
+                // What is about a region is about nobody's call: the first shard passes it on.
+                self.after(self.setup.latency, Event::Region(event));
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 
 mod appliance;
 mod look;
+mod media;
 mod wire;
+
+pub use media::Heard;
 
 use crate::agent::{Agent, Book, CallPlan, Wake};
 use crate::checks::Checks;
@@ -11,9 +14,12 @@ use crate::rng::Rng;
 use crate::setup::{AGENTS, OURS, Setup};
 use crate::trace::Trace;
 use bytes::Bytes;
-use proxy_core::{CallRecord, Config, Evidence, Health, HealthInput, Input, Overrides, Shard, Snapshot};
+use proxy_core::{
+    CallRecord, Config, Health, HealthInput, Input, MoveOrder, MoveProgress, Overrides, Receipt, Shard,
+    Snapshot,
+};
 use relay_core::{PortRef, Relay};
-use relay_values::{Duration, RelayCommand, RelayEvent, Time};
+use relay_values::{Duration, Leg, RelayCommand, RelayEvent, SessionId, Time};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -40,8 +46,10 @@ pub enum Event {
     Command(RelayCommand),
     /// From the relay to a shard.
     Media(RelayEvent),
+    /// From the relay to the shard that passes on what it hears of regions.
+    Region(RelayEvent),
     /// From a shard to the health core.
-    Evidence(Evidence),
+    Health(HealthInput),
     /// From the health core to a shard.
     Snapshot(u8, Arc<Snapshot>),
     /// Something happens to an agent.
@@ -52,6 +60,12 @@ pub enum Event {
     Reload(Arc<Config>),
     /// Operators speak.
     Overrides(Overrides),
+    /// Operators move calls: every shard is told.
+    Move(MoveOrder),
+    /// They have changed their minds.
+    StopMove(u64),
+    /// The rules look at who still holds what.
+    Look,
 }
 
 /// How an agent is.
@@ -87,6 +101,12 @@ pub struct World {
     pub book: Book,
     /// Records of finished calls.
     pub records: Vec<CallRecord>,
+    /// Receipts of moves, as they were told.
+    pub receipts: Vec<Receipt>,
+    /// How orders came on, as it was told: shard and progress.
+    pub progress: Vec<(u8, MoveProgress)>,
+    /// RTP that left us, if the setup's stories want to look at it.
+    pub tape: Vec<Heard>,
     /// What happened.
     pub trace: Trace,
     /// What must not happen.
@@ -100,10 +120,15 @@ pub struct World {
     events: HashMap<u64, Event>,
     serial: u64,
     bound: BTreeMap<SocketAddr, PortRef>,
+    /// Whose our RTP ports are.
+    sessions: HashMap<u16, (SessionId, Leg)>,
     calls: HashMap<Vec<u8>, usize>,
     by_address: HashMap<SocketAddr, usize>,
     by_media: HashMap<IpAddr, usize>,
 }
+
+/// Datagrams that the sockets of a stopped process hold; the system drops the rest.
+const BACKLOG: usize = 512;
 
 /// Turns at one instant before it is called a loop.
 const MOST_TURNS: u32 = 100_000;
@@ -125,7 +150,7 @@ impl World {
             trace.name(at, name);
             by_address.insert(at, agents.len());
             by_media.insert(media, agents.len());
-            agents.push(Agent::new(name, side, (at, media), ours, setup.timers.t1, rng.fork()));
+            agents.push(Agent::new(name, side, (at, media), ours, &setup, rng.fork()));
         }
         let mut world = Self {
             now: Time::ZERO,
@@ -137,6 +162,9 @@ impl World {
             waiting: agents.iter().map(|_| Vec::new()).collect(),
             agents,
             records: Vec::new(),
+            receipts: Vec::new(),
+            progress: Vec::new(),
+            tape: Vec::new(),
             trace,
             checks: Checks::new(&setup, first),
             ours,
@@ -146,6 +174,7 @@ impl World {
             events: HashMap::new(),
             serial: 0,
             bound: BTreeMap::new(),
+            sessions: HashMap::new(),
             calls: HashMap::new(),
             by_address,
             by_media,
@@ -241,7 +270,9 @@ impl World {
             Event::ToAgent(agent, _) | Event::RtpToAgent(agent, ..) | Event::Wake(agent, ..)
                 if self.conditions[agent] == Condition::Frozen =>
             {
-                self.waiting[agent].push(event);
+                // A timer of its own is no datagram.
+                let kept = matches!(event, Event::Wake(..)) || self.waiting[agent].len() < BACKLOG;
+                self.waiting[agent].extend(kept.then_some(event));
             }
             Event::ToAgent(agent, bytes) => self.reaches_agent(agent, &bytes),
             Event::RtpToUs(at, from, mut packet) => self.rtp_to_us(at, from, &mut packet),
@@ -258,6 +289,7 @@ impl World {
             }
             Event::Icmp(to) => self.icmp(to),
             Event::Command(command) => {
+                self.checks.command(self.now, &command);
                 self.relay.command(self.now, command);
                 self.drain_relay();
             }
@@ -266,12 +298,13 @@ impl World {
                     self.shard(usize::from(session.shard()), Input::Relay(event));
                 }
             }
-            Event::Evidence(evidence) => {
-                self.health.handle(self.now, HealthInput::Evidence(evidence));
+            Event::Region(event) => self.shard(0, Input::Relay(event)),
+            Event::Health(input) => {
+                self.health.handle(self.now, input);
                 self.drain_health();
             }
             Event::Snapshot(shard, snapshot) => {
-                self.checks.snapshot(shard, &snapshot);
+                self.checks.snapshot(self.now, shard, &snapshot);
                 self.shard(usize::from(shard), Input::Snapshot(snapshot));
             }
             Event::Agent(agent, condition) => self.change(agent, condition),
@@ -281,7 +314,20 @@ impl World {
                 self.health.handle(self.now, HealthInput::Config(config));
                 self.drain_health();
             }
+            Event::Move(order) => {
+                self.trace.note(self.now, None, format!("{order:?}"));
+                for id in 0..self.shards.len() {
+                    self.shard(id, Input::Move(order.clone()));
+                }
+            }
+            Event::StopMove(order) => {
+                for id in 0..self.shards.len() {
+                    self.shard(id, Input::StopMove(order));
+                }
+            }
+            Event::Look => self.checks.look(self.now, &self.agents),
             Event::Overrides(overrides) => {
+                self.trace.note(self.now, None, format!("{overrides:?}"));
                 self.health.handle(self.now, HealthInput::Overrides(overrides));
                 self.drain_health();
             }

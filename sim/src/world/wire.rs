@@ -3,7 +3,6 @@
 use super::{Condition, Event, World};
 use crate::agent::{Out, call_of};
 use bytes::Bytes;
-use relay_core::Verdict;
 use sip_wire::{Message, Method, Uri};
 use std::net::SocketAddr;
 
@@ -85,23 +84,6 @@ impl World {
                     }
                 }
                 Out::Wake(at, wake) => self.at(at, Event::Wake(agent, self.lives[agent], wake)),
-            }
-        }
-    }
-
-    pub(super) fn rtp_to_us(&mut self, at: SocketAddr, from: SocketAddr, packet: &mut [u8]) {
-        // A port that is closed: the datagram is lost, as the system would have it.
-        let Some(port) = self.bound.get(&at).copied() else { return };
-        let verdict = self.relay.packet(self.now, port, from, packet);
-        self.drain_relay();
-        let Verdict::Forward { to, .. } = verdict else { return };
-        self.trace.mix(self.now, packet);
-        let Some(&agent) = self.by_media.get(&to.ip()) else {
-            return self.checks.broken(self.now, None, "address", format!("RTP to {to}, where nobody is"));
-        };
-        if matches!(self.conditions[agent], Condition::Alive | Condition::Frozen) {
-            for wait in self.link.arrivals(&mut self.rng).into_iter().flatten() {
-                self.after(wait, Event::RtpToAgent(agent, to.port(), packet.to_vec()));
             }
         }
     }

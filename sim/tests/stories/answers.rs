@@ -38,7 +38,7 @@ fn a_forked_answer_gets_ack_and_one_bye_while_the_first_stays() {
     legs.sort_by_key(|leg| leg.answered);
     assert_eq!(legs.len(), 3);
     assert!(legs.iter().all(|leg| leg.methods == ["BYE"] && leg.stage == Stage::Over));
-    assert!(legs[0].heard >= 8);
+    assert!(legs[0].ear.heard >= 8);
 }
 
 #[test]

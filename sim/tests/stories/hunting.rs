@@ -134,6 +134,6 @@ fn a_reload_leaves_the_call_alone_and_the_next_one_sees_it() {
         let record = world.record(call).expect("a record");
         assert_eq!((record.code, record.close), (200, CloseReason::ByeFromA));
         assert_eq!(record.steps[0].region, region);
-        assert!(world.caller(call).heard >= 14, "call {call} heard {}", world.caller(call).heard);
+        assert!(world.caller(call).ear.heard >= 14, "call {call} heard {}", world.caller(call).ear.heard);
     }
 }

@@ -12,7 +12,7 @@ fn hold_and_resume_from_either_side_reach_the_other_and_media_follows() {
     assert_eq!(world.caller(0).methods, ["INVITE", "INVITE"]);
     assert_eq!(world.callee(0).told, "sendrecv");
     assert!(world.caller(0).outcomes.iter().all(|(_, code)| *code == 200), "{:?}", world.caller(0).outcomes);
-    let (caller, callee) = (world.caller(0).heard, world.callee(0).heard);
+    let (caller, callee) = (world.caller(0).ear.heard, world.callee(0).ear.heard);
     // Of 24 packets the caller's hold keeps six from him, and the callee's four from the callee.
     assert!((15..=20).contains(&caller), "the caller heard {caller}");
     assert!((17..=22).contains(&callee), "the callee heard {callee}");
@@ -25,7 +25,7 @@ fn a_reinvite_without_an_offer_has_its_answer_in_the_ack() {
     let world = plainly(call(caller, vec![callee]));
     assert_eq!(ended(&world), (200, CloseReason::ByeFromA));
     assert_eq!(world.callee(0).methods, ["INVITE", "BYE"]);
-    assert!(world.caller(0).heard >= 10 && world.callee(0).heard >= 10);
+    assert!(world.caller(0).ear.heard >= 10 && world.callee(0).ear.heard >= 10);
 }
 
 #[test]

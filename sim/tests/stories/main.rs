@@ -21,7 +21,7 @@ const HERE: u64 = START + 5;
 
 /// One inbound call.
 fn call(caller: Caller, callees: Vec<Callee>) -> CallPlan {
-    CallPlan { from: ALPHA_1, at: Duration::from_millis(START), caller, callees }
+    CallPlan { from: ALPHA_1, at: Duration::from_millis(START), caller, callees, movers: vec![] }
 }
 
 /// Plays one call, until everything has to be over, and insists that no rule was broken.

@@ -30,7 +30,7 @@ fn early_media_is_heard_before_the_answer() {
     callee.steps[1].1 = Step::Progress { code: 183, media: true };
     let world = plainly(call(Caller::then(&[(300, Act::Bye)]), vec![callee]));
     assert_eq!(codes(&world), [100, 183, 200]);
-    assert!(world.caller(0).heard >= 10, "{}", world.caller(0).heard);
+    assert!(world.caller(0).ear.heard >= 10, "{}", world.caller(0).ear.heard);
 }
 
 #[test]

@@ -6,8 +6,8 @@ fn a_call_rings_is_answered_is_heard_on_both_sides_and_ends() {
     let world = plainly(call(Caller::then(&[(10_000, Act::Bye)]), vec![Callee::answers(10, 100, 2000)]));
     assert_eq!(codes(&world), [100, 180, 200]);
     assert_eq!(ended(&world), (200, CloseReason::ByeFromA));
-    assert!(world.caller(0).heard >= 18, "{}", world.caller(0).heard);
-    assert!(world.callee(0).heard >= 18, "{}", world.callee(0).heard);
+    assert!(world.caller(0).ear.heard >= 18, "{}", world.caller(0).ear.heard);
+    assert!(world.callee(0).ear.heard >= 18, "{}", world.callee(0).ear.heard);
     assert_eq!(world.callee(0).methods, ["BYE"]);
     assert!(record(&world).answered.is_some_and(|at| at > ms(HERE + 2000)));
 }
@@ -40,7 +40,7 @@ fn a_late_offer_is_answered_in_the_ack_and_both_sides_hear() {
     let caller = Caller { late_offer: true, ..Caller::then(&[(5000, Act::Bye)]) };
     let world = plainly(call(caller, vec![Callee::answers(10, 100, 500)]));
     assert_eq!(codes(&world), [100, 180, 200]);
-    assert!(world.caller(0).heard >= 8 && world.callee(0).heard >= 8);
+    assert!(world.caller(0).ear.heard >= 8 && world.callee(0).ear.heard >= 8);
 }
 
 #[test]

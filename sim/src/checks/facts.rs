@@ -1,0 +1,133 @@
+//! What a wire tap knows of every call, for the rules about calls that move: who is on the tier's side of it, since when,
+//! and which INVITEs were sent after it had been answered.
+
+use super::seen::Seen;
+use super::topology::side_of;
+use crate::agent::Side;
+use relay_values::Time;
+use sip_wire::Method;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) calls: BTreeMap<usize, Call>,
+    /// INVITEs of ours that begin a dialog, by branch.
+    pub(super) invites: HashMap<String, Begun>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    pub(super) caller: Option<Side>,
+    /// The caller's INVITE.
+    branch: String,
+    /// The shard that has it.
+    pub(super) shard: Option<u8>,
+    /// The caller was answered.
+    pub(super) answered: Option<Time>,
+    /// It is over for the carrier, or for a caller that nobody answered.
+    pub(super) over: Option<Time>,
+    /// The tier has hung up.
+    pub(super) left: bool,
+    /// Dialogs with the tier by Call-ID and the tier's tag.
+    pub(super) tier: BTreeMap<(String, String), Tier>,
+}
+
+/// One dialog with the tier.
+#[derive(Debug)]
+pub(super) struct Tier {
+    pub(super) peer: SocketAddr,
+    /// BYE was said, by either end.
+    pub(super) bye: Option<Time>,
+}
+
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) call: usize,
+    /// The call was answered before.
+    pub(super) is_move: bool,
+    pub(super) cancelled: bool,
+    /// Nobody heeds its answer any more: another one was begun.
+    pub(super) left: bool,
+}
+
+impl Facts {
+    /// Whether the INVITE that a message belongs to moves a call.
+    pub(super) fn is_move(&self, seen: &Seen<'_>) -> bool {
+        seen.is_invite() && self.invites.get(&seen.branch).is_some_and(|begun| begun.is_move)
+    }
+
+    pub(super) fn received(&mut self, seen: &Seen<'_>) {
+        let Some(number) = seen.call else { return };
+        let call = self.calls.entry(number).or_default();
+        if seen.code.is_none() {
+            if seen.begins() && seen.is_invite() {
+                call.caller = side_of(seen.peer);
+                call.branch.clone_from(&seen.branch);
+            }
+            if seen.method == Method::Bye {
+                call.bye(seen, &seen.from_tag);
+            }
+            return;
+        }
+        let ours = self.invites.get(&seen.branch).is_some_and(|begun| begun.call == number);
+        if ours && seen.is_invite() && seen.is_success() && side_of(seen.peer) == Some(Side::Tier) {
+            call.up(seen, &seen.to_tag);
+        }
+    }
+
+    pub(super) fn sent(&mut self, shard: u8, seen: &Seen<'_>) {
+        let Some(number) = seen.call else { return };
+        let call = self.calls.entry(number).or_default();
+        call.shard = Some(shard);
+        match seen.code {
+            Some(code) if seen.is_invite() && seen.branch == call.branch && code >= 300 => {
+                call.over.get_or_insert(seen.at);
+            }
+            Some(code) if seen.is_invite() && seen.branch == call.branch && code >= 200 => {
+                call.answered.get_or_insert(seen.at);
+                if side_of(seen.peer) == Some(Side::Tier) {
+                    call.up(seen, &seen.from_tag);
+                }
+            }
+            Some(_) => {}
+            None if seen.method == Method::Bye => call.bye(seen, &seen.to_tag),
+            None if seen.method == Method::Cancel => {
+                if let Some(begun) = self.invites.get_mut(&seen.branch) {
+                    begun.cancelled = true;
+                }
+            }
+            None if seen.begins() && seen.is_invite() && !self.invites.contains_key(&seen.branch) => {
+                let is_move = call.answered.is_some();
+                self.invites.values_mut().filter(|b| b.call == number).for_each(|b| b.left = true);
+                let begun = Begun { call: number, is_move, cancelled: false, left: false };
+                self.invites.insert(seen.branch.clone(), begun);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Call {
+    fn up(&mut self, seen: &Seen<'_>, tag: &str) {
+        let key = (seen.call_id.clone(), tag.to_owned());
+        self.tier.entry(key).or_insert(Tier { peer: seen.peer, bye: None });
+    }
+
+    fn bye(&mut self, seen: &Seen<'_>, tag: &str) {
+        if side_of(seen.peer) == Some(Side::Carrier) {
+            self.over.get_or_insert(seen.at);
+        }
+        if let Some(dialog) = self.tier.get_mut(&(seen.call_id.clone(), tag.to_owned()))
+            && dialog.bye.is_none()
+        {
+            dialog.bye = Some(seen.at);
+            self.left |= tag == seen.from_tag && self.live().next().is_none();
+        }
+    }
+
+    /// Dialogs with the tier that nobody has ended.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Tier> {
+        self.tier.values().filter(|dialog| dialog.bye.is_none())
+    }
+}

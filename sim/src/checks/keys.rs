@@ -1,0 +1,109 @@
+//! A key that is pressed (RFC 4733) is heard once: one timestamp for all its packets, whatever becomes of its stream, and
+//! an end. Where its peer was lost in the middle of it, the end comes from us.
+
+use super::Complaints;
+use super::line::{EVENT, Header, Source};
+use relay_values::{Duration, Leg, RelayCommand, SessionId, Time};
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+
+/// How long after its peer was taken for lost a key may wait for its end.
+const ENDS: Duration = Duration::from_millis(200);
+/// And after its last packet, where its peer may come back: longer than any of our regions is frozen.
+const COMES_BACK: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub(super) struct Keys {
+    /// A network that loses ends makes keys without one.
+    lossless: bool,
+    /// Our timestamp of each key of a peer's.
+    known: HashMap<(SessionId, Leg, SocketAddr, u32), u32>,
+    /// Keys without an end.
+    open: HashMap<(SessionId, Leg, u32), Open>,
+    /// Keys with one.
+    ended: HashSet<(SessionId, Leg, u32)>,
+}
+
+#[derive(Debug)]
+struct Open {
+    call: Option<usize>,
+    last: Time,
+    /// Its peer was taken for lost.
+    lost: bool,
+}
+
+impl Keys {
+    pub(super) fn new(lossless: bool) -> Self {
+        Self { lossless, known: HashMap::new(), open: HashMap::new(), ended: HashSet::new() }
+    }
+
+    pub(super) fn command(&mut self, now: Time, command: &RelayCommand) {
+        match command {
+            RelayCommand::Bridge { session, leg, .. } => {
+                for ((of, by, _), open) in &mut self.open {
+                    if of == session && *by == leg.other() {
+                        (open.last, open.lost) = (open.last.max(now), true);
+                    }
+                }
+            }
+            // Whoever is put on hold hears no more of it.
+            RelayCommand::Connect { session, leg, to } if !to.direction.sends() => {
+                self.open.retain(|(of, by, _), _| of != session || by != leg);
+            }
+            RelayCommand::Open(_)
+            | RelayCommand::Connect { .. }
+            | RelayCommand::Retarget { .. }
+            | RelayCommand::Place { .. }
+            | RelayCommand::Release { .. } => {}
+        }
+    }
+
+    pub(super) fn released(&mut self, session: SessionId) {
+        self.open.retain(|(of, ..), _| *of != session);
+        self.ended.retain(|(of, ..)| *of != session);
+        self.known.retain(|(of, ..), _| *of != session);
+    }
+
+    pub(super) fn heard(
+        &mut self,
+        now: Time,
+        call: Option<usize>,
+        by: (SessionId, Leg),
+        source: Source,
+        packet: (Header, &[u8]),
+        complaints: &mut Complaints,
+    ) {
+        let (header, bytes) = packet;
+        if header.kind != EVENT {
+            return;
+        }
+        if let Source::Peer(from, was) = source {
+            let ours = *self.known.entry((by.0, by.1, from, was.timestamp)).or_insert(header.timestamp);
+            if ours != header.timestamp {
+                let text = format!("a key is heard twice: at {ours} and at {}", header.timestamp);
+                complaints.add(now, call, "keys", text);
+            }
+        }
+        let key = (by.0, by.1, header.timestamp);
+        if bytes.get(13).is_some_and(|flags| flags & 0x80 != 0) {
+            self.open.remove(&key);
+            self.ended.insert(key);
+        } else if !self.ended.contains(&key) {
+            let open = self.open.entry(key).or_insert(Open { call, last: now, lost: false });
+            open.last = now;
+        }
+    }
+
+    pub(super) fn clock(&mut self, now: Time, complaints: &mut Complaints) {
+        let lossless = self.lossless;
+        self.open.retain(|(_, by, timestamp), open| {
+            let waits =
+                now.since(open.last) < if open.lost { ENDS } else { COMES_BACK } || !(lossless || open.lost);
+            if !waits {
+                let text = format!("{by:?} has heard no end of the key at {timestamp}");
+                complaints.add(now, open.call, "keys", text);
+            }
+            waits
+        });
+    }
+}

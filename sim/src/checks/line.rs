@@ -1,0 +1,192 @@
+//! Whoever hears RTP from us hears one stream (RFC 3550 §5.1): one SSRC; no number said twice by two packets; one source's
+//! packets keep their distances; a new source, or a fill, begins with the next number and a timestamp that has advanced
+//! with real time; a source that another one has followed is not heard again.
+
+use super::Complaints;
+use crate::setup::Setup;
+use relay_values::{Duration, Leg, RelayCommand, SessionId, Time};
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+
+/// What the rules read of an RTP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Payload type.
+    pub kind: u8,
+    /// Marker bit.
+    pub marker: bool,
+    /// Sequence number.
+    pub sequence: u16,
+    /// Timestamp.
+    pub timestamp: u32,
+    /// SSRC.
+    pub ssrc: u32,
+}
+
+impl Header {
+    /// Of an RTP packet; `None`: it is none, or RTCP (RFC 5761 §4).
+    pub fn read(packet: &[u8]) -> Option<Self> {
+        let [first, second, a, b, c, d, e, f, g, h, i, j, ..] = *packet else { return None };
+        (first >> 6 == 2 && !(192..=223).contains(&second)).then_some(Self {
+            kind: second & 0x7f,
+            marker: second & 0x80 != 0,
+            sequence: u16::from_be_bytes([a, b]),
+            timestamp: u32::from_be_bytes([c, d, e, f]),
+            ssrc: u32::from_be_bytes([g, h, i, j]),
+        })
+    }
+}
+
+/// Whose packet it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Of our own making.
+    Ours,
+    /// A peer's, with the header that it had when it came.
+    Peer(SocketAddr, Header),
+}
+
+/// telephone-event, everywhere in the simulator.
+pub(super) const EVENT: u8 = 101;
+/// Packets that are remembered for the rule about numbers said twice: longer than anything is held up.
+const WINDOW: u16 = 1024;
+/// Units of a clock of 8,000 Hz in a millisecond.
+const UNITS: u64 = 8;
+
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// How far a timestamp may be from real time where its source changes, in units.
+    tolerance: u64,
+    all: HashMap<(SessionId, Leg), Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    ssrc: u32,
+    /// The newest number.
+    top: u16,
+    /// The newest timestamp of sound, and when it passed.
+    sound: (u32, Time),
+    /// The present source's distances.
+    shift: Option<(SocketAddr, u16, u32)>,
+    /// The source was changed, or we have spoken: distances may change.
+    may_shift: bool,
+    retired: HashSet<SocketAddr>,
+    said: HashMap<u16, Source>,
+}
+
+impl Lines {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let perfect = setup.link.loss + setup.link.reorder + setup.link.duplicate == 0;
+        let late = setup.link.jitter + if perfect { Duration::ZERO } else { crate::link::HELD_UP };
+        let allowed = setup.pace * 2 + late * 2;
+        Self { tolerance: allowed.as_millis() as u64 * UNITS, all: HashMap::new() }
+    }
+
+    /// A leg is moved, or its peer taken for lost: what the other one hears may change its source.
+    pub(super) fn command(&mut self, command: &RelayCommand) {
+        if let RelayCommand::Retarget { session, leg, .. } | RelayCommand::Bridge { session, leg, .. } =
+            command
+            && let Some(line) = self.all.get_mut(&(*session, leg.other()))
+        {
+            line.may_shift = true;
+        }
+    }
+
+    pub(super) fn released(&mut self, session: SessionId) {
+        self.all.retain(|(of, _), _| *of != session);
+    }
+
+    pub(super) fn heard(
+        &mut self,
+        now: Time,
+        call: Option<usize>,
+        by: (SessionId, Leg),
+        source: Source,
+        header: Header,
+        complaints: &mut Complaints,
+    ) {
+        let Header { kind, sequence, timestamp, ssrc, .. } = header;
+        let Some(line) = self.all.get_mut(&by) else {
+            self.all.insert(by, Line::first(now, source, header));
+            return;
+        };
+        let mut add = |text: String| {
+            let text = format!("{:?} of {:x} hears {header:?} from {source:?}: {text}", by.1, by.0.0);
+            complaints.add(now, call, "line", text);
+        };
+        if ssrc != line.ssrc {
+            add(format!("the SSRC was {:08x}", line.ssrc));
+            line.ssrc = ssrc;
+        }
+        if let Some(before) = line.said.get(&sequence).filter(|before| !same(before, &source)) {
+            add(format!("the number was said before, by {before:?}"));
+        }
+        let next = line.top.wrapping_add(1);
+        let keeps = match source {
+            Source::Ours => false,
+            Source::Peer(from, was) => {
+                if line.retired.contains(&from) {
+                    add("another source has followed this one".into());
+                }
+                let shift =
+                    (from, sequence.wrapping_sub(was.sequence), timestamp.wrapping_sub(was.timestamp));
+                let keeps = line.shift == Some(shift);
+                let other = line.shift.map(|(old, ..)| old).filter(|old| *old != from);
+                if !keeps && other.is_none() && !line.may_shift {
+                    add(format!("its distance was {:?}", line.shift));
+                }
+                line.retired.extend(other);
+                line.shift = Some(shift);
+                keeps
+            }
+        };
+        if !keeps {
+            let passed = now.since(line.sound.1).as_micros() as u64 * UNITS / 1000;
+            let ahead = timestamp.wrapping_sub(line.sound.0) as i32;
+            if sequence != next {
+                add(format!("the next number was {next}"));
+            }
+            // A key's timestamp is that of its beginning.
+            if kind != EVENT && (ahead <= 0 || (ahead as u64).abs_diff(passed) > self.tolerance) {
+                add(format!("{passed} units have passed, its timestamp has advanced by {ahead}"));
+            }
+        }
+        line.may_shift = source == Source::Ours || (line.may_shift && keeps);
+        if sequence.wrapping_sub(line.top) < 0x8000 && sequence != line.top {
+            line.top = sequence;
+            if kind != EVENT {
+                line.sound = (timestamp, now);
+            }
+        }
+        line.said.insert(sequence, source);
+        line.said.remove(&sequence.wrapping_sub(WINDOW));
+    }
+}
+
+impl Line {
+    fn first(now: Time, source: Source, header: Header) -> Self {
+        let shift = match source {
+            Source::Ours => None,
+            Source::Peer(from, was) => Some((
+                from,
+                header.sequence.wrapping_sub(was.sequence),
+                header.timestamp.wrapping_sub(was.timestamp),
+            )),
+        };
+        Self {
+            ssrc: header.ssrc,
+            top: header.sequence,
+            sound: (header.timestamp, now),
+            shift,
+            may_shift: source == Source::Ours,
+            retired: HashSet::new(),
+            said: HashMap::from([(header.sequence, source)]),
+        }
+    }
+}
+
+/// The same packet, perhaps doubled by the network.
+fn same(a: &Source, b: &Source) -> bool {
+    matches!((a, b), (Source::Peer(..), Source::Peer(..))) && a == b
+}

@@ -1,0 +1,96 @@
+//! A call whose edge goes down is moved or ended within its deadline, and never has two tier legs for longer than it takes
+//! to settle. The clock of the first rule starts with the generation that reaches its shard.
+
+use super::Complaints;
+use super::facts::{Call, Facts};
+use crate::setup::Setup;
+use proxy_core::{Snapshot, TargetId, TargetState};
+use relay_values::{Duration, Time};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A planned move keeps the old leg until the new one is heard, or for two seconds where nobody speaks; the rest is the
+/// way of the BYE past others that wait for theirs.
+const SETTLES: Duration = Duration::from_secs(3);
+/// What a deadline may be late by: the way to the relay and back, and turns that others have first.
+const SLACK: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Moved {
+    newest: Vec<Arc<Snapshot>>,
+    /// Calls that have lost their edge, and by when that must be settled.
+    lost: BTreeMap<usize, Time>,
+    /// Calls with two tier legs, and by when there must be one.
+    twins: BTreeMap<usize, Time>,
+    allowed: Option<Duration>,
+}
+
+impl Moved {
+    pub(super) fn new(setup: &Setup, first: &Arc<Snapshot>) -> Self {
+        let policy = &setup.rehome;
+        Self {
+            newest: vec![Arc::clone(first); usize::from(setup.shards)],
+            lost: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            allowed: policy.enabled.then(|| policy.deadline + policy.min_interval + SLACK),
+        }
+    }
+
+    /// A shard hears of a generation.
+    pub(super) fn snapshot(&mut self, now: Time, shard: u8, next: &Arc<Snapshot>, facts: &Facts) {
+        let Some(newest) = self.newest.get_mut(usize::from(shard)) else { return };
+        let before = std::mem::replace(newest, Arc::clone(next));
+        let Some(allowed) = self.allowed else { return };
+        let mine = |call: &&Call| call.shard == Some(shard) && call.answered.is_some() && call.over.is_none();
+        for (number, call) in facts.calls.iter().filter(|(_, call)| mine(call)) {
+            let fell = |at| is_down(next, at) && !is_down(&before, at);
+            if call.live().any(|dialog| fell(dialog.peer)) && call.live().all(|d| is_down(next, d.peer)) {
+                self.lost.entry(*number).or_insert(now + allowed);
+            }
+        }
+        self.settle(facts);
+    }
+
+    /// A turn is over: what is settled is settled.
+    pub(super) fn settle(&mut self, facts: &Facts) {
+        let newest = &self.newest;
+        self.lost.retain(|number, _| {
+            let Some(call) = facts.calls.get(number).filter(|c| c.over.is_none() && !c.left) else {
+                return false;
+            };
+            let Some(snapshot) = call.shard.and_then(|id| newest.get(usize::from(id))) else { return false };
+            !call.live().any(|dialog| !is_down(snapshot, dialog.peer))
+        });
+        self.twins.retain(|number, _| facts.calls.get(number).is_some_and(|call| call.live().count() > 1));
+    }
+
+    /// A dialog with the tier may have come up.
+    pub(super) fn up(&mut self, now: Time, call: Option<usize>, facts: &Facts) {
+        let Some(number) = call else { return };
+        if facts.calls.get(&number).is_some_and(|call| call.live().count() > 1) {
+            self.twins.entry(number).or_insert(now + SETTLES);
+        }
+    }
+
+    pub(super) fn clock(&mut self, now: Time, complaints: &mut Complaints) {
+        self.lost.retain(|call, by| {
+            if *by < now {
+                let text = "its edge is down, and it is neither moved nor ended".into();
+                complaints.add(*by, Some(*call), "moved", text);
+            }
+            *by >= now
+        });
+        self.twins.retain(|call, by| {
+            if *by < now {
+                complaints.add(*by, Some(*call), "twins", "it has two tier legs and keeps them".into());
+            }
+            *by >= now
+        });
+    }
+}
+
+fn is_down(snapshot: &Snapshot, at: SocketAddr) -> bool {
+    let place = snapshot.config.targets.iter().position(|target| target.peer.remote == at);
+    place.is_none_or(|place| snapshot.state(TargetId(place as u16)) == TargetState::Down)
+}

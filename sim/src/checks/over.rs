@@ -1,0 +1,51 @@
+//! A call that is over rings nobody: after its final refusal, after BYE on the carrier's side, and after a callee has
+//! declined (in a hunt any final code that the policy does not hunt on; in a move 6xx: nobody else is asked in it).
+
+use super::Complaints;
+use super::facts::Facts;
+use super::seen::Seen;
+use std::collections::{BTreeMap, HashSet};
+
+#[derive(Debug)]
+pub(super) struct Over {
+    advance_on: Vec<u16>,
+    branches: HashSet<String>,
+    declined: BTreeMap<usize, u16>,
+}
+
+impl Over {
+    pub(super) fn new(advance_on: Vec<u16>) -> Self {
+        Self { advance_on, branches: HashSet::new(), declined: BTreeMap::new() }
+    }
+
+    pub(super) fn received(&mut self, seen: &Seen<'_>, facts: &Facts) {
+        let (Some(call), Some(code)) = (seen.call, seen.code.filter(|code| *code >= 300)) else { return };
+        let heeded = |begun: &&super::facts::Begun| !begun.left && !begun.cancelled;
+        let Some(begun) = facts.invites.get(&seen.branch).filter(heeded) else { return };
+        if seen.is_invite() && if begun.is_move { code >= 600 } else { !self.advance_on.contains(&code) } {
+            self.declined.entry(call).or_insert(code);
+        }
+    }
+
+    pub(super) fn sent(&mut self, seen: &Seen<'_>, facts: &Facts, complaints: &mut Complaints) {
+        let Some(call) = seen.call.filter(|_| seen.begins() && seen.is_invite()) else { return };
+        if !self.branches.insert(seen.branch.clone()) {
+            return;
+        }
+        if let Some(code) = self.declined.get(&call) {
+            let text = format!("{} after {code} to the last one", seen.line());
+            complaints.add(seen.at, seen.call, "over", text);
+        }
+        if let Some(over) = facts.calls.get(&call).and_then(|call| call.over) {
+            let text = format!("{}, but the call was over at {} ms", seen.line(), over.as_millis());
+            complaints.add(seen.at, seen.call, "over", text);
+        }
+    }
+
+    /// A move has ended: the next one may ask again.
+    pub(super) fn receipt(&mut self, call: Option<usize>) {
+        if let Some(call) = call {
+            self.declined.remove(&call);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The carrier hears of no move: every request inside its dialog was asked for by the tier, method by method. A re-INVITE
+//! of our own is allowed only where a receipt says that the new leg's media did not match.
+
+use super::Complaints;
+use super::seen::Seen;
+use super::topology::side_of;
+use crate::agent::Side;
+use proxy_core::{MoveOutcome, Receipt};
+use relay_values::Time;
+use sip_wire::Method;
+use std::collections::{BTreeMap, HashSet};
+
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    branches: HashSet<String>,
+    /// What the tier has asked for that the carrier was not told yet, by call and method.
+    asked: BTreeMap<(usize, String), u32>,
+    /// Requests that nobody asked for.
+    ours: Vec<(Time, usize, String)>,
+    renegotiated: HashSet<usize>,
+}
+
+impl Quiet {
+    pub(super) fn received(&mut self, seen: &Seen<'_>) {
+        if let Some(key) = self.inside(seen, Side::Tier) {
+            *self.asked.entry(key).or_default() += 1;
+        }
+    }
+
+    pub(super) fn sent(&mut self, seen: &Seen<'_>) {
+        let Some(key) = self.inside(seen, Side::Carrier) else { return };
+        let call = key.0;
+        match self.asked.get_mut(&key).filter(|left| **left > 0) {
+            Some(left) => *left -= 1,
+            None => self.ours.push((seen.at, call, seen.line())),
+        }
+    }
+
+    /// A request inside a dialog with this side, for the first time.
+    fn inside(&mut self, seen: &Seen<'_>, side: Side) -> Option<(usize, String)> {
+        let ends = [Method::Ack, Method::Bye, Method::Cancel].contains(&seen.method);
+        let request = seen.code.is_none() && !seen.to_tag.is_empty() && !ends;
+        let call = seen.call.filter(|_| request && side_of(seen.peer) == Some(side))?;
+        let new = self.branches.insert(seen.branch.clone());
+        new.then(|| (call, String::from_utf8_lossy(seen.method.as_bytes()).into_owned()))
+    }
+
+    pub(super) fn receipt(&mut self, call: Option<usize>, receipt: &Receipt) {
+        let tried = match receipt.outcome {
+            MoveOutcome::Renegotiated | MoveOutcome::Unmatched => true,
+            // It was cut short: the new leg's answer may have asked for it.
+            MoveOutcome::HungUp | MoveOutcome::Deadline | MoveOutcome::Stayed => receipt.answered.is_some(),
+            MoveOutcome::Moved | MoveOutcome::Declined => false,
+        };
+        self.renegotiated.extend(call.filter(|_| tried));
+    }
+
+    pub(super) fn at_end(&self, complaints: &mut Complaints) {
+        for (at, call, line) in &self.ours {
+            if !(line.starts_with("INVITE") && self.renegotiated.contains(call)) {
+                let text = format!("{line} to the carrier, which the tier did not ask for");
+                complaints.add(*at, Some(*call), "quiet", text);
+            }
+        }
+    }
+}
