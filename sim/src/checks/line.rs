@@ -71,6 +71,10 @@ struct Line {
     shift: Option<(SocketAddr, u16, u32)>,
     /// The source was changed, or we have spoken: distances may change.
     may_shift: bool,
+    /// It was moved once, or we have spoken: it is ours to keep together.
+    ours: bool,
+    /// Its peer has named another address, of its own accord, while the stream was still its own.
+    restarts: bool,
     retired: HashSet<SocketAddr>,
     said: HashMap<u16, Source>,
 }
@@ -111,6 +115,11 @@ impl Lines {
             self.all.insert(by, Line::first(now, source, header));
             return;
         };
+        let speaks = |from: SocketAddr| line.shift.is_some_and(|(old, ..)| old == from);
+        if line.restarts && matches!(source, Source::Peer(from, _) if !speaks(from)) {
+            *line = Line::first(now, source, header);
+            return;
+        }
         let mut add = |text: String| {
             let text = format!("{:?} of {:x} hears {header:?} from {source:?}: {text}", by.1, by.0.0);
             complaints.add(now, call, "line", text);
@@ -180,6 +189,8 @@ impl Line {
             sound: (header.timestamp, now),
             shift,
             may_shift: source == Source::Ours,
+            ours: source == Source::Ours,
+            restarts: false,
             retired: HashSet::new(),
             said: HashMap::from([(header.sequence, source)]),
         }
