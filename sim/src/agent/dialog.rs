@@ -35,6 +35,8 @@ pub struct Leg {
     pub call: usize,
     /// Which end.
     pub role: Role,
+    /// Since when it is known.
+    pub began: Time,
     /// How far it is.
     pub stage: Stage,
     /// Call-ID.
@@ -114,7 +116,7 @@ impl Leg {
 
 impl Agent {
     /// A new leg; the rest is filled in by whoever makes it.
-    pub(super) fn new_leg(&mut self, call: usize, role: Role) -> usize {
+    pub(super) fn new_leg(&mut self, now: Time, call: usize, role: Role) -> usize {
         let index = self.legs.len();
         let port = self.next_port;
         self.next_port += 2;
@@ -123,6 +125,7 @@ impl Agent {
         self.legs.push(Leg {
             call,
             role,
+            began: now,
             stage: Stage::Early,
             call_id: String::new(),
             codes: Vec::new(),
@@ -173,8 +176,8 @@ impl Agent {
     }
 
     /// The caller's INVITE begins a leg.
-    pub(super) fn caller_leg(&mut self, call: usize, caller: Caller) -> usize {
-        let index = self.new_leg(call, Role::Caller);
+    pub(super) fn caller_leg(&mut self, now: Time, call: usize, caller: Caller) -> usize {
+        let index = self.new_leg(now, call, Role::Caller);
         let call_id = self.token("call");
         let (at, ours) = (self.at, self.ours);
         let leg = &mut self.legs[index];

@@ -73,7 +73,7 @@ impl Agent {
 
     /// A leg for an INVITE that came.
     pub(super) fn callee_leg(&mut self, now: Time, invite: &Message) -> usize {
-        let index = self.new_leg(usize::MAX, Role::Callee);
+        let index = self.new_leg(now, usize::MAX, Role::Callee);
         let branch = invite.top_via().ok().and_then(|via| via.branch).unwrap_or_default();
         let from = invite.header(HeaderName::From).unwrap_or_default();
         let leg = &mut self.legs[index];

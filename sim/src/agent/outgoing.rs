@@ -16,7 +16,7 @@ const ENOUGH: Duration = Duration::from_secs(60);
 impl Agent {
     /// Places a call.
     pub fn call(&mut self, now: Time, call: usize, caller: &Caller) {
-        let leg = self.caller_leg(call, caller.clone());
+        let leg = self.caller_leg(now, call, caller.clone());
         let branch = self.branch();
         let offer = (!caller.late_offer).then(|| self.description(leg, false));
         self.legs[leg].cseq = 1 + (self.rng.below(1000) as u32);

@@ -58,6 +58,8 @@ pub(super) struct Lines {
     /// How far a timestamp may be from real time where its source changes, in units.
     tolerance: u64,
     all: HashMap<(SessionId, Leg), Line>,
+    /// Where each leg's other peer said that it is.
+    named: HashMap<(SessionId, Leg), SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -73,8 +75,6 @@ struct Line {
     may_shift: bool,
     /// It was moved once, or we have spoken: it is ours to keep together.
     ours: bool,
-    /// Its peer has named another address, of its own accord, while the stream was still its own.
-    restarts: bool,
     retired: HashSet<SocketAddr>,
     said: HashMap<u16, Source>,
 }
@@ -84,21 +84,27 @@ impl Lines {
         let perfect = setup.link.loss + setup.link.reorder + setup.link.duplicate == 0;
         let late = setup.link.jitter + if perfect { Duration::ZERO } else { crate::link::HELD_UP };
         let allowed = setup.pace * 2 + late * 2;
-        Self { tolerance: allowed.as_millis() as u64 * UNITS, all: HashMap::new() }
+        Self { tolerance: allowed.as_millis() as u64 * UNITS, all: HashMap::new(), named: HashMap::new() }
     }
 
     /// A leg is moved, or its peer taken for lost: what the other one hears may change its source.
     pub(super) fn command(&mut self, command: &RelayCommand) {
-        if let RelayCommand::Retarget { session, leg, .. } | RelayCommand::Bridge { session, leg, .. } =
-            command
-            && let Some(line) = self.all.get_mut(&(*session, leg.other()))
-        {
-            line.may_shift = true;
+        match command {
+            RelayCommand::Retarget { session, leg, .. } | RelayCommand::Bridge { session, leg, .. } => {
+                if let Some(line) = self.all.get_mut(&(*session, leg.other())) {
+                    (line.may_shift, line.ours) = (true, true);
+                }
+            }
+            RelayCommand::Connect { session, leg, to } => {
+                self.named.insert((*session, leg.other()), to.remote.rtp);
+            }
+            RelayCommand::Open(_) | RelayCommand::Place { .. } | RelayCommand::Release { .. } => {}
         }
     }
 
     pub(super) fn released(&mut self, session: SessionId) {
         self.all.retain(|(of, _), _| *of != session);
+        self.named.retain(|(of, _), _| *of != session);
     }
 
     pub(super) fn heard(
@@ -115,8 +121,10 @@ impl Lines {
             self.all.insert(by, Line::first(now, source, header));
             return;
         };
+        // Another phone of the same forked INVITE, while the stream was still theirs: it brings one of its own.
         let speaks = |from: SocketAddr| line.shift.is_some_and(|(old, ..)| old == from);
-        if line.restarts && matches!(source, Source::Peer(from, _) if !speaks(from)) {
+        let named = |from| self.named.get(&by) == Some(&from);
+        if !line.ours && matches!(source, Source::Peer(from, _) if named(from) && !speaks(from)) {
             *line = Line::first(now, source, header);
             return;
         }
@@ -162,6 +170,7 @@ impl Lines {
             }
         }
         line.may_shift = source == Source::Ours || (line.may_shift && keeps);
+        line.ours |= source == Source::Ours;
         if sequence.wrapping_sub(line.top) < 0x8000 && sequence != line.top {
             line.top = sequence;
             if kind != EVENT {
@@ -190,7 +199,6 @@ impl Line {
             shift,
             may_shift: source == Source::Ours,
             ours: source == Source::Ours,
-            restarts: false,
             retired: HashSet::new(),
             said: HashMap::from([(header.sequence, source)]),
         }

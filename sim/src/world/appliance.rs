@@ -128,6 +128,7 @@ impl World {
                 }
             }
         }
+        self.drain_sound();
         while let Some(event) = self.relay.poll_event() {
             self.note_session(&event);
             if event.session().is_some() {

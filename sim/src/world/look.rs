@@ -1,7 +1,7 @@
 //! What can be asked of a world afterwards.
 
-use super::World;
-use crate::agent::{Leg, Role, call_of};
+use super::{Heard, World};
+use crate::agent::{Leg, Role, Side, call_of};
 use crate::checks::Violation;
 use proxy_core::CallRecord;
 
@@ -34,11 +34,27 @@ impl World {
     }
 
     fn leg(&self, call: usize, role: Role) -> &Leg {
-        let mut legs = self.agents.iter().flat_map(|agent| &agent.legs);
-        match legs.rfind(|leg| leg.call == call && leg.role == role) {
+        let legs = self.agents.iter().flat_map(|agent| &agent.legs);
+        let last = legs.filter(|leg| leg.call == call && leg.role == role).max_by_key(|leg| leg.began);
+        match last {
             Some(leg) => leg,
             None => panic!("no {role:?} of call {call}\n{}", self.ladder(call)),
         }
+    }
+
+    /// The legs that a side has of a call, in the order in which they began, and whose they are.
+    pub fn legs(&self, call: usize, side: Side) -> Vec<(&str, &Leg)> {
+        let agents = self.agents.iter().filter(|agent| agent.side == side);
+        let legs = agents.flat_map(|agent| agent.legs.iter().map(|leg| (agent.name.as_str(), leg)));
+        let mut legs: Vec<_> = legs.filter(|(_, leg)| leg.call == call).collect();
+        legs.sort_by_key(|(_, leg)| leg.began);
+        legs
+    }
+
+    /// What left us towards the carrier of a call, if the setup keeps a tape.
+    pub fn heard_by_carrier(&self, call: usize) -> Vec<Heard> {
+        let tape = self.tape.iter().filter(|heard| heard.call == Some(call) && heard.side == Side::Carrier);
+        tape.copied().collect()
     }
 
     /// The agent that a call's INVITEs reached, in order.

@@ -1,6 +1,7 @@
 //! RTP and RTCP through the relay, and what it makes of its own.
 
 use super::{Condition, Event, World};
+use crate::agent::Side;
 use crate::checks::{Header, Source};
 use relay_core::Verdict;
 use relay_values::{Leg, RelayEvent, SessionId, Time};
@@ -13,6 +14,8 @@ pub struct Heard {
     pub at: Time,
     /// The call.
     pub call: Option<usize>,
+    /// Who hears it.
+    pub side: Side,
     /// The session, and the leg that hears it.
     pub by: (SessionId, Leg),
     /// The agent that sent it; `None`: it is of our own making.
@@ -34,6 +37,16 @@ impl World {
             self.tap((ours, to), packet, Some((from, before)));
         }
         self.deliver(to, packet);
+    }
+
+    /// What the relay makes itself: fills, and ends of keys.
+    pub(super) fn drain_sound(&mut self) {
+        let mut buffer = [0; 1500];
+        while let Some(out) = self.relay.poll_send(&mut buffer) {
+            let packet = &buffer[..out.len];
+            self.tap((self.relay.local(out.port), out.to), packet, None);
+            self.deliver(out.to, packet);
+        }
     }
 
     /// What leaves us towards an agent.
@@ -61,11 +74,11 @@ impl World {
         let source = was.map_or(Source::Ours, |(from, header)| Source::Peer(from, header));
         let hears = self.by_media.get(&way.1.ip()).and_then(|agent| self.agents.get(*agent));
         let call = hears.and_then(|agent| agent.call_at(way.1.port()));
-        self.checks.heard(self.now, call, by, source, header, packet);
-        if self.setup.tape {
+        if let Some(side) = hears.map(|agent| agent.side).filter(|_| self.setup.tape) {
             let of = was.and_then(|(from, _)| self.by_media.get(&from.ip()).copied());
-            self.tape.push(Heard { at: self.now, call, by, of, header });
+            self.tape.push(Heard { at: self.now, call, side, by, of, header });
         }
+        self.checks.heard(self.now, call, by, source, header, packet);
     }
 
     /// A session's ports are known as soon as signalling could know them.
