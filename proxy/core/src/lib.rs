@@ -45,7 +45,7 @@ pub use config::{
     ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
-pub use health::{Health, HealthChange, HealthCounters, HealthInput, HealthOutput};
+pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};
 pub use io::{
     Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Transport,
     TransportFailure,

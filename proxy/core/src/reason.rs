@@ -92,7 +92,7 @@ reasons! {
 }
 
 reasons! {
-    /// Why a target's health changed, and with it the generation.
+    /// Why the health of a target or a region changed, and with it the generation.
     SwitchReason {
         /// Probes went unanswered.
         ProbeTimeout = "probe_timeout",
@@ -110,6 +110,10 @@ reasons! {
         HalfOpen = "half_open",
         /// A new configuration.
         Reload = "reload",
+        /// A region's flows fell silent together: its edges are being asked.
+        Suspected = "suspected",
+        /// A suspected region was heard again, or nothing followed.
+        Withdrawn = "withdrawn",
         /// The region's flows fell silent together and none of its edges answered the burst of probes.
         RegionSilent = "region_silent",
         /// The region's flows stayed silent although its edges answer.

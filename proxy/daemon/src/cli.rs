@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::operate::{DrainArgs, DrillArgs, RegionsArgs};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -19,6 +20,12 @@ pub(crate) enum Command {
     Run(Config),
     /// Check a configuration: every complaint at once; exit 0, 1 (warnings) or 2 (errors)
     Check(Config),
+    /// Show every region of the running service: state, evidence, live calls, last switch
+    Regions(RegionsArgs),
+    /// Take a region or an edge out of use: no new calls, and those that are up move away unheard; or back
+    Drain(DrainArgs),
+    /// Cut a share of a region's real calls off as an outage would, watch, restore
+    Drill(DrillArgs),
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod admin;
 mod appliance;
 mod clock;
 pub mod config;
+pub mod control;
 pub mod demo;
 mod health;
 mod limits;

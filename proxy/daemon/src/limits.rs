@@ -102,3 +102,26 @@ pub(crate) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// HTTP requests served at once.
 pub(crate) const HTTP_CONNECTIONS: usize = 32;
+
+/// Bytes of a request on the admin socket: the longest has some 200.
+pub(crate) const CONTROL_LINE: usize = 4_096;
+
+/// How long a client of the admin socket may leave an answer unread before it counts as gone. The kernel holds 200 KiB
+/// for it, some 500 receipts.
+pub(crate) const CONTROL_WRITE: Duration = Duration::from_secs(2);
+
+/// How long a connection of the admin socket may stay without a request.
+pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(60);
+
+/// Connections of the admin socket at once.
+pub(crate) const CONTROL_CONNECTIONS: usize = 16;
+
+/// How often a drain or drill looks at what has come: a condition of a drill is seen this late at most.
+pub(crate) const CONTROL_TICK: Duration = Duration::from_millis(20);
+
+/// How often its client hears of it.
+pub(crate) const CONTROL_PROGRESS: Duration = Duration::from_millis(100);
+
+/// How long shards may take, after a drain's deadline or a stop, to finish the moves that are under way: one INVITE
+/// transaction that times out takes 64 × T1, but a move is given up with its target's hunt timers.
+pub(crate) const CONTROL_SETTLE: Duration = Duration::from_secs(5);

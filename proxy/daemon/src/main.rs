@@ -4,6 +4,7 @@
 
 mod cli;
 mod complain;
+mod operate;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -18,6 +19,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => bascule::demo::main(&args),
         Command::Run(file) => run(&file.config),
         Command::Check(file) => complain::check(&file.config),
+        Command::Regions(args) => operate::regions(&args),
+        Command::Drain(args) => operate::drain(&args),
+        Command::Drill(args) => operate::drill(&args),
     }
 }
 

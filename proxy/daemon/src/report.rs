@@ -5,6 +5,8 @@ use proxy_core::{RegionId, ShardCounters, ShardCounts};
 /// A shard's counts, core and shell.
 #[derive(Debug, Clone, Default)]
 pub struct ShardReport {
+    /// Its number.
+    pub shard: u8,
     /// What it holds.
     pub counts: ShardCounts,
     /// What its core has counted.

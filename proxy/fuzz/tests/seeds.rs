@@ -34,3 +34,18 @@ fn no_seed_breaks_the_uri_target() {
 fn no_seed_breaks_the_sdp_target() {
     run("sdp", bascule_fuzz::sdp);
 }
+
+#[test]
+fn no_two_seeds_agree_on_what_cannot_be_offered() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/sdp");
+    let read = |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.expect("an entry").path());
+    let entries = std::fs::read_dir(&folder).expect("the corpus is part of the repository");
+    let seeds: Vec<Vec<u8>> = entries.map(|entry| read(entry).expect("a seed")).collect();
+    for one in &seeds {
+        for other in &seeds {
+            // The target compares all lines of one description: the other's are put behind.
+            let lines = other.windows(3).position(|w| w == b"\nm=").map_or(&b""[..], |at| &other[at + 1..]);
+            bascule_fuzz::sdp(&[&one[..], b"\r\n", lines].concat());
+        }
+    }
+}

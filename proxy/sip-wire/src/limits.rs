@@ -19,7 +19,7 @@ pub const MAX_MEDIA: usize = 16;
 /// through its attributes.
 pub const MAX_FORMATS: usize = 32;
 
-/// Bytes of an agreed stream, which is kept for the life of a call. G.711 with telephone-event takes about 90, a
+/// Bytes of an agreed stream, which is kept for the life of a call. G.711 with telephone-event takes about 100, a
 /// browser's audio line with its codecs, feedback and extensions about 800.
 pub const MAX_AGREED: usize = 2_048;
 

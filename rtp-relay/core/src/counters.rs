@@ -25,6 +25,16 @@ pub struct Counters {
     pub silent: u64,
     /// Legs moved to another peer.
     pub retargets: u64,
+    /// Legs whose peer was taken for lost.
+    pub bridged: u64,
+    /// Packets of our own making sent.
+    pub filled: u64,
+    /// Packets of our own making that could not be sent.
+    pub fill_failed: u64,
+    /// Legs whose new peer was heard.
+    pub resumed: u64,
+    /// Regions that fell silent.
+    pub region_silent: u64,
     /// Commands about a session that does not exist, or that exists already.
     pub ignored_commands: u64,
     /// Pairs that could not be bound.
@@ -65,6 +75,11 @@ impl Counters {
             (&mut self.latched, other.latched),
             (&mut self.silent, other.silent),
             (&mut self.retargets, other.retargets),
+            (&mut self.bridged, other.bridged),
+            (&mut self.filled, other.filled),
+            (&mut self.fill_failed, other.fill_failed),
+            (&mut self.resumed, other.resumed),
+            (&mut self.region_silent, other.region_silent),
             (&mut self.ignored_commands, other.ignored_commands),
             (&mut self.bind_failures, other.bind_failures),
             (&mut self.sessions, other.sessions),

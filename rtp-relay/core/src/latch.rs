@@ -82,6 +82,16 @@ impl Latch {
         }
     }
 
+    /// Whether its description is `described`.
+    pub(crate) fn describes(&self, described: SocketAddr) -> bool {
+        match self {
+            Self::Closed => false,
+            Self::Expecting { described: known } | Self::Latched { described: known, .. } => {
+                same(*known, described)
+            }
+        }
+    }
+
     /// The source that is latched.
     pub(crate) fn source(&self) -> Option<SocketAddr> {
         match self {

@@ -5,6 +5,7 @@
 //!
 //! - [`Relay::packet`] judges one packet and, if it is to be sent on, has rewritten it in place;
 //! - [`Relay::poll_event`] is for signalling;
+//! - [`Relay::poll_send`] writes packets of our own making, which the shell sends like any other;
 //! - [`Relay::poll_port`] asks the shell to bind a pair of sockets or to close one. The answer to a bind comes back by
 //!   [`Relay::bound`], and an `Open` that waits for it is answered then. A bound pair serves call after call, so in a
 //!   steady state a call is set up without a system call;
@@ -22,19 +23,28 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+mod beats;
+mod bridge;
 mod config;
 mod counters;
+mod event;
 mod latch;
+mod leg;
 pub mod limits;
 mod meter;
+mod own;
 mod packet;
+mod peer;
 mod ports;
+mod random;
 mod relay;
 mod rewrite;
 mod session;
+mod sound;
 mod watch;
 
 pub use config::{Prompt, RelayConfig, SilencePolicy};
 pub use counters::{Counters, PortCounts};
+pub use own::Outgoing;
 pub use ports::{PortPair, PortRef, PortRequest};
 pub use relay::{Relay, Verdict};

@@ -29,3 +29,13 @@ pub const MAX_MISORDER: u16 = 100;
 
 /// Clock rate assumed when signalling gives none: that of G.711 and of nearly all telephony (RFC 3551 §4.5.14).
 pub const DEFAULT_CLOCK_RATE: u32 = 8000;
+
+/// A bridge speaks when nothing has come for this many packet times: one packet may be late by a whole one.
+pub const QUIET_PACKETS: u32 = 2;
+
+/// Shortest time in a packet of fill. Below it a bridge would be a flood; nobody agrees on less in telephony.
+pub const MIN_FILL_TIME: Duration = Duration::from_millis(5);
+
+/// Longest time in a packet of fill: a receiver need not accept more (RFC 3551 §4.2). 200 ms of G.711 are 1,600 bytes,
+/// which [`MAX_PACKET`] holds.
+pub const MAX_FILL_TIME: Duration = Duration::from_millis(200);

@@ -180,7 +180,11 @@ mod tests {
     fn meter(packets: &[(u64, u16, u32)]) -> FlowStats {
         let mut m = Meter::new();
         for &(ms, sequence, timestamp) in packets {
-            m.packet(Time::from_millis(ms), &RtpHeader { sequence, timestamp, ssrc: 7 }, 172);
+            m.packet(
+                Time::from_millis(ms),
+                &RtpHeader { sequence, timestamp, ssrc: 7, ..RtpHeader::default() },
+                172,
+            );
         }
         m.stats()
     }
@@ -227,7 +231,7 @@ mod tests {
     fn a_new_source_begins_anew_and_keeps_the_sum() {
         let mut m = Meter::new();
         let send = |m: &mut Meter, ssrc, sequence| {
-            m.packet(Time::ZERO, &RtpHeader { sequence, timestamp: 0, ssrc }, 12);
+            m.packet(Time::ZERO, &RtpHeader { sequence, ssrc, ..RtpHeader::default() }, 12);
         };
         send(&mut m, 1, 10);
         send(&mut m, 1, 12);

@@ -29,11 +29,23 @@ pub(crate) enum Packet {
 }
 
 /// The moving part of an RTP header (RFC 3550 §5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RtpHeader {
+    pub(crate) payload_type: u8,
+    /// Where the payload begins, and its length without padding.
+    pub(crate) payload_at: u16,
+    pub(crate) payload: u16,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
+}
+
+impl RtpHeader {
+    /// The first bytes of the payload, if there are so many.
+    pub(crate) fn payload_begin<const N: usize>(&self, bytes: &[u8]) -> Option<[u8; N]> {
+        let payload = bytes.get(usize::from(self.payload_at)..)?.get(..usize::from(self.payload))?;
+        payload.first_chunk().copied()
+    }
 }
 
 /// Say what `bytes` are on a port that expects `expect`, and whether their lengths hold together.
@@ -60,7 +72,7 @@ pub(crate) fn classify(bytes: &[u8], expect: Expect) -> Result<Packet, DropReaso
 
 /// RFC 3550 appendix A.1, the checks that need no state.
 fn rtp(bytes: &[u8]) -> Result<Packet, DropReason> {
-    let Some((&[first, _, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3], rest)) =
+    let Some((&[first, second, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3], rest)) =
         bytes.split_first_chunk::<RTP_HEADER>()
     else {
         return Err(DropReason::TooShort);
@@ -73,14 +85,20 @@ fn rtp(bytes: &[u8]) -> Result<Packet, DropReason> {
         let words = usize::from(u16::from_be_bytes([hi, lo]));
         body = after.get(words * 4..).ok_or(DropReason::Malformed)?;
     }
+    let mut payload = body.len();
     if first & 0x20 != 0 {
         // The last byte counts itself (RFC 3550 §5.1).
         let padding = body.last().copied().map_or(0, usize::from);
-        if padding == 0 || padding > body.len() {
+        if padding == 0 || padding > payload {
             return Err(DropReason::Malformed);
         }
+        payload -= padding;
     }
     Ok(Packet::Rtp(RtpHeader {
+        payload_type: second & 0x7f,
+        // A UDP packet is no longer than 16 bits can say.
+        payload_at: (bytes.len() - body.len()) as u16,
+        payload: payload as u16,
         sequence: u16::from_be_bytes([s0, s1]),
         timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
         ssrc: u32::from_be_bytes([c0, c1, c2, c3]),
@@ -145,9 +163,19 @@ mod tests {
 
     #[test]
     fn an_rtp_header_is_read() {
-        let header = RtpHeader { sequence: 0x1234, timestamp: 0x1000, ssrc: 0xcafe_0001 };
+        let header = RtpHeader {
+            payload_type: 0,
+            payload_at: 12,
+            payload: 0,
+            sequence: 0x1234,
+            timestamp: 0x1000,
+            ssrc: 0xcafe_0001,
+        };
         assert_eq!(classify(&rtp_bytes(0x80, 0, &[]), Expect::Rtp), Ok(Packet::Rtp(header)));
-        assert_eq!(classify(&rtp_bytes(0x80, 0x80 | 101, &[1; 4]), Expect::Both), Ok(Packet::Rtp(header)));
+        let event = RtpHeader { payload_type: 101, payload: 4, ..header };
+        assert_eq!(classify(&rtp_bytes(0x80, 0x80 | 101, &[1; 4]), Expect::Both), Ok(Packet::Rtp(event)));
+        let padded = RtpHeader { payload: 1, ..header };
+        assert_eq!(classify(&rtp_bytes(0xa0, 0, &[9, 0, 0, 3]), Expect::Rtp), Ok(Packet::Rtp(padded)));
     }
 
     #[test]

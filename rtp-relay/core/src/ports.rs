@@ -14,6 +14,7 @@
 use crate::RelayConfig;
 use crate::counters::PortCounts;
 use crate::limits::FAILED_REST;
+use crate::random::SplitMix;
 use relay_values::{Duration, OpenFailure, Time};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -116,7 +117,7 @@ struct AddressPool {
 impl PortPool {
     pub(crate) fn new(config: &RelayConfig, seed: u64) -> Self {
         let pairs = u32::try_from(config.pairs_per_address()).unwrap_or(0);
-        let mut random = SplitMix(seed);
+        let mut random = SplitMix::new(seed);
         let addresses = (0..)
             .zip(&config.addresses)
             .map(|(i, &ip)| {
@@ -255,18 +256,5 @@ impl AddressPool {
         while let Some((_, pair)) = self.failed.pop_front_if(|(until, _)| *until <= now) {
             self.fresh.push_back(pair);
         }
-    }
-}
-
-/// Vigna's SplitMix64: enough to shuffle by.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % (n as u64).max(1)) as usize
     }
 }

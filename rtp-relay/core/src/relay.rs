@@ -1,10 +1,14 @@
 //! The contract: commands and packets in; verdicts, events and wishes out.
 
-use crate::config::RelayConfig;
+use crate::beats::{Beat, Beats};
+use crate::config::{Prompt, RelayConfig};
 use crate::counters::Counters;
+use crate::leg::{Component, Onward, Ports, Whose};
 use crate::limits::{MAX_BIND_TRIES, MAX_PACKET};
+use crate::own::{Outgoing, Own};
 use crate::ports::{Pair, PortPool, PortRef, PortRequest, Taken};
-use crate::session::{Component, Ports, Session};
+use crate::random::SplitMix;
+use crate::session::Session;
 use crate::watch::Wheel;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -41,6 +45,11 @@ pub struct Relay {
     /// Pairs that the shell is binding, and for whom.
     binding: HashMap<u32, (SessionId, Leg), FixedState>,
     wheel: Wheel,
+    beats: Beats,
+    /// Packets of our own making that wait to be sent.
+    outbox: VecDeque<Own>,
+    prompt: Option<Prompt>,
+    random: SplitMix,
     events: VecDeque<RelayEvent>,
     requests: VecDeque<PortRequest>,
     counters: Counters,
@@ -55,7 +64,7 @@ struct Owner {
 }
 
 impl Relay {
-    /// A relay without sessions. `seed` orders ports and hash tables.
+    /// A relay without sessions. `seed` orders ports and hash tables, and names the streams that we begin.
     pub fn new(config: &RelayConfig, seed: u64) -> Self {
         let pool = PortPool::new(config, seed);
         Self {
@@ -67,6 +76,10 @@ impl Relay {
             slot_of: HashMap::with_hasher(FixedState::with_seed(seed)),
             binding: HashMap::with_hasher(FixedState::with_seed(seed)),
             wheel: Wheel::new(),
+            beats: Beats::default(),
+            outbox: VecDeque::new(),
+            prompt: config.prompt.clone(),
+            random: SplitMix::new(seed),
             events: VecDeque::new(),
             requests: VecDeque::new(),
             counters: Counters::default(),
@@ -103,14 +116,25 @@ impl Relay {
         match command {
             RelayCommand::Open(open) => self.open(now, &open),
             RelayCommand::Connect { session, leg, to } => {
-                self.with_session(now, session, |s| s.connect(now, leg, &to));
+                self.with_session(now, session, |s, _| s.connect(now, leg, &to));
             }
             RelayCommand::Retarget { session, leg, to, region: _ } => {
-                if self.with_session(now, session, |s| s.retarget(now, leg, to.as_ref())) {
-                    self.counters.retargets += 1;
+                let done = self.with_session(now, session, |s, outbox| {
+                    s.retarget(now, leg, to.as_ref(), outbox);
+                });
+                self.counters.retargets += u64::from(done.is_some());
+            }
+            RelayCommand::Bridge { session, leg, fill } => {
+                let done = self.with_session(now, session, |s, outbox| s.bridge(now, leg, fill, outbox));
+                self.counters.bridged += u64::from(done.is_some());
+                let slot = self.slot_of.get(&session).copied();
+                if let (Some(slot), Some(Some(at))) = (slot, done) {
+                    self.beats.put(Beat { at, slot, session, leg });
                 }
             }
-            RelayCommand::Bridge { .. } | RelayCommand::Place { .. } => {}
+            RelayCommand::Place { session, region: _, cut } => {
+                self.with_session(now, session, |s, _| s.cut(cut));
+            }
             RelayCommand::Release { session } => self.release(now, session),
         }
     }
@@ -126,22 +150,23 @@ impl Relay {
         let outcome = if bytes.len() > MAX_PACKET {
             Err(DropReason::TooLong)
         } else {
-            session.take(now, leg, component, from, bytes).and_then(|(packet, learnt)| {
-                if learnt {
+            session.take(now, leg, component, from, bytes, &mut self.outbox).and_then(|taken| {
+                let session_id = session.id;
+                if taken.learnt {
                     self.counters.latched += 1;
-                    self.events.push_back(RelayEvent::Latched { session: session.id, leg, from });
+                    self.events.push_back(RelayEvent::Latched { session: session_id, leg, from });
                 }
-                session.pass(now, leg, packet, bytes)
+                if let Whose::First(Some(gap)) = taken.whose {
+                    self.counters.resumed += 1;
+                    self.events.push_back(RelayEvent::Resumed { session: session_id, leg, gap });
+                }
+                session.pass(now, leg, &taken, bytes)
             })
         };
         match outcome {
-            Ok(onward) => {
+            Ok(Onward { port, to }) => {
                 self.counters.forwarded += 1;
-                let port = match onward.component {
-                    Component::Rtp => onward.pair.rtp(),
-                    Component::Rtcp => onward.pair.rtcp(),
-                };
-                Verdict::Forward { port, to: onward.to }
+                Verdict::Forward { port, to }
             }
             Err(reason) => {
                 session.count_drop(reason);
@@ -166,6 +191,12 @@ impl Relay {
         if let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, from) {
             session.send_failed(owner.leg, owner.component);
         }
+    }
+
+    /// A packet of our own making ([`poll_send`](Self::poll_send)) could not be sent.
+    pub fn own_failed(&mut self) {
+        self.counters.filled = self.counters.filled.saturating_sub(1);
+        self.counters.fill_failed += 1;
     }
 
     /// The answer to [`PortRequest::Bind`] for the pair whose RTP port is `rtp`.
@@ -194,6 +225,19 @@ impl Relay {
         }
     }
 
+    /// Write the next packet of our own making to the beginning of `buf`, which should have room for [`MAX_PACKET`] bytes:
+    /// what does not fit is counted and left out.
+    pub fn poll_send(&mut self, buf: &mut [u8]) -> Option<Outgoing> {
+        while let Some(own) = self.outbox.pop_front() {
+            self.counters.filled += 1;
+            match own.write(self.prompt.as_ref(), buf) {
+                Some(outgoing) => return Some(outgoing),
+                None => self.own_failed(),
+            }
+        }
+        None
+    }
+
     /// The next event for signalling.
     pub fn poll_event(&mut self) -> Option<RelayEvent> {
         self.events.pop_front()
@@ -206,11 +250,17 @@ impl Relay {
 
     /// When [`timeout`](Self::timeout) wants to be called.
     pub fn poll_timeout(&self) -> Time {
-        self.wheel.next().min(self.pool.next())
+        self.wheel.next().min(self.pool.next()).min(self.beats.next())
     }
 
-    /// Time has passed: look for silence and for idle ports.
+    /// Time has passed: fill what is silent, look for silence and for idle ports.
     pub fn timeout(&mut self, now: Time) {
+        while let Some(Beat { at, slot, session: id, leg }) = self.beats.due(now) {
+            let Some(session) = self.sessions.get_mut(slot).filter(|s| s.id == id) else { continue };
+            if let Some(at) = session.beat(now, leg, at, &mut self.random, &mut self.outbox) {
+                self.beats.put(Beat { at, slot, session: id, leg });
+            }
+        }
         self.wheel.turn(now);
         while let Some(turn) = self.wheel.due() {
             let Some(session) = self.sessions.get_mut(turn.slot).filter(|s| s.id == turn.session) else {
@@ -315,17 +365,22 @@ impl Relay {
         self.slot_of.remove(&id).and_then(|slot| self.sessions.try_remove(slot))
     }
 
-    fn with_session(&mut self, now: Time, id: SessionId, f: impl FnOnce(&mut Session)) -> bool {
+    fn with_session<T>(
+        &mut self,
+        now: Time,
+        id: SessionId,
+        f: impl FnOnce(&mut Session, &mut VecDeque<Own>) -> T,
+    ) -> Option<T> {
         let slot = self.slot_of.get(&id).copied();
         let Some((slot, session)) = slot.and_then(|s| Some((s, self.sessions.get_mut(s)?))) else {
             self.counters.ignored_commands += 1;
-            return false;
+            return None;
         };
-        f(session);
+        let done = f(session, &mut self.outbox);
         // A wheel that stood still while there was nothing to watch.
         self.wheel.catch_up(now);
         watch(&mut self.wheel, slot, session);
-        true
+        Some(done)
     }
 
     fn own(&mut self, pair: Pair, slot: usize, leg: Leg) {

@@ -2,21 +2,45 @@
 //!
 //! The receiver of a stream keeps its decoder, its jitter buffer and its statistics by SSRC, and orders packets by
 //! sequence number and timestamp (RFC 3550 §5.1). When a leg is moved to another peer, the new peer's stream has an SSRC,
-//! a sequence and a timestamp line of its own. So that the other leg notices nothing, the first packet of the new source
-//! is mapped to what the old source would have sent by now, and everything after it by the same offsets:
+//! a sequence and a timestamp line of its own; and while it has no peer we speak ourselves. So that the other leg notices
+//! nothing, whoever speaks next is mapped to what the last one would have sent by now, and goes on by the same offsets:
 //!
 //! ```text
-//! SSRC       stays
-//! sequence   last sent + 1, then as the new source counts
-//! timestamp  last sent + time passed × clock rate, then as the new source counts
+//!            first packet of a new source             after that
+//! SSRC       the line's                               the line's
+//! sequence   last sent + 1                            as the source counts
+//! timestamp  last sent + time passed × clock rate     as the source counts
 //! ```
 //!
-//! Until a leg is moved for the first time nothing is changed, and afterwards a change of SSRC within one peer's stream
-//! (which a peer may do at any time) is mapped likewise: the line, once taken over, is ours.
+//! Who is speaking:
+//!
+//! ```text
+//!           packet             move                  packet of anybody
+//!  Unused ─────────▶ Plain ─────────────▶ Moved ─────────────────────────▶ Shifted
+//!     │                │                  ▲   ▲                            │   │ ▲
+//!     │      ours      ▼       move       │   └──────────── move ──────────┘   │ │
+//!     └────────────▶ Filled ──────────────┘                                    │ │
+//!                     │ ▲                          ours                        │ │
+//!                     │ └──────────────────────────────────────────────────────┘ │
+//!                     └──────────────────────────────────────────────────────────┘
+//!                                packet, unless it is a late one
+//! ```
+//!
+//! Three promises to the receiver, whatever the network does to the sources' packets:
+//!
+//! - **Until the first move nothing is changed**, not one bit. Afterwards the line is ours: a source that changes its SSRC
+//!   or starts its numbers anew (which it may do at any time) is mapped like a new one.
+//! - **No number is given to two packets.** A packet that the network has delayed past a change of source belongs before
+//!   the number with which the change began. That number and those before it have been used, so it is dropped as late. (To
+//!   leave room for it would show as loss wherever nothing was delayed.)
+//! - **Timestamps only grow over a change**, by the time that has really passed. The frames of one event (RFC 4733) share
+//!   a timestamp for seconds, so time is counted from the first packet of the newest timestamp, not from the last packet.
 
+use crate::limits::{MAX_DROPOUT, MAX_MISORDER};
 use crate::meter::in_units;
 use crate::packet::{RTP_HEADER, RtpHeader};
-use relay_values::Time;
+use crate::random::SplitMix;
+use relay_values::{DropReason, Time};
 
 /// The line of the stream that a leg's peer sends and the other leg receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,26 +50,54 @@ pub(crate) enum Line {
     Unused,
     /// The peer's own: packets pass untouched.
     Plain(Sent),
-    /// The peer was changed; the next packet sets the offsets.
+    /// Packets of one source are shifted.
+    Shifted(Sent, Shift),
+    /// What was sent last is of our own making. The source that it followed may come back.
+    Filled(Sent, Option<Paused>),
+    /// The peer was changed; the next packet, whoever's it is, begins a shift.
     Moved(Sent),
-    /// Packets of `source` are shifted.
-    Shifted {
-        sent: Sent,
-        /// SSRC of the present source.
-        source: u32,
-        /// What is added to its sequence numbers and timestamps, modulo their width.
-        sequence: u16,
-        timestamp: u32,
-    },
 }
 
 /// The newest packet that the receiver has got, as it got it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sent {
-    ssrc: u32,
-    sequence: u16,
-    timestamp: u32,
+    pub(crate) ssrc: u32,
+    /// The sequence number, extended by how often it went round since the first packet, as the receiver extends it
+    /// (RFC 3550 appendix A.1).
+    pub(crate) sequence: u32,
+    pub(crate) timestamp: u32,
+    /// When this timestamp was sent first.
     at: Time,
+}
+
+/// How the packets of a source become the line's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shift {
+    /// SSRC of the source.
+    pub(crate) source: u32,
+    /// What is added to its sequence numbers, on the wire modulo 2¹⁶.
+    pub(crate) sequence: u32,
+    /// What is added to its timestamps, modulo 2³².
+    pub(crate) timestamp: u32,
+    /// How many of the line's newest numbers are its own; counted no further than packets may be late.
+    own: u16,
+}
+
+/// A source that has paused, and the last sequence number of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paused {
+    source: u32,
+    sequence: u16,
+}
+
+/// Where a sequence number lies, seen from the newest.
+enum Place {
+    /// Newer by so much.
+    Ahead(u16),
+    /// Older by so much; by 0 if it is the newest again.
+    Behind(u16),
+    /// So far away that its source must have started anew.
+    Elsewhere,
 }
 
 impl Line {
@@ -53,37 +105,113 @@ impl Line {
     pub(crate) fn moved(&mut self) {
         match *self {
             Self::Unused => {}
-            Self::Plain(sent) | Self::Moved(sent) | Self::Shifted { sent, .. } => *self = Self::Moved(sent),
+            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
+                *self = Self::Moved(sent);
+            }
         }
     }
 
     /// Let a packet pass, rewritten in place where the line asks for it. `header` is its header as it came.
-    pub(crate) fn pass(&mut self, now: Time, clock_rate: u32, header: &RtpHeader, bytes: &mut [u8]) {
-        let RtpHeader { ssrc, sequence, timestamp } = *header;
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Late`] for a packet whose number has been used since.
+    pub(crate) fn pass(
+        &mut self,
+        now: Time,
+        clock_rate: u32,
+        header: &RtpHeader,
+        bytes: &mut [u8],
+    ) -> Result<(), DropReason> {
         match self {
-            Self::Unused => *self = Self::Plain(Sent { ssrc, sequence, timestamp, at: now }),
-            Self::Plain(sent) if sent.ssrc == ssrc => sent.advance(sequence, timestamp, now),
-            Self::Plain(sent) => *sent = Sent { ssrc, sequence, timestamp, at: now },
-            Self::Shifted { sent, source, sequence: ds, timestamp: dt } if *source == ssrc => {
-                let (sequence, timestamp) = (sequence.wrapping_add(*ds), timestamp.wrapping_add(*dt));
-                sent.advance(sequence, timestamp, now);
+            Self::Unused => *self = Self::Plain(Sent::first(header, now)),
+            Self::Plain(sent) if sent.ssrc == header.ssrc => match sent.place(header.sequence) {
+                Place::Ahead(step) => sent.advance(step, header.timestamp, now),
+                Place::Behind(_) => {}
+                Place::Elsewhere => *sent = Sent::first(header, now),
+            },
+            Self::Plain(sent) => *sent = Sent::first(header, now),
+            Self::Shifted(sent, shift) if shift.source == header.ssrc => {
+                let sequence = header.sequence.wrapping_add(shift.sequence as u16);
+                let timestamp = header.timestamp.wrapping_add(shift.timestamp);
+                match sent.place(sequence) {
+                    Place::Ahead(step) => {
+                        sent.advance(step, timestamp, now);
+                        shift.own = shift.own.saturating_add(step).min(MAX_MISORDER + 1);
+                    }
+                    Place::Behind(by) if by < shift.own => {}
+                    Place::Behind(_) => return Err(DropReason::Late),
+                    Place::Elsewhere => {
+                        *self = sent.followed_by(header, now, clock_rate, bytes);
+                        return Ok(());
+                    }
+                }
                 write(bytes, sequence, timestamp, sent.ssrc);
             }
-            Self::Moved(old) | Self::Shifted { sent: old, .. } => {
-                let sent = old.continued(now, clock_rate);
-                *self = Self::Shifted {
-                    sent,
-                    source: ssrc,
-                    sequence: sent.sequence.wrapping_sub(sequence),
-                    timestamp: sent.timestamp.wrapping_sub(timestamp),
-                };
-                write(bytes, sent.sequence, sent.timestamp, sent.ssrc);
+            Self::Filled(_, Some(paused)) if paused.is_past(header) => return Err(DropReason::Late),
+            Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
+                *self = sent.followed_by(header, now, clock_rate, bytes);
             }
         }
+        Ok(())
+    }
+
+    /// The next packet is ours, and `at` is its place in time. What its header is to say.
+    pub(crate) fn fill(&mut self, at: Time, clock_rate: u32, random: &mut SplitMix) -> Sent {
+        let sent = match *self {
+            Self::Unused => Sent::anything(random, at),
+            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
+                sent.continued(at, clock_rate)
+            }
+        };
+        *self = Self::Filled(sent, self.paused());
+        sent
+    }
+
+    /// The next packet is ours and belongs to what began at `timestamp`, as the receiver knows it. What its header is to
+    /// say; `None` if the receiver has got nothing yet.
+    pub(crate) fn repeat(&mut self, timestamp: u32) -> Option<Sent> {
+        let mut sent = match *self {
+            Self::Unused => return None,
+            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => sent,
+        };
+        sent.sequence = sent.sequence.wrapping_add(1);
+        *self = Self::Filled(sent, self.paused());
+        Some(Sent { timestamp, ..sent })
+    }
+
+    /// What the receiver was told of the present source's `timestamp`.
+    pub(crate) fn heard_as(&self, timestamp: u32) -> u32 {
+        match self {
+            Self::Shifted(_, shift) => timestamp.wrapping_add(shift.timestamp),
+            Self::Unused | Self::Plain(_) | Self::Filled(..) | Self::Moved(_) => timestamp,
+        }
+    }
+
+    /// Who is away while we speak.
+    fn paused(&self) -> Option<Paused> {
+        let (source, sequence) = match *self {
+            Self::Unused | Self::Moved(_) => return None,
+            Self::Filled(_, paused) => return paused,
+            Self::Plain(sent) => (sent.ssrc, sent.sequence),
+            Self::Shifted(sent, shift) => (shift.source, sent.sequence.wrapping_sub(shift.sequence)),
+        };
+        Some(Paused { source, sequence: sequence as u16 })
     }
 }
 
 impl Sent {
+    fn first(header: &RtpHeader, now: Time) -> Self {
+        let RtpHeader { ssrc, sequence, timestamp, .. } = *header;
+        Self { ssrc, sequence: sequence.into(), timestamp, at: now }
+    }
+
+    /// The begin of a line that nobody has begun (RFC 3550 §5.1 wants all three random).
+    fn anything(random: &mut SplitMix, at: Time) -> Self {
+        let (names, number) = (random.next(), random.next());
+        Self { ssrc: (names >> 32) as u32, sequence: number as u32 & 0xffff, timestamp: names as u32, at }
+    }
+
     /// What the receiver expects next, if it comes now.
     fn continued(self, now: Time, clock_rate: u32) -> Self {
         let passed = in_units(Time::ZERO + now.since(self.at), clock_rate);
@@ -96,12 +224,46 @@ impl Sent {
         }
     }
 
-    /// Remember a packet of the same source, unless it is a late one.
-    fn advance(&mut self, sequence: u16, timestamp: u32, now: Time) {
-        let behind = self.sequence.wrapping_sub(sequence);
-        if behind == 0 || behind > crate::limits::MAX_MISORDER {
-            (self.sequence, self.timestamp, self.at) = (sequence, timestamp, now);
+    /// Begin a shift with the first packet of a source.
+    fn followed_by(self, header: &RtpHeader, now: Time, clock_rate: u32, bytes: &mut [u8]) -> Line {
+        let sent = self.continued(now, clock_rate);
+        write(bytes, sent.sequence as u16, sent.timestamp, sent.ssrc);
+        let shift = Shift {
+            source: header.ssrc,
+            sequence: sent.sequence.wrapping_sub(header.sequence.into()),
+            timestamp: sent.timestamp.wrapping_sub(header.timestamp),
+            own: 1,
+        };
+        Line::Shifted(sent, shift)
+    }
+
+    fn place(&self, sequence: u16) -> Place {
+        let behind = (self.sequence as u16).wrapping_sub(sequence);
+        let ahead = behind.wrapping_neg();
+        if behind <= MAX_MISORDER {
+            Place::Behind(behind)
+        } else if ahead < MAX_DROPOUT {
+            Place::Ahead(ahead)
+        } else {
+            Place::Elsewhere
         }
+    }
+
+    /// Remember a newer packet of the same source.
+    fn advance(&mut self, step: u16, timestamp: u32, now: Time) {
+        self.sequence = self.sequence.wrapping_add(step.into());
+        // A packet of an event keeps the timestamp of its begin, which lies behind that of the sound sent meanwhile: never
+        // by more than its 16 bits of duration can say (RFC 4733 §2.3.5). What goes back further is a clock set anew.
+        if self.timestamp.wrapping_sub(timestamp) > u16::MAX.into() {
+            (self.timestamp, self.at) = (timestamp, now);
+        }
+    }
+}
+
+impl Paused {
+    /// Whether the packet is one of this source from before its pause.
+    fn is_past(self, header: &RtpHeader) -> bool {
+        self.source == header.ssrc && self.sequence.wrapping_sub(header.sequence) <= MAX_MISORDER
     }
 }
 
@@ -114,96 +276,4 @@ fn write(bytes: &mut [u8], sequence: u16, timestamp: u32, ssrc: u32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::packet::{Expect, Packet, classify};
-
-    const HZ: u32 = 8000;
-
-    /// Let a packet pass, and read what comes out.
-    fn pass(line: &mut Line, ms: u64, ssrc: u32, sequence: u16, timestamp: u32) -> (u32, u16, u32) {
-        let mut bytes = vec![0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xaa, 0xbb];
-        write(&mut bytes, sequence, timestamp, ssrc);
-        let header = RtpHeader { sequence, timestamp, ssrc };
-        line.pass(Time::from_millis(ms), HZ, &header, &mut bytes);
-        assert_eq!(
-            (&bytes[..2], &bytes[12..]),
-            (&[0x80, 0][..], &[0xaa, 0xbb][..]),
-            "only three fields change"
-        );
-        match classify(&bytes, Expect::Rtp) {
-            Ok(Packet::Rtp(h)) => (h.ssrc, h.sequence, h.timestamp),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn nothing_changes_before_a_move_not_even_a_new_ssrc() {
-        let mut line = Line::default();
-        assert_eq!(pass(&mut line, 0, 1, 10, 1000), (1, 10, 1000));
-        assert_eq!(pass(&mut line, 20, 2, 99, 5), (2, 99, 5));
-        assert_eq!(pass(&mut line, 40, 2, 100, 165), (2, 100, 165));
-    }
-
-    #[test]
-    fn a_new_source_goes_on_where_the_old_one_stopped() {
-        let mut line = Line::default();
-        pass(&mut line, 0, 1, 65_534, u32::MAX - 100);
-        pass(&mut line, 20, 1, 65_535, 59);
-        line.moved();
-        // 100 ms later: 800 units on, over the end of the timestamp's width and of the sequence's.
-        assert_eq!(pass(&mut line, 120, 9, 500, 77), (1, 0, 859));
-        assert_eq!(pass(&mut line, 140, 9, 501, 237), (1, 1, 1019));
-        assert_eq!(pass(&mut line, 141, 9, 503, 557), (1, 3, 1339));
-        assert_eq!(pass(&mut line, 142, 9, 502, 397), (1, 2, 1179), "the source's own reordering is kept");
-    }
-
-    #[test]
-    fn a_late_packet_of_the_old_source_does_not_set_the_line_back() {
-        let mut line = Line::default();
-        pass(&mut line, 0, 1, 10, 1600);
-        pass(&mut line, 5, 1, 9, 1440);
-        line.moved();
-        assert_eq!(pass(&mut line, 20, 2, 0, 0), (1, 11, 1760));
-    }
-
-    #[test]
-    fn after_a_move_a_new_ssrc_of_the_same_peer_is_mapped_too() {
-        let mut line = Line::default();
-        pass(&mut line, 0, 1, 10, 0);
-        line.moved();
-        assert_eq!(pass(&mut line, 20, 2, 700, 9000), (1, 11, 160));
-        assert_eq!(pass(&mut line, 40, 3, 20, 50), (1, 12, 320));
-        assert_eq!(pass(&mut line, 60, 3, 21, 210), (1, 13, 480));
-    }
-
-    #[test]
-    fn every_further_move_keeps_the_first_ssrc() {
-        let mut line = Line::default();
-        pass(&mut line, 0, 1, 10, 0);
-        for (n, source) in (1..=20).zip(100..) {
-            line.moved();
-            line.moved();
-            let n = n as u16;
-            assert_eq!(
-                pass(&mut line, 20 * u64::from(n), source, n * 1000, 0),
-                (1, 10 + n, 160 * u32::from(n))
-            );
-        }
-    }
-
-    #[test]
-    fn two_senders_never_share_a_timestamp() {
-        let mut line = Line::default();
-        pass(&mut line, 20, 1, 10, 160);
-        line.moved();
-        assert_eq!(pass(&mut line, 20, 2, 0, 0), (1, 11, 161));
-    }
-
-    #[test]
-    fn a_leg_moved_before_its_first_packet_passes_untouched() {
-        let mut line = Line::default();
-        line.moved();
-        assert_eq!(pass(&mut line, 0, 4, 4, 4), (4, 4, 4));
-    }
-}
+mod tests;

@@ -1,87 +1,40 @@
 //! A session: two legs, each with an RTP and an RTCP flow, and the way of a packet from one leg to the other.
 
-use crate::latch::{Latch, Source};
-use crate::meter::Meter;
-use crate::packet::{Expect, Packet, classify};
-use crate::ports::Pair;
-use crate::rewrite::Line;
+use crate::event::END_PACKETS;
+use crate::leg::{Component, LegState, Onward, Succession, Taken, Whose};
+use crate::own::{Own, Payload};
+use crate::packet::Packet;
+use crate::random::SplitMix;
 use crate::watch::Watch;
 use relay_values::{
-    Connect, Direction, DropCounts, DropReason, Duration, Latching, Leg, LegSpec, Open, SessionId,
-    SessionStats, SilenceKind, Time,
+    Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats, SilenceKind, Time,
 };
-use std::net::{IpAddr, SocketAddr};
-
-/// Which of a leg's two flows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Component {
-    Rtp,
-    Rtcp,
-}
-
-/// Where an accepted packet goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Onward {
-    /// From which of our ports.
-    pub(crate) pair: Pair,
-    pub(crate) component: Component,
-    pub(crate) to: SocketAddr,
-}
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 /// The flows of one call.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
+    pub(crate) tier_leg: Leg,
     inactivity: Option<Duration>,
     /// It has a turn on the wheel.
     pub(crate) on_wheel: bool,
+    /// A drill cuts the tier leg off.
+    cut: bool,
     a: LegState,
     b: LegState,
     drops: DropCounts,
-}
-
-/// One leg's ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ports {
-    /// None yet.
-    None,
-    /// The shell is binding a pair; `tries` have failed.
-    Binding { pair: Pair, tries: u8 },
-    /// Ours.
-    Held(Pair),
-}
-
-/// One leg of a session.
-#[derive(Debug)]
-pub(crate) struct LegState {
-    pub(crate) local: IpAddr,
-    pub(crate) ports: Ports,
-    latching: Latching,
-    /// `None` until signalling has described the peer.
-    peer: Option<Terms>,
-    rtp: Latch,
-    rtcp: Latch,
-    rtcp_packets: u64,
-    meter: Meter,
-    /// The line of the stream that this leg's peer sends, as the other leg's peer receives it.
-    line: Line,
-    heard: Option<Time>,
-    watch: Watch,
-}
-
-/// What was agreed with a peer, beside its addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Terms {
-    direction: Direction,
-    mux: bool,
 }
 
 impl Session {
     pub(crate) fn new(open: &Open) -> Self {
         Self {
             id: open.session,
+            tier_leg: open.tier_leg,
             inactivity: open.inactivity,
             on_wheel: false,
+            cut: false,
             a: LegState::new(&open.a),
             b: LegState::new(&open.b),
             drops: DropCounts::default(),
@@ -109,20 +62,94 @@ impl Session {
     }
 
     /// Move a leg to another peer.
-    pub(crate) fn retarget(&mut self, now: Time, leg: Leg, to: Option<&Connect>) {
-        self.leg_mut(leg).forget_peer();
-        if let Some(to) = to {
-            self.leg_mut(leg).describe(to);
+    pub(crate) fn retarget(&mut self, now: Time, leg: Leg, to: Option<&Connect>, outbox: &mut VecDeque<Own>) {
+        let alive = self.leg(leg).bridge.is_none() && !self.is_cut(leg);
+        match to {
+            Some(to) => {
+                if alive && let Some(timestamp) = self.leg(leg.other()).event.under_way() {
+                    self.leg_mut(leg).detour(timestamp);
+                }
+                if self.is_cut(leg) {
+                    // What is cut off is not heard, so there is nothing to overlap with.
+                    self.leg_mut(leg).peer = Default::default();
+                    self.leg_mut(leg).succession = Succession::Settled;
+                }
+                self.leg_mut(leg).succeed(to);
+            }
+            None => {
+                self.end_event(leg, outbox);
+                self.leg_mut(leg).vacate();
+            }
+        }
+        if leg == self.tier_leg {
+            self.cut = false;
         }
         self.watch_again(now);
     }
 
+    /// Take the peer of a leg for lost. When there is something to send, if that is news.
+    pub(crate) fn bridge(
+        &mut self,
+        now: Time,
+        leg: Leg,
+        fill: Option<Fill>,
+        outbox: &mut VecDeque<Own>,
+    ) -> Option<Time> {
+        self.end_event(leg, outbox);
+        let state = self.leg_mut(leg);
+        state.bridge.get_or_insert_default().play(now, fill, state.spoke)
+    }
+
+    /// A drill cuts the tier leg off, or does so no longer.
+    pub(crate) fn cut(&mut self, cut: bool) {
+        self.cut = cut;
+    }
+
+    fn is_cut(&self, leg: Leg) -> bool {
+        self.cut && leg == self.tier_leg
+    }
+
+    /// The beat of a leg's bridge. When to come again.
+    pub(crate) fn beat(
+        &mut self,
+        now: Time,
+        leg: Leg,
+        at: Time,
+        random: &mut SplitMix,
+        outbox: &mut VecDeque<Own>,
+    ) -> Option<Time> {
+        let (source, sink) = match leg {
+            Leg::A => (&mut self.a, &self.b),
+            Leg::B => (&mut self.b, &self.a),
+        };
+        let bridge = source.bridge.as_mut()?;
+        if !bridge.waits_for(at) {
+            return None;
+        }
+        let onward = sink.accept_rtp().ok().filter(|_| source.peer.may_send());
+        let (piece, again) = bridge.turn(now, source.spoke, onward.is_some());
+        if let (Some(piece), Some(Onward { port, to })) = (piece, onward) {
+            if piece.marker {
+                // It may have come back, begun an event and gone again.
+                end_event(source, sink, outbox);
+            }
+            outbox.push_back(Own {
+                port,
+                to,
+                line: source.line.fill(piece.at, piece.clock_rate, random),
+                marker: piece.marker,
+                payload_type: piece.payload_type,
+                payload: piece.payload,
+            });
+        }
+        again
+    }
+
     /// Every word of signalling starts the clock of both legs anew: ringing is not silence, and neither was hold.
     fn watch_again(&mut self, now: Time) {
-        let connected = self.a.peer.is_some() && self.b.peer.is_some();
+        let connected = self.a.peer.is_described() && self.b.peer.is_described();
         for leg in [&mut self.a, &mut self.b] {
-            let expected =
-                connected && leg.rtp != Latch::Closed && leg.peer.is_some_and(|p| p.direction.receives());
+            let expected = connected && leg.peer.should_send();
             leg.watch = if expected { Watch::Since(now) } else { Watch::Off };
         }
     }
@@ -144,7 +171,7 @@ impl Session {
         })
     }
 
-    /// Take a packet from `leg`'s side, if it is its peer's. Whether that has just been learnt.
+    /// Take a packet from `leg`'s side, if it is its peer's.
     pub(crate) fn take(
         &mut self,
         now: Time,
@@ -152,16 +179,25 @@ impl Session {
         component: Component,
         from: SocketAddr,
         bytes: &[u8],
-    ) -> Result<(Packet, bool), DropReason> {
+        outbox: &mut VecDeque<Own>,
+    ) -> Result<Taken, DropReason> {
+        if self.is_cut(leg) {
+            return Err(DropReason::Cut);
+        }
+        let taken = self.leg_mut(leg).take(now, component, from, bytes)?;
+        if let Whose::First(_) = taken.whose {
+            self.end_event(leg, outbox);
+            self.leg_mut(leg).line.moved();
+        }
         let source = self.leg_mut(leg);
-        let packet = classify(bytes, source.expects(component))?;
-        let learnt = source.admit(component, from, packet)?;
-        source.heard = Some(now);
-        match packet {
-            Packet::Rtp(header) => source.meter.packet(now, &header, bytes.len()),
+        match taken.packet {
+            Packet::Rtp(header) => {
+                source.spoke = Some(now);
+                source.meter.packet(now, &header, bytes.len());
+            }
             Packet::Rtcp => source.rtcp_packets += 1,
         }
-        Ok((packet, learnt))
+        Ok(taken)
     }
 
     /// Pass a packet that was taken from `leg` on to the other leg, rewritten in place.
@@ -169,22 +205,31 @@ impl Session {
         &mut self,
         now: Time,
         leg: Leg,
-        packet: Packet,
+        taken: &Taken,
         bytes: &mut [u8],
     ) -> Result<Onward, DropReason> {
+        if self.is_cut(leg.other()) {
+            return Err(DropReason::Cut);
+        }
         let (source, sink) = match leg {
             Leg::A => (&mut self.a, &self.b),
             Leg::B => (&mut self.b, &self.a),
         };
-        match packet {
-            Packet::Rtp(header) => {
-                let onward = sink.accept_rtp()?;
-                source.line.pass(now, source.meter.clock_rate(), &header, bytes);
-                source.meter.forwarded();
-                Ok(onward)
-            }
-            Packet::Rtcp => sink.accept_rtcp(),
+        let Packet::Rtp(header) = taken.packet else { return sink.accept_rtcp() };
+        let event = source.is_event(taken.whose, &header);
+        let onward = match sink.accept_event(header.timestamp).filter(|_| event) {
+            Some(detour) => detour,
+            None => sink.accept_rtp()?,
+        };
+        if event && source.event.is_over(&header) {
+            return Err(DropReason::Late);
         }
+        source.line.pass(now, source.meter.clock_rate(), &header, bytes)?;
+        if event {
+            source.event.reported(&header, bytes, source.line.heard_as(header.timestamp));
+        }
+        source.meter.forwarded();
+        Ok(onward)
     }
 
     pub(crate) fn count_drop(&mut self, reason: DropReason) {
@@ -208,108 +253,28 @@ impl Session {
             drops: self.drops,
         }
     }
+
+    /// End the event that comes from `leg` and will not be ended by its peer.
+    fn end_event(&mut self, leg: Leg, outbox: &mut VecDeque<Own>) {
+        match leg {
+            Leg::A => end_event(&mut self.a, &self.b, outbox),
+            Leg::B => end_event(&mut self.b, &self.a, outbox),
+        }
+    }
 }
 
-impl LegState {
-    fn new(spec: &LegSpec) -> Self {
-        Self {
-            local: spec.local,
-            ports: Ports::None,
-            latching: spec.latching,
-            peer: None,
-            rtp: Latch::Closed,
-            rtcp: Latch::Closed,
-            rtcp_packets: 0,
-            meter: Meter::new(),
-            line: Line::Unused,
-            heard: None,
-            watch: Watch::Off,
-        }
-    }
-
-    /// The pair, once it is bound.
-    pub(crate) fn pair(&self) -> Option<Pair> {
-        match self.ports {
-            Ports::Held(pair) => Some(pair),
-            Ports::None | Ports::Binding { .. } => None,
-        }
-    }
-
-    fn describe(&mut self, to: &Connect) {
-        self.rtp.describe(to.remote.rtp);
-        self.rtcp.describe(if to.remote.mux { to.remote.rtp } else { to.remote.rtcp });
-        self.meter.set_clock_rate(to.clock_rate);
-        if !to.direction.receives() {
-            // What is held from now on is not taken, and not loss either.
-            self.meter.end_source();
-        }
-        self.peer = Some(Terms { direction: to.direction, mux: to.remote.mux });
-    }
-
-    fn forget_peer(&mut self) {
-        (self.rtp, self.rtcp) = (Latch::Closed, Latch::Closed);
-        (self.peer, self.heard) = (None, None);
-        self.meter.end_source();
-        self.line.moved();
-    }
-
-    fn expects(&self, component: Component) -> Expect {
-        match component {
-            Component::Rtcp => Expect::Rtcp,
-            Component::Rtp if self.peer.is_some_and(|p| p.mux) => Expect::Both,
-            Component::Rtp => Expect::Rtp,
-        }
-    }
-
-    /// Whether the packet is the peer's; whether the RTP flow has learnt that just now.
-    fn admit(&mut self, component: Component, from: SocketAddr, packet: Packet) -> Result<bool, DropReason> {
-        // What RTCP may learn is the host that RTP has learnt; RTP is fenced by nothing but its own rule.
-        let (source, latch) = match component {
-            Component::Rtp => (self.rtp.judge(self.latching, from, None), &mut self.rtp),
-            Component::Rtcp => {
-                let fence = self.rtp.source().map(|a| a.ip());
-                (self.rtcp.judge(self.latching, from, fence), &mut self.rtcp)
-            }
-        };
-        if source == Source::Stranger {
-            return Err(DropReason::Stranger);
-        }
-        // RTCP flows on hold as well (RFC 3264 §5.1).
-        if matches!(packet, Packet::Rtp(_)) && !self.peer.is_some_and(|p| p.direction.receives()) {
-            return Err(DropReason::Held);
-        }
-        if source == Source::Peer {
-            return Ok(false);
-        }
-        latch.hold(from);
-        if component == Component::Rtp {
-            self.rtcp.unlearn_unless(from.ip());
-        }
-        Ok(component == Component::Rtp)
-    }
-
-    fn accept_rtp(&self) -> Result<Onward, DropReason> {
-        let Some(peer) = self.peer else { return Err(DropReason::NoTarget) };
-        if !peer.direction.sends() {
-            return Err(DropReason::Held);
-        }
-        self.onward(Component::Rtp)
-    }
-
-    fn accept_rtcp(&self) -> Result<Onward, DropReason> {
-        let mux = self.peer.is_some_and(|p| p.mux);
-        self.onward(if mux { Component::Rtp } else { Component::Rtcp })
-    }
-
-    fn onward(&self, component: Component) -> Result<Onward, DropReason> {
-        let latch = match component {
-            Component::Rtp => &self.rtp,
-            Component::Rtcp => &self.rtcp,
-        };
-        let to = latch.target(self.latching).filter(|to| to.is_ipv4() == self.local.is_ipv4());
-        match (to, self.pair()) {
-            (Some(to), Some(pair)) => Ok(Onward { pair, component, to }),
-            _ => Err(DropReason::NoTarget),
-        }
+fn end_event(source: &mut LegState, sink: &LegState, outbox: &mut VecDeque<Own>) {
+    let Some(end) = source.event.end() else { return };
+    let Ok(Onward { port, to }) = sink.accept_rtp() else { return };
+    for _ in 0..END_PACKETS {
+        let Some(line) = source.line.repeat(end.timestamp) else { return };
+        outbox.push_back(Own {
+            port,
+            to,
+            line,
+            marker: false,
+            payload_type: end.payload_type,
+            payload: Payload::Event(end.report),
+        });
     }
 }

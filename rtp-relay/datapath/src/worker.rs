@@ -5,11 +5,12 @@ use crate::socket::SocketOptions;
 use crate::sys::{Epoll, Ready, recv_from, send_to};
 use crate::wake::Wake;
 use relay_core::limits::MAX_PACKET;
-use relay_core::{PortPair, PortRef, PortRequest, Relay, Verdict};
+use relay_core::{Outgoing, PortPair, PortRef, PortRequest, Relay, Verdict};
 use relay_values::{DropReason, Duration, RelayCommand, RelayEvent, Time};
 use rtrb::{Consumer, Producer};
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -81,6 +82,7 @@ impl Worker {
                 self.ports(now);
                 self.unpublished = true;
             }
+            self.own_packets(&mut buffer);
             let waiting = self.events();
             let stale = self.publish(now);
             let next = self.relay.poll_timeout().min(stale);
@@ -115,14 +117,28 @@ impl Worker {
             return self.relay.refuse(port, DropReason::TooLong);
         };
         let now = self.now();
-        if let Verdict::Forward { port, to } = self.relay.packet(now, port, from, bytes) {
-            let sent = match self.sockets.get(port.index()) {
-                Some(Some(socket)) => send_to(socket.as_fd(), bytes, to).is_ok(),
-                _ => false,
-            };
-            if !sent {
-                self.relay.send_failed(port);
+        if let Verdict::Forward { port, to } = self.relay.packet(now, port, from, bytes)
+            && !self.send(port, to, bytes)
+        {
+            self.relay.send_failed(port);
+        }
+    }
+
+    /// Send what the relay has made itself.
+    fn own_packets(&mut self, buffer: &mut [u8]) {
+        while let Some(Outgoing { port, to, len }) = self.relay.poll_send(buffer) {
+            self.unpublished = true;
+            if !self.send(port, to, buffer.get(..len).unwrap_or_default()) {
+                self.relay.own_failed();
             }
+        }
+    }
+
+    /// Send a packet; whether the system took it.
+    fn send(&self, from: PortRef, to: SocketAddr, bytes: &[u8]) -> bool {
+        match self.sockets.get(from.index()) {
+            Some(Some(socket)) => send_to(socket.as_fd(), bytes, to).is_ok(),
+            _ => false,
         }
     }
 

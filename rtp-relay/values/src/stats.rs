@@ -62,11 +62,13 @@ pub enum DropReason {
     SendFailed,
     /// A drill cuts this leg off.
     Cut,
+    /// The other leg has gone past it: a packet from before a change of source, or of an event that has been ended.
+    Late,
 }
 
 impl DropReason {
     /// Every reason, in order of its number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TooShort,
         Self::TooLong,
         Self::NotRtp,
@@ -79,6 +81,7 @@ impl DropReason {
         Self::Malformed,
         Self::SendFailed,
         Self::Cut,
+        Self::Late,
     ];
 
     /// A short name for logs, metric labels and records.
@@ -96,6 +99,7 @@ impl DropReason {
             Self::Malformed => "malformed",
             Self::SendFailed => "send_failed",
             Self::Cut => "cut",
+            Self::Late => "late",
         }
     }
 }

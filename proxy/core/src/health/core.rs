@@ -1,22 +1,21 @@
 //! The health core itself: from inputs to signals, from changes to snapshots.
 
 use super::answer::read;
+use super::drill::Cohort;
 use super::machine::Signal;
-use super::options::{ProbeId, options};
-use super::policy::{EVIDENCE_DELAY, MAX_NEIGHBOURS, Policy, WEIGHT_SILENCE, WEIGHT_TIMEOUT};
-use super::prober::Ended;
+use super::options::{ProbeId, ProbeIds};
+use super::probing::Kind;
+use super::region::News;
+use super::silence::{Cause, RegionWatch};
 use super::watch::Watch;
 use super::{HealthChange, HealthCounters, HealthInput, HealthOutput};
 use crate::rng::Rng;
-use crate::{
-    Config, Evidence, EvidenceKind, Overrides, Peer, Router, Snapshot, SwitchReason, TargetId, TargetState,
-    TransportFailure,
-};
+use crate::{Config, Overrides, Peer, RegionId, Router, Snapshot, SwitchReason, TargetId, TargetState};
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use relay_values::Time;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The health core.
@@ -33,14 +32,37 @@ pub struct Health {
     /// What the next snapshot is due for.
     pub(super) due: Due,
     changes: Vec<HealthChange>,
-    sends: VecDeque<(Peer, Bytes)>,
+    pub(super) sends: VecDeque<(Peer, Bytes)>,
     pub(super) watches: Vec<Watch>,
-    /// Every watch by its deadline, unless that is never.
-    pub(super) schedule: BTreeSet<(Time, TargetId)>,
-    /// Whose probe it is. Holds what the probers hold: at most two a target.
-    pub(super) probes: HashMap<ProbeId, TargetId, FixedState>,
-    counters: HealthCounters,
+    pub(super) regions: Vec<RegionWatch>,
+    pub(super) cohort: Cohort,
+    cohort_scheduled: Time,
+    /// Regions whose edges have changed, and why.
+    pub(super) unsettled: BTreeMap<RegionId, Cause>,
+    /// Everything that waits for a time.
+    pub(super) schedule: BTreeSet<(Time, Wake)>,
+    /// Whose probe it is. Holds what the probers hold, at most two a target, and what the bursts have sent.
+    pub(super) probes: HashMap<ProbeId, Whose, FixedState>,
+    pub(super) ids: ProbeIds,
+    pub(super) counters: HealthCounters,
     pub(super) rng: Rng,
+}
+
+/// What waits for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wake {
+    Target(TargetId),
+    Region(RegionId),
+    Drill,
+}
+
+/// What a probe was sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// For the target itself.
+    Target(TargetId),
+    /// To hear whether a region lives.
+    Burst { region: RegionId, edge: TargetId },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,20 +76,27 @@ impl Health {
     /// Over the targets of a first snapshot. Another seed gives other probe phases and other branches.
     pub fn new(seed: u64, first: Arc<Snapshot>) -> Self {
         let mut rng = Rng::new(seed);
-        let watches = first.config.targets.iter().map(|t| Watch::new(Time::ZERO, t, &mut rng)).collect();
+        let policy = &first.config.region_health;
+        let targets = first.config.targets.iter();
+        let watches = targets.map(|t| Watch::new(Time::ZERO, t, policy, &mut rng)).collect();
         let mut health = Self {
             config: Arc::clone(&first.config),
             router: Arc::clone(&first.router),
             overrides: first.overrides.clone(),
-            snapshot: first,
             due: Due::Nothing,
             changes: Vec::new(),
             sends: VecDeque::new(),
             watches,
+            regions: first.config.regions.iter().map(|_| RegionWatch::new(Time::ZERO)).collect(),
+            cohort: Cohort::None,
+            cohort_scheduled: Time::NEVER,
+            unsettled: BTreeMap::new(),
             schedule: BTreeSet::new(),
             probes: HashMap::default(),
+            ids: ProbeIds::new(&mut rng),
             counters: HealthCounters::default(),
             rng,
+            snapshot: first,
         };
         health.reschedule_all();
         health
@@ -79,16 +108,17 @@ impl Health {
             HealthInput::Message { from: _, bytes } => self.message(now, bytes),
             HealthInput::Evidence(evidence) => self.evidence(now, evidence),
             HealthInput::TransportError { to, failure } => self.transport_error(now, to, failure),
-            HealthInput::RegionSilent { .. } | HealthInput::RegionHeard { .. } => {}
-            HealthInput::Config(config) => self.reload(now, config),
-            HealthInput::Overrides(overrides) => {
-                if overrides != self.overrides {
-                    self.overrides = overrides;
-                    self.due = self.due.max(Due::State);
-                }
+            HealthInput::RegionSilent { region, generation, since } => {
+                self.region_news(now, region, generation, News::Silent { since });
             }
+            HealthInput::RegionHeard { region, generation } => {
+                self.region_news(now, region, generation, News::Heard);
+            }
+            HealthInput::Config(config) => self.reload(now, config),
+            HealthInput::Overrides(overrides) => self.override_with(now, overrides),
             HealthInput::Timeout => self.timeout(now),
         }
+        self.settle(now);
     }
 
     /// The next output. A snapshot comes first: nothing is more urgent.
@@ -106,7 +136,7 @@ impl Health {
             config: Arc::clone(&self.config),
             router: Arc::clone(&self.router),
             health: self.watches.iter().map(Watch::health).collect(),
-            regions: self.snapshot.regions.clone(),
+            regions: self.regions.iter().map(RegionWatch::health).collect(),
             overrides: self.overrides.clone(),
         });
         let changes = std::mem::take(&mut self.changes);
@@ -133,110 +163,55 @@ impl Health {
             self.counters.strays += 1;
             return;
         };
-        // The id is 64 bits that only we and the target have seen: whoever sends it back need not be asked his address.
-        let Some(target) = self.probes.remove(&id) else {
+        let Some(whose) = self.probes.remove(&id) else {
             self.counters.strays += 1;
             return;
         };
-        let Some(watch) = self.watches.get_mut(target.index()) else { return };
-        if let Some(prober) = &mut watch.prober {
-            prober.answered(now, id);
-        }
-        watch.alive(now);
         self.counters.answers += 1;
-        self.signal(now, target, answer);
-        self.reschedule(target);
-    }
-
-    fn evidence(&mut self, now: Time, evidence: Evidence) {
-        let current = evidence.generation >= self.snapshot.config_generation;
-        let Some(watch) = self.watches.get(evidence.target.index()).filter(|_| current) else {
-            self.counters.outdated += 1;
-            return;
-        };
-        self.counters.evidence += 1;
-        let signal = match evidence.kind {
-            EvidenceKind::NoResponse => {
-                // The hunt timer has just run out, so that is how long ago the INVITE was sent.
-                let sent = self.config.hunt.no_response + EVIDENCE_DELAY;
-                if watch.answered_within(now, sent) {
-                    // It lived after that. But is it still alive?
-                    self.ask(now, evidence.target);
-                    return;
+        match whose {
+            Whose::Target(target) => {
+                let Some(watch) = self.watches.get_mut(target.index()) else { return };
+                if let Some(prober) = &mut watch.prober {
+                    prober.answered(now, id);
                 }
-                Signal::Failed { weight: WEIGHT_SILENCE, reason: SwitchReason::InviteTimeout }
+                watch.alive(now);
+                self.signal(now, target, answer);
+                self.reschedule(Wake::Target(target));
             }
-            EvidenceKind::Timeout => {
-                Signal::Failed { weight: WEIGHT_TIMEOUT, reason: SwitchReason::InviteTimeout }
+            Whose::Burst { region, edge } => {
+                let Some(watch) = self.watches.get_mut(edge.index()) else { return };
+                watch.alive(now);
+                let burst = self.regions.get(usize::from(region.0)).and_then(|watch| watch.region.burst());
+                if burst.is_some_and(|burst| burst.silent().any(|silent| silent == edge)) {
+                    // Once a burst: three answers within 20 ms say no more than one.
+                    self.signal(now, edge, answer);
+                    self.reschedule(Wake::Target(edge));
+                }
+                self.tell(now, region, News::Answered(edge), None);
             }
-            EvidenceKind::Unreachable => unreachable_now(&watch.policy),
-            EvidenceKind::Unavailable(retry_after) => Signal::Refused(Policy::backoff(retry_after)),
-        };
-        self.signal(now, evidence.target, signal);
-        self.reschedule(evidence.target);
-    }
-
-    fn transport_error(&mut self, now: Time, to: Peer, failure: TransportFailure) {
-        match failure {
-            TransportFailure::Unreachable | TransportFailure::Reset => {}
-            // Our own trouble: it says nothing about the target.
-            TransportFailure::Local => return,
-        }
-        let config = Arc::clone(&self.config);
-        for (id, _) in (0..).map(TargetId).zip(&config.targets).filter(|(_, target)| target.peer == to) {
-            let Some(watch) = self.watches.get(id.index()) else { continue };
-            let signal = unreachable_now(&watch.policy);
-            self.signal(now, id, signal);
-            self.reschedule(id);
         }
     }
 
     fn timeout(&mut self, now: Time) {
-        while let Some((_, id)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
-            self.probes_ended(now, id);
-            self.signal(now, id, Signal::Elapsed);
-            let due = self.watches.get_mut(id.index()).is_some_and(|watch| {
-                let Watch { policy, prober, .. } = watch;
-                prober.as_mut().zip(policy.probe).is_some_and(|(prober, times)| prober.is_due(now, &times))
-            });
-            if due {
-                self.probe(now, id, Kind::Regular);
+        while let Some((_, wake)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
+            match wake {
+                Wake::Target(id) => self.target_elapsed(now, id),
+                Wake::Region(id) => self.tell(now, id, News::Elapsed, None),
+                Wake::Drill => self.cohort_news(now, News::Elapsed),
             }
-            self.reschedule(id);
+            self.reschedule(wake);
         }
     }
 
-    fn probes_ended(&mut self, now: Time, target: TargetId) {
-        while let Some(ended) =
-            self.watches.get_mut(target.index()).and_then(|w| w.prober.as_mut()).and_then(|p| p.ended(now))
-        {
-            match ended {
-                Ended::Missed(id) => {
-                    self.probes.remove(&id);
-                    self.counters.misses += 1;
-                    let reason = SwitchReason::ProbeTimeout;
-                    self.signal(now, target, Signal::Failed { weight: WEIGHT_SILENCE, reason });
-                }
-                Ended::Void(id) => {
-                    self.probes.remove(&id);
-                    self.counters.void += 1;
-                    self.ask(now, target);
-                }
-            }
-        }
-    }
-
-    /// Lets a target's machine see a signal, and acts on what it says.
-    fn signal(&mut self, now: Time, id: TargetId, signal: Signal) {
-        let Some(watch) = self.watches.get_mut(id.index()) else { return };
-        let (before, failures) = (watch.health(), watch.failures());
-        let reason = watch.on(now, signal);
-        let (after, suspect) = (watch.health(), failures == 0 && watch.failures() > 0);
-        if let Some(reason) = reason {
-            self.changed(now, id, before.state, after.state, reason);
-        } else if suspect {
-            self.ask(now, id);
-            self.ask_neighbours(now, id);
+    fn target_elapsed(&mut self, now: Time, id: TargetId) {
+        self.probes_ended(now, id);
+        self.signal(now, id, Signal::Elapsed);
+        let due = self.watches.get_mut(id.index()).is_some_and(|watch| {
+            let Watch { policy, prober, .. } = watch;
+            prober.as_mut().zip(policy.probe).is_some_and(|(prober, times)| prober.is_due(now, &times))
+        });
+        if due {
+            self.probe(now, id, Kind::Regular);
         }
     }
 
@@ -248,91 +223,51 @@ impl Health {
         to: TargetState,
         reason: SwitchReason,
     ) {
+        if let Some(region) = self.config.region_of(target) {
+            let troubled = self.watches.get(target.index()).map_or(at, Watch::troubled);
+            self.unsettled.insert(region, Cause { reason, troubled });
+        }
         let name = self.config.target(target).map(|t| t.name.clone()).unwrap_or_default();
         self.changes.push(HealthChange { target, name, from, to, reason, at });
         self.due = self.due.max(Due::State);
     }
 
-    /// What silenced one edge may have silenced its region: asks neighbours that nobody suspects yet, so that a region is
-    /// seen down as a whole, not edge by edge as calls happen to find them.
-    fn ask_neighbours(&mut self, now: Time, id: TargetId) {
-        let config = Arc::clone(&self.config);
-        let Some(region) = config.region_of(id) else { return };
-        let neighbours =
-            config.groups.iter().filter(|group| group.region == region).flat_map(|group| &group.edges);
-        let mut room = MAX_NEIGHBOURS;
-        for neighbour in neighbours.copied().filter(|neighbour| *neighbour != id) {
-            let unsuspected = self.watches.get(neighbour.index()).is_some_and(Watch::is_unsuspected);
-            if room > 0 && unsuspected && self.ask(now, neighbour) {
-                room -= 1;
+    /// Puts it where its deadline belongs.
+    pub(super) fn reschedule(&mut self, wake: Wake) {
+        let (deadline, scheduled) = match wake {
+            Wake::Target(id) => {
+                let Some(watch) = self.watches.get_mut(id.index()) else { return };
+                (watch.deadline(), &mut watch.scheduled)
             }
-        }
-    }
-
-    /// Sends an extra probe, unless one is out or the target is not probed at all.
-    fn ask(&mut self, now: Time, id: TargetId) -> bool {
-        let prober = self.watches.get(id.index()).and_then(|watch| watch.prober.as_ref());
-        let may = prober.is_some_and(|prober| !prober.has_extra());
-        if may {
-            self.probe(now, id, Kind::Extra);
-        }
-        may
-    }
-
-    fn probe(&mut self, now: Time, target: TargetId, kind: Kind) {
-        let Some(config) = self.config.target(target) else { return };
-        let Some(listener) = self.config.listener(config.peer.listener) else { return };
-        let Some(watch) = self.watches.get_mut(target.index()) else { return };
-        let Some((prober, times)) = watch.prober.as_mut().zip(watch.policy.probe) else { return };
-        let id = ProbeId(self.rng.next_u64());
-        match kind {
-            Kind::Regular => {
-                let replaced = prober.regular_sent(now, id, &times);
-                replaced.map(|old| self.probes.remove(&old));
+            Wake::Region(id) => {
+                let Some(watch) = self.regions.get_mut(usize::from(id.0)) else { return };
+                (watch.region.deadline(), &mut watch.scheduled)
             }
-            Kind::Extra => prober.extra_sent(now, id, &times),
-        }
-        self.probes.insert(id, target);
-        self.counters.probes += 1;
-        let bytes = options(id, &config.peer, listener, self.config.product.as_deref());
-        self.sends.push_back((config.peer, bytes));
-        self.reschedule(target);
-    }
-
-    /// Puts a target where its deadline belongs.
-    fn reschedule(&mut self, id: TargetId) {
-        let Some(watch) = self.watches.get_mut(id.index()) else { return };
-        let deadline = watch.deadline();
-        if deadline == watch.scheduled {
+            Wake::Drill => (self.cohort.deadline(), &mut self.cohort_scheduled),
+        };
+        let before = std::mem::replace(scheduled, deadline);
+        if before == deadline {
             return;
         }
-        self.schedule.remove(&(watch.scheduled, id));
-        watch.scheduled = deadline;
+        self.schedule.remove(&(before, wake));
         if !deadline.is_never() {
-            self.schedule.insert((deadline, id));
+            self.schedule.insert((deadline, wake));
         }
     }
 
-    /// Enters every target and every probe that is out.
+    /// Enters everything that waits, and every probe that a target has out.
     pub(super) fn reschedule_all(&mut self) {
+        self.schedule.clear();
         for (id, watch) in (0..).map(TargetId).zip(&mut self.watches) {
             let ids = watch.prober.iter().flat_map(|prober| prober.ids());
-            self.probes.extend(ids.map(|probe| (probe, id)));
-            watch.scheduled = watch.deadline();
-            if !watch.scheduled.is_never() {
-                self.schedule.insert((watch.scheduled, id));
-            }
+            self.probes.extend(ids.map(|probe| (probe, Whose::Target(id))));
+            watch.scheduled = Time::NEVER;
         }
+        self.regions.iter_mut().for_each(|watch| watch.scheduled = Time::NEVER);
+        self.cohort_scheduled = Time::NEVER;
+        let targets = (0..).map(TargetId).take(self.watches.len()).map(Wake::Target);
+        let regions = (0..).map(RegionId).take(self.regions.len()).map(Wake::Region);
+        let all: Vec<Wake> = targets.chain(regions).chain([Wake::Drill]).collect();
+        all.into_iter().for_each(|wake| self.reschedule(wake));
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Regular,
-    Extra,
-}
-
-/// ICMP or a refused connection is proof, not suspicion: as much as it takes.
-fn unreachable_now(policy: &Policy) -> Signal {
-    Signal::Failed { weight: policy.fall, reason: SwitchReason::Unreachable }
 }

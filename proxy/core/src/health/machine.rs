@@ -1,19 +1,22 @@
 //! One target's health.
 //!
 //! ```text
-//!               failures reach fall
+//!        failures reach fall, or its region is down
 //!        ┌────────────────────────────────────┐
-//!        │                                    ▼
-//!     ┌──┴─┐   503    ┌─────────┐  same    ┌──────┐
-//!     │ Up ├─────────►│ Backoff ├─────────►│ Down │
-//!     └────┘◄─────────┴─────────┘          └──┬───┘
-//!        ▲     Retry-After has passed         │
-//!        └────────────────────────────────────┘
-//!          rise answers in a row; not probed: a while
+//!        │                                    ▼   rise answers, too early
+//!     ┌──┴─┐   503    ┌─────────┐  same    ┌──────┐          ┌──────┐
+//!     │ Up ├─────────►│ Backoff ├─────────►│ Down ├─────────►│ Held │
+//!     └────┘◄─────────┴─────────┘          └──┬───┘◄─────────┴──┬───┘
+//!      ▲  ▲    Retry-After has passed         │     failure     │
+//!      │  └───────────────────────────────────┘                 │
+//!      │    rise answers in a row; not probed: a while          │
+//!      └────────────────────────────────────────────────────────┘
+//!                        time has passed
 //! ```
 //!
 //! An answer forgives every failure before it. A target that is down stays down through a 503: it takes answers that are
-//! worth a call to come back.
+//! worth a call to come back. One that fell too often, or whose region fell silent though it answers, is held down for a
+//! time whatever it answers; it must answer at the end of it.
 
 use super::policy::{HALF_OPEN, PASSIVE_WINDOW, Policy};
 use crate::{SwitchReason, TargetState};
@@ -25,8 +28,11 @@ pub(super) enum Machine {
     Up { failures: Failures },
     /// Asked us to come back later.
     Backoff { until: Time, failures: Failures },
-    /// Not usable. `retry` is when a target without probes is given another chance; [`Time::NEVER`] with probes.
-    Down { answers: u8, retry: Time },
+    /// Not usable, and not before `hold`. `retry` is when a target without probes is given another chance; [`Time::NEVER`]
+    /// with probes.
+    Down { answers: u8, retry: Time, hold: Time },
+    /// It has answered often enough to come back, but may not yet.
+    Held { until: Time },
 }
 
 /// Failures in a row.
@@ -45,6 +51,8 @@ pub(super) enum Signal {
     Failed { weight: u8, reason: SwitchReason },
     /// It answered 503: leave it alone for this long.
     Refused(Duration),
+    /// Its whole region is down; it stays down until `hold` at least.
+    Condemned { reason: SwitchReason, hold: Time },
     /// Time has passed; perhaps its deadline has come.
     Elapsed,
 }
@@ -56,7 +64,7 @@ impl Machine {
         match self {
             Self::Up { .. } => TargetState::Up,
             Self::Backoff { .. } => TargetState::Backoff,
-            Self::Down { .. } => TargetState::Down,
+            Self::Down { .. } | Self::Held { .. } => TargetState::Down,
         }
     }
 
@@ -66,6 +74,7 @@ impl Machine {
             Self::Up { .. } => Time::NEVER,
             Self::Backoff { until, .. } => *until,
             Self::Down { retry, .. } => *retry,
+            Self::Held { until } => *until,
         }
     }
 
@@ -73,7 +82,7 @@ impl Machine {
     pub(super) const fn failures(&self) -> u8 {
         match self {
             Self::Up { failures } | Self::Backoff { failures, .. } => failures.weight,
-            Self::Down { .. } => 0,
+            Self::Down { .. } | Self::Held { .. } => 0,
         }
     }
 
@@ -84,7 +93,7 @@ impl Machine {
             (Self::Up { failures }, Signal::Failed { weight, reason }) => {
                 match failures.add(now, weight, policy) {
                     Some(failures) => (Self::Up { failures }, None),
-                    None => (Self::down(now, policy), Some(reason)),
+                    None => (Self::down(now, now, policy), Some(reason)),
                 }
             }
             (Self::Up { failures }, Signal::Refused(pause)) => {
@@ -98,7 +107,7 @@ impl Machine {
             (Self::Backoff { until, failures }, Signal::Failed { weight, reason }) => {
                 match failures.add(now, weight, policy) {
                     Some(failures) => (Self::Backoff { until, failures }, None),
-                    None => (Self::down(now, policy), Some(reason)),
+                    None => (Self::down(now, now, policy), Some(reason)),
                 }
             }
             (Self::Backoff { until, failures }, Signal::Refused(pause)) => {
@@ -109,14 +118,22 @@ impl Machine {
             }
             (Self::Backoff { .. }, Signal::Elapsed) => (*self, None),
 
-            (Self::Down { answers, .. }, Signal::Answered) if answers + 1 >= policy.rise => {
-                (Self::NEW, Some(SwitchReason::Recovered))
+            (Self::Up { .. } | Self::Backoff { .. }, Signal::Condemned { reason, hold }) => {
+                (Self::down(now, hold, policy), Some(reason))
             }
-            (Self::Down { answers, retry }, Signal::Answered) => {
-                (Self::Down { answers: answers + 1, retry }, None)
+
+            (Self::Down { answers, hold, .. }, Signal::Answered) if answers + 1 >= policy.rise => {
+                if hold <= now {
+                    (Self::NEW, Some(SwitchReason::Recovered))
+                } else {
+                    (Self::Held { until: hold }, None)
+                }
             }
-            (Self::Down { .. }, Signal::Failed { .. } | Signal::Refused(_)) => {
-                (Self::down(now, policy), None)
+            (Self::Down { answers, retry, hold }, Signal::Answered) => {
+                (Self::Down { answers: answers + 1, retry, hold }, None)
+            }
+            (Self::Down { hold, .. }, Signal::Failed { .. } | Signal::Refused(_)) => {
+                (Self::down(now, hold, policy), None)
             }
             (Self::Down { retry, .. }, Signal::Elapsed) if retry <= now => {
                 // On trial for as long as it was away: one more failure takes it down again.
@@ -124,25 +141,60 @@ impl Machine {
                 (Self::Up { failures }, Some(SwitchReason::HalfOpen))
             }
             (Self::Down { .. }, Signal::Elapsed) => (*self, None),
+
+            (Self::Held { until }, Signal::Elapsed) if until <= now => {
+                (Self::NEW, Some(SwitchReason::Recovered))
+            }
+            (Self::Held { .. }, Signal::Answered | Signal::Elapsed) => (*self, None),
+            (Self::Held { until }, Signal::Failed { .. } | Signal::Refused(_)) => {
+                (Self::down(now, until, policy), None)
+            }
+
+            (
+                Self::Down { hold: before, .. } | Self::Held { until: before },
+                Signal::Condemned { hold, .. },
+            ) => (Self::down(now, hold.max(before), policy), None),
         };
         *self = next;
         reason
     }
 
-    /// The same health under another policy (a reload).
-    pub(super) fn adopt(&mut self, now: Time, policy: &Policy) {
+    /// Keeps a target that is down from coming back before `until`.
+    pub(super) fn hold(&mut self, now: Time, until: Time, policy: &Policy) {
         match self {
-            Self::Down { retry, .. } => *retry = Self::retry(now, policy),
+            Self::Down { retry, hold, .. } => {
+                *hold = until.max(*hold);
+                *retry = Self::retry(now, *hold, policy);
+            }
+            Self::Held { until: hold } => *hold = until.max(*hold),
             Self::Up { .. } | Self::Backoff { .. } => {}
         }
     }
 
-    fn down(now: Time, policy: &Policy) -> Self {
-        Self::Down { answers: 0, retry: Self::retry(now, policy) }
+    /// Until when the target is kept from coming back, if it is.
+    pub(super) fn held_until(&self, now: Time) -> Option<Time> {
+        match self {
+            Self::Down { hold: until, .. } | Self::Held { until } => {
+                Some(*until).filter(|until| *until > now)
+            }
+            Self::Up { .. } | Self::Backoff { .. } => None,
+        }
     }
 
-    fn retry(now: Time, policy: &Policy) -> Time {
-        if policy.probe.is_some() { Time::NEVER } else { now + HALF_OPEN }
+    /// The same health under another policy (a reload).
+    pub(super) fn adopt(&mut self, now: Time, policy: &Policy) {
+        match self {
+            Self::Down { retry, hold, .. } => *retry = Self::retry(now, *hold, policy),
+            Self::Up { .. } | Self::Backoff { .. } | Self::Held { .. } => {}
+        }
+    }
+
+    fn down(now: Time, hold: Time, policy: &Policy) -> Self {
+        Self::Down { answers: 0, retry: Self::retry(now, hold, policy), hold }
+    }
+
+    fn retry(now: Time, hold: Time, policy: &Policy) -> Time {
+        if policy.probe.is_some() { Time::NEVER } else { hold.max(now + HALF_OPEN) }
     }
 }
 

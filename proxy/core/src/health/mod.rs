@@ -9,13 +9,21 @@
 //! that an answered probe forgives everything before it.
 
 mod answer;
+mod burst;
 mod core;
+mod damping;
+mod drill;
+mod evidence;
 mod io;
 mod machine;
 mod options;
 mod policy;
 mod prober;
+mod probing;
+mod region;
 mod reload;
+mod silence;
+mod view;
 mod watch;
 
 #[cfg(test)]
@@ -23,3 +31,4 @@ mod tests;
 
 pub use self::core::Health;
 pub use io::{HealthChange, HealthCounters, HealthInput, HealthOutput};
+pub use view::{EdgeView, RegionView};

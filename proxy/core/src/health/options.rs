@@ -1,10 +1,12 @@
 //! The OPTIONS request that probes a target (RFC 3261 §11), built by rsip: every byte of it is ours.
 
+use crate::rng::Rng;
 use crate::{Listener, Peer, Transport};
 use bytes::Bytes;
 use rsip::headers::UntypedHeader as _;
 use rsip::{Header, Headers, Host, HostWithPort, Method, Request, Uri, Version, headers};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 
 /// What the branch of a probe begins with, after the magic cookie (RFC 3261 §8.1.1.7): the letter names the health core,
@@ -18,6 +20,28 @@ pub(super) struct ProbeId(pub(super) u64);
 impl fmt::Display for ProbeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Where ids come from. A target sees its own probes' ids and must not learn from them what another's will be: its answers
+/// would be taken for the other's. So they are not the core's plain random numbers, which can be run backwards and on, but
+/// a hash (SipHash) of a secret and a count.
+#[derive(Debug, Clone)]
+pub(super) struct ProbeIds {
+    secret: [u64; 2],
+    count: u64,
+}
+
+impl ProbeIds {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        Self { secret: [rng.next_u64(), rng.next_u64()], count: 0 }
+    }
+
+    pub(super) fn draw(&mut self) -> ProbeId {
+        self.count += 1;
+        let mut hasher = DefaultHasher::new();
+        (self.secret, self.count).hash(&mut hasher);
+        ProbeId(hasher.finish())
     }
 }
 

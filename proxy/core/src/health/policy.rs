@@ -1,6 +1,7 @@
 //! How much each kind of evidence weighs, and how long each consequence lasts.
 
-use crate::ProbePolicy;
+use super::damping::Damping;
+use crate::{ProbePolicy, RegionPolicy};
 use relay_values::Duration;
 
 /// Probes come no closer than this, whatever the policy says: 1,000 targets at 50 ms are 20,000 OPTIONS a second.
@@ -48,6 +49,24 @@ pub(super) const EVIDENCE_DELAY: Duration = Duration::from_millis(5);
 /// missed say nothing about the targets.
 pub(super) const STALL: Duration = Duration::from_millis(100);
 
+/// While a region is asked whether it lives, we look at the clock between the probes. Time that we missed by more than
+/// this is added to the time that the edges have: an answer may wait in a queue that nobody has emptied. Below it lie a
+/// timer's granularity and a busy neighbour on the same CPU.
+pub(super) const STUTTER: Duration = Duration::from_millis(10);
+
+/// A region that is silent although its edges answer stays down for this long at least: what answers OPTIONS has done so
+/// all the time and says nothing of media. Only new calls can show whether media flows again, and each time that they
+/// show that it does not they are cut off from it: once in 30 s is bearable.
+pub(super) const MEDIA_HOLD: Duration = Duration::from_secs(30);
+
+/// A suspicion on which nothing follows (silence is not to count as *down*) is dropped after this: its calls have hung up,
+/// or there would have been something to hear.
+pub(super) const SUSPICION: Duration = Duration::from_secs(10);
+
+/// A relay's report of silence that began longer than this before the region was last heard is old: the events of several
+/// shards overtake each other.
+pub(super) const STALE_SILENCE: Duration = Duration::from_millis(100);
+
 /// Weight of an INVITE without any response, and of a probe without one.
 pub(super) const WEIGHT_SILENCE: u8 = 1;
 
@@ -63,6 +82,9 @@ pub(super) struct Policy {
     pub(super) fall: u8,
     /// Answers in a row that mean *up* again.
     pub(super) rise: u8,
+    /// Time over which its share of new calls grows when it has come back.
+    pub(super) slow_start: Duration,
+    pub(super) damping: Damping,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +94,17 @@ pub(super) struct ProbeTimes {
 }
 
 impl Policy {
-    pub(super) fn new(probe: Option<ProbePolicy>) -> Self {
-        let Some(probe) = probe else { return Self { probe: None, fall: PASSIVE_FALL, rise: 1 } };
-        let interval = probe.interval.max(MIN_INTERVAL);
-        let timeout = probe.timeout.clamp(Duration::from_millis(1), interval);
+    pub(super) fn new(probe: Option<ProbePolicy>, region: &RegionPolicy) -> Self {
+        let times = probe.map(|probe| {
+            let interval = probe.interval.max(MIN_INTERVAL);
+            ProbeTimes { interval, timeout: probe.timeout.clamp(Duration::from_millis(1), interval) }
+        });
         Self {
-            probe: Some(ProbeTimes { interval, timeout }),
-            fall: probe.fall.max(1),
-            rise: probe.rise.max(1),
+            probe: times,
+            fall: probe.map_or(PASSIVE_FALL, |probe| probe.fall.max(1)),
+            rise: probe.map_or(1, |probe| probe.rise.max(1)),
+            slow_start: region.slow_start,
+            damping: Damping::new(region),
         }
     }
 

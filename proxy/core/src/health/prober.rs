@@ -69,6 +69,11 @@ impl Prober {
         self.extra = Some(Outstanding { id, sent: now, deadline });
     }
 
+    /// Smoothed; zero while nothing was answered.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
     pub(super) fn has_extra(&self) -> bool {
         self.extra.is_some()
     }

@@ -7,11 +7,12 @@ pub use start::StartError;
 
 use crate::admin::Shown;
 use crate::config::{Loaded, NeedsRestart, Settings, needs_restart};
+use crate::control::Floor;
 use crate::health::Order;
 use crate::limits::REPORT_TIMEOUT;
 use crate::metrics::{self, Durations, Page};
 use crate::notice::Notice;
-use crate::overrides::Override;
+use crate::overrides::{Override, Refused};
 use crate::report::ShardReport;
 use crate::shared::{Phase, Shared};
 use datapath::Engine;
@@ -122,7 +123,8 @@ impl Appliance {
                 format!("media {} ports {first} to {last}, {}", at.join(" and "), engine.capacity())
             });
         let admin = self.core.settings.admin.map(|at| format!("admin http://{at}/metrics"));
-        sip.chain(media).chain(admin).collect()
+        let control = self.core.settings.control.as_ref().map(|path| format!("admin {}", path.display()));
+        sip.chain(media).chain(admin).chain(control).collect()
     }
 
     /// Take no new calls. Those that are up go on.
@@ -167,9 +169,32 @@ impl Core {
         let (tx, rx) = sync_channel(self.shared.posts.len());
         let asked = self.shared.posts.iter().filter(|post| post.asks.try_send(tx.clone()).is_ok()).count();
         let until = Instant::now() + REPORT_TIMEOUT;
-        (0..asked)
-            .filter_map(|_| rx.recv_timeout(until.saturating_duration_since(Instant::now())).ok())
-            .collect()
+        let told =
+            (0..asked).filter_map(|_| rx.recv_timeout(until.saturating_duration_since(Instant::now())).ok());
+        let mut reports: Vec<_> = told.collect();
+        reports.sort_by_key(|report| report.shard);
+        reports
+    }
+}
+
+impl Floor for Core {
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn reports(&self) -> Vec<ShardReport> {
+        Self::reports(self)
+    }
+
+    fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>> {
+        self.order(|done| Order::Override(said, done))
+    }
+
+    fn say_at_once(&self, said: Override) {
+        let (nobody, _) = sync_channel(1);
+        if self.orders.try_send(Order::Override(said, nobody)).is_err() {
+            tracing::error!("the health thread takes no orders");
+        }
     }
 }
 

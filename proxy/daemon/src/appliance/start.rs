@@ -4,6 +4,7 @@ use super::threads::Threads;
 use super::{Appliance, Core};
 use crate::clock::Clock;
 use crate::config::{Loaded, RelaySettings, Settings};
+use crate::control::AdminSocket;
 use crate::limits::{HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, STREAM_OUTBOX};
 use crate::metrics::Durations;
 use crate::net::{self, Opened};
@@ -11,7 +12,7 @@ use crate::notice::Subscribers;
 use crate::records::{self, Sink};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Post, Shared, Tally};
-use crate::{admin, health, shard, stream};
+use crate::{admin, control, health, shard, stream};
 use arc_swap::ArcSwap;
 use datapath::{Engine, EngineConfig, RelayHandle};
 use proxy_core::{Config, ListenerId, Snapshot};
@@ -46,6 +47,14 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// The admin socket cannot be made.
+    #[error("admin socket {path}: {error}")]
+    Control {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The relay did not start.
     #[error("media: {0}")]
     Relay(#[from] datapath::StartError),
@@ -70,6 +79,7 @@ struct Sockets {
     probes: Vec<Option<UdpSocket>>,
     tcp: Vec<(ListenerId, TcpListener)>,
     admin: Option<TcpListener>,
+    control: Option<AdminSocket>,
 }
 
 /// The receiving ends of a shard's post.
@@ -122,6 +132,11 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         let stop = shared.stop.subscribe();
         threads.spawn_async("admin", None, || admin::run(socket, shown, stop))?;
     }
+    if let Some(socket) = sockets.control {
+        let floor = Arc::clone(&appliance.core);
+        let stop = shared.stop.subscribe();
+        threads.spawn_async("control", None, || control::run(socket, floor, stop))?;
+    }
     Ok(appliance)
 }
 
@@ -146,7 +161,10 @@ fn open(config: &Config, settings: &Settings) -> Result<Sockets, StartError> {
         let socket = TcpListener::bind(at).and_then(|s| s.set_nonblocking(true).map(|()| s));
         socket.map_err(|error| StartError::Admin { at, error })
     });
-    Ok(Sockets { udp, probes, tcp, admin: admin.transpose()? })
+    let control = settings.control.as_ref().map(|path| {
+        AdminSocket::open(path).map_err(|error| StartError::Control { path: path.clone(), error })
+    });
+    Ok(Sockets { udp, probes, tcp, admin: admin.transpose()?, control: control.transpose()? })
 }
 
 fn media(

@@ -241,6 +241,7 @@ impl Turner {
 
     fn answer(&self, ask: &SyncSender<ShardReport>) {
         let report = ShardReport {
+            shard: self.id,
             counts: self.shard.counts(),
             counters: self.shard.counters().clone(),
             wire: self.wire,

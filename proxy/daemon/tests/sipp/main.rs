@@ -5,6 +5,9 @@
 
 mod calls;
 mod inside_the_call;
+mod line;
 mod peer;
 mod place;
 mod refusals;
+mod rehome;
+mod wire;

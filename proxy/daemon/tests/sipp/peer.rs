@@ -39,13 +39,31 @@ impl Sipp {
         sipp
     }
 
+    /// Stops it, so that it neither reads nor says anything: its sockets stay open.
+    pub(crate) fn freezes(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaws(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success(), "{signal}");
+    }
+
+    /// `scenario` is the name of one in benches/sipp, or the path of a file.
     fn start(folder: &Path, ip: IpAddr, scenario: &str, args: &[&str]) -> Self {
+        let path = if scenario.starts_with('/') { scenario.to_owned() } else { format!("{scenario}.xml") };
+        let scenario = Path::new(scenario).file_stem().and_then(|s| s.to_str()).unwrap();
         let name = format!("{scenario} at {ip}");
         let file = |what: &str| folder.join(format!("{scenario}-{ip}.{what}"));
         let (stats, errors) = (file("csv"), file("errors"));
         let ip = ip.to_string();
         let child = Command::new("sipp")
-            .args(["-sf", &format!("{scenario}.xml"), "-i", &ip, "-mi", &ip])
+            .args(["-sf", &path, "-i", &ip, "-mi", &ip])
             .args(["-p", &SIP_PORT.to_string(), "-mp", &MEDIA_PORT.to_string(), "-nostdin"])
             .args(["-timeout", &PATIENCE.as_secs().to_string(), "-timeout_error"])
             .arg("-trace_stat")
@@ -96,8 +114,7 @@ impl Sipp {
 
     /// Ask it to end, which it does when its calls are over; how many went as the scenario says. None may have failed.
     pub(crate) fn stops(mut self) -> u32 {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-USR1", &pid]).status().unwrap().success());
+        self.signal("-USR1");
         let status = self.wait();
         assert_eq!(self.count("FailedCall(C)"), 0, "{}, {status}: {}", self.name, self.complaints());
         self.count("SuccessfulCall(C)")

@@ -2,9 +2,9 @@
 
 use crate::peer::{PATIENCE, Sipp};
 use bascule::{Appliance, Notice, config};
-use proxy_core::{CallRecord, CloseReason, StepOutcome};
+use proxy_core::{CallRecord, CloseReason, Receipt, StepOutcome};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
@@ -25,23 +25,58 @@ pub(crate) struct Place {
     n: u8,
     appliance: Appliance,
     events: Receiver<Notice>,
+    finished: Vec<Arc<CallRecord>>,
     records: PathBuf,
 }
 
+/// What the scenarios of benches/sipp play.
+const TONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/sipp/tone.alaw");
+
 impl Place {
     pub(crate) fn new(n: u8) -> Self {
+        Self::with(n, "probe = { enabled = false }")
+    }
+
+    /// The same with probes of the tier, slow to condemn: the machine may be busy with the other stories.
+    pub(crate) fn probed(n: u8) -> Self {
+        Self::with(n, r#"probe = { interval = "500ms", timeout = "500ms", fall = 6, rise = 2 }"#)
+    }
+
+    fn with(n: u8, probe: &str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sipp-{n}"));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let records = folder.join("calls.jsonl");
-        let loaded = config::parse("sipp.toml", &config(n, &records.display().to_string())).unwrap();
+        let loaded = config::parse("sipp.toml", &config(n, probe, &records.display().to_string())).unwrap();
         let appliance = Appliance::start(loaded).unwrap();
         let events = appliance.events();
-        Self { n, appliance, events, records }
+        Self { n, appliance, events, finished: Vec::new(), records }
+    }
+
+    /// An address of this story's network.
+    pub(crate) fn v4(&self, host: u8) -> Ipv4Addr {
+        Ipv4Addr::new(127, 90, self.n, host)
     }
 
     fn ip(&self, host: u8) -> IpAddr {
-        Ipv4Addr::new(127, 90, self.n, host).into()
+        self.v4(host).into()
+    }
+
+    /// A copy of a scenario with some of its text changed; its path.
+    pub(crate) fn changed(&self, scenario: &str, from: &str, to: &str) -> String {
+        let text =
+            std::fs::read_to_string(Path::new(TONE).with_file_name(format!("{scenario}.xml"))).unwrap();
+        assert!(text.contains(from), "{scenario} has no {from}");
+        let path = self.folder().join(format!("{scenario}_changed.xml"));
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        path.display().to_string()
+    }
+
+    /// A copy of a scenario that plays another tone, the same upside down: A-law's sign is its first bit (ITU-T G.711).
+    pub(crate) fn retuned(&self, scenario: &str) -> String {
+        let path = self.folder().join("other.alaw");
+        std::fs::write(&path, other_tone()).unwrap();
+        self.changed(scenario, "tone.alaw", &path.display().to_string())
     }
 
     fn folder(&self) -> PathBuf {
@@ -61,6 +96,11 @@ impl Place {
     /// The carrier calls.
     pub(crate) fn carrier_calls(&self, scenario: &str, args: &[&str]) -> Sipp {
         Sipp::caller(&self.folder(), self.ip(2), self.carriers_side(), scenario, args)
+    }
+
+    /// The carrier calls from another address of its own.
+    pub(crate) fn carrier_calls_too(&self, scenario: &str, args: &[&str]) -> Sipp {
+        Sipp::caller(&self.folder(), self.ip(3), self.carriers_side(), scenario, args)
     }
 
     /// The carrier is called.
@@ -83,10 +123,25 @@ impl Place {
         Sipp::answerer(&self.folder(), self.ip(12), scenario, args)
     }
 
+    /// The receipts of so many moves.
+    pub(crate) fn receipts(&mut self, moves: usize) -> Vec<Arc<Receipt>> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut receipts = Vec::new();
+        while receipts.len() < moves {
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Notice::Moved(receipt)) => receipts.push(receipt),
+                Ok(Notice::Finished(record)) => self.finished.push(record),
+                Ok(Notice::Health { .. } | Notice::Moves { .. }) => {}
+                Err(_) => panic!("{} of {moves} moves were told: {receipts:#?}", receipts.len()),
+            }
+        }
+        receipts
+    }
+
     /// The records of so many calls, and not one more; the appliance is stopped, and the file says the same.
     pub(crate) fn ends_with(self, calls: usize) -> Vec<Arc<CallRecord>> {
         let deadline = Instant::now() + PATIENCE;
-        let mut records = Vec::new();
+        let mut records = self.finished;
         while records.len() < calls {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
@@ -136,7 +191,16 @@ pub(crate) fn heard_both_ways(record: &CallRecord) {
     }
 }
 
-fn config(n: u8, records: &str) -> String {
+/// What every scenario plays that is not retuned, and what those play that are.
+pub(crate) fn tone() -> Vec<u8> {
+    std::fs::read(TONE).unwrap()
+}
+
+pub(crate) fn other_tone() -> Vec<u8> {
+    tone().into_iter().map(|sample| sample ^ 0x80).collect()
+}
+
+fn config(n: u8, probe: &str, records: &str) -> String {
     format!(
         r#"
         [[listener]]
@@ -157,20 +221,20 @@ fn config(n: u8, records: &str) -> String {
         region = "north"
         listener = "tier"
         edges = [{{ name = "north-1", address = "127.90.{n}.11:5060" }}]
-        probe = {{ enabled = false }}
+        {probe}
         [[edge_group]]
         name = "south"
         region = "south"
         listener = "tier"
         edges = [{{ name = "south-1", address = "127.90.{n}.12:5060" }}]
-        probe = {{ enabled = false }}
+        {probe}
         [[site]]
         name = "main"
         groups = ["north", "south"]
         [[trunk]]
         name = "acme"
         listener = "carriers"
-        sources = ["127.90.{n}.2"]
+        sources = ["127.90.{n}.2", "127.90.{n}.3"]
         targets = [{{ name = "acme-1", address = "127.90.{n}.2:5060" }}]
         probe = {{ enabled = false }}
         [[route.inbound]]

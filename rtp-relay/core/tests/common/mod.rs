@@ -1,7 +1,7 @@
 //! A shell for stories: it binds every pair that it is asked for, and drains what the relay says.
 #![allow(dead_code, reason = "every test file compiles this module and uses a part of it")]
 
-use relay_core::{PortPair, PortRef, PortRequest, Relay, RelayConfig, Verdict};
+use relay_core::{Outgoing, PortPair, PortRef, PortRequest, Relay, RelayConfig, Verdict};
 use relay_values::{
     Connect, Direction, Duration, Latching, Leg, LegSpec, Open, OpenFailure, RegionId, RelayCommand,
     RelayEvent, Remote, SessionId, SessionStats, Time,
@@ -19,6 +19,8 @@ pub(crate) struct Shell {
     pub(crate) relay: Relay,
     pub(crate) now: Time,
     pub(crate) events: Vec<RelayEvent>,
+    /// Packets of the relay's own making.
+    pub(crate) own: Vec<Sent>,
     pub(crate) bound: BTreeMap<SocketAddr, PortRef>,
     /// RTP ports that cannot be bound.
     pub(crate) refused: Vec<u16>,
@@ -67,6 +69,27 @@ pub(crate) fn rtp(ssrc: u32, sequence: u16, timestamp: u32) -> Vec<u8> {
     b
 }
 
+/// What an RTP header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) marker: bool,
+    pub(crate) payload_type: u8,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) ssrc: u32,
+}
+
+pub(crate) fn header(bytes: &[u8]) -> Header {
+    let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    Header {
+        marker: bytes[1] & 0x80 != 0,
+        payload_type: bytes[1] & 0x7f,
+        sequence: word(0) as u16,
+        timestamp: word(4),
+        ssrc: word(8),
+    }
+}
+
 pub(crate) fn rtcp(ssrc: u32) -> Vec<u8> {
     let mut b = vec![0x80, 201, 0, 1];
     b.extend(ssrc.to_be_bytes());
@@ -79,6 +102,7 @@ impl Shell {
             relay: Relay::new(&config, 7),
             now: Time::from_millis(1000),
             events: Vec::new(),
+            own: Vec::new(),
             bound: BTreeMap::new(),
             refused: Vec::new(),
             binds: 0,
@@ -111,6 +135,12 @@ impl Shell {
                     assert!(self.bound.remove(&pair.rtcp_addr).is_some());
                 }
             }
+        }
+        let mut buffer = [0; relay_core::limits::MAX_PACKET];
+        while let Some(Outgoing { port, to, len }) = self.relay.poll_send(&mut buffer) {
+            let from = self.relay.local(port).unwrap();
+            assert_eq!(self.bound.get(&from), Some(&port), "sent from a port that is not bound");
+            self.own.push(Sent { from, to, bytes: buffer[..len].to_vec() });
         }
         while let Some(event) = self.relay.poll_event() {
             self.events.push(event);

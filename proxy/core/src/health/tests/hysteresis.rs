@@ -6,7 +6,8 @@ use crate::health::machine::{Machine, Signal};
 use crate::health::policy::Policy;
 use crate::route::fixture::{PROBE, config};
 use crate::{
-    EvidenceKind, Overrides, ProbePolicy, RegionId, SwitchReason, TargetId, TargetState, TransportFailure,
+    Cut, Drill, EvidenceKind, Overrides, ProbePolicy, RegionId, RegionPolicy, RegionState, SwitchReason,
+    TargetId, TargetState, TransportFailure,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -23,6 +24,9 @@ enum Event {
     Reload(usize),
     Drain(u16),
     EarlyTimeout,
+    Silent(u16, u64),
+    Heard(u16),
+    Drill(Option<(u64, Cut)>),
 }
 
 fn evidence() -> impl Strategy<Value = EvidenceKind> {
@@ -32,6 +36,14 @@ fn evidence() -> impl Strategy<Value = EvidenceKind> {
         Just(EvidenceKind::Unreachable),
         prop::option::of(any::<u64>()).prop_map(|ns| EvidenceKind::Unavailable(ns.map(Duration::from_nanos))),
     ]
+}
+
+fn region() -> impl Strategy<Value = u16> {
+    prop_oneof![0u16..3, Just(RegionId::DRILL.0)]
+}
+
+fn cut() -> impl Strategy<Value = Cut> {
+    prop_oneof![Just(Cut::Signalling), Just(Cut::Media), Just(Cut::Both)]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -44,6 +56,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0usize..7).prop_map(Event::Reload),
         1 => (0u16..3).prop_map(Event::Drain),
         1 => Just(Event::EarlyTimeout),
+        2 => (region(), 0u64..2_000).prop_map(|(region, ago)| Event::Silent(region, ago)),
+        1 => region().prop_map(Event::Heard),
+        1 => prop::option::of((0u64..3, cut())).prop_map(Event::Drill),
     ]
 }
 
@@ -75,7 +90,17 @@ proptest! {
                     lab.handle(HealthInput::Config(Arc::new(config)));
                 }
                 Event::Drain(region) => {
-                    lab.handle(HealthInput::Overrides(Overrides { drained: vec![RegionId(region)], ..crate::Overrides::default() }));
+                    lab.handle(HealthInput::Overrides(Overrides { drained: vec![RegionId(region)], ..Overrides::default() }));
+                }
+                Event::Silent(region, ago) => {
+                    let since = Time::from_millis(lab.now.as_millis().saturating_sub(ago));
+                    lab.silent(RegionId(region), since);
+                }
+                Event::Heard(region) => lab.heard(RegionId(region)),
+                Event::Drill(drill) => {
+                    let region = RegionId(0);
+                    let drill = drill.map(|(id, cut)| Drill { id, region, share: 5, cut, found: None });
+                    lab.handle(HealthInput::Overrides(Overrides { drill, ..Overrides::default() }));
                 }
                 Event::EarlyTimeout => lab.handle(HealthInput::Timeout),
             }
@@ -83,9 +108,13 @@ proptest! {
         let generations: Vec<u64> = lab.snapshots.iter().map(|(snapshot, _)| snapshot.generation).collect();
         prop_assert!(generations.iter().copied().eq(2..2 + generations.len() as u64), "{:?}", generations);
 
-        // Nothing lasts: a minute of backoff at most, ten seconds without probes.
+        // Nothing lasts: a minute of backoff at most, ten seconds without probes, half a minute for silence; and what has
+        // fallen too often needs 17.5 s, to which every fall during it adds as much, but then there are no more.
         lab.manners.fill(OK);
         lab.pass(75_000);
+        let regions = lab.health.snapshot().regions.iter();
+        prop_assert!(regions.clone().all(|region| region.state == RegionState::Up), "{:?}", regions);
+        prop_assert_eq!(lab.health.regions(lab.now).len(), 2);
         let states: Vec<TargetState> = lab.health.snapshot().health.iter().map(|h| h.state).collect();
         prop_assert!(states.iter().all(|state| *state == TargetState::Up), "{:?}", states);
         let counters = *lab.health.counters();
@@ -97,11 +126,11 @@ proptest! {
     fn a_target_that_is_down_never_comes_up_with_fewer_answers_than_rise(
         fall in 1u8..5,
         rise in 1u8..5,
-        signals in prop::collection::vec((0u64..3_000, 0u8..8), 0..200),
+        signals in prop::collection::vec((0u64..3_000, 0u8..9), 0..200),
     ) {
-        let policy = Policy::new(Some(ProbePolicy { fall, rise, ..PROBE }));
+        let policy = Policy::new(Some(ProbePolicy { fall, rise, ..PROBE }), &RegionPolicy::default());
         let (mut machine, mut now) = (Machine::NEW, Time::ZERO);
-        let (mut answers, mut failures) = (0u32, 0u32);
+        let (mut answers, mut failures, mut until) = (0u32, 0u32, Time::ZERO);
         for (ms, signal) in signals {
             now += Duration::from_millis(ms);
             let reason = SwitchReason::ProbeTimeout;
@@ -110,6 +139,7 @@ proptest! {
                 3 | 4 => Signal::Failed { weight: 1, reason },
                 5 => Signal::Failed { weight: 2, reason },
                 6 => Signal::Refused(Duration::from_secs(1)),
+                7 => Signal::Condemned { reason, hold: now + Duration::from_secs(5) },
                 _ => Signal::Elapsed,
             };
             let before = machine.state();
@@ -118,15 +148,16 @@ proptest! {
                 Signal::Answered => { answers += 1; failures = 0; }
                 Signal::Failed { weight, .. } => { answers = 0; failures += u32::from(weight); }
                 Signal::Refused(_) => answers = 0,
+                Signal::Condemned { hold, .. } => { answers = 0; failures = u32::MAX / 2; until = hold; }
                 Signal::Elapsed => {}
             }
             prop_assert_eq!(change.is_some(), machine.state() != before);
             if before == TargetState::Down && machine.state() != TargetState::Down {
-                prop_assert!(answers >= u32::from(rise));
+                prop_assert!(answers >= u32::from(rise) && now >= until);
             }
             if before != TargetState::Down && machine.state() == TargetState::Down {
                 prop_assert!(failures >= u32::from(fall));
-                answers = 0;
+                (answers, failures) = (0, 0);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::health::{Health, HealthChange, HealthInput, HealthOutput};
 use crate::route::fixture;
-use crate::{Config, Evidence, EvidenceKind, Peer, Snapshot, SwitchReason, TargetId, TargetState};
+use crate::{Config, Evidence, EvidenceKind, Peer, RegionId, Snapshot, SwitchReason, TargetId, TargetState};
 use bytes::Bytes;
 use relay_values::{Duration, Time};
 use std::collections::BTreeMap;
@@ -90,6 +90,18 @@ impl Lab {
     pub(super) fn evidence(&mut self, target: TargetId, kind: EvidenceKind) {
         let generation = self.health.snapshot().config_generation;
         self.handle(HealthInput::Evidence(Evidence { target, generation, kind }));
+    }
+
+    /// A relay says that a region's last packet came at `since`.
+    pub(super) fn silent(&mut self, region: RegionId, since: Time) {
+        let generation = self.health.snapshot().config_generation;
+        self.handle(HealthInput::RegionSilent { region, generation, since });
+    }
+
+    /// A relay hears a region again.
+    pub(super) fn heard(&mut self, region: RegionId) {
+        let generation = self.health.snapshot().config_generation;
+        self.handle(HealthInput::RegionHeard { region, generation });
     }
 
     fn send(&mut self, to: Peer, bytes: Bytes) {

@@ -1,9 +1,9 @@
 //! The machine's whole table, so that a change to it shows. States begin at 1 s, signals come at 2 s.
 
-use crate::SwitchReason;
 use crate::health::machine::{Machine, Signal};
 use crate::health::policy::Policy;
 use crate::route::fixture::PROBE;
+use crate::{RegionPolicy, SwitchReason};
 use relay_values::{Duration, Time};
 use std::fmt::Write as _;
 
@@ -65,10 +65,10 @@ fn table(policy: &Policy) -> String {
 
 #[test]
 fn the_table_of_a_probed_target() {
-    insta::assert_snapshot!(table(&Policy::new(Some(PROBE))));
+    insta::assert_snapshot!(table(&Policy::new(Some(PROBE), &RegionPolicy::default())));
 }
 
 #[test]
 fn the_table_of_a_target_without_probes() {
-    insta::assert_snapshot!(table(&Policy::new(None)));
+    insta::assert_snapshot!(table(&Policy::new(None, &RegionPolicy::default())));
 }

@@ -24,7 +24,7 @@ pub enum Answerer {
     Leaves,
 }
 
-/// An audio stream as it was agreed, in one allocation: about 90 bytes for G.711 with telephone-event, never more than
+/// An audio stream as it was agreed, in one allocation: about 100 bytes for G.711 with telephone-event, never more than
 /// [`MAX_AGREED`](crate::limits::MAX_AGREED).
 ///
 /// One side *stays*: its peer is to notice nothing. The other *leaves*, and another takes its place: it is offered the

@@ -1,0 +1,165 @@
+//! What every connection of the admin socket works with.
+
+use super::protocol::Words;
+use crate::clock::Clock;
+use crate::limits::CONTROL_WRITE;
+use crate::notice::Notice;
+use crate::overrides::{Override, Place, Refused};
+use crate::report::ShardReport;
+use crate::shared::{Mail, Shared};
+use proxy_core::Snapshot;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::time::timeout;
+
+/// What the desk needs of the appliance.
+pub(crate) trait Floor: Send + Sync + 'static {
+    fn shared(&self) -> &Shared;
+    /// One report of each shard that is not too busy. Waits: not for a thread that serves others.
+    fn reports(&self) -> Vec<ShardReport>;
+    /// Say something to the health thread and wait for the snapshot that shows it; `None` if it does not answer.
+    fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>>;
+    /// The same without waiting, for what has to be said from a destructor.
+    fn say_at_once(&self, said: Override);
+}
+
+/// The appliance as operators see it.
+pub(crate) struct Desk {
+    floor: Arc<dyn Floor>,
+    /// Orders and drills are told apart by this.
+    last: AtomicU64,
+    /// Places that are being drained or drilled.
+    busy: Mutex<Vec<Place>>,
+}
+
+impl Desk {
+    pub(crate) fn new(floor: Arc<dyn Floor>) -> Self {
+        Self { floor, last: AtomicU64::new(0), busy: Mutex::default() }
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.floor.shared().clock
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        self.floor.shared().snapshot.load_full()
+    }
+
+    pub(super) fn notices(&self) -> Receiver<Notice> {
+        self.floor.shared().subscribers.add()
+    }
+
+    pub(super) fn shards(&self) -> usize {
+        self.floor.shared().posts.len()
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) async fn reports(&self) -> Vec<ShardReport> {
+        let floor = Arc::clone(&self.floor);
+        tokio::task::spawn_blocking(move || floor.reports()).await.unwrap_or_default()
+    }
+
+    pub(super) async fn say(&self, said: Override) -> Result<Arc<Snapshot>, Words> {
+        let floor = Arc::clone(&self.floor);
+        let answer = tokio::task::spawn_blocking(move || floor.say(said)).await;
+        match answer.ok().flatten() {
+            Some(answer) => answer.map_err(|refused| words(&refused)),
+            None => Err(Words {
+                message: "the health thread does not answer".to_owned(),
+                advice: "look at the log; a restart may be what is left".to_owned(),
+            }),
+        }
+    }
+
+    /// Put something into a shard's post. Waits for room, though not for ever.
+    pub(super) async fn post(&self, shard: usize, mail: Mail) -> Result<(), Words> {
+        let stuck = || Words {
+            message: format!("shard {shard} takes no orders"),
+            advice: "it is overloaded or stuck: look at /metrics and the log".to_owned(),
+        };
+        let post = self.floor.shared().posts.get(shard).ok_or_else(stuck)?;
+        match timeout(CONTROL_WRITE, post.mail.send(mail)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(stuck()),
+        }
+    }
+
+    /// Begin no further move of this order.
+    pub(super) async fn stop_moves(&self, order: u64) {
+        for shard in 0..self.shards() {
+            if let Err(words) = self.post(shard, Mail::StopMove(order)).await {
+                tracing::warn!("{}", words.message);
+            }
+        }
+    }
+
+    /// Keep others from a place while something is done with it.
+    pub(super) fn claim(self: &Arc<Self>, place: &Place) -> Result<Claim, Words> {
+        let mut busy = self.busy();
+        if busy.contains(place) {
+            return Err(Words {
+                message: format!("somebody is draining or drilling `{}` at this moment", place.name()),
+                advice: "wait for its end, or stop it with Ctrl-C where it was begun".to_owned(),
+            });
+        }
+        busy.push(place.clone());
+        Ok(Claim { desk: Arc::clone(self), place: place.clone() })
+    }
+
+    fn busy(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+pub(super) fn words(refused: &Refused) -> Words {
+    Words { message: refused.to_string(), advice: refused.advice() }
+}
+
+/// A place that nobody else works on until this is dropped.
+pub(super) struct Claim {
+    desk: Arc<Desk>,
+    place: Place,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let place = &self.place;
+        self.desk.busy().retain(|other| other != place);
+    }
+}
+
+/// What has to be unsaid, whatever happens: by [`now`](Self::now), or else by the destructor.
+pub(super) struct Undo {
+    desk: Arc<Desk>,
+    said: Option<Override>,
+}
+
+impl Undo {
+    pub(super) fn new(desk: &Arc<Desk>, said: Option<Override>) -> Self {
+        Self { desk: Arc::clone(desk), said }
+    }
+
+    /// Let stand what was said.
+    pub(super) fn keep(&mut self) {
+        self.said = None;
+    }
+
+    pub(super) async fn now(&mut self) -> Result<(), Words> {
+        match self.said.take() {
+            Some(said) => self.desk.say(said).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        if let Some(said) = self.said.take() {
+            self.desk.floor.say_at_once(said);
+        }
+    }
+}

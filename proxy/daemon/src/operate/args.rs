@@ -1,0 +1,93 @@
+//! What can be typed after `bascule regions`, `drain` and `drill`.
+
+use bascule::control::{Condition, Cut};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const STATUS: &str = "\
+Exit status: 0 done; 1 done, and not all is well (a call was not moved, a drill was aborted or dropped a call);
+2 not done (refused, or nobody to ask); 130 stopped with Ctrl-C, everything as before.";
+
+/// Where the service is, and in which form it is to answer.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Where {
+    /// The admin socket; by default what --config says, or else /run/bascule/admin.sock
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    pub(crate) socket: Option<PathBuf>,
+    /// The running service's configuration file, for its [admin] socket
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// JSON lines instead of text for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bascule regions`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct RegionsArgs {
+    #[command(flatten)]
+    pub(crate) at: Where,
+}
+
+/// `bascule drain`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct DrainArgs {
+    /// The region or edge
+    #[arg(value_name = "REGION|EDGE")]
+    pub(crate) place: String,
+    /// Share of its answered calls
+    #[arg(long, value_name = "10%", default_value = "100%", value_parser = percent)]
+    pub(crate) share: u8,
+    /// Only calls whose called number (calling number, from the tier) begins like this
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) number: Option<String>,
+    /// At most so many calls
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) calls: Option<u32>,
+    /// What is not moved by then stays where it is
+    #[arg(long, value_name = "60s", default_value = "60s", value_parser = duration)]
+    pub(crate) deadline: Duration,
+    /// Lift the drain, and move the calls back that began there
+    #[arg(long)]
+    pub(crate) back: bool,
+    #[command(flatten)]
+    pub(crate) at: Where,
+}
+
+/// `bascule drill`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct DrillArgs {
+    /// The region
+    pub(crate) region: String,
+    /// Share of its answered calls that are cut off
+    #[arg(long, value_name = "5%", value_parser = percent)]
+    pub(crate) share: u8,
+    /// What they lose
+    #[arg(long, value_enum, default_value = "both")]
+    pub(crate) cut: Cut,
+    /// How long
+    #[arg(long = "for", value_name = "10s", default_value = "10s", value_parser = duration)]
+    pub(crate) lasts: Duration,
+    /// End it as soon as this holds; may be given more than once. Measures: dropped, failed, gap_media_ms,
+    /// gap_conversation_ms
+    #[arg(long, value_name = "dropped>0", default_value = "dropped>0")]
+    pub(crate) abort_if: Vec<Condition>,
+    #[command(flatten)]
+    pub(crate) at: Where,
+}
+
+/// `10%` or `10`.
+fn percent(text: &str) -> Result<u8, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let share = number.parse().ok().filter(|n| (1..=100).contains(n));
+    share.ok_or_else(|| "write 1% to 100%".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    bascule::config::duration(text)
+        .ok_or_else(|| "write a duration such as \"500ms\", \"60s\" or \"5m\"".to_owned())
+}

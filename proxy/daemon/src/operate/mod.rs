@@ -1,0 +1,74 @@
+//! `bascule regions`, `drain` and `drill`: the admin socket from a terminal.
+//!
+//! Exit status: 0 done; 1 done, and not all is well (a call was not moved, a drill was aborted or dropped a call);
+//! 2 not done (refused, or nobody to ask); 130 stopped with Ctrl-C.
+
+mod args;
+mod drain;
+mod drill;
+mod line;
+mod regions;
+mod report;
+
+pub(crate) use args::{DrainArgs, DrillArgs, RegionsArgs};
+
+use crate::complain::say;
+use bascule::control::Words;
+use std::fmt;
+use std::future::Future;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Done,
+    NotAllWell,
+    Interrupted,
+}
+
+/// Why it was not done.
+#[derive(Debug)]
+struct Failure(Words);
+
+impl Failure {
+    fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self(Words { message: message.into(), advice: advice.into() })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bascule: {}\n  help: {}", self.0.message, self.0.advice)
+    }
+}
+
+pub(crate) fn regions(args: &RegionsArgs) -> ExitCode {
+    run(regions::run(args))
+}
+
+pub(crate) fn drain(args: &DrainArgs) -> ExitCode {
+    run(drain::run(args))
+}
+
+pub(crate) fn drill(args: &DrillArgs) -> ExitCode {
+    run(drill::run(args))
+}
+
+fn run(command: impl Future<Output = Result<Ended, Failure>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            Err(Failure::new(error.to_string(), "the system gives this process nothing to wait with"))
+        }
+    };
+    match ended {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::NotAllWell) => ExitCode::from(1),
+        Ok(Ended::Interrupted) => ExitCode::from(130),
+        Err(failure) => {
+            say(&failure.to_string());
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Telephone events of one leg (RFC 4733): which one is under way, so that it ends once.
+//!
+//! ```text
+//!          report              report with E
+//!  Idle ──────────▶ Open ──────────────────────▶ Idle
+//!                    │  ▲ report of another
+//!    its peer is lost│  │
+//!                    ▼  │
+//!                   Ended ── reports of the same: dropped
+//! ```
+//!
+//! An event is known by its timestamp: all its packets bear that of its begin (§2.3). When the peer is lost in the middle
+//! of one, the other leg would wait for the end of a digit that never ends. So it is ended here, by three packets with the
+//! E bit and the last duration that was told (§2.5.1.4), and what may come of it later is not passed on.
+
+use crate::packet::RtpHeader;
+
+/// Packets that end an event (RFC 4733 §2.5.1.4).
+pub(crate) const END_PACKETS: usize = 3;
+
+/// Of the report's second byte: "end", beside a reserved bit and six of volume (RFC 4733 §2.3).
+const END: u8 = 0x80;
+
+/// The event that comes from a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Event {
+    /// None is under way.
+    #[default]
+    Idle,
+    /// Begun and not yet ended by its sender.
+    Open {
+        /// Its timestamp as the sender has it.
+        timestamp: u32,
+        /// The same as the other leg has it.
+        heard_as: u32,
+        payload_type: u8,
+        /// The last report.
+        report: [u8; 4],
+    },
+    /// Ended by us.
+    Ended {
+        /// Its timestamp as the sender has it.
+        timestamp: u32,
+    },
+}
+
+/// How an event is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    /// As the other leg has it.
+    pub(crate) timestamp: u32,
+    pub(crate) payload_type: u8,
+    pub(crate) report: [u8; 4],
+}
+
+impl Event {
+    /// Whether a packet belongs to an event that we have ended.
+    pub(crate) fn is_over(&self, header: &RtpHeader) -> bool {
+        matches!(self, Self::Ended { timestamp } if *timestamp == header.timestamp)
+    }
+
+    /// A report was passed on, under the timestamp `heard_as`.
+    pub(crate) fn reported(&mut self, header: &RtpHeader, bytes: &[u8], heard_as: u32) {
+        let Some(report) = header.payload_begin::<4>(bytes) else { return };
+        let late = match self {
+            // The last packets of the event before, in the wrong order.
+            Self::Open { timestamp, .. } => timestamp.wrapping_sub(header.timestamp) as i32 > 0,
+            Self::Idle | Self::Ended { .. } => false,
+        };
+        if late {
+            return;
+        }
+        let [_, flags, ..] = report;
+        let (timestamp, payload_type) = (header.timestamp, header.payload_type);
+        *self = if flags & END == 0 {
+            Self::Open { timestamp, heard_as, payload_type, report }
+        } else {
+            Self::Idle
+        };
+    }
+
+    /// The timestamp of the event under way, as its sender has it.
+    pub(crate) fn under_way(&self) -> Option<u32> {
+        match self {
+            Self::Open { timestamp, .. } => Some(*timestamp),
+            Self::Idle | Self::Ended { .. } => None,
+        }
+    }
+
+    /// End what is under way.
+    pub(crate) fn end(&mut self) -> Option<End> {
+        let Self::Open { timestamp, heard_as, payload_type, report: [event, flags, d0, d1] } = *self else {
+            return None;
+        };
+        *self = Self::Ended { timestamp };
+        Some(End { timestamp: heard_as, payload_type, report: [event, flags | END, d0, d1] })
+    }
+}

@@ -1,0 +1,251 @@
+//! One leg of a session: its ports, its peer, and the stream that comes from it.
+
+use crate::bridge::Bridge;
+use crate::event::Event;
+use crate::meter::Meter;
+use crate::packet::{Packet, RtpHeader, classify};
+use crate::peer::Peer;
+use crate::ports::{Pair, PortRef};
+use crate::rewrite::Line;
+use crate::watch::Watch;
+use relay_values::{Connect, DropReason, Gap, Latching, LegSpec, Time};
+use std::net::{IpAddr, SocketAddr};
+
+/// Which of a leg's two flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Component {
+    Rtp,
+    Rtcp,
+}
+
+/// Where a packet goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Onward {
+    /// From which of our ports.
+    pub(crate) port: PortRef,
+    pub(crate) to: SocketAddr,
+}
+
+/// One leg's ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// None yet.
+    None,
+    /// The shell is binding a pair; `tries` have failed.
+    Binding { pair: Pair, tries: u8 },
+    /// Ours.
+    Held(Pair),
+}
+
+/// One leg of a session.
+#[derive(Debug)]
+pub(crate) struct LegState {
+    pub(crate) local: IpAddr,
+    pub(crate) ports: Ports,
+    latching: Latching,
+    pub(crate) peer: Peer,
+    pub(crate) succession: Succession,
+    pub(crate) rtcp_packets: u64,
+    pub(crate) meter: Meter,
+    /// The line of the stream that this leg's peer sends, as the other leg's peer receives it.
+    pub(crate) line: Line,
+    /// The event that its peer sends.
+    pub(crate) event: Event,
+    /// An event of the other leg that still goes to the peer that was left.
+    pub(crate) detour: Option<Box<Detour>>,
+    /// What the other leg hears when nothing comes from this one.
+    pub(crate) bridge: Option<Box<Bridge>>,
+    /// The last packet of any kind, for the watch.
+    pub(crate) heard: Option<Time>,
+    /// The last RTP packet.
+    pub(crate) spoke: Option<Time>,
+    pub(crate) watch: Watch,
+}
+
+/// How a leg comes from one peer to the next.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Succession {
+    /// It has the peer that it has.
+    #[default]
+    Settled,
+    /// The peer was forgotten; whoever comes first is the next.
+    Vacant,
+    /// The peer was described, but this one before it is still heard until the first packet of the new one.
+    Overlap(Box<Peer>),
+}
+
+/// An event that began towards a peer and ends there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Detour {
+    /// Its timestamp, as its sender has it.
+    pub(crate) timestamp: u32,
+    to: SocketAddr,
+}
+
+/// What taking a packet has brought about, beside the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) packet: Packet,
+    /// The flow has learnt its peer with it.
+    pub(crate) learnt: bool,
+    /// Whose packet it is.
+    pub(crate) whose: Whose,
+}
+
+/// Whose packet was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The peer's.
+    Present,
+    /// The new peer's first.
+    First(Option<Gap>),
+    /// The peer's that is being left.
+    Old,
+}
+
+impl LegState {
+    pub(crate) fn new(spec: &LegSpec) -> Self {
+        Self {
+            local: spec.local,
+            ports: Ports::None,
+            latching: spec.latching,
+            peer: Peer::default(),
+            succession: Succession::Settled,
+            rtcp_packets: 0,
+            meter: Meter::new(),
+            line: Line::Unused,
+            event: Event::Idle,
+            detour: None,
+            bridge: None,
+            heard: None,
+            spoke: None,
+            watch: Watch::Off,
+        }
+    }
+
+    /// The pair, once it is bound.
+    pub(crate) fn pair(&self) -> Option<Pair> {
+        match self.ports {
+            Ports::Held(pair) => Some(pair),
+            Ports::None | Ports::Binding { .. } => None,
+        }
+    }
+
+    pub(crate) fn describe(&mut self, to: &Connect) {
+        self.peer.describe(to);
+        self.meter.set_clock_rate(to.clock_rate);
+        if !to.direction.receives() {
+            // What is held from now on is not taken, and not loss either.
+            self.meter.end_source();
+        }
+    }
+
+    /// The peer is gone, and nobody has its place yet.
+    pub(crate) fn vacate(&mut self) {
+        self.peer = Peer::default();
+        self.succession = Succession::Vacant;
+        self.detour = None;
+        self.heard = None;
+        self.meter.end_source();
+        self.line.moved();
+    }
+
+    /// Packets go to another peer from now on; the old one is heard until that speaks.
+    pub(crate) fn succeed(&mut self, to: &Connect) {
+        let old = std::mem::take(&mut self.peer);
+        let old = match std::mem::take(&mut self.succession) {
+            Succession::Settled | Succession::Vacant => Box::new(old),
+            // A successor that was never heard has nothing to be left.
+            Succession::Overlap(first) => first,
+        };
+        // Nobody can tell two peers in one place apart: what comes from there is the new one's.
+        let old = if old.shares_place(to) { Box::default() } else { old };
+        self.succession = Succession::Overlap(old);
+        self.describe(to);
+    }
+
+    /// Let the other leg's event under way end where it began.
+    pub(crate) fn detour(&mut self, timestamp: u32) {
+        if let Ok(Onward { to, .. }) = self.accept_rtp() {
+            self.detour = Some(Box::new(Detour { timestamp, to }));
+        }
+    }
+
+    /// Take a packet that came to this leg's side, if it is its peer's.
+    pub(crate) fn take(
+        &mut self,
+        now: Time,
+        component: Component,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<Taken, DropReason> {
+        if let Succession::Overlap(old) = &mut self.succession
+            && old.is_at(component, from)
+        {
+            let packet = classify(bytes, old.expects(component))?;
+            old.admit(self.latching, component, from, packet)?;
+            self.heard = Some(now);
+            return Ok(Taken { packet, learnt: false, whose: Whose::Old });
+        }
+        let packet = classify(bytes, self.peer.expects(component))?;
+        let learnt = self.peer.admit(self.latching, component, from, packet)?;
+        self.heard = Some(now);
+        let whose = match packet {
+            Packet::Rtp(_) => self.settle(now),
+            Packet::Rtcp => Whose::Present,
+        };
+        Ok(Taken { packet, learnt, whose })
+    }
+
+    /// The present peer has spoken: there is no other one any more.
+    fn settle(&mut self, now: Time) -> Whose {
+        if matches!(self.succession, Succession::Settled) {
+            return Whose::Present;
+        }
+        let filled = self.bridge.as_ref().and_then(|b| b.filled(self.spoke));
+        let gap = Gap { last: self.spoke, filled, resumed: now };
+        self.bridge = None;
+        match std::mem::take(&mut self.succession) {
+            Succession::Settled | Succession::Vacant => Whose::First(None),
+            Succession::Overlap(_) => {
+                self.meter.end_source();
+                Whose::First(Some(gap))
+            }
+        }
+    }
+
+    /// Whether a packet reports an event.
+    pub(crate) fn is_event(&self, whose: Whose, header: &RtpHeader) -> bool {
+        match (&self.succession, whose) {
+            (Succession::Overlap(old), Whose::Old) => old.is_event(header.payload_type),
+            _ => self.peer.is_event(header.payload_type),
+        }
+    }
+
+    /// Where RTP for this leg's peer goes.
+    pub(crate) fn accept_rtp(&self) -> Result<Onward, DropReason> {
+        self.onward(Component::Rtp, self.peer.rtp_target(self.latching)?)
+    }
+
+    /// Where an event of the other leg goes, if that is another place.
+    pub(crate) fn accept_event(&self, timestamp: u32) -> Option<Onward> {
+        let detour = self.detour.as_ref().filter(|d| d.timestamp == timestamp)?;
+        self.onward(Component::Rtp, detour.to).ok()
+    }
+
+    /// Where RTCP for this leg's peer goes.
+    pub(crate) fn accept_rtcp(&self) -> Result<Onward, DropReason> {
+        let (component, to) = self.peer.rtcp_target(self.latching)?;
+        self.onward(component, to)
+    }
+
+    fn onward(&self, component: Component, to: SocketAddr) -> Result<Onward, DropReason> {
+        let pair =
+            self.pair().filter(|_| to.is_ipv4() == self.local.is_ipv4()).ok_or(DropReason::NoTarget)?;
+        let port = match component {
+            Component::Rtp => pair.rtp(),
+            Component::Rtcp => pair.rtcp(),
+        };
+        Ok(Onward { port, to })
+    }
+}
