@@ -53,7 +53,8 @@ pub enum RelayEvent {
         /// The last packet from the region.
         since: Time,
     },
-    /// Flows of a region that had fallen silent together are heard again.
+    /// Flows of a region that had fallen silent together are heard again, or none of them is left to be heard: their calls
+    /// have ended or moved.
     RegionHeard {
         /// The region.
         region: RegionId,

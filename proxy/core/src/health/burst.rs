@@ -60,7 +60,7 @@ impl Burst {
     }
 
     /// When to wake it.
-    pub(super) fn deadline(&self) -> Time {
+    pub(super) fn wakes(&self) -> Time {
         self.next
     }
 

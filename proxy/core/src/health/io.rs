@@ -13,7 +13,10 @@ use std::sync::Arc;
 pub enum HealthInput {
     /// An answer to one of our probes: `owner` knows it by its branch. Anything else is ignored.
     Message {
-        /// Whom it came from.
+        /// Whom it came from. It need not be the target: RFC 3261 §17.1.3 matches a response by its branch and method alone,
+        /// as shards do with answers to INVITEs, and an edge with several addresses, or behind something that has, answers
+        /// from whichever it likes. What protects us is the branch: 64 bits that nobody can know who did not see the probe,
+        /// not even the target of another.
         from: Peer,
         /// Its bytes, unparsed.
         bytes: Bytes,
@@ -36,7 +39,7 @@ pub enum HealthInput {
         /// The region's last packet.
         since: Time,
     },
-    /// A relay hears a silent region again.
+    /// A relay hears a silent region again, or has none of the calls left that it could hear.
     RegionHeard {
         /// The region, or [`RegionId::DRILL`].
         region: RegionId,
@@ -99,10 +102,10 @@ pub struct HealthCounters {
     pub misses: u64,
     /// Probes that ended while we stood still and that therefore say nothing.
     pub void: u64,
-    /// Messages that answer no probe that is out: late, repeated or forged.
+    /// Messages that answer no probe that is waited for: late, repeated or forged.
     pub strays: u64,
-    /// Evidence taken in.
+    /// Evidence taken in, of targets and of regions.
     pub evidence: u64,
-    /// Evidence ignored: from an older configuration, or of a target that does not exist.
+    /// Evidence ignored: from an older configuration, or of a target or region that does not exist.
     pub outdated: u64,
 }

@@ -100,7 +100,7 @@ impl Region {
     /// When [`News::Elapsed`] would change something.
     pub(super) fn deadline(&self) -> Time {
         match self {
-            Self::Asked { burst, .. } => burst.deadline(),
+            Self::Asked { burst, .. } => burst.wakes(),
             Self::Mute { until, .. } => *until,
             Self::Up { .. } | Self::Down => Time::NEVER,
         }

@@ -12,6 +12,8 @@ fn states(policy: &Policy) -> Vec<(&'static str, Machine)> {
     let failed = Signal::Failed { weight: 1, reason: SwitchReason::ProbeTimeout };
     let refused = Signal::Refused(Duration::from_secs(3));
     let unreachable = Signal::Failed { weight: policy.fall, reason: SwitchReason::Unreachable };
+    let reason = SwitchReason::MediaSilent;
+    let condemned = Signal::Condemned { reason, hold: Time::from_millis(4_000) };
     let after = |signals: &[Signal]| {
         let mut machine = Machine::NEW;
         for signal in signals {
@@ -28,17 +30,22 @@ fn states(policy: &Policy) -> Vec<(&'static str, Machine)> {
     ];
     if policy.probe.is_some() {
         states.push(("down, answered once", after(&[unreachable, Signal::Answered])));
+        states.push(("down until 4 s", after(&[condemned])));
+        states.push(("held until 4 s", after(&[condemned, Signal::Answered, Signal::Answered])));
     }
     states
 }
 
 fn table(policy: &Policy) -> String {
+    let (reason, hold) = (SwitchReason::RegionSilent, Time::from_millis(6_000));
+    let condemned = Signal::Condemned { reason, hold };
     let signals = [
         ("answered", Signal::Answered),
         ("failed", Signal::Failed { weight: 1, reason: SwitchReason::ProbeTimeout }),
         ("timed out", Signal::Failed { weight: 2, reason: SwitchReason::InviteTimeout }),
         ("unreachable", Signal::Failed { weight: policy.fall, reason: SwitchReason::Unreachable }),
         ("refused 5 s", Signal::Refused(Duration::from_secs(5))),
+        ("condemned to 6 s", condemned),
         ("elapsed at 20 s", Signal::Elapsed),
     ];
     let mut table = String::new();
@@ -54,10 +61,13 @@ fn table(policy: &Policy) -> String {
             if !machine.deadline().is_never() {
                 write!(to, ", until {} ms", machine.deadline().as_millis()).unwrap();
             }
+            if let Some(until) = machine.held_until(Time::from_millis(at)) {
+                write!(to, ", held until {} ms", until.as_millis()).unwrap();
+            }
             if let Some(reason) = reason {
                 write!(to, " ({})", reason.as_str()).unwrap();
             }
-            writeln!(table, "{name:<20} {what:<15} → {to}").unwrap();
+            writeln!(table, "{name:<20} {what:<16} → {to}").unwrap();
         }
     }
     table
