@@ -265,3 +265,33 @@ fn a_call_is_moved_once_in_its_interval() {
     stage.pass(Duration::from_millis(200));
     assert!(stage.take(EAST).iter().any(|m| m.starts_with("INVITE")));
 }
+
+#[test]
+fn a_call_that_nobody_takes_stays_where_it_is_if_its_edge_comes_back() {
+    let mut stage = Stage::new();
+    let ok = up(&mut stage, "one");
+    down(&mut stage, &[0, 1], &[0, 1]);
+    stage.pass(Duration::from_secs(5));
+    down(&mut stage, &[1], &[1]);
+    stage.pass(Duration::from_secs(6));
+    assert!(stage.take(CARRIER).is_empty(), "nobody was told of anything");
+    assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::Stayed);
+    stage.take(EAST);
+    stage.receive(CARRIER, &in_dialog(&ok, "BYE", 2, ""));
+    assert!(stage.take(EAST)[0].starts_with("BYE sip:bob@198.51.100.1"), "the old leg is the call's again");
+}
+
+#[test]
+fn the_answer_that_was_on_its_way_when_the_region_died_is_moved_at_once() {
+    let mut stage = Stage::new();
+    stage.receive(CARRIER, &invite("one", &sdp("192.0.2.1", 30000)));
+    let out = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&out, 180, "t-east", "bob@198.51.100.1", ""));
+    down(&mut stage, &[0], &[0]);
+    let rescued = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&rescued, 180, "t-west", "eve@203.0.113.1", ""));
+    stage.take(WEST);
+    stage.receive(WEST, &answer(&rescued, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    let finals: Vec<_> = stage.take(CARRIER).into_iter().filter(|m| m.starts_with("SIP/2.0 2")).collect();
+    assert_eq!(finals.len(), 1, "rescued while it rang: one final response: {finals:?}");
+}

@@ -91,6 +91,7 @@ impl Call {
             State::Answered => {}
             State::Rehoming(Rehome { stage: Stage::Settling { .. }, .. }) => {
                 self.settled_down(env, None);
+                self.state = State::Answered;
             }
             State::Rehoming(rehome) if rehome.order.is_some() && cause.order.is_none() => {
                 return self.hurry(env, rehome, cause);
@@ -185,13 +186,11 @@ impl Call {
 
     /// Every target was tried: who could stay does, the others try again while there is time.
     fn nobody_left(&mut self, env: &mut Env, rehome: Rehome) -> State {
-        match rehome.order {
-            Some(_) => self.stay(env, rehome),
-            None => {
-                let again = env.now + MOVE_RETRY;
-                State::Rehoming(Rehome { stage: Stage::Waiting { again }, ..rehome })
-            }
+        if rehome.order.is_some() || self.old_leg_lives(env) {
+            return self.stay(env, rehome);
         }
+        let again = env.now + MOVE_RETRY;
+        State::Rehoming(Rehome { stage: Stage::Waiting { again }, ..rehome })
     }
 
     /// The best target that the plan of this move has left.

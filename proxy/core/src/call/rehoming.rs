@@ -285,14 +285,20 @@ impl Call {
         self.close(env, reason, Some(leg))
     }
 
-    /// Nobody took the call: a planned move leaves it where it is; otherwise it ends.
+    /// Nobody took the call: it stays where it is if somebody is there, by plan or because its edge is back; else it ends.
     fn give_up(&mut self, env: &mut Env, rehome: Rehome, outcome: MoveOutcome) -> State {
-        if rehome.order.is_some() {
+        if rehome.order.is_some() || self.old_leg_lives(env) {
             self.leave_new_leg(env, rehome);
             return self.stay(env, rehome);
         }
         self.end_midway(env, rehome, outcome);
         self.close(env, CloseReason::NotRehomed, None)
+    }
+
+    /// Whether the edge that was taken for dead is back, and the leg there has not hung up.
+    pub(super) fn old_leg_lives(&self, env: &Env) -> bool {
+        let back = !self.is_down_in(&env.newest) && self.seat.cut.is_none();
+        back && self.leg(self.tier_leg()).dialog.is_some()
     }
 
     /// The old leg goes on.
