@@ -36,10 +36,13 @@ mod own;
 mod packet;
 mod peer;
 mod ports;
+mod pulse;
 mod random;
+mod regions;
 mod relay;
 mod rewrite;
 mod session;
+mod silence;
 mod sound;
 mod watch;
 

@@ -39,3 +39,26 @@ pub const MIN_FILL_TIME: Duration = Duration::from_millis(5);
 /// Longest time in a packet of fill: a receiver need not accept more (RFC 3551 §4.2). 200 ms of G.711 are 1,600 bytes,
 /// which [`MAX_PACKET`] holds.
 pub const MAX_FILL_TIME: Duration = Duration::from_millis(200);
+
+/// Time between two looks at the flows of the regions. A quarter of a packet time: it adds no more than that to the
+/// detection, and 200 sweeps a second over 2,000 flows are a thousandth of a core.
+pub const SILENCE_TICK: Duration = Duration::from_millis(5);
+
+/// A tick that is late by this much is void: for a whole packet time nobody listened.
+pub const LATE_TICK: Duration = Duration::from_millis(20);
+
+/// Packets in a row that make a flow regular: a third of a second of speech. Fewer would let talkspurts of half a word
+/// count, more would leave new calls out for long.
+pub const STEADY_PACKETS: u8 = 16;
+
+/// Shortest time between packets of a regular flow. G.711 is spoken at 10 to 30 ms, sometimes at 5.
+pub const SHORTEST_BEAT: Duration = Duration::from_millis(5);
+
+/// Longest time between packets of a regular flow. 60 ms are the most that telephony uses; comfort noise is rarer.
+pub const LONGEST_BEAT: Duration = Duration::from_millis(60);
+
+/// Natural logarithm of the mean number of ticks to a false alarm: e²⁵ = 7.2 · 10¹⁰ ticks of 5 ms are eleven years.
+pub const FALSE_ALARM_LOG: f32 = 25.0;
+
+/// The most that one tick may add to the sum: a fifth of what is needed.
+pub const TICK_BOUND: f32 = 5.0;

@@ -6,8 +6,10 @@ use crate::counters::Counters;
 use crate::leg::{Component, Onward, Ports, Whose};
 use crate::limits::{MAX_BIND_TRIES, MAX_PACKET};
 use crate::own::{Outgoing, Own};
+use crate::packet::Packet;
 use crate::ports::{Pair, PortPool, PortRef, PortRequest, Taken};
 use crate::random::SplitMix;
+use crate::regions::Regions;
 use crate::session::Session;
 use crate::watch::Wheel;
 use foldhash::fast::FixedState;
@@ -46,6 +48,7 @@ pub struct Relay {
     binding: HashMap<u32, (SessionId, Leg), FixedState>,
     wheel: Wheel,
     beats: Beats,
+    regions: Regions,
     /// Packets of our own making that wait to be sent.
     outbox: VecDeque<Own>,
     prompt: Option<Prompt>,
@@ -77,6 +80,7 @@ impl Relay {
             binding: HashMap::with_hasher(FixedState::with_seed(seed)),
             wheel: Wheel::new(),
             beats: Beats::default(),
+            regions: Regions::new(&config.silence),
             outbox: VecDeque::new(),
             prompt: config.prompt.clone(),
             random: SplitMix::new(seed),
@@ -116,13 +120,26 @@ impl Relay {
         match command {
             RelayCommand::Open(open) => self.open(now, &open),
             RelayCommand::Connect { session, leg, to } => {
-                self.with_session(now, session, |s, _| s.connect(now, leg, &to));
-            }
-            RelayCommand::Retarget { session, leg, to, region: _ } => {
-                let done = self.with_session(now, session, |s, outbox| {
-                    s.retarget(now, leg, to.as_ref(), outbox);
+                let tier = self.with_session(now, session, |s, _| {
+                    s.connect(now, leg, &to);
+                    s.tier_leg == leg
                 });
-                self.counters.retargets += u64::from(done.is_some());
+                // Hold is not silence.
+                let held = !to.direction.receives();
+                if let (Some(&slot), Some(true), true) = (self.slot_of.get(&session), tier, held) {
+                    self.regions.rest(slot);
+                }
+            }
+            RelayCommand::Retarget { session, leg, region, to } => {
+                let tier = self.with_session(now, session, |s, outbox| {
+                    s.retarget(now, leg, to.as_ref(), outbox);
+                    s.tier_leg == leg
+                });
+                self.counters.retargets += u64::from(tier.is_some());
+                if let (Some(&slot), Some(true)) = (self.slot_of.get(&session), tier) {
+                    self.regions.rest(slot);
+                    self.regions.place(now, slot, region);
+                }
             }
             RelayCommand::Bridge { session, leg, fill } => {
                 let done = self.with_session(now, session, |s, outbox| s.bridge(now, leg, fill, outbox));
@@ -132,8 +149,11 @@ impl Relay {
                     self.beats.put(Beat { at, slot, session, leg });
                 }
             }
-            RelayCommand::Place { session, region: _, cut } => {
-                self.with_session(now, session, |s, _| s.cut(cut));
+            RelayCommand::Place { session, region, cut } => {
+                let done = self.with_session(now, session, |s, _| s.cut(cut));
+                if let (Some(&slot), Some(())) = (self.slot_of.get(&session), done) {
+                    self.regions.place(now, slot, region);
+                }
             }
             RelayCommand::Release { session } => self.release(now, session),
         }
@@ -146,7 +166,7 @@ impl Relay {
         let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at) else {
             return self.drop_packet(DropReason::NoSession);
         };
-        let Owner { leg, component, .. } = owner;
+        let Owner { slot, leg, component } = owner;
         let outcome = if bytes.len() > MAX_PACKET {
             Err(DropReason::TooLong)
         } else {
@@ -159,6 +179,12 @@ impl Relay {
                 if let Whose::First(Some(gap)) = taken.whose {
                     self.counters.resumed += 1;
                     self.events.push_back(RelayEvent::Resumed { session: session_id, leg, gap });
+                }
+                if let (true, Packet::Rtp(header), Whose::Present | Whose::First(_)) =
+                    (leg == session.tier_leg, taken.packet, taken.whose)
+                {
+                    let rate = session.leg(leg).meter.clock_rate();
+                    self.regions.packet(now, slot as usize, &header, rate);
                 }
                 session.pass(now, leg, &taken, bytes)
             })
@@ -250,7 +276,7 @@ impl Relay {
 
     /// When [`timeout`](Self::timeout) wants to be called.
     pub fn poll_timeout(&self) -> Time {
-        self.wheel.next().min(self.pool.next()).min(self.beats.next())
+        self.wheel.next().min(self.pool.next()).min(self.beats.next()).min(self.regions.next())
     }
 
     /// Time has passed: fill what is silent, look for silence and for idle ports.
@@ -261,6 +287,7 @@ impl Relay {
                 self.beats.put(Beat { at, slot, session: id, leg });
             }
         }
+        self.counters.region_silent += self.regions.tick(now, &mut self.events);
         self.wheel.turn(now);
         while let Some(turn) = self.wheel.due() {
             let Some(session) = self.sessions.get_mut(turn.slot).filter(|s| s.id == turn.session) else {
@@ -278,6 +305,12 @@ impl Relay {
         }
     }
 
+    /// Packets that came before `now` may still wait in sockets which have not had their turn since the shell was held up:
+    /// no flow has been silent for longer than since now.
+    pub fn behind(&mut self, now: Time) {
+        self.regions.void(now);
+    }
+
     fn open(&mut self, now: Time, open: &Open) {
         let id = open.session;
         if self.slot_of.contains_key(&id) {
@@ -289,6 +322,7 @@ impl Relay {
         }
         let slot = self.sessions.insert(Session::new(open));
         self.slot_of.insert(id, slot);
+        self.regions.place(now, slot, open.region);
         for leg in [Leg::A, Leg::B] {
             if let Err(reason) = self.try_another(now, id, leg, 0) {
                 return self.abandon(now, id, reason);
@@ -362,7 +396,9 @@ impl Relay {
     }
 
     fn remove(&mut self, id: SessionId) -> Option<Session> {
-        self.slot_of.remove(&id).and_then(|slot| self.sessions.try_remove(slot))
+        let slot = self.slot_of.remove(&id)?;
+        self.regions.leave(slot);
+        self.sessions.try_remove(slot)
     }
 
     fn with_session<T>(

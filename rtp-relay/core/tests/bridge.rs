@@ -293,7 +293,7 @@ fn what_could_not_be_sent_is_counted() {
     let mut s = shell();
     lively(&mut s);
     bridge(&mut s, noise());
-    s.now = s.now + ms(45);
+    s.now += ms(45);
     s.relay.timeout(s.now);
     assert_eq!(s.relay.poll_send(&mut [0; 20]), None, "a buffer that is too small");
     assert_eq!((s.relay.counters().filled, s.relay.counters().fill_failed), (0, 1));

@@ -201,6 +201,7 @@ fn start_worker(
     let relay = Relay::new(&config.slice(worker, capacity), config.seed.wrapping_add(worker as u64));
     let state = Worker {
         sockets: (0..relay.ports()).map(|_| None).collect(),
+        open: 0,
         relay,
         epoch: config.epoch,
         options: SocketOptions::new(config),

@@ -42,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) shards: Vec<ShardLine>,
     /// By [`PortRef::index`].
     pub(crate) sockets: Vec<Option<OwnedFd>>,
+    /// How many there are.
+    pub(crate) open: usize,
     pub(crate) receive_errors: u64,
     /// When the counters were last shown, and whether they have changed since.
     pub(crate) published: Time,
@@ -65,8 +67,11 @@ impl Worker {
         // One byte more than is carried, so that "too long" is seen also without the flag.
         let mut buffer = [0_u8; MAX_PACKET + 1];
         let mut timeout = Some(Duration::ZERO);
+        // Waits in a row that had no room for all that was ready.
+        let mut full = 0;
         while !self.shared.stop.load(Ordering::Acquire) {
             let n = self.epoll.wait(&mut ready, timeout)?;
+            full = if n == READY { full + 1 } else { 0 };
             self.unpublished |= n > 0;
             for token in (0..n).filter_map(|i| ready.token(i)) {
                 if token != WAKE {
@@ -77,6 +82,10 @@ impl Worker {
             self.wake.lower();
             let more = self.commands();
             let now = self.now();
+            if full > 0 && full * READY <= self.open {
+                // The wait goes round: after so many every socket has had its turn.
+                self.relay.behind(now);
+            }
             if self.relay.poll_timeout() <= now {
                 self.relay.timeout(now);
                 self.ports(now);
@@ -185,6 +194,7 @@ impl Worker {
 
     fn put(&mut self, port: PortRef, socket: Option<OwnedFd>) {
         if let Some(place) = self.sockets.get_mut(port.index()) {
+            self.open = (self.open + usize::from(socket.is_some())) - usize::from(place.is_some());
             *place = socket;
         }
     }
