@@ -9,8 +9,8 @@ use crate::overrides::{self, Override, Refused};
 use crate::shared::{Shared, count};
 use bytes::Bytes;
 use proxy_core::{
-    Config, Health, HealthCounters, HealthInput, HealthOutput, Peer, RegionState, Snapshot, TargetState,
-    Transport, TransportFailure,
+    Config, Health, HealthCounters, HealthInput, HealthOutput, Peer, RegionState, RegionView, Snapshot,
+    SwitchReason, TargetState, Transport, TransportFailure,
 };
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -24,6 +24,8 @@ pub(crate) enum Order {
     Reload(Arc<Config>, SyncSender<Arc<Snapshot>>),
     /// What an operator says; the answer is the snapshot that shows it.
     Override(Override, SyncSender<Result<Arc<Snapshot>, Refused>>),
+    /// What is known of every region, and from what.
+    Regions(SyncSender<Vec<RegionView>>),
     /// What was counted.
     Count(SyncSender<HealthCounters>),
 }
@@ -82,6 +84,9 @@ impl Keeper {
                 });
                 let _ = done.try_send(answer);
             }
+            Order::Regions(done) => {
+                let _ = done.try_send(self.health.regions(self.shared.clock.now()));
+            }
             Order::Count(done) => {
                 let _ = done.try_send(*self.health.counters());
             }
@@ -127,7 +132,10 @@ impl Keeper {
     fn publish(&self, snapshot: Arc<Snapshot>, changes: Vec<proxy_core::HealthChange>) {
         let generation = snapshot.generation;
         // First the switch, then the talk about it.
-        self.shared.publish(snapshot);
+        let before = self.shared.publish(Arc::clone(&snapshot));
+        if before.config_generation == snapshot.config_generation {
+            talk_of_regions(&before, &snapshot);
+        }
         for change in changes {
             let (from, to) = (state(change.from), state(change.to));
             let (target, reason) = (change.name.as_str(), change.reason.as_str());
@@ -137,6 +145,28 @@ impl Keeper {
                 tracing::warn!(target_name = target, from, to, reason, generation, "target not usable");
             }
             self.shared.subscribers.tell(|| Notice::Health { change: change.clone(), generation });
+        }
+    }
+}
+
+/// What has become of regions and of a drill between two snapshots of one configuration.
+fn talk_of_regions(before: &Snapshot, now: &Snapshot) {
+    let generation = now.generation;
+    let known = now.config.regions.iter().zip(&now.regions).zip(&before.regions);
+    for ((region, is), was) in known.filter(|((_, is), was)| is.state != was.state) {
+        let (name, from, to) = (region.name.as_str(), region_state(was.state), region_state(is.state));
+        let reason = is.reason.map_or("", SwitchReason::as_str);
+        match is.state {
+            RegionState::Up => {
+                tracing::info!(region = name, from, to, reason, generation, "region usable again")
+            }
+            RegionState::Suspect => {
+                tracing::info!(region = name, from, to, reason, generation, "region suspected")
+            }
+            RegionState::Down => {
+                let after_ms = is.since.since(is.suspected).as_millis();
+                tracing::warn!(region = name, from, to, reason, after_ms, generation, "region down");
+            }
         }
     }
 }

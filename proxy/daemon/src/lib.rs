@@ -37,4 +37,4 @@ pub use log::init as init_log;
 pub use net::raise_descriptor_limit;
 pub use notice::Notice;
 pub use redact::Redacted;
-pub use report::{RegionCalls, ShardReport, WireCounters};
+pub use report::{ShardReport, WireCounters};

@@ -1,6 +1,6 @@
 //! What a shard says of itself when somebody asks.
 
-use proxy_core::{RegionId, ShardCounters, ShardCounts};
+use proxy_core::{RegionCalls, ShardCounters, ShardCounts};
 
 /// A shard's counts, core and shell.
 #[derive(Debug, Clone, Default)]
@@ -13,19 +13,8 @@ pub struct ShardReport {
     pub counters: ShardCounters,
     /// What its sockets have counted.
     pub wire: WireCounters,
-    /// Its live calls by the region of their tier leg.
+    /// Its live calls by the region of their tier leg, indexed by [`proxy_core::RegionId`].
     pub regions: Vec<RegionCalls>,
-}
-
-/// Live calls whose tier leg is in one region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RegionCalls {
-    /// The region.
-    pub region: RegionId,
-    /// Being set up.
-    pub hunting: usize,
-    /// Answered.
-    pub answered: usize,
 }
 
 /// What a shard's sockets and queues have counted.

@@ -114,10 +114,11 @@ impl Shared {
         self.ring();
     }
 
-    /// Publish the next snapshot: one store, then every shard fetches it.
-    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
-        self.snapshot.store(snapshot);
+    /// Publish the next snapshot: one store, then every shard fetches it. Gives the last one back.
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        let before = self.snapshot.swap(snapshot);
         self.ring();
+        before
     }
 
     fn ring(&self) {

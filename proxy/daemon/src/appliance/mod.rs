@@ -16,7 +16,7 @@ use crate::overrides::{Override, Refused};
 use crate::report::ShardReport;
 use crate::shared::{Phase, Shared};
 use datapath::Engine;
-use proxy_core::Snapshot;
+use proxy_core::{RegionView, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -188,6 +188,10 @@ impl Floor for Core {
 
     fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>> {
         self.order(|done| Order::Override(said, done))
+    }
+
+    fn regions(&self) -> Vec<RegionView> {
+        self.order(Order::Regions).unwrap_or_default()
     }
 
     fn say_at_once(&self, said: Override) {

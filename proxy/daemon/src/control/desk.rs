@@ -7,7 +7,7 @@ use crate::notice::Notice;
 use crate::overrides::{Override, Place, Refused};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Shared};
-use proxy_core::Snapshot;
+use proxy_core::{RegionView, Snapshot};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,6 +18,8 @@ pub(crate) trait Floor: Send + Sync + 'static {
     fn shared(&self) -> &Shared;
     /// One report of each shard that is not too busy. Waits: not for a thread that serves others.
     fn reports(&self) -> Vec<ShardReport>;
+    /// What is known of every region, and from what. Waits too.
+    fn regions(&self) -> Vec<RegionView>;
     /// Say something to the health thread and wait for the snapshot that shows it; `None` if it does not answer.
     fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>>;
     /// The same without waiting, for what has to be said from a destructor.
@@ -61,6 +63,11 @@ impl Desk {
     pub(super) async fn reports(&self) -> Vec<ShardReport> {
         let floor = Arc::clone(&self.floor);
         tokio::task::spawn_blocking(move || floor.reports()).await.unwrap_or_default()
+    }
+
+    pub(super) async fn regions(&self) -> Vec<RegionView> {
+        let floor = Arc::clone(&self.floor);
+        tokio::task::spawn_blocking(move || floor.regions()).await.unwrap_or_default()
     }
 
     pub(super) async fn say(&self, said: Override) -> Result<Arc<Snapshot>, Words> {

@@ -9,7 +9,7 @@ use super::watch::{Wanted, Watch};
 use crate::limits::{CONTROL_PROGRESS, CONTROL_SETTLE, CONTROL_TICK};
 use crate::overrides::{self, Override, Place};
 use crate::shared::Mail;
-use proxy_core::{MoveFrom, MoveOrder, MoveReason, Snapshot, TargetId};
+use proxy_core::{MoveFrom, MoveOrder, MoveReason, RegionId, Snapshot, TargetId};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::interval;
@@ -227,8 +227,9 @@ async fn parts(desk: &Desk, calls: Option<u32>, snapshot: &Snapshot, from: MoveF
     };
     let reports = desk.reports().await;
     let there = |report: &crate::ShardReport| {
-        let counted = report.regions.iter().filter(|calls| region.is_none_or(|r| r == calls.region));
-        counted.map(|calls| calls.answered).sum::<usize>()
+        let counted = (0..).map(RegionId).zip(&report.regions);
+        let there = counted.filter(|(id, _)| region.is_none_or(|r| r == *id));
+        there.map(|(_, calls)| calls.answered as usize).sum::<usize>()
     };
     let mut have: Vec<_> = reports.iter().map(there).collect();
     // Reports are told in any order, and a busy shard's is missing: then all are alike.

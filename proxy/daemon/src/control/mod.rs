@@ -15,7 +15,7 @@ mod talk;
 mod watch;
 
 pub use protocol::{
-    Answer, Condition, Cut, Drain, Drill, End, Gaps, Line, Measure, Progress, Receipt, Region, Request,
+    Answer, Condition, Cut, Drain, Drill, Edge, End, Gaps, Line, Measure, Progress, Receipt, Region, Request,
     Summary, Words,
 };
 

@@ -1,60 +1,71 @@
 //! `bascule regions`: every region in one line.
 
 use super::desk::Desk;
-use super::protocol::{Answer, Region};
-use crate::health::region_state;
-use crate::report::ShardReport;
-use proxy_core::{RegionId, Snapshot, TargetId, TargetState};
+use super::protocol::{Answer, Edge, Region};
+use crate::clock::Clock;
+use crate::health::{region_state, state};
+use crate::records::receipt::millis;
+use proxy_core::{EdgeView, RegionCalls, RegionId, RegionView, Snapshot, SwitchReason, TargetId};
 
 pub(super) async fn table(desk: &Desk) -> Answer {
-    let reports = desk.reports().await;
-    let snapshot = desk.snapshot();
-    let ids = (0..).map(RegionId).take(snapshot.config.regions.len());
-    let regions = ids.map(|id| line(desk, &snapshot, &reports, id)).collect();
-    Answer::Regions { generation: snapshot.generation, regions }
+    let (views, reports) = (desk.regions().await, desk.reports().await);
+    let calls = |index: usize| {
+        let counted = reports.iter().filter_map(|report| report.regions.get(index));
+        counted.fold(RegionCalls::default(), |sum, calls| RegionCalls {
+            hunting: sum.hunting + calls.hunting,
+            answered: sum.answered + calls.answered,
+            moving: sum.moving + calls.moving,
+        })
+    };
+    let clock = desk.clock();
+    let regions = views.iter().enumerate().map(|(i, view)| region(&clock, view, calls(i))).collect();
+    Answer::Regions { generation: desk.snapshot().generation, regions }
 }
 
-fn line(desk: &Desk, snapshot: &Snapshot, reports: &[ShardReport], id: RegionId) -> Region {
-    let clock = desk.clock();
-    let name = snapshot.config.regions.get(usize::from(id.0)).map(|r| r.name.clone()).unwrap_or_default();
-    let calls = || reports.iter().flat_map(|report| &report.regions).filter(|calls| calls.region == id);
-    let known = snapshot.region(id);
-    let reason = known.and_then(|known| known.reason);
-    let since = known.map(|known| clock.rfc3339(known.since)).unwrap_or_default();
-    let drill = snapshot.overrides.drill.filter(|drill| drill.region == id);
+fn region(clock: &Clock, view: &RegionView, calls: RegionCalls) -> Region {
+    let RegionView { name, health, silence, drained, drill, edges } = view;
     Region {
-        region: name,
-        state: known.map_or("unknown", |known| region_state(known.state)).to_owned(),
-        last_switch: reason.map(|_| since.clone()),
-        since,
-        evidence: evidence(desk, snapshot, id),
-        hunting: calls().map(|calls| calls.hunting).sum(),
-        answered: calls().map(|calls| calls.answered).sum(),
-        reason: reason.map(|reason| reason.as_str().to_owned()),
-        drained: snapshot.overrides.drained.contains(&id),
-        drained_edges: edges(snapshot, id)
-            .filter(|edge| snapshot.overrides.drained_targets.contains(edge))
-            .filter_map(|edge| Some(snapshot.config.target(edge)?.name.clone()))
-            .collect(),
+        region: name.clone(),
+        state: region_state(health.state).to_owned(),
+        since: clock.rfc3339(health.since),
+        reason: health.reason.map(word),
+        suspected: (!health.suspected.is_never()).then(|| clock.rfc3339(health.suspected)),
+        silent_since: silence.map(|at| clock.rfc3339(at)),
+        hunting: calls.hunting,
+        answered: calls.answered,
+        moving: calls.moving,
+        drained: *drained,
         drill: drill.map(|drill| drill.share),
+        edges: edges.iter().map(|edge| one(clock, edge)).collect(),
     }
+}
+
+fn one(clock: &Clock, view: &EdgeView) -> Edge {
+    Edge {
+        edge: view.name.clone(),
+        state: state(view.health.state).to_owned(),
+        since: clock.rfc3339(view.health.since),
+        reason: view.reason.map(word),
+        weight: view.weight,
+        drained: view.drained,
+        probes: view.probes,
+        missed: view.missed,
+        failures: view.failures,
+        fall: view.fall,
+        round_trip_ms: view.round_trip.map(millis),
+        penalty: (view.penalty * 100.0).round() / 100.0,
+        held_until: view.held.map(|until| clock.rfc3339(until)),
+    }
+}
+
+fn word(reason: SwitchReason) -> String {
+    reason.as_str().to_owned()
 }
 
 /// The edges of a region.
 pub(super) fn edges(snapshot: &Snapshot, region: RegionId) -> impl Iterator<Item = TargetId> + '_ {
     let ids = (0..).map(TargetId).take(snapshot.config.targets.len());
     ids.filter(move |id| snapshot.config.region_of(*id) == Some(region))
-}
-
-/// "3 of 3 edges up", "suspected 40 ms before".
-fn evidence(desk: &Desk, snapshot: &Snapshot, id: RegionId) -> String {
-    let states: Vec<_> = edges(snapshot, id).map(|edge| snapshot.state(edge)).collect();
-    let up = states.iter().filter(|state| **state == TargetState::Up).count();
-    let mut said = format!("{up} of {} edges up", states.len());
-    if let Some(known) = snapshot.region(id).filter(|known| !known.suspected.is_never()) {
-        said.push_str(&format!(", suspected {}", desk.clock().rfc3339(known.suspected)));
-    }
-    said
 }
 
 /// Sites that would have nowhere to go for new and moved calls without these edges.

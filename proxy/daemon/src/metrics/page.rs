@@ -60,6 +60,11 @@ fn calls(shards: &[ShardReport]) {
     gauge!("bascule_calls", "state" => "answered").set(sum(|s| s.counts.answered));
     gauge!("bascule_calls", "state" => "closing").set(sum(|s| s.counts.closing));
     level(
+        "bascule_legs_left_behind",
+        "Tier legs that calls have left and that have not answered their BYE",
+        shards.iter().map(|s| s.counts.ghosts).sum(),
+    );
+    level(
         "bascule_transactions",
         "SIP transactions at the moment",
         shards.iter().map(|s| s.counts.transactions).sum(),
@@ -144,12 +149,16 @@ fn targets(snapshot: &Snapshot, health: HealthCounters) {
     set("bascule_probes_total", "OPTIONS sent to targets", health.probes);
     set("bascule_probes_answered_total", "Probes answered in time", health.answers);
     set("bascule_probes_missed_total", "Probes not answered in time", health.misses);
+    set("bascule_probes_void_total", "Probes that ended while we stood still and say nothing", health.void);
     set("bascule_evidence_total", "Passive evidence taken in", health.evidence);
 }
 
 fn regions(snapshot: &Snapshot, shards: &[ShardReport]) {
     describe_gauge!("bascule_region_state", "1 for the state that a region is in");
-    describe_gauge!("bascule_region_calls", "Live calls whose tier leg is in a region, by state");
+    describe_gauge!(
+        "bascule_region_calls",
+        "Live calls whose tier leg is in a region, by state; moving ones are answered too"
+    );
     describe_gauge!("bascule_region_drained", "1 while operators keep new calls away from a region");
     describe_gauge!("bascule_region_drill_percent", "Share of a region's calls that a drill cuts off");
     let numbered = (0..).map(RegionId).zip(&snapshot.config.regions);
@@ -160,11 +169,15 @@ fn regions(snapshot: &Snapshot, shards: &[ShardReport]) {
             gauge!("bascule_region_state", "region" => name(), "state" => region_state(each))
                 .set(if now == Some(each) { 1.0 } else { 0.0 });
         }
-        let calls = || shards.iter().flat_map(|s| &s.regions).filter(|calls| calls.region == id);
-        let (hunting, answered) = (calls().map(|c| c.hunting).sum(), calls().map(|c| c.answered).sum());
-        for (state, n) in [("hunting", hunting), ("answered", answered)] {
-            let n: usize = n;
-            gauge!("bascule_region_calls", "region" => name(), "state" => state).set(n as f64);
+        let calls = shards.iter().filter_map(|s| s.regions.get(usize::from(id.0)));
+        let [mut hunting, mut answered, mut moving] = [0; 3];
+        for each in calls {
+            hunting += each.hunting;
+            answered += each.answered;
+            moving += each.moving;
+        }
+        for (state, n) in [("hunting", hunting), ("answered", answered), ("moving", moving)] {
+            gauge!("bascule_region_calls", "region" => name(), "state" => state).set(f64::from(n));
         }
         let drained = snapshot.overrides.drained.contains(&id);
         gauge!("bascule_region_drained", "region" => name()).set(if drained { 1.0 } else { 0.0 });
@@ -198,6 +211,20 @@ fn media(counters: &EngineCounters) {
     }
     set("bascule_media_sessions_opened_total", "Sessions opened", relay.opened);
     set("bascule_media_sessions_refused_total", "Sessions refused", relay.open_failed);
+    set("bascule_media_retargets_total", "Legs moved to another peer", relay.retargets);
+    set("bascule_media_bridged_total", "Legs whose peer was taken for lost", relay.bridged);
+    set("bascule_media_resumed_total", "Legs whose new peer was heard", relay.resumed);
+    set("bascule_media_filled_total", "Packets of our own making sent into gaps", relay.filled);
+    set(
+        "bascule_media_fill_failed_total",
+        "Packets of our own making that could not be sent",
+        relay.fill_failed,
+    );
+    set(
+        "bascule_media_regions_silent_total",
+        "Regions whose flows fell silent together",
+        relay.region_silent,
+    );
     set("bascule_media_receive_errors_total", "Receive calls that failed", counters.receive_errors);
     level("bascule_media_sessions", "Sessions at the moment", relay.sessions as usize);
     describe_gauge!("bascule_media_port_pairs", "Port pairs at the moment, by what they are doing");

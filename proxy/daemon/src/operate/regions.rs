@@ -4,7 +4,7 @@ use super::args::RegionsArgs;
 use super::line::{Came, Connection};
 use super::report::{print, table};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Region, Request};
+use bascule::control::{Answer, Edge, Region, Request};
 
 pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {
     let mut connection = Connection::open(&args.at).await?;
@@ -29,18 +29,18 @@ pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {
 }
 
 fn show(generation: u64, regions: &[Region]) {
-    let head = ["region", "state", "since", "calls", "evidence", "last switch", "operators"];
+    let head =
+        ["region", "state", "since", "calls", "hunting", "moving", "last switch", "evidence", "operators"];
     let rows = regions.iter().map(|region| {
         [
             region.region.clone(),
             region.state.clone(),
             region.since.clone(),
-            format!("{} + {} hunting", region.answered, region.hunting),
-            region.evidence.clone(),
-            match (&region.last_switch, &region.reason) {
-                (Some(at), Some(reason)) => format!("{reason} {at}"),
-                _ => "never".to_owned(),
-            },
+            region.answered.to_string(),
+            region.hunting.to_string(),
+            region.moving.to_string(),
+            region.reason.clone().unwrap_or_else(|| "never".to_owned()),
+            evidence(region),
             operators(region),
         ]
     });
@@ -48,13 +48,33 @@ fn show(generation: u64, regions: &[Region]) {
     print(&format!("generation {generation}"));
 }
 
+/// What speaks for its state: how many edges are up, what is wrong with the others, when it was last silent.
+fn evidence(region: &Region) -> String {
+    let up = region.edges.iter().filter(|edge| edge.state == "up").count();
+    let mut said = vec![format!("{up} of {} edges up", region.edges.len())];
+    said.extend(region.edges.iter().filter_map(trouble));
+    if let Some(since) = &region.silent_since {
+        said.push(format!("silent since {since}"));
+    }
+    said.join("; ")
+}
+
+fn trouble(edge: &Edge) -> Option<String> {
+    let reason = edge.reason.as_deref().unwrap_or("unknown");
+    let missed = if edge.missed > 0 { format!(", {} probes missed", edge.missed) } else { String::new() };
+    let held = edge.held_until.as_ref().map(|until| format!(", held until {until}")).unwrap_or_default();
+    if edge.state != "up" {
+        return Some(format!("{} {} by {reason}{missed}{held}", edge.edge, edge.state));
+    }
+    (edge.failures > 0).then(|| format!("{} at {} of {}{missed}", edge.edge, edge.failures, edge.fall))
+}
+
 fn operators(region: &Region) -> String {
     let mut said = Vec::new();
     if region.drained {
         said.push("drained".to_owned());
-    }
-    if !region.drained_edges.is_empty() {
-        said.push(format!("drained: {}", region.drained_edges.join(", ")));
+    } else {
+        said.extend(region.edges.iter().filter(|e| e.drained).map(|e| format!("{} drained", e.edge)));
     }
     if let Some(share) = region.drill {
         said.push(format!("drill of {share}%"));

@@ -11,7 +11,7 @@ mod sockets;
 
 use crate::limits::{GATHER, HEARTBEAT, INBOX_MAIL, SEND_RETRY, TIMER_PATIENCE, TURN_EVENTS, TURN_MESSAGES};
 use crate::records::Told;
-use crate::report::{RegionCalls, ShardReport, WireCounters};
+use crate::report::{ShardReport, WireCounters};
 use crate::shared::{Mail, Phase, Posted, Shared, count};
 use bytes::Bytes;
 use datapath::RelayHandle;
@@ -245,7 +245,7 @@ impl Turner {
             counts: self.shard.counts(),
             counters: self.shard.counters().clone(),
             wire: self.wire,
-            regions: region_calls(&self.shard),
+            regions: self.shard.region_calls(),
         };
         // Who asked may have stopped waiting.
         let _ = ask.try_send(report);
@@ -340,11 +340,6 @@ impl Turner {
             self.answer(&ask);
         }
     }
-}
-
-/// Live calls by region.
-fn region_calls(_shard: &Shard) -> Vec<RegionCalls> {
-    Vec::new()
 }
 
 /// Watch the relay's descriptor.
