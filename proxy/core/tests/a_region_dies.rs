@@ -295,3 +295,24 @@ fn the_answer_that_was_on_its_way_when_the_region_died_is_moved_at_once() {
     let finals: Vec<_> = stage.take(CARRIER).into_iter().filter(|m| m.starts_with("SIP/2.0 2")).collect();
     assert_eq!(finals.len(), 1, "rescued while it rang: one final response: {finals:?}");
 }
+
+#[test]
+fn a_rescued_caller_who_has_an_answer_already_is_not_given_another() {
+    let mut stage = Stage::new();
+    let two = sdp("192.0.2.1", 30000).replace("RTP/AVP 0 101", "RTP/AVP 8 0 101");
+    stage.receive(CARRIER, &invite("one", &two));
+    let out = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&out, 183, "t-east", "bob@198.51.100.1", &sdp(EAST_MEDIA, 40000)));
+    down(&mut stage, &[0], &[0]);
+    let rescued = stage.take(WEST).remove(0);
+    assert!(
+        rescued.contains("m=audio 20002 RTP/AVP 0 101\r\n"),
+        "what the 183 said, and nothing else: {rescued}"
+    );
+    let other = sdp(WEST_MEDIA, 50000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
+    stage.receive(WEST, &answer(&rescued, 200, "t-west", "eve@203.0.113.1", &other));
+    let ended = stage.take(WEST);
+    assert!(ended[0].starts_with("ACK") && ended[1].starts_with("BYE"), "{ended:?}");
+    let last = stage.take(CARRIER).pop().unwrap();
+    assert!(last.starts_with("SIP/2.0 488"), "nobody else is left: {last}");
+}

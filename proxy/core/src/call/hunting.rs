@@ -1,5 +1,6 @@
 //! An INVITE is out: listen to its target, be patient as long as the policy says, then move on.
 
+use super::uas::EarlyAnswer;
 use super::{Attempt, Call, CallEvent, Env, Phase, Progress, State};
 use crate::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use bytes::Bytes;
@@ -56,6 +57,12 @@ impl Call {
             // A provisional whose description cannot be used still says that it rings.
             Some(Err(_)) => None,
         };
+        if let Some(pending) = self.invite.as_mut().filter(|pending| pending.offer.is_some())
+            && description.is_some()
+            && pending.answer == EarlyAnswer::None
+        {
+            pending.answer = EarlyAnswer::Given;
+        }
         self.stamps.ringing.get_or_insert(env.now);
         self.respond_progress(env, progress.code, progress.rseq, description.as_deref());
         State::Hunting(attempt)
@@ -63,6 +70,12 @@ impl Call {
 
     /// 2xx: the caller gets his, the other attempts are history.
     fn answer(&mut self, env: &mut Env, attempt: Attempt, description: Option<Bytes>) -> State {
+        if self.is_bound() && description.as_deref().is_none_or(|sdp| self.media.fits(Leg::B, sdp).is_err()) {
+            // The caller plays by another target's answer, and cannot be given a second one.
+            self.acknowledge_answer(env);
+            self.b.bye(env, Some(b"SIP;cause=488;text=\"not_acceptable\""));
+            return self.advance(env, attempt, HuntReason::FinalResponse, 488);
+        }
         self.media.forget_told();
         let anchored = description.as_deref().map(|sdp| self.description_from_b(env, sdp));
         let description = match anchored.transpose() {

@@ -256,7 +256,12 @@ impl Relayed {
         let offer = match (self.offer.take(), before) {
             (Some(offer), _) => Some(offer),
             (None, Known::Texts { offer, answerer: same, .. }) if same == answerer => Some(offer),
-            (None, _) => None,
+            // Another peer has taken exactly what was agreed.
+            (None, Known::Agreed(agreed)) => {
+                self.known = Known::Agreed(agreed);
+                return;
+            }
+            (None, Known::Nothing | Known::Texts { .. }) => None,
         };
         if let (Some(offer), Some(answer)) = (offer, keep(body)) {
             self.known = Known::Texts { offer, answer, answerer };

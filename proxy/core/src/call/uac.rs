@@ -1,6 +1,7 @@
 //! Towards the target: the INVITE that we build, and what its responses mean.
 
 use super::leg::{ALLOW, finish};
+use super::uas::EarlyAnswer;
 use super::{Attempt, Attempted, Call, CallEvent, Env, Media, Phase, Progress, State, Unusable, User};
 use crate::dialog::{Dialog, put_cseq};
 use crate::transaction::{ClientKey, ClientKind};
@@ -51,6 +52,10 @@ impl Call {
             return self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia));
         };
         self.media = media;
+        if let Some(pending) = &mut self.invite {
+            // Other ports: whatever the caller was told before does not hold.
+            pending.answer = EarlyAnswer::None;
+        }
         let Some((a, b)) = self.media.bound() else { return self.attempt(env, target) };
         env.relay(RelayCommand::Open(Open {
             session,
@@ -79,8 +84,10 @@ impl Call {
         let (Some(to), Some(pending)) = (snapshot.config.target(target), self.invite.as_deref()) else {
             return self.reject(env, 503, CloseReason::Internal, Some(RejectReason::NoTarget));
         };
-        let offer = match pending.offer.as_ref().map(|sdp| self.media.offer(Leg::A, sdp)).transpose() {
-            Ok(offer) => offer,
+        let bound = if self.is_bound() { self.media.offer_again(Leg::B) } else { None };
+        let offered = pending.offer.as_ref().filter(|_| bound.is_none());
+        let offer = match offered.map(|sdp| self.media.offer(Leg::A, sdp)).transpose() {
+            Ok(offer) => bound.map(Cow::Owned).or(offer),
             Err(_) => return self.reject(env, 488, CloseReason::Rejected, Some(RejectReason::NotAcceptable)),
         };
         let number = u8::try_from(self.steps.len() + 1).unwrap_or(u8::MAX);
@@ -222,6 +229,11 @@ impl Call {
         } else {
             self.media.offer(Leg::B, sdp)
         }
+    }
+
+    /// Whether the caller has another target's answer, which this one has to fit.
+    pub(super) fn is_bound(&self) -> bool {
+        self.invite.as_ref().is_some_and(|pending| pending.answer == EarlyAnswer::Binding)
     }
 
     pub(super) fn offer_in_invite(&self) -> bool {

@@ -28,6 +28,19 @@ pub(crate) struct Pending {
     /// The last reliable provisional that we sent: our RSeq and the target's, unless the call has left that target (RFC
     /// 3262 §3).
     pub(crate) rseq: Option<(u32, Option<u32>)>,
+    /// Whether the caller has an answer already, from a provisional response.
+    pub(crate) answer: EarlyAnswer,
+}
+
+/// An answer in a provisional response. A reliable one is final (RFC 3262 §5), and many callers take every one so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EarlyAnswer {
+    /// None.
+    None,
+    /// From the present target.
+    Given,
+    /// From one that the call has left: the next has to fit it.
+    Binding,
 }
 
 impl Pending {
@@ -35,6 +48,9 @@ impl Pending {
     pub(super) fn forget_target(&mut self) {
         if let Some((_, theirs)) = &mut self.rseq {
             *theirs = None;
+        }
+        if self.answer == EarlyAnswer::Given {
+            self.answer = EarlyAnswer::Binding;
         }
     }
 }
@@ -45,7 +61,15 @@ impl Pending {
         let names = |header| request.values(header).any(|value| value.eq_ignore_ascii_case(b"100rel"));
         let offer = sdp::find(&request).map(|found| request.body().slice_ref(found));
         let (supports_100rel, requires_100rel) = (names(HeaderName::Supported), names(HeaderName::Require));
-        Self { server, offer, supports_100rel, requires_100rel, rseq: None, request }
+        Self {
+            server,
+            offer,
+            supports_100rel,
+            requires_100rel,
+            rseq: None,
+            answer: EarlyAnswer::None,
+            request,
+        }
     }
 }
 
