@@ -30,7 +30,7 @@ pub(super) struct Mobile {
     /// The call's plan is one of this move.
     planned: bool,
     /// Call-ID of its first tier leg.
-    first_call_id: Box<[u8]>,
+    pub(super) first_call_id: Box<[u8]>,
     /// A planned move: the leg that was left, until the new one is heard.
     pub(super) left: Option<CallLeg>,
     /// A new leg whose media does not fit, while the carrier is asked.
@@ -164,8 +164,10 @@ impl Call {
             env.relay(RelayCommand::Bridge { session, leg: tier, fill });
         }
         self.park_carried(env, tier);
-        // Its ACK would come from where nobody is.
-        self.leg_mut(tier).unacked = None;
+        if let Some((server, _)) = self.leg_mut(tier).unacked.take() {
+            // Its ACK would come from where nobody is.
+            env.txns.acked(env.now, server);
+        }
     }
 
     /// Puts the call into the lane of the region that it would go to, or lets it look again later.

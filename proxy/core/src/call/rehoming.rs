@@ -352,7 +352,8 @@ impl Call {
     /// Says BYE on a leg. Where nobody may hear it, it is said again until somebody does.
     pub(super) fn part(&mut self, env: &mut Env, leg: Leg, reason: Option<&'static [u8]>) {
         if leg == self.tier_leg() && (self.is_down_in(&env.newest.clone()) || self.is_deaf(leg)) {
-            let left = self.leg_mut(leg).dialog.take();
+            // A copy: an ACK may still come, and the record names it.
+            let left = self.leg(leg).dialog.clone();
             return self.haunt(env, left);
         }
         self.leg_mut(leg).bye(env, reason);

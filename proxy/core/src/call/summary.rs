@@ -3,7 +3,7 @@
 use super::{Attempted, Call, CallEvent, Env};
 use crate::record::{CallRecord, Step};
 use crate::{CloseReason, HuntReason, RejectReason};
-use relay_values::{SessionId, SessionStats, Time};
+use relay_values::{Leg, SessionId, SessionStats, Time};
 
 impl Call {
     /// The record. Names are looked up now, not while the call is handled.
@@ -20,12 +20,15 @@ impl Call {
         let call_id = |dialog: &Option<crate::dialog::Dialog>| {
             dialog.as_ref().map(|dialog| text(dialog.call_id())).unwrap_or_default()
         };
+        // A tier leg that has moved has another Call-ID by now; what called us is still what called us.
+        let moved = self.mobile.as_ref().filter(|_| self.tier_leg() == Leg::A);
+        let first = moved.map(|mobile| text(&mobile.first_call_id));
         let trunk = self.admitted.trunk.and_then(|trunk| config.trunks.get(trunk.index()));
         let site = self.admitted.site.and_then(|site| config.sites.get(site.index()));
         CallRecord {
             id,
             direction: self.admitted.direction,
-            a_call_id: call_id(&self.a.dialog),
+            a_call_id: first.unwrap_or_else(|| call_id(&self.a.dialog)),
             b_call_id: call_id(&self.b.dialog),
             calling: text(self.admitted.identity.calling()),
             called: text(self.admitted.identity.called()),
