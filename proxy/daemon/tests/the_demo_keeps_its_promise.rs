@@ -3,11 +3,15 @@
 //! Counts are asserted, never milliseconds: how long a call waited says more of the machine than of us.
 
 use bascule::demo::{Args, Broken, How, Outcome, View, run};
+use proxy_core::MoveOutcome;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Long enough for calls before, during and after; the suite waits for it.
 const SECONDS: u64 = 8;
+
+/// Calls that are up in the region at least when it dies: far fewer than there should be.
+const LEAST_LIVE: usize = 8;
 
 fn play(how: How) -> Outcome {
     let args = Args { seconds: SECONDS, how, json: true };
@@ -23,10 +27,17 @@ fn holds_whatever_the_machine_does(outcome: &Outcome) {
     assert_eq!(table.calls_answered, table.calls_placed);
     assert!(table.placed_during_outage > 0 && table.placed_during_outage < table.calls_placed, "{table:?}");
     assert!(table.region_down_ms.is_some());
-    // Answered calls there cannot be saved yet, and are not called failed; nobody else loses one.
-    assert_eq!(table.calls_dropped, closing.up_in_dead_region);
-    assert_eq!(closing.timed_out, closing.up_in_dead_region, "they end by media timeout");
-    assert!(closing.up_in_dead_region > 0 && closing.were_ringing > 0, "{closing:#?}");
+    // Answered calls there outlive it, and the carrier learns nothing of it.
+    assert_eq!(table.calls_dropped, 0);
+    assert!(table.live_at_kill >= LEAST_LIVE && closing.were_ringing > 0, "{closing:#?}");
+    assert_eq!(table.live_kept, table.live_at_kill, "{closing:#?}");
+    assert_eq!((table.carrier_sip_during_move, table.carrier_seq_breaks), (0, 0), "{closing:#?}");
+    assert!(closing.gaps_media_ms.len() >= LEAST_LIVE, "callers have heard both regions: {closing:#?}");
+    assert_eq!(closing.gaps_media_ms.len(), closing.gaps_conversation_ms.len());
+    assert!(table.gap_media_ms.is_some() && table.gap_conversation_ms.is_some());
+    // Every one of these has its receipt; further calls moved that were on their way when it happened.
+    let moved = closing.receipts.iter().filter(|receipt| receipt.outcome == MoveOutcome::Moved);
+    assert!(moved.count() >= closing.gaps_media_ms.len(), "{closing:#?}");
     assert!(closing.spoke > 0);
     assert_eq!(closing.heard_each_other, closing.spoke);
 }
@@ -44,13 +55,21 @@ fn a_region_freezes_and_every_call_is_answered_in_the_other() {
             "calls_dropped",
             "calls_failed",
             "calls_placed",
+            "carrier_seq_breaks",
+            "carrier_sip_during_move",
             "extra_pdd_ms",
+            "gap_conversation_ms",
+            "gap_media_ms",
+            "live_at_kill",
+            "live_kept",
             "placed_during_outage",
             "region_down_ms"
         ]
     );
-    let extra: Vec<_> = json["extra_pdd_ms"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(extra, ["max", "p50", "p99"]);
+    for times in ["extra_pdd_ms", "gap_media_ms", "gap_conversation_ms"] {
+        let keys: Vec<_> = json[times].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["max", "p50", "p99"], "{times}");
+    }
 }
 
 #[test]

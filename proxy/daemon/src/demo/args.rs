@@ -9,19 +9,26 @@ What the numbers mean:
   calls_placed          INVITEs that the carrier sent, retransmissions not counted
   calls_answered        of these, how many got a 2xx
   calls_failed          of these, how many got none: refused, or unanswered at the end
-  calls_dropped         answered calls that the appliance ended: those that were up in the dead region. Their callers
-                        hear nothing and stay on the line until the media timeout, 12 s or what --seconds leaves
-                        (re-homing is not in this release)
+  calls_dropped         answered calls that the appliance ended
   placed_during_outage  calls placed after the region died; it does not come back
   region_down_ms        from the region's death to the appliance taking it for down
   extra_pdd_ms          post-dial delay of the affected calls less the median post-dial delay before the death.
                         Post-dial delay: from INVITE to the first response above 100 that the carrier has once a
                         phone rings in a region that lives; for a call that rang in the dead region, from its death.
                         Affected: calls that the appliance tried in the dead region in vain, or that rang there.
+  live_at_kill          calls that were answered and up in the region when it died; some of them for as long as they
+                        like to talk, up to 60 until well after the death, speaking both ways all the while
+  live_kept             of these, how many nobody but their caller ended; those that stayed have heard the other region
+  carrier_sip_during_move  SIP messages that the carrier got in these calls after the death and before it hung up
+  carrier_seq_breaks    places, over all calls, where the RTP line that the carrier hears broke: a sequence number that
+                        does not follow, a timestamp that does not advance or count, another SSRC
+  gap_media_ms          from the dead region's last packet to the next one of any kind: the caller hears nothing at all
+  gap_conversation_ms   from the dead region's last packet to the other region's first: the caller hears nobody
 
 Exit status 0 when the demo kept its promise: no call failed, the region was seen down, at least one call was affected,
-none of them waited 400 ms more than usual, both sides of every call that spoke heard each other, no answered call
-outside the dead region was lost, every call left its record, and the appliance ended clean. Else 1 and a sentence.";
+none of them waited 400 ms more than usual, both sides of every call that spoke heard each other, no answered call was
+lost, in the dead region or elsewhere, the carrier got no SIP in those that went over and heard one unbroken line, every
+call left its record, and the appliance ended clean. Else 1 and a sentence.";
 
 /// `bascule demo`.
 #[derive(Debug, Clone, Copy, ClapArgs)]

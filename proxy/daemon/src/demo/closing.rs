@@ -1,8 +1,8 @@
 //! The closing table: what became of the calls, and whether the promise held.
 
-use super::ledger::{Death, End, Entry, Ledger, Tally};
+use super::ledger::{Death, End, Entry, Gap, Ledger, Tally};
 use super::peers::serial_in;
-use proxy_core::{CallRecord, StepOutcome, SwitchReason};
+use proxy_core::{CallRecord, Receipt, StepOutcome, SwitchReason};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +24,14 @@ pub struct Table {
     pub region_down_ms: Option<f64>,
     /// `None`: no call was affected.
     pub extra_pdd_ms: Option<Percentiles>,
+    pub live_at_kill: usize,
+    pub live_kept: usize,
+    pub carrier_sip_during_move: u64,
+    pub carrier_seq_breaks: u64,
+    /// `None`: no caller has heard both regions.
+    pub gap_media_ms: Option<Percentiles>,
+    /// `None`: no caller has heard both regions.
+    pub gap_conversation_ms: Option<Percentiles>,
 }
 
 /// Of all values, the nearest rank.
@@ -46,11 +54,13 @@ pub struct Closing {
     pub went_there_first: usize,
     /// Median post-dial delay before the death.
     pub usual_pdd_ms: f64,
-    /// Answered calls that were up in the dead region.
-    pub up_in_dead_region: usize,
-    /// Of these, how many the appliance ended because their media had stopped.
-    pub timed_out: usize,
-    /// Calls that spoke, outside the dead region.
+    /// Every gap of conversation that a caller heard, in milliseconds, sorted.
+    pub gaps_conversation_ms: Vec<f64>,
+    /// Every gap of media, likewise.
+    pub gaps_media_ms: Vec<f64>,
+    /// The appliance's receipts, in the order in which they came.
+    pub receipts: Vec<Arc<Receipt>>,
+    /// Calls that spoke.
     pub spoke: usize,
     /// Of these, in how many both sides heard each other.
     pub heard_each_other: usize,
@@ -71,11 +81,12 @@ pub struct Closing {
 pub(super) struct Heard {
     pub(super) down: Option<(Instant, SwitchReason)>,
     pub(super) records: Vec<Arc<CallRecord>>,
+    pub(super) receipts: Vec<Arc<Receipt>>,
 }
 
 impl Closing {
     pub(super) fn draw_up(ledger: &Ledger, heard: &Heard) -> Self {
-        let Tally { placed, answered, dropped, up, timed_out, .. } = ledger.tally();
+        let Tally { placed, answered, dropped, up, .. } = ledger.tally();
         let records: HashMap<u32, &CallRecord> =
             heard.records.iter().filter_map(|r| Some((serial_in(&r.called)?, &**r))).collect();
         let death = ledger.death;
@@ -90,8 +101,15 @@ impl Closing {
         let mut extra: Vec<_> =
             affected.iter().filter_map(|(_, c)| c.delay).map(|d| d.saturating_sub(median)).collect();
         extra.sort_unstable();
-        let spoke: Vec<_> =
-            ledger.calls.iter().filter(|c| c.speaks && c.answered.is_some() && !c.lost_its_region).collect();
+        let spoke: Vec<_> = ledger.calls.iter().filter(|c| c.speaks && c.answered.is_some()).collect();
+        let live: Vec<_> = ledger.calls.iter().filter(|c| c.lost_its_region).collect();
+        let kept = live.iter().filter(|c| death.is_some_and(|d| c.is_kept(d.region))).count();
+        let gaps = |of: fn(&Gap) -> Duration| {
+            let mut gaps: Vec<_> = live.iter().filter_map(|c| c.gap.as_ref()).map(of).collect();
+            gaps.sort_unstable();
+            gaps
+        };
+        let (media, conversation) = (gaps(Gap::media), gaps(Gap::conversation));
         let dropped_elsewhere = |c: &&Entry| !c.lost_its_region && matches!(c.end, Some(End::Dropped(_)));
         let seen_down =
             death.zip(heard.down).map(|(death, (down, _))| ms(down.saturating_duration_since(death.at)));
@@ -109,12 +127,19 @@ impl Closing {
                     .count(),
                 region_down_ms: seen_down,
                 extra_pdd_ms: percentiles(&extra),
+                live_at_kill: live.len(),
+                live_kept: kept,
+                carrier_sip_during_move: live.iter().map(|c| u64::from(c.sip_in_move)).sum(),
+                carrier_seq_breaks: ledger.calls.iter().map(|c| u64::from(c.breaks)).sum(),
+                gap_media_ms: percentiles(&media),
+                gap_conversation_ms: percentiles(&conversation),
             },
             were_ringing,
             went_there_first: affected.len() - were_ringing,
             usual_pdd_ms: ms(median),
-            up_in_dead_region: death.map_or(0, |d| d.up),
-            timed_out,
+            gaps_conversation_ms: conversation.into_iter().map(ms).collect(),
+            gaps_media_ms: media.into_iter().map(ms).collect(),
+            receipts: heard.receipts.clone(),
             spoke: spoke.len(),
             heard_each_other: spoke.iter().filter(|c| c.caller_heard > 0 && c.callee_heard > 0).count(),
             foreign_packets: ledger.calls.iter().map(|c| u64::from(c.foreign)).sum(),

@@ -1,7 +1,6 @@
 //! What the peers have seen of every call. It is a notebook: nobody acts by it.
 
 use super::peers::Region;
-use proxy_core::CloseReason;
 use std::time::{Duration, Instant};
 
 /// Every call, by its serial number.
@@ -39,18 +38,49 @@ pub(super) struct Entry {
     pub(super) answered: Option<Instant>,
     /// The region whose phone was picked up last.
     pub(super) answered_by: Option<Region>,
-    /// The call was picked up in the region that then died.
+    /// The call was up in the region when that died: the carrier had its 2xx.
     pub(super) lost_its_region: bool,
+    /// SIP that the carrier got in this call after that and before it hung up.
+    pub(super) sip_in_move: u32,
+    /// Places where the line that the caller hears broke.
+    pub(super) breaks: u32,
+    /// From the dead region's voice to the other's.
+    pub(super) gap: Option<Gap>,
     /// How it ended.
     pub(super) end: Option<End>,
     /// The caller speaks, and so does the callee once it hears.
     pub(super) speaks: bool,
+    /// It is one of those that stay up over the death.
+    pub(super) stays: bool,
     /// Packets of the callee that the caller heard.
     pub(super) caller_heard: u32,
     /// Packets of the caller that the callee heard.
     pub(super) callee_heard: u32,
     /// Packets of other calls that either heard.
     pub(super) foreign: u32,
+}
+
+/// Between two voices, as the caller heard it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// The old one's last packet.
+    pub(super) last: Instant,
+    /// The next packet of any kind.
+    pub(super) filled: Instant,
+    /// The new one's first packet.
+    pub(super) resumed: Instant,
+}
+
+impl Gap {
+    /// How long the caller heard nothing at all.
+    pub(super) fn media(&self) -> Duration {
+        self.filled.saturating_duration_since(self.last)
+    }
+
+    /// How long the caller heard nobody.
+    pub(super) fn conversation(&self) -> Duration {
+        self.resumed.saturating_duration_since(self.last)
+    }
 }
 
 /// How a call ended.
@@ -74,14 +104,12 @@ pub(super) struct Tally {
     pub(super) refused: usize,
     pub(super) dropped: usize,
     pub(super) rescued: usize,
-    /// Up in the dead region.
+    /// Were up in the dead region, still are, and have been picked up in no other.
     pub(super) dead: usize,
-    /// Were up in the dead region until the appliance ended them because their media had stopped.
-    pub(super) timed_out: usize,
 }
 
 impl Entry {
-    pub(super) fn new(now: Instant, speaks: bool) -> Self {
+    pub(super) fn new(now: Instant, speaks: bool, stays: bool) -> Self {
         Self {
             placed: now,
             from: now,
@@ -91,8 +119,12 @@ impl Entry {
             answered: None,
             answered_by: None,
             lost_its_region: false,
+            sip_in_move: 0,
+            breaks: 0,
+            gap: None,
             end: None,
             speaks,
+            stays,
             caller_heard: 0,
             callee_heard: 0,
             foreign: 0,
@@ -106,8 +138,11 @@ impl Entry {
         }
     }
 
-    fn has_timed_out(&self) -> bool {
-        matches!(&self.end, Some(End::Dropped(reason)) if reason.contains(CloseReason::MediaTimeout.as_str()))
+    /// Whether it outlived its region: nobody but its caller has ended it, and one who spoke until then was answered.
+    pub(super) fn is_kept(&self, region: Region) -> bool {
+        let dropped = matches!(self.end, Some(End::Dropped(_)));
+        let went_over = self.answered_by != Some(region) && (self.gap.is_some() || !self.speaks);
+        !dropped && (went_over || self.end == Some(End::HungUp) && !self.stays)
     }
 
     fn is_up(&self) -> bool {
@@ -125,8 +160,9 @@ impl Ledger {
         let mut death = Death { region, at, ringing: 0, up: 0 };
         for call in self.calls.iter_mut().filter(|call| call.end.is_none()) {
             if call.answered_by == Some(region) {
-                call.lost_its_region = true;
-                death.up += 1;
+                // Without its 2xx at the carrier it is neither here nor there: on its way through the appliance.
+                call.lost_its_region = call.answered.is_some();
+                death.up += usize::from(call.lost_its_region);
             } else if call.answered_by.is_none() && call.rings_in == Some(region) {
                 (call.rings_in, call.delay, call.from, call.was_ringing) = (None, None, at, true);
                 death.ringing += 1;
@@ -137,6 +173,7 @@ impl Ledger {
     }
 
     pub(super) fn tally(&self) -> Tally {
+        let lost = self.death.map(|death| death.region);
         let count = |f: &dyn Fn(&Entry) -> bool| self.calls.iter().filter(|call| f(call)).count();
         Tally {
             placed: self.calls.len(),
@@ -146,8 +183,7 @@ impl Ledger {
             refused: count(&|c| matches!(c.end, Some(End::Refused(_)))),
             dropped: count(&|c| matches!(c.end, Some(End::Dropped(_)))),
             rescued: count(&|c| c.was_ringing && c.delay.is_some()),
-            dead: count(&|c| c.lost_its_region && c.is_up()),
-            timed_out: count(&|c| c.lost_its_region && c.has_timed_out()),
+            dead: count(&|c| c.lost_its_region && c.is_up() && c.answered_by == lost),
         }
     }
 }

@@ -13,6 +13,7 @@ mod network;
 mod peers;
 mod play;
 mod promise;
+mod receipts;
 mod report;
 mod timeline;
 mod view;

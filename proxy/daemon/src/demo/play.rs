@@ -7,7 +7,7 @@ use super::network::Network;
 use super::peers::{News, Region, Script};
 use super::timeline::{BETWEEN_CALLS, Timeline};
 use super::view::{Status, View};
-use super::{Outcome, promise, report};
+use super::{Outcome, promise};
 use crate::{Appliance, Notice, StartError, config, raise_descriptor_limit};
 use proxy_core::{HealthChange, TargetState};
 use std::io;
@@ -185,7 +185,8 @@ impl Stage<'_> {
             Word::News(News::Death(death)) => self.death(death),
             Word::Notice(at, Notice::Health { change, .. }) => self.health(at, &change),
             Word::Notice(_, Notice::Finished(record)) => self.heard.records.push(record),
-            Word::Notice(_, Notice::Moved(_) | Notice::Moves { .. }) => {}
+            Word::Notice(_, Notice::Moved(receipt)) => self.heard.receipts.push(receipt),
+            Word::Notice(_, Notice::Moves { .. }) => {}
         }
         false
     }
@@ -200,7 +201,13 @@ impl Stage<'_> {
                 self.view.happens(at, &format!("all {n} calls that rang there ring in {other} now"));
             }
             if tally.dead == 0 && last.is_some_and(|last| last.dead > 0) {
-                self.view.happens(at, &report::dead_calls(death.up, tally.timed_out));
+                let (n, other) = (death.up, death.region.other().name());
+                self.view.happens(
+                    at,
+                    &format!(
+                        "of the {n} calls that were up there nobody is left: they are up in {other} or over"
+                    ),
+                );
             }
         }
         let regions = match (self.death, self.heard.down) {

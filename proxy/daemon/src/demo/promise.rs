@@ -20,6 +20,14 @@ pub enum Broken {
     Bled(u64),
     /// Answered calls that ended though their region lives.
     LostElsewhere(usize),
+    /// No call was up in the dead region, so nothing was shown.
+    NobodyThere,
+    /// Calls that were up in the dead region and were not kept.
+    Lost(usize),
+    /// SIP that the carrier got in calls that went over.
+    CarrierTold(u64),
+    /// Places where an RTP line to the carrier broke.
+    LineBroke(u64),
     /// Calls that were still up at the end.
     LeftUp(usize),
     /// Calls without a record.
@@ -50,6 +58,17 @@ impl fmt::Display for Broken {
                 write!(f, "RTP packets that were heard in a call that they do not belong to: {n}")
             }
             Self::LostElsewhere(n) => write!(f, "answered calls that ended though their region lives: {n}"),
+            Self::NobodyThere => {
+                f.write_str("no call was up in the region when it died, so nothing was shown")
+            }
+            Self::Lost(n) => write!(f, "answered calls that did not outlive their region: {n}"),
+            Self::CarrierTold(n) => {
+                write!(
+                    f,
+                    "SIP messages that the carrier got in calls that went over: {n}, promised were none"
+                )
+            }
+            Self::LineBroke(n) => write!(f, "places where an RTP line to the carrier broke: {n}"),
             Self::LeftUp(n) => write!(f, "calls that were still up at the end: {n}"),
             Self::WithoutRecord(n) => write!(f, "calls without a call record: {n}"),
             Self::Unclean(why) => write!(f, "the appliance did not end clean: {why}"),
@@ -76,6 +95,10 @@ pub(super) fn broken(closing: &Closing, unclean: Option<String>, interrupted: bo
         some(closing.spoke - closing.heard_each_other, Broken::Deaf),
         (closing.foreign_packets > 0).then_some(Broken::Bled(closing.foreign_packets)),
         some(closing.lost_elsewhere, Broken::LostElsewhere),
+        (table.live_at_kill == 0).then_some(Broken::NobodyThere),
+        some(table.live_at_kill - table.live_kept, Broken::Lost),
+        (table.carrier_sip_during_move > 0).then_some(Broken::CarrierTold(table.carrier_sip_during_move)),
+        (table.carrier_seq_breaks > 0).then_some(Broken::LineBroke(table.carrier_seq_breaks)),
         some(closing.left_up, Broken::LeftUp),
         some(closing.without_record, Broken::WithoutRecord),
         unclean.map(Broken::Unclean),

@@ -27,6 +27,10 @@ pub(super) struct Timeline {
     pub(super) ring: (Duration, Duration),
     /// Talking takes between the first and the second.
     pub(super) talk: (Duration, Duration),
+    /// Until then those calls are up that stay up over the death.
+    pub(super) stay: Duration,
+    /// The last call that stays up over the death is placed.
+    pub(super) last_to_stay: Duration,
     /// Silence after which the appliance ends a call. In real life 12 s; less when the demo is shorter than that.
     pub(super) inactivity: Duration,
 }
@@ -37,9 +41,12 @@ impl Timeline {
         let death = end * 3 / 10;
         let ring = end.mul_f64(1.0 / 12.0).min(Duration::from_millis(1200));
         let talk = (end / 5).clamp(Duration::from_secs(1), Duration::from_secs(4));
+        let stay = (death + Duration::from_secs(5)).min(end - RESERVE);
         Self {
             end,
             death,
+            stay,
+            last_to_stay: death / 2,
             last_call: end - RESERVE - ring - talk,
             ring: (ring / 6, ring),
             talk: (talk / 4, talk),
@@ -63,6 +70,8 @@ mod tests {
             );
             assert!(t.last_call + t.ring.1 + t.talk.1 < t.end, "{seconds}: the last call ends");
             assert!(t.death + t.inactivity < t.end, "{seconds}: dead calls are ended");
+            assert!(t.stay > t.death + Duration::from_secs(2), "{seconds}: there is time to go over");
+            assert!(t.last_to_stay + t.ring.1 < t.death, "{seconds}: who stays is up by then");
             assert!(
                 t.inactivity > t.talk.1,
                 "{seconds}: a call that says nothing is not ended by the appliance"

@@ -1,8 +1,8 @@
 //! One region: its phones ring, are picked up, speak once they hear somebody, and can die.
 
 use super::alarms::Phone;
-use super::voice::{self, PACKET_TIME, Speaker, Voice};
-use super::write::{callee_says, response, serial_in};
+use super::voice::{self, Mark, PACKET_TIME, Speaker, Voice};
+use super::write::{callee_says, continues, response, serial_in};
 use super::{Alarm, Desk, Line, Region, T1, T2};
 use crate::demo::args::How;
 use bytes::Bytes;
@@ -110,6 +110,10 @@ impl Callee {
         if let Some(entry) = desk.ledger.get(serial) {
             entry.rings_in = Some(self.region);
         }
+        // Whoever comes back to a call that was up elsewhere is put through at once.
+        if continues(invite) {
+            return self.pick_up(desk, at);
+        }
         self.say(at, 180);
         desk.alarms.set(desk.now + desk.dice.between(self.ring), self.alarm(at, Phone::PickUp));
     }
@@ -167,17 +171,19 @@ impl Callee {
 
     /// Somebody speaks: so does the callee from now on, if it is his caller.
     pub(super) fn hears(&mut self, desk: &mut Desk, packet: &[u8], from: SocketAddr) {
-        let Some((who, serial)) = voice::heard(packet) else { return };
+        let Some(Mark { who, serial, .. }) = voice::heard(packet).and_then(|packet| packet.mark) else {
+            return;
+        };
         let Some(entry) = desk.ledger.get(serial) else { return };
         let Some(at) = self.by_serial.get(&serial).copied() else { return entry.foreign += 1 };
         let Some(leg) = self.legs.get_mut(at).filter(|leg| leg.state != State::Over) else { return };
         if leg.voice.is_none()
             && let Some(to) = voice::audio_of(&leg.invite)
         {
-            leg.voice = Some(Voice::new(to, serial, Speaker::Callee, desk.dice.roll()));
+            leg.voice = Some(Voice::new(to, serial, Speaker::Callee(self.region), desk.dice.roll()));
             desk.alarms.set(desk.now, Alarm::Phone(self.region, at as u32, Phone::Speak));
         }
-        let his = who == Speaker::Caller as u8 && leg.voice.as_ref().is_some_and(|voice| voice.to() == from);
+        let his = who == Speaker::Caller && leg.voice.as_ref().is_some_and(|voice| voice.to() == from);
         if his { entry.callee_heard += 1 } else { entry.foreign += 1 }
     }
 

@@ -1,25 +1,36 @@
 //! The carrier: it calls, speaks, listens and hangs up.
 
+use super::ear::Ear;
+use super::script::DYING;
 use super::voice::{self, PACKET_TIME, Speaker, Voice};
-use super::write::{self, number, response, serial_of};
+use super::write::{self, home, number, response, serial_of};
 use super::{Alarm, Desk, Line, T1, T2};
 use crate::demo::ledger::{End, Entry};
+use crate::demo::timeline::Timeline;
 use sip_wire::{HeaderName, Message, Method};
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Calls that speak at once: 64 × 2 directions × 50 packets/s are 6,400 packets/s through the relay, which leaves the
+/// Calls that speak at once: 84 × 2 directions × 50 packets/s are 8,400 packets/s through the relay, which leaves the
 /// rest of a small machine to whoever else works there.
-const MOST_SPEAKING: usize = 64;
+const MOST_SPEAKING: usize = 84;
+
+/// Of these, how many stay up until the region dies and after it: enough for a median and a worst case.
+const MOST_STAYING: usize = 60;
 
 /// The carrier.
 pub(super) struct Caller {
     line: Line,
     appliance: SocketAddr,
     run: u64,
-    talk: (Duration, Duration),
+    timeline: Timeline,
+    start: Instant,
     calls: Vec<Call>,
     speaking: usize,
+    staying: usize,
+    /// Whose packets come from where.
+    by_media: HashMap<SocketAddr, u32>,
 }
 
 /// The carrier's side of one call.
@@ -28,6 +39,7 @@ struct Call {
     to: Vec<u8>,
     target: Vec<u8>,
     voice: Option<Voice>,
+    ear: Ear,
     /// Counts among those that speak.
     speaks: bool,
 }
@@ -46,8 +58,23 @@ enum State {
 }
 
 impl Caller {
-    pub(super) fn new(line: Line, appliance: SocketAddr, run: u64, talk: (Duration, Duration)) -> Self {
-        Self { line, appliance, run, talk, calls: Vec::new(), speaking: 0 }
+    pub(super) fn new(line: Line, appliance: SocketAddr, run: u64, timeline: Timeline) -> Self {
+        Self {
+            line,
+            appliance,
+            run,
+            timeline,
+            start: Instant::now(),
+            calls: Vec::new(),
+            speaking: 0,
+            staying: 0,
+            by_media: HashMap::new(),
+        }
+    }
+
+    /// The play begins.
+    pub(super) fn begin(&mut self, start: Instant) {
+        self.start = start;
     }
 
     pub(super) fn line(&self) -> &Line {
@@ -63,10 +90,15 @@ impl Caller {
     pub(super) fn place(&mut self, desk: &mut Desk) {
         let serial = self.calls.len() as u32;
         let speaks = self.speaking < MOST_SPEAKING;
+        // Those that stay are called where the region dies.
+        let early = desk.now < self.start + self.timeline.last_to_stay;
+        let stays = speaks && early && home(serial) == DYING && self.staying < MOST_STAYING;
+        self.staying += usize::from(stays);
         self.speaking += usize::from(speaks);
         let (to, target) = (Vec::new(), Vec::new());
-        self.calls.push(Call { state: State::Calling, to, target, voice: None, speaks });
-        desk.ledger.calls.push(Entry::new(desk.now, speaks));
+        let ear = Ear::default();
+        self.calls.push(Call { state: State::Calling, to, target, voice: None, ear, speaks });
+        desk.ledger.calls.push(Entry::new(desk.now, speaks, stays));
         self.say(serial, |who, media| who.invite(media));
         desk.alarms.set(desk.now + T1, Alarm::Invite(serial, T1));
     }
@@ -78,11 +110,10 @@ impl Caller {
         }
     }
 
-    /// The caller has said everything. One whose callee's region has died hears nothing and stays on the line: it is
-    /// the appliance that has to notice.
+    /// The caller has said everything.
     pub(super) fn hang_up(&mut self, desk: &mut Desk, serial: u32) {
         let Some(entry) = desk.ledger.get(serial) else { return };
-        if self.state(serial) == Some(State::Up) && !entry.lost_its_region {
+        if self.state(serial) == Some(State::Up) {
             entry.end = Some(End::HungUp);
             self.leave(serial, State::Leaving);
             self.say(serial, |who, _| who.bye());
@@ -106,20 +137,37 @@ impl Caller {
         desk.alarms.set(desk.now + PACKET_TIME, Alarm::Speak(serial));
     }
 
-    pub(super) fn hears(&mut self, desk: &mut Desk, packet: &[u8], from: SocketAddr) {
-        let Some((who, serial)) = voice::heard(packet) else { return };
-        let Some(entry) = desk.ledger.get(serial) else { return };
-        let voice = self.calls.get(serial as usize).and_then(|call| call.voice.as_ref());
-        match voice {
-            Some(voice) if who == Speaker::Callee as u8 && voice.to() == from => entry.caller_heard += 1,
-            Some(_) => entry.foreign += 1,
-            // The last packets of a call that is over.
-            None => {}
+    pub(super) fn hears(&mut self, desk: &mut Desk, now: Instant, packet: &[u8], from: SocketAddr) {
+        let Some(packet) = voice::heard(packet) else { return };
+        let Some(serial) = self.by_media.get(&from).copied() else { return };
+        let call = self.calls.get_mut(serial as usize);
+        // A call without a voice is over, and these are its last packets.
+        let (Some(entry), Some(call)) = (desk.ledger.get(serial), call.filter(|call| call.voice.is_some()))
+        else {
+            return;
+        };
+        match packet.mark {
+            Some(mark) if mark.serial != serial || mark.who == Speaker::Caller => entry.foreign += 1,
+            mark => {
+                entry.caller_heard += u32::from(mark.is_some());
+                let verdict = call.ear.hears(now, packet);
+                entry.breaks += u32::from(verdict.breaks);
+                // One that was rescued before its answer is not of interest.
+                if entry.lost_its_region && entry.gap.is_none() {
+                    entry.gap = verdict.gap;
+                }
+            }
         }
     }
 
     /// A message from the appliance.
     pub(super) fn message(&mut self, desk: &mut Desk, message: &Message, from: SocketAddr) {
+        if let Some(serial) = serial_of(message)
+            && self.state(serial) == Some(State::Up)
+            && let Some(entry) = desk.ledger.get(serial)
+        {
+            entry.sip_in_move += u32::from(entry.lost_its_region);
+        }
         if message.is_request() {
             self.request(desk, message, from);
             return;
@@ -156,12 +204,17 @@ impl Caller {
             call.target = contact.map(|contact| contact.uri.to_vec()).unwrap_or_default();
             if let (true, Some(to)) = (call.speaks, voice::audio_of(answer)) {
                 call.voice = Some(Voice::new(to, serial, Speaker::Caller, desk.dice.roll()));
+                self.by_media.insert(to, serial);
                 desk.alarms.set(desk.now, Alarm::Speak(serial));
             }
+            let mut until = desk.now + desk.dice.between(self.timeline.talk);
             if let Some(entry) = desk.ledger.get(serial) {
                 entry.answered = Some(desk.now);
+                if entry.stays {
+                    until = self.start + self.timeline.stay;
+                }
             }
-            desk.alarms.set(desk.now + desk.dice.between(self.talk), Alarm::HangUp(serial));
+            desk.alarms.set(until, Alarm::HangUp(serial));
         }
         // A repeated 2xx is acknowledged again (RFC 3261 §13.2.2.4).
         self.say(serial, |who, _| who.ack());

@@ -7,6 +7,7 @@
 mod alarms;
 mod callee;
 mod caller;
+mod ear;
 mod line;
 mod script;
 mod voice;

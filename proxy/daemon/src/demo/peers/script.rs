@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The region that dies.
-const DYING: Region = Region::East;
+pub(super) const DYING: Region = Region::East;
 
 /// How often the audience is told how many calls are where.
 const TELL: Duration = Duration::from_millis(100);
@@ -61,7 +61,7 @@ impl Script {
         Self {
             timeline,
             how,
-            caller: Caller::new(carrier, network.appliance(), run, timeline.talk),
+            caller: Caller::new(carrier, network.appliance(), run, timeline),
             callees: [
                 Callee::new(Region::East, east, timeline.ring),
                 Callee::new(Region::West, west, timeline.ring),
@@ -75,6 +75,7 @@ impl Script {
     /// Plays to the end: every call is over, the time is up, or `stop` was set.
     pub(in crate::demo) fn play(&mut self, stop: &AtomicBool, mut tell: impl FnMut(News)) {
         self.start = Instant::now();
+        self.caller.begin(self.start);
         let death = self.start + self.timeline.death;
         for (at, alarm) in [(self.start, Alarm::Place), (death, Alarm::Death), (self.start, Alarm::Tell)] {
             self.desk.alarms.set(at, alarm);
@@ -149,7 +150,7 @@ impl Script {
             caller.message(desk, &message, from);
         }
         while let Some((packet, from)) = caller.line().hear(buffer) {
-            caller.hears(desk, packet, from);
+            caller.hears(desk, Instant::now(), packet, from);
         }
     }
 

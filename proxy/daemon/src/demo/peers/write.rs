@@ -1,10 +1,14 @@
 //! Messages that the peers write.
 
+use super::Region;
 use bytes::Bytes;
 use sip_wire::{Builder, HeaderName, Message, Method, reason_phrase};
 use std::net::SocketAddr;
 
 const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS";
+
+/// What the appliance puts into an INVITE that goes on with a call: see demo.toml.
+const CONTINUES: &[u8] = b"X-Continues";
 
 const SDP: &[u8] = b"application/sdp";
 
@@ -67,9 +71,19 @@ pub(super) fn serial_of(message: &Message) -> Option<u32> {
     call_id.split_once('-')?.0.parse().ok()
 }
 
-/// A number of the plan: even calls live in one place, odd ones in the other.
+/// Where a call lives: even ones in one place, odd ones in the other.
+pub(super) fn home(serial: u32) -> Region {
+    if serial.is_multiple_of(2) { Region::East } else { Region::West }
+}
+
+/// A number of the plan.
 pub(super) fn number(serial: u32) -> String {
-    format!("+4930{}00{serial:07}", 1 + serial % 2)
+    format!("+4930{}00{serial:07}", 1 + home(serial) as u32)
+}
+
+/// Whether an INVITE goes on with a call that was up elsewhere.
+pub(super) fn continues(invite: &Message) -> bool {
+    invite.named(CONTINUES).next().is_some()
 }
 
 /// The serial number at the end of a called number.
