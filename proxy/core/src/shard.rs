@@ -43,7 +43,7 @@ struct Entry {
 }
 
 impl Shard {
-    /// A shard of this number, below the number of shards that [`crate::owner`] is asked about. Equal seeds and equal
+    /// A shard of this number, below the number of shards that [`owner()`](crate::owner()) is asked about. Equal seeds and equal
     /// inputs give equal outputs.
     pub fn new(id: u8, seed: u64, now: Time, snapshot: Arc<Snapshot>) -> Self {
         Self {

@@ -10,7 +10,7 @@ use sip_wire::{HeaderName, Method};
 use std::sync::Arc;
 
 impl Shard {
-    /// Live calls by region, indexed by [`RegionId`].
+    /// Live calls by region, indexed by [`RegionId`](crate::RegionId).
     pub fn region_calls(&self) -> Vec<RegionCalls> {
         let mut regions = vec![RegionCalls::default(); self.env.newest.config.regions.len()];
         for (_, entry) in &self.calls {
