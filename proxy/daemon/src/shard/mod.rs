@@ -302,10 +302,11 @@ impl Turner {
 
     /// The end of a turn: what was collected goes out.
     fn hand_over(&mut self) {
-        self.sockets.flush(&mut self.wire);
+        // The relay first: whoever gets our message may send media at once, and is to be known by then.
         if let Some(relay) = &mut self.relay {
             self.relay_behind = !relay.get_mut().flush();
         }
+        self.sockets.flush(&mut self.wire);
         if !self.told.is_empty() {
             let n = self.told.len() as u64;
             if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =

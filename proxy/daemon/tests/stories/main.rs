@@ -5,6 +5,7 @@ mod world;
 mod a_call_goes_through;
 mod a_reload_leaves_calls_alone;
 mod calls_over_tcp;
+mod operators;
 mod shards_share_an_address;
 mod strangers_and_garbage;
 mod the_service_obeys_signals;

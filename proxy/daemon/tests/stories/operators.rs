@@ -1,0 +1,369 @@
+//! Operators at the admin socket, and at the command line that speaks to it.
+
+use super::world::{PATIENCE, Place, Ua, call, eventually, hang_up, media, metric};
+use bascule::Appliance;
+use proxy_core::RegionId;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+fn socket(place: Place) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("admin-{}.sock", place.0))
+}
+
+/// An appliance with an admin socket.
+fn start(place: Place, more: &str) -> Appliance {
+    place.start(&format!("[admin]\nsocket = \"{}\"\n{more}", socket(place).display()))
+}
+
+/// A client of the socket.
+struct Client(BufReader<UnixStream>);
+
+impl Client {
+    fn new(place: Place) -> Self {
+        let stream = UnixStream::connect(socket(place)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn say(&mut self, text: &str) {
+        self.0.get_mut().write_all(text.as_bytes()).unwrap();
+        self.0.get_mut().write_all(b"\n").unwrap();
+    }
+
+    fn line(&mut self) -> Value {
+        let mut text = String::new();
+        assert!(self.0.read_line(&mut text).expect("an answer") > 0, "the connection was closed");
+        serde_json::from_str(&text).expect("a line is one JSON object")
+    }
+
+    /// The line that ends an answer.
+    fn last(&mut self) -> Value {
+        loop {
+            let line = self.line();
+            if line["done"] == true {
+                return line;
+            }
+        }
+    }
+
+    fn ask(&mut self, request: &Value) -> Value {
+        self.say(&request.to_string());
+        self.last()
+    }
+}
+
+fn bascule(place: Place, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bascule"));
+    command.args(args).arg("--socket").arg(socket(place)).env("NO_COLOR", "1");
+    command
+}
+
+fn text(output: &Output) -> (i32, String, String) {
+    let utf8 = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), utf8(&output.stdout), utf8(&output.stderr))
+}
+
+fn is_drained(appliance: &Appliance, region: u16) -> bool {
+    appliance.snapshot().overrides.drained.contains(&RegionId(region))
+}
+
+/// An edge takes the call that is offered to it.
+fn takes(place: Place, edge: &Ua, port: u16) {
+    let invite = edge.request("INVITE");
+    edge.send(edge.answer(&invite, 200, Some(port)), place.tier());
+    edge.request("ACK");
+}
+
+/// An edge is told that the call goes on without it.
+fn is_left(place: Place, edge: &Ua) {
+    let bye = edge.request("BYE");
+    edge.send(edge.answer(&bye, 200, None), place.tier());
+}
+
+#[test]
+fn a_drain_moves_the_call_that_is_up_and_the_carrier_hears_nothing_of_it() {
+    let place = Place(60);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("calls-60.jsonl");
+    let _ = std::fs::remove_file(&file);
+    let appliance = start(place, &format!("[records]\nfile = \"{}\"", file.display()));
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    let up = call(place, &carrier, &north, "stays-up", "+4930123456");
+    let mut client = Client::new(place);
+    client.say(r#"{"do":"drain","place":"north","deadline_ms":8000}"#);
+    takes(place, &south, 41_002);
+    let voice = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)]);
+    is_left(place, &north);
+    let summary = client.last();
+    assert_eq!((&summary["is"], &summary["end"]), (&json!("summary"), &json!("finished")), "{summary}");
+    assert_eq!(
+        (&summary["chosen"], &summary["moved"], &summary["failed"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    carrier.hears_nothing();
+    drop(voice);
+
+    let regions = client.ask(&json!({"do": "regions"}));
+    let of = |i: usize| (regions["regions"][i]["answered"].clone(), regions["regions"][i]["drained"].clone());
+    assert_eq!((of(0), of(1)), ((json!(0), json!(true)), (json!(1), json!(false))), "{regions}");
+    let fresh = call(place, &carrier, &south, "fresh", "+4930123457");
+    hang_up(place, &carrier, &south, &fresh);
+    hang_up(place, &carrier, &south, &up);
+    assert_eq!(metric(&appliance, "bascule_moves_total{reason=\"drain\",outcome=\"moved\"}"), 1.0);
+    assert_eq!(metric(&appliance, "bascule_gap_conversation_seconds_count"), 0.0, "nobody had spoken before");
+    assert_eq!(metric(&appliance, "bascule_region_drained{region=\"north\"}"), 1.0);
+    drop(appliance);
+    assert!(!socket(place).exists(), "the socket goes with the service");
+
+    let records = std::fs::read_to_string(&file).unwrap();
+    let record = records.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let moved: Vec<_> = record.filter(|record| record["a_call_id"] == "stays-up").collect();
+    let receipt = &moved[0]["moves"][0];
+    assert_eq!((&receipt["from"], &receipt["to_region"]), (&json!("north-1"), &json!("south")), "{receipt}");
+    assert_eq!((&receipt["reason"], &receipt["attempts"]), (&json!("drain"), &json!(1)));
+    assert_eq!(receipt["identity_before"], receipt["identity_after"]);
+    assert!(receipt["resumed_ms"].as_f64() >= receipt["answered_ms"].as_f64(), "{receipt}");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_what_to_do() {
+    let place = Place(61);
+    let _appliance = start(place, "");
+    let mut client = Client::new(place);
+    for (request, said) in [
+        ("what?", "regions"),
+        (r#"{"do":"dance"}"#, "regions"),
+        (r#"{"do":"stop"}"#, "begun"),
+        (r#"{"do":"drain"}"#, "north"),
+        (r#"{"do":"drain","place":"nroth"}"#, "south-1"),
+        (r#"{"do":"drain","place":"north","share":0}"#, "1 to 100"),
+        (r#"{"do":"drain","place":"north","number":"+49x"}"#, "digits"),
+        (r#"{"do":"drain","place":"north","calls":0}"#, "1 or more"),
+        (r#"{"do":"drain","place":"north","deadline_ms":1}"#, "100ms"),
+        (r#"{"do":"drill","region":"north-1","share":5,"cut":"both","for_ms":1000}"#, "north, south"),
+        (
+            r#"{"do":"drill","region":"north","share":5,"cut":"both","for_ms":1000,"abort_if":["dead>0"]}"#,
+            "regions",
+        ),
+    ] {
+        client.say(request);
+        let answer = client.last();
+        assert_eq!(answer["is"], "error", "{request}: {answer}");
+        let advice = answer["advice"].as_str().unwrap();
+        assert!(advice.contains(said), "{request}: {answer}");
+    }
+    client.say(&"x".repeat(100_000));
+    assert_eq!(
+        client.last()["is"],
+        "error",
+        "and a line without an end closes the connection, not the service"
+    );
+    assert_eq!(Client::new(place).ask(&json!({"do": "regions"}))["is"], "regions");
+}
+
+#[test]
+fn a_client_that_goes_away_has_stopped_its_drain() {
+    let place = Place(62);
+    let appliance = start(place, "");
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    let up = call(place, &carrier, &north, "gone", "+4930123456");
+    let mut client = Client::new(place);
+    client.say(r#"{"do":"drain","place":"north"}"#);
+    south.request("INVITE");
+    assert!(is_drained(&appliance, 0));
+    let refused = Client::new(place).ask(&json!({"do": "drain", "place": "north"}));
+    assert!(refused["message"].as_str().unwrap().contains("somebody"), "{refused}");
+    drop(client);
+    eventually("north gets new calls again", || !is_drained(&appliance, 0));
+    hang_up(place, &carrier, &north, &up);
+}
+
+#[test]
+fn control_c_stops_a_drain_and_leaves_everything_as_before() {
+    let place = Place(63);
+    let appliance = start(place, "");
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    let up = call(place, &carrier, &north, "interrupted", "+4930123456");
+    let child = Running(
+        bascule(place, &["drain", "north"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok(),
+    );
+    let offered = south.request("INVITE");
+    assert!(is_drained(&appliance, 0));
+    let pid = child.0.as_ref().unwrap().id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    eventually("north gets new calls again", || !is_drained(&appliance, 0));
+    // The move that was under way ends by itself: nobody takes the call, so it stays.
+    south.send(south.answer(&offered, 486, None), place.tier());
+    let (code, said, _) = text(&child.end());
+    assert_eq!(code, 130, "{said}");
+    assert!(said.contains("stopped") && said.contains("north gets new calls as before"), "{said}");
+    hang_up(place, &carrier, &north, &up);
+}
+
+#[test]
+fn a_drain_is_lifted_and_the_call_comes_back() {
+    let place = Place(64);
+    let appliance = start(place, "[rehome]\nmin_interval = \"0s\"");
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    let up = call(place, &carrier, &north, "there-and-back", "+4930123456");
+    let mut client = Client::new(place);
+    client.say(r#"{"do":"drain","place":"north"}"#);
+    takes(place, &south, 41_002);
+    let _south_speaks = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)]);
+    is_left(place, &north);
+    assert_eq!(client.last()["moved"], 1);
+    client.say(r#"{"do":"drain","place":"north","back":true}"#);
+    takes(place, &north, 41_004);
+    let _north_speaks = Speaking::new((place.ip(11), 41_004).into(), vec![media(&up.invite)]);
+    is_left(place, &south);
+    let summary = client.last();
+    assert_eq!((&summary["moved"], &summary["drained"]), (&json!(1), &json!(false)), "{summary}");
+    assert!(!is_drained(&appliance, 0));
+    carrier.hears_nothing();
+    hang_up(place, &carrier, &north, &up);
+}
+
+#[test]
+fn the_table_shows_every_region_to_people_and_to_programs() {
+    let place = Place(65);
+    let appliance = start(place, "");
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    let up = call(place, &carrier, &north, "shown", "+4930123456");
+    appliance.drain_regions(&["south"]).unwrap();
+    let (code, shown, _) = text(&bascule(place, &["regions"]).output().unwrap());
+    assert_eq!(code, 0);
+    let lines: Vec<_> = shown.lines().collect();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(
+        (&words(lines[1])[..2], &words(lines[1])[3..5]),
+        (&["north".into(), "up".into()][..], &["1".into(), "0".into()][..]),
+        "{shown}"
+    );
+    assert!(lines[2].starts_with("south") && lines[2].ends_with("drained"), "{shown}");
+
+    let (_, json, _) = text(&bascule(place, &["regions", "--json"]).output().unwrap());
+    let line: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(line["regions"][0]["edges"][0]["edge"], "north-1");
+    hang_up(place, &carrier, &north, &up);
+}
+
+#[test]
+fn nobody_at_the_socket_and_a_refusal_are_exit_status_2() {
+    let place = Place(66);
+    let (code, _, said) = text(&bascule(place, &["regions"]).output().unwrap());
+    assert_eq!(code, 2);
+    assert!(said.contains("admin-66.sock") && said.contains("is the service running"), "{said}");
+    let _appliance = start(place, "");
+    let (code, _, said) = text(&bascule(place, &["drain", "nowhere"]).output().unwrap());
+    assert_eq!(code, 2);
+    assert!(said.contains("known: north, south, north-1, south-1"), "{said}");
+}
+
+#[test]
+fn a_drill_cuts_some_calls_off_and_they_live_on_elsewhere() {
+    let place = Place(67);
+    let appliance = start(place, "[media.silence]\nmin_flows = 2");
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    // Every call's tier leg sends from one socket: its port in the description is the same for all of them.
+    let ups: Vec<_> = (0..4)
+        .map(|i| call(place, &carrier, &north, &format!("drilled-{i}"), &format!("+493012345{i}")))
+        .collect();
+    let north_speaks =
+        Speaking::new((place.ip(11), 41_000).into(), ups.iter().map(|up| media(&up.invite)).collect());
+    std::thread::sleep(Duration::from_millis(600));
+
+    let mut client = Client::new(place);
+    client.say(r#"{"do":"drill","region":"north","share":50,"cut":"both","for_ms":4000}"#);
+    let south_speaks =
+        Speaking::new((place.ip(12), 41_002).into(), ups.iter().map(|up| media(&up.invite)).collect());
+    takes(place, &south, 41_002);
+    takes(place, &south, 41_002);
+    let second = Client::new(place)
+        .ask(&json!({"do": "drill", "region": "south", "share": 5, "cut": "both", "for_ms": 1000}));
+    assert!(second["message"].as_str().unwrap().contains("drill of region `north`"), "{second}");
+    client.say(r#"{"do":"stop"}"#);
+    let summary = client.last();
+    assert_eq!((&summary["moved"], &summary["dropped"]), (&json!(2), &json!(0)), "{summary}");
+    assert!(summary["found_ms"].as_f64().is_some(), "the detector has found it: {summary}");
+    assert_eq!(summary["gap_conversation_ms"]["calls"], 2, "{summary}");
+    assert_eq!(appliance.snapshot().overrides.drill, None, "restored");
+    carrier.hears_nothing();
+    drop((north_speaks, south_speaks));
+}
+
+#[test]
+fn a_client_that_goes_away_has_ended_its_drill() {
+    let place = Place(68);
+    let appliance = start(place, "");
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    let up = call(place, &carrier, &north, "spared", "+4930123456");
+    let mut client = Client::new(place);
+    client.say(r#"{"do":"drill","region":"north","share":100,"cut":"media","for_ms":60000}"#);
+    eventually("the drill has begun", || appliance.snapshot().overrides.drill.is_some());
+    let refused = Client::new(place).ask(&json!({"do": "drain", "place": "north-1"}));
+    assert!(refused["message"].as_str().unwrap().contains("drill"), "{refused}");
+    drop(client);
+    eventually("and is over", || appliance.snapshot().overrides.drill.is_none());
+    hang_up(place, &carrier, &north, &up);
+}
+
+/// A packet of RTP with 20 ms of G.711.
+fn rtp(sequence: u16) -> Vec<u8> {
+    let timestamp = u32::from(sequence) * 160;
+    let head = [&[0x80, 0][..], &sequence.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 7]].concat();
+    [head, vec![0xff; 160]].concat()
+}
+
+/// Speaks to several ports every 20 ms until it is dropped.
+struct Speaking(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+
+impl Speaking {
+    fn new(from: SocketAddr, to: Vec<SocketAddr>) -> Self {
+        let socket = UdpSocket::bind(from).unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&over);
+        let thread = std::thread::spawn(move || {
+            for sequence in 0.. {
+                if told.load(Ordering::Relaxed) {
+                    return;
+                }
+                for port in &to {
+                    let _ = socket.send_to(&rtp(sequence), port);
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self(over, Some(thread))
+    }
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        let _ = self.1.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+/// A process that does not outlive a story that failed.
+struct Running(Option<Child>);
+
+impl Running {
+    fn end(mut self) -> Output {
+        self.0.take().unwrap().wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
