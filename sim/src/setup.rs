@@ -146,8 +146,8 @@ impl Setup {
             pace: PACKET_TIME,
             reports: true,
             probe: Some(ProbePolicy {
-                interval: rng.ms(60, 600),
-                timeout: Duration::from_millis(60),
+                interval: rng.ms(150, 600),
+                timeout: Duration::from_millis(120),
                 fall: 2 + rng.below(2) as u8,
                 rise: 1 + rng.below(2) as u8,
             }),
@@ -201,7 +201,7 @@ impl Setup {
             pairs: if scarce { 8 } else { 500 },
             bind_failures: if !scarce && rng.chance(150) { 100 } else { 0 },
             max_calls: rng.chance(100).then(|| 2 + rng.below(4) as u32),
-            rehome: RehomePolicy { enabled: false, ..RehomePolicy::default() },
+            rehome: RehomePolicy { enabled: rng.chance(800), ..RehomePolicy::default() },
             ..Self::quiet(seed)
         }
     }

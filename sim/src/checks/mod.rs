@@ -167,7 +167,7 @@ impl Checks {
         let mut complaints = Complaints::default();
         self.over.receipt(call);
         self.quiet.receipt(call, receipt);
-        self.receipts.receipt(now, call, receipt, &mut complaints);
+        self.receipts.receipt(now, call, receipt, &self.facts, &mut complaints);
         self.targets.receipt(call);
         self.violations.append(&mut complaints.0);
     }

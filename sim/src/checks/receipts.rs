@@ -5,7 +5,7 @@
 use super::Complaints;
 use super::facts::Facts;
 use crate::setup::Setup;
-use proxy_core::{CallRecord, MoveOutcome, MoveReason, Receipt};
+use proxy_core::{CallRecord, MoveOutcome, Receipt};
 use relay_values::{Duration, Time};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ impl Receipts {
         now: Time,
         call: Option<usize>,
         receipt: &Receipt,
+        facts: &Facts,
         complaints: &mut Complaints,
     ) {
         let mut add = |text: String| complaints.add(now, call, "receipts", text);
@@ -50,9 +51,9 @@ impl Receipts {
         if r.gap_conversation < r.gap_media {
             add(format!("gaps: nobody {:?}, nothing {:?}", r.gap_conversation, r.gap_media));
         }
-        let planned = matches!(r.reason, MoveReason::Drain | MoveReason::Back);
-        if r.outcome == MoveOutcome::Stayed && !planned {
-            add("it stayed, but there was nothing to stay with".into());
+        let with = call.and_then(|call| facts.calls.get(&call)).and_then(|call| call.live().next());
+        if r.outcome == MoveOutcome::Stayed && with.is_none() {
+            add("it stayed, but there is nothing to stay with".into());
         }
         let Some(call) = call else { return add("of no call that we know".into()) };
         let before = self.all.entry(call).or_default();

@@ -93,6 +93,7 @@ impl World {
                 self.checks.released(*session);
             }
             RelayEvent::RegionSilent { .. } | RelayEvent::RegionHeard { .. } => {
+                self.faults.silent += u64::from(matches!(event, RelayEvent::RegionSilent { .. }));
                 self.trace.note(self.now, None, format!("{event:?}"));
             }
             RelayEvent::OpenFailed { .. }

@@ -81,6 +81,19 @@ pub enum Condition {
     Cut,
 }
 
+/// What has happened to edges and regions, in numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Edges stopped.
+    pub frozen: u64,
+    /// Edges killed.
+    pub killed: u64,
+    /// Edges cut off.
+    pub cut: u64,
+    /// Times that the relay heard a region fall silent.
+    pub silent: u64,
+}
+
 /// Both cores and everybody around them.
 pub struct World {
     /// The present.
@@ -103,6 +116,8 @@ pub struct World {
     pub records: Vec<CallRecord>,
     /// Receipts of moves, as they were told.
     pub receipts: Vec<Receipt>,
+    /// What happened to the world.
+    pub faults: Faults,
     /// How orders came on, as it was told: shard and progress.
     pub progress: Vec<(u8, MoveProgress)>,
     /// RTP that left us, if the setup's stories want to look at it.
@@ -163,6 +178,7 @@ impl World {
             agents,
             records: Vec::new(),
             receipts: Vec::new(),
+            faults: Faults::default(),
             progress: Vec::new(),
             tape: Vec::new(),
             trace,
@@ -338,6 +354,12 @@ impl World {
         let before = std::mem::replace(&mut self.conditions[agent], condition);
         let text = format!("{} is {condition:?}", self.agents[agent].name);
         self.trace.note(self.now, None, text);
+        match condition {
+            Condition::Alive => {}
+            Condition::Frozen => self.faults.frozen += 1,
+            Condition::Dead => self.faults.killed += 1,
+            Condition::Cut => self.faults.cut += 1,
+        }
         match condition {
             Condition::Dead => {
                 self.agents[agent].die();
