@@ -6,7 +6,7 @@ use super::topology::side_of;
 use crate::agent::Side;
 use relay_values::Time;
 use sip_wire::Method;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub(super) struct Call {
     pub(super) left: bool,
     /// Dialogs with the tier by Call-ID and the tier's tag.
     pub(super) tier: BTreeMap<(String, String), Tier>,
+    /// Dialogs with the carrier that nobody has ended, by Call-ID and the carrier's tag.
+    carrier: BTreeSet<(String, String)>,
 }
 
 /// One dialog with the tier.
@@ -71,7 +73,7 @@ impl Facts {
             return;
         }
         let ours = self.invites.get(&seen.branch).is_some_and(|begun| begun.call == number);
-        if ours && seen.is_invite() && seen.is_success() && side_of(seen.peer) == Some(Side::Tier) {
+        if ours && seen.is_invite() && seen.is_success() {
             call.up(seen, &seen.to_tag);
         }
     }
@@ -85,8 +87,8 @@ impl Facts {
                 call.over.get_or_insert(seen.at);
             }
             Some(code) if seen.is_invite() && seen.branch == call.branch && code >= 200 => {
-                call.answered.get_or_insert(seen.at);
-                if side_of(seen.peer) == Some(Side::Tier) {
+                if call.answered.is_none() {
+                    call.answered = Some(seen.at);
                     call.up(seen, &seen.from_tag);
                 }
             }
@@ -111,14 +113,20 @@ impl Facts {
 impl Call {
     fn up(&mut self, seen: &Seen<'_>, tag: &str) {
         let key = (seen.call_id.clone(), tag.to_owned());
+        if side_of(seen.peer) == Some(Side::Carrier) {
+            self.carrier.insert(key);
+            return;
+        }
         self.tier.entry(key).or_insert(Tier { peer: seen.peer, bye: None });
     }
 
     fn bye(&mut self, seen: &Seen<'_>, tag: &str) {
-        if side_of(seen.peer) == Some(Side::Carrier) {
+        let key = (seen.call_id.clone(), tag.to_owned());
+        // A phone that was left in the hunt and answered too late hears BYE as well: that is not the call's.
+        if self.carrier.remove(&key) && self.carrier.is_empty() && self.answered.is_some() {
             self.over.get_or_insert(seen.at);
         }
-        if let Some(dialog) = self.tier.get_mut(&(seen.call_id.clone(), tag.to_owned()))
+        if let Some(dialog) = self.tier.get_mut(&key)
             && dialog.bye.is_none()
         {
             dialog.bye = Some(seen.at);

@@ -43,7 +43,7 @@ pub use line::{Header, Source};
 
 use crate::agent::{Agent, Book};
 use crate::setup::Setup;
-use proxy_core::{CallRecord, Receipt, Shard, Snapshot};
+use proxy_core::{CallRecord, Receipt, Shard, Snapshot, TargetState};
 use relay_core::Relay;
 use relay_values::{Leg, RelayCommand, SessionId, Time};
 use seen::Seen;
@@ -158,6 +158,12 @@ impl Checks {
 
     /// A shard is about to hear of a generation.
     pub fn snapshot(&mut self, now: Time, shard: u8, snapshot: &Arc<Snapshot>) {
+        for (target, health) in snapshot.config.targets.iter().zip(&snapshot.health) {
+            let drilled = snapshot.overrides.drill.is_some_and(|drill| drill.found.is_some());
+            if health.state == TargetState::Down || drilled {
+                self.timers.lost(target.peer.remote);
+            }
+        }
         self.moved.snapshot(now, shard, snapshot, &self.facts);
         self.targets.snapshot(shard, snapshot);
     }

@@ -1,5 +1,5 @@
-//! A call whose edge goes down is moved or ended within its deadline, and never has two tier legs for longer than it takes
-//! to settle. The clock of the first rule starts with the generation that reaches its shard.
+//! A call whose edge goes down is moved or ended within its deadline, and never has two tier legs that can be reached for
+//! longer than it takes to settle. The clock of the first rule starts with the generation that reaches its shard.
 
 use super::Complaints;
 use super::facts::{Call, Facts};
@@ -41,13 +41,16 @@ impl Moved {
     pub(super) fn snapshot(&mut self, now: Time, shard: u8, next: &Arc<Snapshot>, facts: &Facts) {
         let Some(newest) = self.newest.get_mut(usize::from(shard)) else { return };
         let before = std::mem::replace(newest, Arc::clone(next));
-        let Some(allowed) = self.allowed else { return };
         let mine = |call: &&Call| call.shard == Some(shard) && call.answered.is_some() && call.over.is_none();
         for (number, call) in facts.calls.iter().filter(|(_, call)| mine(call)) {
+            let Some(allowed) = self.allowed else { break };
             let fell = |at| is_down(next, at) && !is_down(&before, at);
             if call.live().any(|dialog| fell(dialog.peer)) && call.live().all(|d| is_down(next, d.peer)) {
                 self.lost.entry(*number).or_insert(now + allowed);
             }
+        }
+        for number in facts.calls.keys() {
+            self.up(now, Some(*number), facts);
         }
         self.settle(facts);
     }
@@ -62,13 +65,13 @@ impl Moved {
             let Some(snapshot) = call.shard.and_then(|id| newest.get(usize::from(id))) else { return false };
             !call.live().any(|dialog| !is_down(snapshot, dialog.peer))
         });
-        self.twins.retain(|number, _| facts.calls.get(number).is_some_and(|call| call.live().count() > 1));
+        self.twins.retain(|number, _| has_two(newest, facts.calls.get(number)));
     }
 
     /// A dialog with the tier may have come up.
     pub(super) fn up(&mut self, now: Time, call: Option<usize>, facts: &Facts) {
         let Some(number) = call else { return };
-        if facts.calls.get(&number).is_some_and(|call| call.live().count() > 1) {
+        if has_two(&self.newest, facts.calls.get(&number)) {
             self.twins.entry(number).or_insert(now + SETTLES);
         }
     }
@@ -90,7 +93,21 @@ impl Moved {
     }
 }
 
+/// Whether it has two legs that a BYE would reach: not those at edges that are down, nor those that a drill cuts off.
+fn has_two(newest: &[Arc<Snapshot>], call: Option<&Call>) -> bool {
+    let Some(call) = call else { return false };
+    let Some(snapshot) = call.shard.and_then(|id| newest.get(usize::from(id))) else { return false };
+    let cut = snapshot.overrides.drill.filter(|drill| drill.cut.signalling()).map(|drill| drill.region);
+    let region = |at| place_of(snapshot, at).and_then(|place| snapshot.config.region_of(place));
+    let reached = |at| !is_down(snapshot, at) && (cut.is_none() || region(at) != cut);
+    call.live().filter(|dialog| reached(dialog.peer)).count() > 1
+}
+
+fn place_of(snapshot: &Snapshot, at: SocketAddr) -> Option<TargetId> {
+    let place = snapshot.config.targets.iter().position(|target| target.peer.remote == at)?;
+    Some(TargetId(place as u16))
+}
+
 fn is_down(snapshot: &Snapshot, at: SocketAddr) -> bool {
-    let place = snapshot.config.targets.iter().position(|target| target.peer.remote == at);
-    place.is_none_or(|place| snapshot.state(TargetId(place as u16)) == TargetState::Down)
+    place_of(snapshot, at).is_none_or(|place| snapshot.state(place) == TargetState::Down)
 }

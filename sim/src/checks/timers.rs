@@ -35,8 +35,8 @@ struct Repeated {
     to_tag: String,
     /// Whether it begins a call.
     begins: bool,
-    /// Whether it moves one: then it is left alone when the call ends, or as soon as its turn is over.
-    moves: bool,
+    /// It may be left alone from now on: it moves a call, which may end; or its peer was taken for dead.
+    free: bool,
     interval: Duration,
     next: Time,
     end: Time,
@@ -88,7 +88,7 @@ impl Timers {
             cseq: seen.cseq,
             to_tag: seen.to_tag.clone(),
             begins: seen.begins(),
-            moves,
+            free: moves,
             interval: self.t1,
             next,
             end: seen.at + self.t1 * 64,
@@ -124,7 +124,7 @@ impl Timers {
             complaints.add(now, seen.call, "timers", text);
         }
         if now != repeated.next {
-            if repeated.asked != now {
+            if repeated.asked != now && !repeated.free {
                 let (next, late) = (repeated.next, repeated.next.is_never());
                 let wanted =
                     if late { "never".into() } else { format!("{:.3} ms", next.as_nanos() as f64 / 1e6) };
@@ -198,6 +198,16 @@ impl Timers {
         }
     }
 
+    /// A peer was taken for dead: what its answered calls have under way there is left alone. BYE is not, and neither are
+    /// INVITEs that begin something.
+    pub(super) fn lost(&mut self, peer: SocketAddr) {
+        for ((_, method), repeated) in &mut self.all {
+            let bye = method == "BYE" || method == "CANCEL";
+            repeated.free |=
+                repeated.peer == peer && !bye && !(repeated.what == What::Invite && repeated.begins);
+        }
+    }
+
     /// A transaction that waits for its first response is over when its peer cannot be reached (§17.1.4); a request that
     /// is not an INVITE waits until its final one.
     pub(super) fn unreachable(&mut self, to: SocketAddr) {
@@ -216,7 +226,7 @@ impl Timers {
 
     pub(super) fn clock(&mut self, now: Time, complaints: &mut Complaints) {
         while let Some((at, key)) = self.due.first().cloned().filter(|(at, _)| *at < now) {
-            if let Some(repeated) = self.all.get(&key).filter(|repeated| !repeated.moves) {
+            if let Some(repeated) = self.all.get(&key).filter(|repeated| !repeated.free) {
                 let text = format!("{} {} to {} was due and was not sent again", key.1, key.0, repeated.peer);
                 complaints.add(at, repeated.call, "timers", text);
             }
