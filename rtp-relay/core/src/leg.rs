@@ -6,7 +6,9 @@ use crate::meter::Meter;
 use crate::packet::{Packet, RtpHeader, classify};
 use crate::peer::Peer;
 use crate::ports::{Pair, PortRef};
+use crate::reports::Reports;
 use crate::rewrite::Line;
+use crate::rtcp::Speaker;
 use crate::watch::Watch;
 use relay_values::{Connect, DropReason, Gap, Latching, LegSpec, Time};
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +51,8 @@ pub(crate) struct LegState {
     pub(crate) meter: Meter,
     /// The line of the stream that this leg's peer sends, as the other leg's peer receives it.
     pub(crate) line: Line,
+    /// What was reported of that stream.
+    pub(crate) reports: Reports,
     /// The event that its peer sends.
     pub(crate) event: Event,
     /// An event of the other leg that still goes to the peer that was left.
@@ -114,6 +118,7 @@ impl LegState {
             rtcp_packets: 0,
             meter: Meter::new(),
             line: Line::Unused,
+            reports: Reports::default(),
             event: Event::Idle,
             detour: None,
             bridge: None,
@@ -192,7 +197,7 @@ impl LegState {
         self.heard = Some(now);
         let whose = match packet {
             Packet::Rtp(_) => self.settle(now),
-            Packet::Rtcp => Whose::Present,
+            Packet::Rtcp | Packet::Sealed => Whose::Present,
         };
         Ok(Taken { packet, learnt, whose })
     }
@@ -212,6 +217,18 @@ impl LegState {
                 Whose::First(Some(gap))
             }
         }
+    }
+
+    /// As whom the other leg knows the sender of RTCP, and whether it may say farewell: while a leg is between two peers,
+    /// neither's end is the stream's end.
+    pub(crate) fn introduces(&self, whose: Whose) -> (Speaker, bool) {
+        let settled = matches!(self.succession, Succession::Settled);
+        let speaker = match (settled, whose, self.line.ssrc()) {
+            // The next peer, before its first RTP.
+            (false, Whose::Present | Whose::First(_), Some(known_as)) => Speaker::Unheard { known_as },
+            _ => self.line.speaker(),
+        };
+        (speaker, settled && self.bridge.is_none())
     }
 
     /// Whether a packet reports an event.

@@ -44,14 +44,20 @@ pub(crate) enum Payload {
     Event([u8; 4]),
 }
 
+impl Payload {
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Sound { sound, samples, .. } => sound::bytes(*sound, *samples),
+            Self::Event(report) => report.len(),
+        }
+    }
+}
+
 impl Own {
     /// Write the packet to the beginning of `buf`; `None` if it does not fit.
     pub(crate) fn write(&self, prompt: Option<&Prompt>, buf: &mut [u8]) -> Option<Outgoing> {
-        let body = match self.payload {
-            Payload::Sound { sound, samples, .. } => sound::bytes(sound, samples),
-            Payload::Event(report) => report.len(),
-        };
-        let len = RTP_HEADER + body;
+        let len = RTP_HEADER + self.payload.len();
         let (header, payload) = buf.get_mut(..len)?.split_first_chunk_mut::<RTP_HEADER>()?;
         let [s0, s1] = (self.line.sequence as u16).to_be_bytes();
         let [t0, t1, t2, t3] = self.line.timestamp.to_be_bytes();

@@ -8,6 +8,9 @@ pub(crate) const RTP_HEADER: usize = 12;
 /// Least bytes of an RTCP packet here: header and one SSRC, as in an empty receiver report (RFC 3550 §6.4.2).
 const RTCP_LEAST: usize = 8;
 
+/// Least bytes that SRTCP appends: an index of four and a tag of ten (RFC 3711 §3.4, §8.2).
+const SRTCP_TRAILER: usize = 14;
+
 /// What a port is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expect {
@@ -26,6 +29,8 @@ pub(crate) enum Packet {
     Rtp(RtpHeader),
     /// RTCP, perhaps compound.
     Rtcp,
+    /// What begins like RTCP and cannot be read: it may be encrypted.
+    Sealed,
 }
 
 /// The moving part of an RTP header (RFC 3550 §5.1).
@@ -110,6 +115,22 @@ fn rtcp(bytes: &[u8]) -> Result<Packet, DropReason> {
     if bytes.len() < RTCP_LEAST {
         return Err(DropReason::TooShort);
     }
+    let plain = compound(bytes);
+    match plain {
+        Err(_) if may_be_sealed(bytes) => Ok(Packet::Sealed),
+        Ok(_) | Err(_) => plain,
+    }
+}
+
+/// SRTCP (RFC 3711 §3.4) leaves the first header in the clear and appends its index and an authentication tag.
+fn may_be_sealed(bytes: &[u8]) -> bool {
+    let Some(&[_, _, hi, lo]) = bytes.first_chunk() else { return false };
+    let first = (usize::from(u16::from_be_bytes([hi, lo])) + 1) * 4;
+    first >= RTCP_LEAST && first + SRTCP_TRAILER <= bytes.len()
+}
+
+/// Packets that fill `bytes` to the end.
+fn compound(bytes: &[u8]) -> Result<Packet, DropReason> {
     let mut rest = bytes;
     while let Some((&[first, _, hi, lo], _)) = rest.split_first_chunk() {
         if first >> 6 != 2 {
@@ -221,6 +242,14 @@ mod tests {
             b[1] = kind;
             assert_eq!(classify(&b, Expect::Both) == Ok(Packet::Rtcp), is_rtcp, "second byte {kind}");
         }
+    }
+
+    #[test]
+    fn what_begins_like_rtcp_and_is_long_enough_may_be_sealed() {
+        let sealed = [&[0x80, 201, 0, 1, 0, 0, 0, 1][..], &[0x80, 0, 0, 1], &[7; 10]].concat();
+        assert_eq!(classify(&sealed, Expect::Rtcp), Ok(Packet::Sealed));
+        assert_eq!(classify(&sealed, Expect::Both), Ok(Packet::Sealed));
+        assert_eq!(classify(&sealed[..21], Expect::Rtcp), Err(Malformed), "no room for index and tag");
     }
 
     #[test]

@@ -40,6 +40,7 @@ use crate::limits::{MAX_DROPOUT, MAX_MISORDER};
 use crate::meter::in_units;
 use crate::packet::{RTP_HEADER, RtpHeader};
 use crate::random::SplitMix;
+use crate::rtcp::Speaker;
 use relay_values::{DropReason, Time};
 
 /// The line of the stream that a leg's peer sends and the other leg receives.
@@ -79,8 +80,19 @@ pub(crate) struct Shift {
     pub(crate) sequence: u32,
     /// What is added to its timestamps, modulo 2³².
     pub(crate) timestamp: u32,
-    /// How many of the line's newest numbers are its own; counted no further than packets may be late.
-    own: u16,
+    /// The line's number with which it began.
+    pub(crate) first: u32,
+}
+
+/// Whether a packet begins a shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Onset {
+    /// Its source went on.
+    None,
+    /// Its source was away while we spoke.
+    Return,
+    /// Its source is new to the receiver.
+    New,
 }
 
 /// A source that has paused, and the last sequence number of its own.
@@ -122,7 +134,12 @@ impl Line {
         clock_rate: u32,
         header: &RtpHeader,
         bytes: &mut [u8],
-    ) -> Result<(), DropReason> {
+    ) -> Result<Onset, DropReason> {
+        let onset = match self {
+            Self::Filled(_, Some(paused)) if paused.is_past(header) => return Err(DropReason::Late),
+            Self::Filled(_, Some(paused)) if paused.source == header.ssrc => Onset::Return,
+            _ => Onset::New,
+        };
         match self {
             Self::Unused => *self = Self::Plain(Sent::first(header, now)),
             Self::Plain(sent) if sent.ssrc == header.ssrc => match sent.place(header.sequence) {
@@ -135,25 +152,22 @@ impl Line {
                 let sequence = header.sequence.wrapping_add(shift.sequence as u16);
                 let timestamp = header.timestamp.wrapping_add(shift.timestamp);
                 match sent.place(sequence) {
-                    Place::Ahead(step) => {
-                        sent.advance(step, timestamp, now);
-                        shift.own = shift.own.saturating_add(step).min(MAX_MISORDER + 1);
-                    }
-                    Place::Behind(by) if by < shift.own => {}
+                    Place::Ahead(step) => sent.advance(step, timestamp, now),
+                    Place::Behind(by) if u32::from(by) <= sent.sequence.wrapping_sub(shift.first) => {}
                     Place::Behind(_) => return Err(DropReason::Late),
                     Place::Elsewhere => {
                         *self = sent.followed_by(header, now, clock_rate, bytes);
-                        return Ok(());
+                        return Ok(Onset::New);
                     }
                 }
                 write(bytes, sequence, timestamp, sent.ssrc);
             }
-            Self::Filled(_, Some(paused)) if paused.is_past(header) => return Err(DropReason::Late),
             Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
                 *self = sent.followed_by(header, now, clock_rate, bytes);
+                return Ok(onset);
             }
         }
-        Ok(())
+        Ok(Onset::None)
     }
 
     /// The next packet is ours, and `at` is its place in time. What its header is to say.
@@ -178,6 +192,27 @@ impl Line {
         sent.sequence = sent.sequence.wrapping_add(1);
         *self = Self::Filled(sent, self.paused());
         Some(Sent { timestamp, ..sent })
+    }
+
+    /// As whom the receiver knows the present source.
+    pub(crate) fn speaker(&self) -> Speaker {
+        match *self {
+            Self::Unused | Self::Plain(_) => Speaker::Itself,
+            Self::Filled(sent, _) | Self::Moved(sent) => Speaker::Unheard { known_as: sent.ssrc },
+            Self::Shifted(sent, Shift { source, timestamp, .. }) => {
+                Speaker::Shifted { source, known_as: sent.ssrc, timestamp }
+            }
+        }
+    }
+
+    /// The SSRC that the receiver knows, if it has got anything.
+    pub(crate) fn ssrc(&self) -> Option<u32> {
+        match self {
+            Self::Unused => None,
+            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
+                Some(sent.ssrc)
+            }
+        }
     }
 
     /// What the receiver was told of the present source's `timestamp`.
@@ -232,7 +267,7 @@ impl Sent {
             source: header.ssrc,
             sequence: sent.sequence.wrapping_sub(header.sequence.into()),
             timestamp: sent.timestamp.wrapping_sub(header.timestamp),
-            own: 1,
+            first: sent.sequence,
         };
         Line::Shifted(sent, shift)
     }

@@ -5,6 +5,7 @@ use crate::leg::{Component, LegState, Onward, Succession, Taken, Whose};
 use crate::own::{Own, Payload};
 use crate::packet::Packet;
 use crate::random::SplitMix;
+use crate::rtcp::Translation;
 use crate::watch::Watch;
 use relay_values::{
     Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats, SilenceKind, Time,
@@ -133,6 +134,7 @@ impl Session {
                 // It may have come back, begun an event and gone again.
                 end_event(source, sink, outbox);
             }
+            source.reports.filled(piece.payload.len());
             outbox.push_back(Own {
                 port,
                 to,
@@ -195,7 +197,7 @@ impl Session {
                 source.spoke = Some(now);
                 source.meter.packet(now, &header, bytes.len());
             }
-            Packet::Rtcp => source.rtcp_packets += 1,
+            Packet::Rtcp | Packet::Sealed => source.rtcp_packets += 1,
         }
         Ok(taken)
     }
@@ -212,10 +214,20 @@ impl Session {
             return Err(DropReason::Cut);
         }
         let (source, sink) = match leg {
-            Leg::A => (&mut self.a, &self.b),
-            Leg::B => (&mut self.b, &self.a),
+            Leg::A => (&mut self.a, &mut self.b),
+            Leg::B => (&mut self.b, &mut self.a),
         };
-        let Packet::Rtp(header) = taken.packet else { return sink.accept_rtcp() };
+        let header = match taken.packet {
+            Packet::Rtp(header) => header,
+            Packet::Sealed => return sink.accept_rtcp(),
+            Packet::Rtcp => {
+                let onward = sink.accept_rtcp()?;
+                let (speaker, farewell) = source.introduces(taken.whose);
+                let (own, other) = (&mut source.reports, &mut sink.reports);
+                Translation { speaker, farewell, own, line: &sink.line, other }.compound(bytes);
+                return Ok(onward);
+            }
+        };
         let event = source.is_event(taken.whose, &header);
         let onward = match sink.accept_event(header.timestamp).filter(|_| event) {
             Some(detour) => detour,
@@ -224,7 +236,8 @@ impl Session {
         if event && source.event.is_over(&header) {
             return Err(DropReason::Late);
         }
-        source.line.pass(now, source.meter.clock_rate(), &header, bytes)?;
+        let onset = source.line.pass(now, source.meter.clock_rate(), &header, bytes)?;
+        source.reports.passed(onset, header.payload);
         if event {
             source.event.reported(&header, bytes, source.line.heard_as(header.timestamp));
         }
@@ -268,6 +281,7 @@ fn end_event(source: &mut LegState, sink: &LegState, outbox: &mut VecDeque<Own>)
     let Ok(Onward { port, to }) = sink.accept_rtp() else { return };
     for _ in 0..END_PACKETS {
         let Some(line) = source.line.repeat(end.timestamp) else { return };
+        source.reports.filled(end.report.len());
         outbox.push_back(Own {
             port,
             to,

@@ -1,0 +1,246 @@
+//! What each side is told of a stream whose source was changed.
+
+mod common;
+use common::{ALICE, BOB, Shell, config, connect, header, open, rtp};
+use relay_values::{Duration, Fill, Law, Leg, RegionId, RelayCommand, SessionId, Sound};
+
+const ID: SessionId = SessionId::new(0, 0);
+const CAROL: &str = "203.0.113.77:7000";
+const ALICE_RTCP: &str = "192.0.2.1:4001";
+const BOB_RTCP: &str = "203.0.113.1:5001";
+const CAROL_RTCP: &str = "203.0.113.77:7001";
+const LINE: u32 = 0xb0b;
+const SOURCE: u32 = 0xca401;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|w| w.to_be_bytes()).collect()
+}
+
+/// A packet of a type, with its count and its words after the first.
+fn packet(kind: u8, count: u8, body: &[u32]) -> Vec<u8> {
+    [&[0x80 | count, kind, 0, body.len() as u8][..], &words(body)].concat()
+}
+
+fn read(bytes: &[u8]) -> Vec<u32> {
+    bytes.chunks(4).map(|w| u32::from_be_bytes(w.try_into().unwrap())).collect()
+}
+
+/// NTP timestamp, RTP timestamp, packets, octets.
+fn sender_report(ssrc: u32, ntp: [u32; 2], timestamp: u32, packets: u32, octets: u32) -> Vec<u8> {
+    packet(200, 0, &[ssrc, ntp[0], ntp[1], timestamp, packets, octets])
+}
+
+/// Alice's report about `about`: lost, highest, jitter, LSR, DLSR.
+fn receiver_report(about: u32, lost: u32, highest: u32, last: u32, delay: u32) -> Vec<u8> {
+    packet(201, 1, &[0xa11ce, about, lost, highest, 7, last, delay])
+}
+
+fn retarget(s: &mut Shell, to: &str) {
+    let to = Some(connect(to));
+    s.command(RelayCommand::Retarget { session: ID, leg: Leg::B, region: RegionId(2), to });
+}
+
+fn bridge(s: &mut Shell) {
+    let sound = Sound::Noise(Law::A);
+    let fill = Some(Fill { payload_type: 8, clock_rate: 8000, packet_time: ms(20), sound });
+    s.command(RelayCommand::Bridge { session: ID, leg: Leg::B, fill });
+}
+
+/// Bob has sent 100 packets, from number 65,500 on, then Carol has taken over and sent 50 of hers, from 300 on.
+fn moved() -> (Shell, u16, u16) {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    for n in 0..100_u16 {
+        s.packet(b, BOB, &rtp(LINE, 65_500_u16.wrapping_add(n), u32::from(n) * 160)).unwrap();
+        s.pass(ms(20));
+    }
+    retarget(&mut s, CAROL);
+    for n in 0..50_u16 {
+        s.packet(b, CAROL, &rtp(SOURCE, 300 + n, 9_000_000 + u32::from(n) * 160)).unwrap();
+        s.pass(ms(20));
+    }
+    (s, a, b)
+}
+
+#[test]
+fn before_a_move_nothing_is_changed() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    s.packet(b, BOB, &rtp(LINE, 1, 1)).unwrap();
+    for bytes in [
+        sender_report(LINE, [1, 2], 3, 4, 5),
+        packet(203, 1, &[LINE]),
+        packet(202, 1, &[LINE, 0x0102_6162, 0]),
+    ] {
+        assert_eq!(s.packet(b + 1, BOB_RTCP, &bytes).unwrap().bytes, bytes);
+    }
+    let report = receiver_report(LINE, 3, 1, 0x1234, 9);
+    assert_eq!(s.packet(a + 1, ALICE_RTCP, &report).unwrap().bytes, report);
+}
+
+#[test]
+fn a_sender_report_goes_on_under_the_lines_name() {
+    let (mut s, _, b) = moved();
+    // Carol's clock: 9,000,000 is the 101st packet, whose timestamp on the line is 16,000.
+    let bytes = sender_report(SOURCE, [0x1111_2222, 0x3333_4444], 9_000_160, 50, 50 * 160);
+    let heard = read(&s.packet(b + 1, CAROL_RTCP, &bytes).unwrap().bytes);
+    assert_eq!(heard[1..], [LINE, 0x1111_2222, 0x3333_4444, 16_160, 150, 150 * 160]);
+}
+
+#[test]
+fn counts_never_go_back_when_the_old_sources_packets_were_lost_on_the_way_to_us() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (_, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    s.packet(b, BOB, &rtp(LINE, 1, 1)).unwrap();
+    s.packet(b + 1, BOB_RTCP, &sender_report(LINE, [1, 1], 1, 1000, 160_000)).unwrap();
+    retarget(&mut s, CAROL);
+    s.packet(b, CAROL, &rtp(SOURCE, 1, 1)).unwrap();
+    let heard = read(&s.packet(b + 1, CAROL_RTCP, &sender_report(SOURCE, [1, 1], 1, 1, 160)).unwrap().bytes);
+    assert_eq!(heard[5..], [1001, 160_160]);
+}
+
+#[test]
+fn every_packet_of_a_compound_is_mapped() {
+    let (mut s, _, b) = moved();
+    let others = 0x0000_0bad;
+    let compound = [
+        packet(201, 0, &[SOURCE]),
+        // Two chunks: CNAME "a" with its end and padding; then of another source, CNAME "abcd".
+        packet(202, 2, &[SOURCE, 0x0101_6100, others, 0x0104_6162, 0x6364_0000]),
+        packet(204, 0, &[SOURCE, 0x6e61_6d65]),
+        packet(205, 1, &[SOURCE, 0xa11ce]),
+        packet(203, 2, &[others, SOURCE]),
+    ]
+    .concat();
+    let heard = read(&s.packet(b + 1, CAROL_RTCP, &compound).unwrap().bytes);
+    let mut expected = read(&compound);
+    expected.iter_mut().filter(|w| **w == SOURCE).for_each(|w| *w = LINE);
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn a_receivers_report_is_about_the_present_source() {
+    let (mut s, a, b) = moved();
+    // The line: 65,500 to 65,599 (that is 63), of which Alice has lost 5 so far; then Carol's 300 is number 64.
+    s.packet(a + 1, ALICE_RTCP, &receiver_report(LINE, 5, 0x0001_0000 | 63, 0, 0)).unwrap();
+    s.packet(b + 1, CAROL_RTCP, &sender_report(SOURCE, [0x1111_2222, 0x3333_4444], 1, 1, 1)).unwrap();
+    let report = receiver_report(LINE, 0x4000_0007, 0x0001_0000 | (64 + 49), 0x2222_3333, 99);
+    let heard = read(&s.packet(a + 1, ALICE_RTCP, &report).unwrap().bytes);
+    assert_eq!(heard[1..], [0xa11ce, SOURCE, 0x4000_0007, 349, 7, 0x2222_3333, 99]);
+    // An answer to a report of Bob's is none to Carol.
+    let report = receiver_report(LINE, 7, 0x0001_0000 | (64 + 49), 0x7777_8888, 99);
+    let heard = read(&s.packet(a + 1, ALICE_RTCP, &report).unwrap().bytes);
+    assert_eq!(heard[6..], [0, 0]);
+}
+
+#[test]
+fn what_was_lost_of_the_old_source_is_not_the_new_ones() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    s.packet(b, BOB, &rtp(LINE, 10, 1)).unwrap();
+    s.packet(a + 1, ALICE_RTCP, &receiver_report(LINE, 5, 10, 0, 0)).unwrap();
+    retarget(&mut s, CAROL);
+    s.packet(b, CAROL, &rtp(SOURCE, 700, 1)).unwrap();
+    let heard = read(&s.packet(a + 1, ALICE_RTCP, &receiver_report(LINE, 7, 11, 0, 0)).unwrap().bytes);
+    assert_eq!(heard[2..5], [SOURCE, 2, 700]);
+    // About the time before: Carol has no stream of that name, and none of hers had come.
+    let before = receiver_report(LINE, 5, 10, 0, 0);
+    assert_eq!(s.packet(a + 1, ALICE_RTCP, &before).unwrap().bytes, before);
+}
+
+#[test]
+fn rounds_that_the_receiver_did_not_see_do_not_disturb() {
+    let (mut s, a, _) = moved();
+    // Alice came when the sequence had gone round already: for her it is round 0.
+    let heard = read(&s.packet(a + 1, ALICE_RTCP, &receiver_report(LINE, 0, 64 + 49, 0, 0)).unwrap().bytes);
+    assert_eq!(heard[4], 349);
+}
+
+#[test]
+fn the_lost_peers_farewell_is_not_the_streams() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (_, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    s.packet(b, BOB, &rtp(LINE, 1, 1)).unwrap();
+    s.packet(b + 1, BOB_RTCP, &packet(201, 0, &[LINE])).unwrap();
+    bridge(&mut s);
+    let farewell = [packet(201, 0, &[LINE]), packet(203, 1, &[LINE, 0x0362_7965])].concat();
+    let heard = s.packet(b + 1, BOB_RTCP, &farewell).unwrap().bytes;
+    assert_eq!(heard, [packet(201, 0, &[LINE]), packet(201, 0, &[LINE, 0])].concat());
+    // The same while the next peer is awaited, and after some fill.
+    s.pass(ms(100));
+    retarget(&mut s, CAROL);
+    assert_eq!(s.packet(b + 1, BOB_RTCP, &farewell).unwrap().bytes, heard);
+}
+
+#[test]
+fn a_peer_that_has_not_spoken_yet_is_not_introduced() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (_, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    s.packet(b, BOB, &rtp(LINE, 1, 1)).unwrap();
+    retarget(&mut s, CAROL);
+    let report = packet(200, 1, &[SOURCE, 1, 2, 3, 4, 5, 0xa11ce, 1, 2, 3, 4, 5]);
+    let heard = s.packet(b + 1, CAROL_RTCP, &report).unwrap().bytes;
+    let mut expected = packet(201, 1, &[LINE, 0xa11ce, 1, 2, 3, 4, 5, 0, 0, 0, 0, 0]);
+    assert_eq!(heard, expected);
+    // With padding, which stays where it is.
+    let mut padded = packet(200, 0, &[SOURCE, 1, 2, 3, 4, 5, 4]);
+    padded[0] |= 0x20;
+    expected = packet(201, 0, &[LINE, 0, 0, 0, 0, 0, 4]);
+    expected[0] |= 0x20;
+    assert_eq!(s.packet(b + 1, CAROL_RTCP, &padded).unwrap().bytes, expected);
+}
+
+#[test]
+fn a_source_that_comes_back_after_some_fill_counts_on() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (_, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    for n in 0..10 {
+        s.packet(b, BOB, &rtp(LINE, n, u32::from(n) * 160)).unwrap();
+        s.pass(ms(20));
+    }
+    bridge(&mut s);
+    s.pass(ms(95));
+    let own = s.own.len() as u32;
+    assert!(own > 2);
+    s.packet(b, BOB, &rtp(LINE, 10, 1600)).unwrap();
+    s.packet(b + 1, BOB_RTCP, &packet(201, 0, &[LINE])).unwrap();
+    let heard = read(&s.packet(b + 1, BOB_RTCP, &sender_report(LINE, [1, 1], 1600, 11, 1760)).unwrap().bytes);
+    let last = header(&s.own.last().unwrap().bytes);
+    assert_eq!(heard[1], LINE);
+    assert!(heard[4].wrapping_sub(last.timestamp) < 320, "timestamps as the packets have them");
+    assert_eq!(heard[5..], [11 + own, 1760 + own * 160]);
+}
+
+#[test]
+fn it_is_the_same_on_one_port() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let mux = |to: &str| {
+        let mut to = connect(to);
+        to.remote.mux = true;
+        to
+    };
+    let (a, b) = s.call(open(0), mux(ALICE), mux(BOB));
+    s.packet(b, BOB, &rtp(LINE, 1, 160)).unwrap();
+    let to = Some(mux(CAROL));
+    s.command(RelayCommand::Retarget { session: ID, leg: Leg::B, region: RegionId(2), to });
+    s.pass(ms(20));
+    s.packet(b, CAROL, &rtp(SOURCE, 9, 9)).unwrap();
+    let heard = s.packet(b, CAROL, &packet(203, 1, &[SOURCE])).unwrap();
+    assert_eq!((heard.from.port(), heard.bytes), (a, packet(203, 1, &[LINE])), "it may end its own stream");
+    let heard = read(&s.packet(a, ALICE, &packet(206, 1, &[0xa11ce, LINE])).unwrap().bytes);
+    assert_eq!(heard[1..], [0xa11ce, SOURCE]);
+}
+
+#[test]
+fn what_is_encrypted_passes_as_it_is() {
+    let (mut s, a, b) = moved();
+    let mut sealed = packet(200, 0, &[SOURCE, 1, 2, 3, 4, 5]);
+    sealed.extend([0x80, 0, 0, 1]);
+    sealed.extend([0xee; 10]);
+    assert_eq!(s.packet(b + 1, CAROL_RTCP, &sealed).unwrap().bytes, sealed);
+    assert_eq!(s.packet(a + 1, ALICE_RTCP, &sealed).unwrap().bytes, sealed);
+}
