@@ -10,6 +10,7 @@ use crate::limits::{CONTROL_PROGRESS, CONTROL_TICK};
 use crate::overrides::{self, Override, Place};
 use crate::records::receipt::millis;
 use proxy_core::{MoveReason, Snapshot};
+use relay_values::Time;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::interval;
@@ -42,7 +43,8 @@ struct Running {
     watch: Watch,
     /// Restores what was cut.
     undo: Undo,
-    cut_at: Instant,
+    cut_at: Time,
+    until: Instant,
     /// From the cut until the detector had found it.
     found: Option<Duration>,
     _claim: super::desk::Claim,
@@ -62,8 +64,10 @@ async fn begin(desk: &Arc<Desk>, request: Drill) -> Result<Running, Words> {
     };
     let undo = Undo::new(desk, Some(Override::EndDrill(id)));
     let said = Override::Drill { id, region: request.region.clone(), share: request.share, cut };
+    let cut_at = desk.clock().now();
     desk.say(said).await?;
-    Ok(Running { id, request, watch, undo, cut_at: Instant::now(), found: None, _claim: claim })
+    let until = Instant::now() + Duration::from_millis(request.for_ms);
+    Ok(Running { id, request, watch, undo, cut_at, until, found: None, _claim: claim })
 }
 
 fn check(snapshot: &Snapshot, request: &Drill) -> Result<(), Words> {
@@ -98,10 +102,11 @@ fn check(snapshot: &Snapshot, request: &Drill) -> Result<(), Words> {
 
 impl Running {
     async fn follow(mut self, desk: &Arc<Desk>, talk: &mut Talk) -> Result<(), Gone> {
-        let until = self.cut_at + Duration::from_millis(self.request.for_ms);
-        let (end, why) = self.watch_until(desk, talk, until).await?;
+        let (end, why) = self.watch_until(desk, talk).await?;
+        let receipts = self.look(desk);
         // First restore, then everything else.
         let restored = self.undo.now().await;
+        talk.say_all(receipts).await?;
         // Moves that are under way end by their own deadline.
         let settle = Instant::now() + desk.snapshot().config.rehome.deadline + QUIET;
         let end = match restored {
@@ -135,11 +140,10 @@ impl Running {
         &mut self,
         desk: &Arc<Desk>,
         talk: &mut Talk,
-        until: Instant,
     ) -> Result<(End, Option<String>), Gone> {
         let mut tick = interval(CONTROL_TICK);
         let mut told_at = Instant::now();
-        while Instant::now() < until {
+        while Instant::now() < self.until {
             tokio::select! {
                 heard = talk.hear() => match heard? {
                     Heard::Request(Request::Stop) => return Ok((End::Stopped, None)),
@@ -174,8 +178,8 @@ impl Running {
 
     fn look(&mut self, desk: &Desk) -> Vec<Answer> {
         let drill = desk.snapshot().overrides.drill.filter(|drill| drill.id == self.id);
-        if self.found.is_none() && drill.is_some_and(|drill| drill.found.is_some()) {
-            self.found = Some(self.cut_at.elapsed());
+        if let Some(found) = drill.and_then(|drill| drill.found) {
+            self.found = Some(found.since(self.cut_at));
         }
         self.watch.look().into_iter().map(Answer::Receipt).collect()
     }
