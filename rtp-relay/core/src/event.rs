@@ -1,12 +1,12 @@
 //! Telephone events of one leg (RFC 4733): which one is under way, so that it ends once.
 //!
 //! ```text
-//!          report              report with E
-//!  Idle ──────────▶ Open ──────────────────────▶ Idle
-//!                    │  ▲ report of another
-//!    its peer is lost│  │
-//!                    ▼  │
-//!                   Ended ── reports of the same: dropped
+//!          report          report with E
+//!  None ──────────▶ Open ─────────────────▶ Ended ──── late reports of the same: passed on
+//!                   │ ▲                       │
+//!   its peer is lost│ ├───────────────────────┘
+//!                   ▼ │ report of another
+//!                  CutShort ── reports of the same: dropped
 //! ```
 //!
 //! An event is known by its timestamp: all its packets bear that of its begin (§2.3). When the peer is lost in the middle
@@ -24,9 +24,9 @@ const END: u8 = 0x80;
 /// The event that comes from a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Event {
-    /// None is under way.
+    /// None has come.
     #[default]
-    Idle,
+    None,
     /// Begun and not yet ended by its sender.
     Open {
         /// Its timestamp as the sender has it.
@@ -37,8 +37,13 @@ pub(crate) enum Event {
         /// The last report.
         report: [u8; 4],
     },
-    /// Ended by us.
+    /// Ended by its sender.
     Ended {
+        /// Its timestamp as the sender has it.
+        timestamp: u32,
+    },
+    /// Ended by us.
+    CutShort {
         /// Its timestamp as the sender has it.
         timestamp: u32,
     },
@@ -56,16 +61,19 @@ pub(crate) struct End {
 impl Event {
     /// Whether a packet belongs to an event that we have ended.
     pub(crate) fn is_over(&self, header: &RtpHeader) -> bool {
-        matches!(self, Self::Ended { timestamp } if *timestamp == header.timestamp)
+        matches!(self, Self::CutShort { timestamp } if *timestamp == header.timestamp)
     }
 
     /// A report was passed on, under the timestamp `heard_as`.
     pub(crate) fn reported(&mut self, header: &RtpHeader, bytes: &[u8], heard_as: u32) {
         let Some(report) = header.payload_begin::<4>(bytes) else { return };
+        // The last packets of an event may come in the wrong order, and after the begin of the next.
         let late = match self {
-            // The last packets of the event before, in the wrong order.
-            Self::Open { timestamp, .. } => timestamp.wrapping_sub(header.timestamp) as i32 > 0,
-            Self::Idle | Self::Ended { .. } => false,
+            Self::None => false,
+            Self::Open { timestamp, .. } => is_before(header.timestamp, *timestamp),
+            Self::Ended { timestamp } | Self::CutShort { timestamp } => {
+                header.timestamp == *timestamp || is_before(header.timestamp, *timestamp)
+            }
         };
         if late {
             return;
@@ -75,7 +83,7 @@ impl Event {
         *self = if flags & END == 0 {
             Self::Open { timestamp, heard_as, payload_type, report }
         } else {
-            Self::Idle
+            Self::Ended { timestamp }
         };
     }
 
@@ -83,7 +91,7 @@ impl Event {
     pub(crate) fn under_way(&self) -> Option<u32> {
         match self {
             Self::Open { timestamp, .. } => Some(*timestamp),
-            Self::Idle | Self::Ended { .. } => None,
+            Self::None | Self::Ended { .. } | Self::CutShort { .. } => None,
         }
     }
 
@@ -92,7 +100,13 @@ impl Event {
         let Self::Open { timestamp, heard_as, payload_type, report: [event, flags, d0, d1] } = *self else {
             return None;
         };
-        *self = Self::Ended { timestamp };
+        *self = Self::CutShort { timestamp };
         Some(End { timestamp: heard_as, payload_type, report: [event, flags | END, d0, d1] })
     }
+}
+
+/// Whether a timestamp is older than another, by no more than a sender of late packets could make it: half a minute at
+/// 8,000 Hz. What is further away is of another source.
+fn is_before(timestamp: u32, than: u32) -> bool {
+    (1..=240_000).contains(&than.wrapping_sub(timestamp))
 }

@@ -119,7 +119,7 @@ impl LegState {
             meter: Meter::new(),
             line: Line::Unused,
             reports: Reports::default(),
-            event: Event::Idle,
+            event: Event::None,
             detour: None,
             bridge: None,
             heard: None,

@@ -54,7 +54,7 @@ pub(crate) enum Line {
     /// Packets of one source are shifted.
     Shifted(Sent, Shift),
     /// What was sent last is of our own making. The source that it followed may come back.
-    Filled(Sent, Option<Paused>),
+    Filled(Sent, Option<Left>),
     /// The peer was changed; the next packet, whoever's it is, begins a shift.
     Moved(Sent),
 }
@@ -82,6 +82,8 @@ pub(crate) struct Shift {
     pub(crate) timestamp: u32,
     /// The line's number with which it began.
     pub(crate) first: u32,
+    /// Whom it followed, if that is of the same peer and something of it may still be on the way.
+    left: Option<Left>,
 }
 
 /// Whether a packet begins a shift.
@@ -95,9 +97,9 @@ pub(crate) enum Onset {
     New,
 }
 
-/// A source that has paused, and the last sequence number of its own.
+/// A source that was followed by another or by ourselves, and the last sequence number of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Paused {
+pub(crate) struct Left {
     source: u32,
     sequence: u16,
 }
@@ -135,9 +137,14 @@ impl Line {
         header: &RtpHeader,
         bytes: &mut [u8],
     ) -> Result<Onset, DropReason> {
+        let left = self.left();
         let onset = match self {
-            Self::Filled(_, Some(paused)) if paused.is_past(header) => return Err(DropReason::Late),
-            Self::Filled(_, Some(paused)) if paused.source == header.ssrc => Onset::Return,
+            Self::Filled(_, Some(left)) | Self::Shifted(_, Shift { left: Some(left), .. })
+                if left.is_past(header) =>
+            {
+                return Err(DropReason::Late);
+            }
+            Self::Filled(_, Some(left)) if left.source == header.ssrc => Onset::Return,
             _ => Onset::New,
         };
         match self {
@@ -156,14 +163,14 @@ impl Line {
                     Place::Behind(by) if u32::from(by) <= sent.sequence.wrapping_sub(shift.first) => {}
                     Place::Behind(_) => return Err(DropReason::Late),
                     Place::Elsewhere => {
-                        *self = sent.followed_by(header, now, clock_rate, bytes);
+                        *self = sent.followed_by(header, None, now, clock_rate, bytes);
                         return Ok(Onset::New);
                     }
                 }
                 write(bytes, sequence, timestamp, sent.ssrc);
             }
             Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
-                *self = sent.followed_by(header, now, clock_rate, bytes);
+                *self = sent.followed_by(header, left, now, clock_rate, bytes);
                 return Ok(onset);
             }
         }
@@ -178,7 +185,7 @@ impl Line {
                 sent.continued(at, clock_rate)
             }
         };
-        *self = Self::Filled(sent, self.paused());
+        *self = Self::Filled(sent, self.left());
         sent
     }
 
@@ -190,7 +197,7 @@ impl Line {
             Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => sent,
         };
         sent.sequence = sent.sequence.wrapping_add(1);
-        *self = Self::Filled(sent, self.paused());
+        *self = Self::Filled(sent, self.left());
         Some(Sent { timestamp, ..sent })
     }
 
@@ -223,15 +230,16 @@ impl Line {
         }
     }
 
-    /// Who is away while we speak.
-    fn paused(&self) -> Option<Paused> {
+    /// Whom the next source follows.
+    fn left(&self) -> Option<Left> {
         let (source, sequence) = match *self {
+            // Another peer's packets do not reach us any more, and the next one may have chosen the same SSRC.
             Self::Unused | Self::Moved(_) => return None,
-            Self::Filled(_, paused) => return paused,
+            Self::Filled(_, left) => return left,
             Self::Plain(sent) => (sent.ssrc, sent.sequence),
             Self::Shifted(sent, shift) => (shift.source, sent.sequence.wrapping_sub(shift.sequence)),
         };
-        Some(Paused { source, sequence: sequence as u16 })
+        Some(Left { source, sequence: sequence as u16 })
     }
 }
 
@@ -260,7 +268,14 @@ impl Sent {
     }
 
     /// Begin a shift with the first packet of a source.
-    fn followed_by(self, header: &RtpHeader, now: Time, clock_rate: u32, bytes: &mut [u8]) -> Line {
+    fn followed_by(
+        self,
+        header: &RtpHeader,
+        left: Option<Left>,
+        now: Time,
+        clock_rate: u32,
+        bytes: &mut [u8],
+    ) -> Line {
         let sent = self.continued(now, clock_rate);
         write(bytes, sent.sequence as u16, sent.timestamp, sent.ssrc);
         let shift = Shift {
@@ -268,6 +283,7 @@ impl Sent {
             sequence: sent.sequence.wrapping_sub(header.sequence.into()),
             timestamp: sent.timestamp.wrapping_sub(header.timestamp),
             first: sent.sequence,
+            left: left.filter(|l| l.source != header.ssrc),
         };
         Line::Shifted(sent, shift)
     }
@@ -295,8 +311,8 @@ impl Sent {
     }
 }
 
-impl Paused {
-    /// Whether the packet is one of this source from before its pause.
+impl Left {
+    /// Whether the packet is one of this source from before it was followed.
     fn is_past(self, header: &RtpHeader) -> bool {
         self.source == header.ssrc && self.sequence.wrapping_sub(header.sequence) <= MAX_MISORDER
     }

@@ -1,6 +1,6 @@
-//! One receiver, many senders.
+//! Moves one by one, with their numbers worked out by hand.
 
-use super::*;
+use super::super::*;
 use crate::packet::{Expect, Packet, classify};
 
 const HZ: u32 = 8000;
@@ -37,6 +37,42 @@ fn a_new_source_goes_on_where_the_old_one_stopped() {
     assert_eq!(pass(&mut line, 140, 9, 501, 237), (1, 1, 1019));
     assert_eq!(pass(&mut line, 141, 9, 503, 557), (1, 3, 1339));
     assert_eq!(pass(&mut line, 142, 9, 502, 397), (1, 2, 1179), "the source's own reordering is kept");
+}
+
+#[test]
+fn what_belongs_before_the_first_packet_of_a_source_is_late() {
+    let mut line = Line::default();
+    pass(&mut line, 0, 1, 10, 0);
+    line.moved();
+    assert_eq!(pass(&mut line, 20, 2, 501, 160), (1, 11, 160));
+    let late = RtpHeader { ssrc: 2, sequence: 500, timestamp: 0, ..RtpHeader::default() };
+    let mut bytes = [0; 12];
+    assert_eq!(line.pass(Time::from_millis(21), HZ, &late, &mut bytes), Err(DropReason::Late));
+    assert_eq!(bytes, [0; 12], "and left as it was");
+    assert_eq!(pass(&mut line, 40, 2, 502, 320), (1, 12, 320));
+    assert_eq!(pass(&mut line, 41, 2, 501, 160), (1, 11, 160), "a second copy is its sender's business");
+}
+
+#[test]
+fn time_is_counted_from_the_begin_of_a_timestamp() {
+    let mut line = Line::default();
+    pass(&mut line, 0, 1, 10, 0);
+    // A digit of 200 ms: ten packets with the timestamp of its begin.
+    for n in 0..10 {
+        pass(&mut line, 20 + 20 * u64::from(n), 1, 11 + n, 160);
+    }
+    line.moved();
+    assert_eq!(pass(&mut line, 220, 2, 0, 0), (1, 21, 1760));
+}
+
+#[test]
+fn a_source_that_starts_anew_under_its_old_name_is_mapped_anew() {
+    let mut line = Line::default();
+    pass(&mut line, 0, 1, 10, 0);
+    line.moved();
+    assert_eq!(pass(&mut line, 20, 2, 500, 0), (1, 11, 160));
+    assert_eq!(pass(&mut line, 40, 2, 20_000, 99), (1, 12, 320));
+    assert_eq!(pass(&mut line, 60, 2, 20_001, 259), (1, 13, 480));
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! One receiver, many senders.
+
+mod histories;
+mod moves;
