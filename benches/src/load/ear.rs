@@ -79,9 +79,22 @@ impl Ranges {
         self.0.iter().filter(|r| !r.is_empty()).count()
     }
 
-    /// Packets that are missing between the first and the last one heard, over all calls.
-    pub fn holes(&self) -> u64 {
-        self.0.iter().map(|ranges| holes(ranges.clone())).sum()
+    /// What is missing between the first and the last packet heard, in every call: call, first and last.
+    pub fn holes(&self) -> Vec<(u32, u32, u32)> {
+        let calls = (0_u32..).zip(&self.0);
+        calls
+            .flat_map(|(call, ranges)| holes(ranges.clone()).into_iter().map(move |(a, b)| (call, a, b)))
+            .collect()
+    }
+
+    /// How many packets are missing.
+    pub fn missing(&self) -> u64 {
+        self.holes().iter().map(|(_, first, last)| u64::from(last - first) + 1).sum()
+    }
+
+    /// Whether a packet of a call was heard.
+    pub fn has(&self, call: u32, n: u32) -> bool {
+        self.0.get(call as usize).is_some_and(|ranges| ranges.iter().any(|(a, b)| (*a..=*b).contains(&n)))
     }
 
     /// One line for each stretch: call, first, last.
@@ -117,12 +130,12 @@ impl Ranges {
     }
 }
 
-fn holes(mut ranges: Vec<(u32, u32)>) -> u64 {
+fn holes(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     ranges.sort_unstable();
-    let (mut missing, mut next) = (0, None);
+    let (mut missing, mut next) = (Vec::new(), None);
     for (first, last) in ranges {
-        if let Some(next) = next {
-            missing += u64::from(first.saturating_sub(next));
+        if let Some(next) = next.filter(|next| *next < first) {
+            missing.push((next, first - 1));
         }
         next = next.max(Some(last.saturating_add(1)));
     }
@@ -138,14 +151,15 @@ mod tests {
         let (mut north, mut south) = (Ranges::default(), Ranges::default());
         (0..10).for_each(|n| north.add(3, n, n));
         (10..20).for_each(|n| south.add(3, n, n));
-        assert_eq!((north.holes(), south.holes()), (0, 0));
+        assert_eq!((north.missing(), south.missing()), (0, 0));
         south.add(3, 25, 30);
-        assert_eq!(south.holes(), 5);
+        assert_eq!((south.missing(), south.holes()), (5, vec![(3, 20, 24)]));
+        assert!(south.has(3, 25) && !south.has(3, 24) && !south.has(4, 25));
         let mut text = Vec::new();
         south.write(&mut text).unwrap();
         assert_eq!(Ranges::read(&text[..]).unwrap(), south);
         south.add_all(&north);
-        assert_eq!((south.holes(), south.calls()), (5, 1));
+        assert_eq!((south.missing(), south.calls()), (5, 1));
         assert!(Ranges::read(&b"1 2\n"[..]).is_err());
     }
 }

@@ -68,14 +68,18 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     let said = fs::read_to_string(&device.log)?;
     // Records are complete when the device has ended.
     device.process.end();
-    let (north_says, mut to_tier) = north.finish()?;
+    let (north_says, to_north) = north.finish()?;
     let (south_says, to_south) = south.finish()?;
-    let lost_to_tier = if fault == Fault::Drain {
-        to_tier.add_all(&to_south);
-        to_tier.holes()
-    } else {
-        to_south.holes()
+    // What a dead region did not hear nobody has lost; what neither of two living ones heard is lost.
+    let mut to_tier = to_south.clone();
+    if fault == Fault::Drain {
+        to_tier.add_all(&to_north);
+    }
+    let lost_to_tier = to_tier.missing();
+    let between = |(call, first, last): &&(u32, u32, u32)| {
+        to_north.has(*call, first.wrapping_sub(1)) && to_south.has(*call, last + 1)
     };
+    let lost_in_between = to_tier.holes().iter().filter(between).count();
 
     let lines = carrier.heard().iter().map(|call| judge(until(call, hushed), NORTH, SOUTH)).collect();
     let seen = Seen { carrier: &carrier, lines, struck, hushed, sip };
@@ -83,6 +87,7 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     found["lost_rtp"] = json!(seen.sum(|l| l.lost) + lost_to_tier);
     found["lost_rtp_to_carrier"] = json!(seen.sum(|l| l.lost));
     found["lost_rtp_to_tier"] = json!(lost_to_tier);
+    found["lost_rtp_to_tier_at_the_switch"] = json!(lost_in_between);
     found["heard_in_the_new_region"] = json!(to_south.calls());
     if fault != Fault::Drain {
         found["down_after_ms"] = json!(seen.down_after(&said));
