@@ -332,6 +332,13 @@ impl Call {
     fn repeated_answer(&mut self, env: &mut Env, leg: Leg, response: &Message) -> CarriedOutcome {
         let cseq = response.cseq().ok().filter(|cseq| matches!(cseq.method, Method::Invite));
         let is_answer = response.code().is_some_and(|code| (200..300).contains(&code));
+        let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let call_id = response.call_id().unwrap_or_default();
+        let ours = self.leg(leg).dialog.as_ref().is_some_and(|dialog| dialog.matches(call_id, tag));
+        if is_answer && cseq.is_some() && !ours {
+            // Of a leg that the call has left since.
+            return CarriedOutcome::Unwanted;
+        }
         match cseq.filter(|_| is_answer) {
             Some(cseq) if self.leg(leg).ack_due != Some(cseq.number) => {
                 if self.leg(leg).ack_again(env, cseq.number) {

@@ -33,6 +33,8 @@ pub(super) struct Mobile {
     pub(super) first_call_id: Box<[u8]>,
     /// A planned move: the leg that was left, until the new one is heard.
     pub(super) left: Option<CallLeg>,
+    /// The carrier was asked for other media in this move, whatever it said.
+    pub(super) asked_carrier: bool,
     /// A new leg whose media does not fit, while the carrier is asked.
     pub(super) arriving: Option<Arriving>,
 }
@@ -135,6 +137,12 @@ impl Call {
 }
 
 impl Call {
+    /// When the call may be moved again.
+    fn rested(&self, env: &Env) -> Time {
+        let last = self.mobile.as_ref().and_then(|mobile| mobile.last);
+        last.map_or(env.now, |last| last + env.newest.config.rehome.min_interval)
+    }
+
     /// What the operator wanted without haste has to be done at once: its old edge is dead now.
     fn hurry(&mut self, env: &mut Env, rehome: Rehome, cause: Cause) -> bool {
         if let Some(order) = rehome.order {
@@ -143,13 +151,16 @@ impl Call {
         let mobile = self.mobile();
         (mobile.leaving, mobile.planned) = (None, false);
         if let Some(receipt) = &mut mobile.open {
-            (receipt.reason, receipt.detected, receipt.decided) = (cause.reason, cause.detected, env.now);
+            receipt.reason = cause.reason;
+            if receipt.invited.is_none() {
+                (receipt.detected, receipt.decided) = (cause.detected, env.now);
+            }
         }
         self.cut_loose(env);
         let until = env.now + env.newest.config.rehome.deadline;
         let rehome = Rehome { reason: cause.reason, order: None, until, ..rehome };
         self.state = match rehome.stage {
-            Stage::Waiting { .. } => self.stand_in_line(env, rehome, env.now),
+            Stage::Waiting { .. } => self.stand_in_line(env, rehome, self.rested(env)),
             Stage::Inviting(_) | Stage::Refitting { .. } | Stage::Settling { .. } => State::Rehoming(rehome),
         };
         true

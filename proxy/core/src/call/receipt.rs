@@ -41,7 +41,8 @@ impl Call {
             identity_after: 0,
             outcome: MoveOutcome::Deadline,
         };
-        self.mobile().open = Some(receipt);
+        let mobile = self.mobile();
+        (mobile.open, mobile.asked_carrier) = (Some(receipt), false);
     }
 
     /// What the INVITE says of who calls whom, read back from the message that leaves.
@@ -68,12 +69,14 @@ impl Call {
     }
 
     /// 2xx of the new leg.
-    pub(super) fn arrived(&mut self, env: &mut Env, target: TargetId, outcome: MoveOutcome) {
+    pub(super) fn arrived(&mut self, env: &mut Env, target: TargetId) {
         let to = region_name(&env.newest.config, target)
             .map(|(edge, region)| (edge.to_owned(), region.to_owned()));
         let now = env.now;
         let mobile = self.mobile();
         mobile.last = Some(now);
+        let asked = mobile.asked_carrier;
+        let outcome = if asked { MoveOutcome::Renegotiated } else { MoveOutcome::Moved };
         if let Some(receipt) = &mut mobile.open {
             (receipt.answered, receipt.outcome) = (Some(now), outcome);
             receipt.to = to.unwrap_or_default();

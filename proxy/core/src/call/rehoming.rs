@@ -105,9 +105,7 @@ impl Call {
         leg.ack(env, INVITE_CSEQ, None);
         let fits = answer.as_deref().map(|sdp| self.media.fits(tier, sdp));
         match (fits, answer) {
-            (Some(Ok(())), Some(answer)) => {
-                self.arrive(env, rehome, attempt.target, leg, &answer, MoveOutcome::Moved)
-            }
+            (Some(Ok(())), Some(answer)) => self.arrive(env, rehome, attempt.target, leg, &answer),
             (Some(Err(misfit)), Some(answer)) if can_be_offered(misfit) => {
                 self.refit(env, rehome, attempt.target, Arriving { leg, answer })
             }
@@ -127,7 +125,6 @@ impl Call {
         target: TargetId,
         leg: CallLeg,
         answer: &[u8],
-        outcome: MoveOutcome,
     ) -> State {
         let tier = self.tier_leg();
         let region = env.newest.config.region_of(target).unwrap_or(self.region());
@@ -144,7 +141,7 @@ impl Call {
             self.abandon_leg(env, left);
         }
         self.change_seat(env, target, region);
-        self.arrived(env, target, outcome);
+        self.arrived(env, target);
         State::Rehoming(Rehome { stage: Stage::Settling { until: env.now + SETTLE }, ..rehome })
     }
 
@@ -166,7 +163,8 @@ impl Call {
         });
         match sent {
             Some((client, cseq)) => {
-                self.mobile().arriving = Some(arriving);
+                let mobile = self.mobile();
+                (mobile.arriving, mobile.asked_carrier) = (Some(arriving), true);
                 State::Rehoming(Rehome { stage: Stage::Refitting { client, cseq, target }, ..rehome })
             }
             None => {
@@ -184,9 +182,7 @@ impl Call {
         self.leg_mut(carrier).ack(env, cseq, None);
         let taken = description.is_some_and(|sdp| self.media.carrier_answered(tier, &sdp).is_ok());
         match self.mobile().arriving.take() {
-            Some(Arriving { leg, answer }) if taken => {
-                self.arrive(env, rehome, target, leg, &answer, MoveOutcome::Renegotiated)
-            }
+            Some(Arriving { leg, answer }) if taken => self.arrive(env, rehome, target, leg, &answer),
             arriving => {
                 self.mobile().arriving = arriving;
                 self.unfit(env, rehome)
