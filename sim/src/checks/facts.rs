@@ -86,11 +86,9 @@ impl Facts {
             Some(code) if seen.is_invite() && seen.branch == call.branch && code >= 300 => {
                 call.over.get_or_insert(seen.at);
             }
-            Some(code) if seen.is_invite() && seen.branch == call.branch && code >= 200 => {
-                if call.answered.is_none() {
-                    call.answered = Some(seen.at);
-                    call.up(seen, &seen.from_tag);
-                }
+            Some(200..) if seen.is_invite() && seen.branch == call.branch && call.answered.is_none() => {
+                call.answered = Some(seen.at);
+                call.up(seen, &seen.from_tag);
             }
             Some(_) => {}
             None if seen.method == Method::Bye => call.bye(seen, &seen.to_tag),

@@ -158,12 +158,10 @@ impl Checks {
 
     /// A shard is about to hear of a generation.
     pub fn snapshot(&mut self, now: Time, shard: u8, snapshot: &Arc<Snapshot>) {
-        for (target, health) in snapshot.config.targets.iter().zip(&snapshot.health) {
-            let drilled = snapshot.overrides.drill.is_some_and(|drill| drill.found.is_some());
-            if health.state == TargetState::Down || drilled {
-                self.timers.lost(target.peer.remote);
-            }
-        }
+        let drilled = snapshot.overrides.drill.is_some_and(|drill| drill.found.is_some());
+        let all = snapshot.config.targets.iter().zip(&snapshot.health);
+        let dead = all.filter(|(_, health)| health.state == TargetState::Down || drilled);
+        self.timers.lost(dead.map(|(target, _)| target.peer.remote).collect());
         self.moved.snapshot(now, shard, snapshot, &self.facts);
         self.targets.snapshot(shard, snapshot);
     }

@@ -10,19 +10,24 @@ use std::collections::{BTreeMap, HashSet};
 pub(super) struct Over {
     advance_on: Vec<u16>,
     branches: HashSet<String>,
+    answered: HashSet<String>,
     declined: BTreeMap<usize, u16>,
 }
 
 impl Over {
     pub(super) fn new(advance_on: Vec<u16>) -> Self {
-        Self { advance_on, branches: HashSet::new(), declined: BTreeMap::new() }
+        Self { advance_on, branches: HashSet::new(), answered: HashSet::new(), declined: BTreeMap::new() }
     }
 
     pub(super) fn received(&mut self, seen: &Seen<'_>, facts: &Facts) {
         let (Some(call), Some(code)) = (seen.call, seen.code.filter(|code| *code >= 300)) else { return };
         let heeded = |begun: &&super::facts::Begun| !begun.left && !begun.cancelled;
         let Some(begun) = facts.invites.get(&seen.branch).filter(heeded) else { return };
-        if seen.is_invite() && if begun.is_move { code >= 600 } else { !self.advance_on.contains(&code) } {
+        if !seen.is_invite() || !self.answered.insert(seen.branch.clone()) {
+            return;
+        }
+        let declined = if begun.is_move { code >= 600 } else { !self.advance_on.contains(&code) };
+        if declined {
             self.declined.entry(call).or_insert(code);
         }
     }

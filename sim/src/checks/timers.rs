@@ -19,6 +19,8 @@ pub(super) struct Timers {
     due: BTreeSet<(Time, Key)>,
     /// Branches of the INVITEs with which callers began their calls.
     callers: BTreeSet<String>,
+    /// Peers that are taken for dead.
+    dead: BTreeSet<SocketAddr>,
 }
 
 /// A request by its branch and method; a final response to an INVITE by its branch and `2xx` or `300`.
@@ -62,6 +64,7 @@ impl Timers {
             all: BTreeMap::new(),
             due: BTreeSet::new(),
             callers: BTreeSet::new(),
+            dead: BTreeSet::new(),
         }
     }
 
@@ -88,7 +91,7 @@ impl Timers {
             cseq: seen.cseq,
             to_tag: seen.to_tag.clone(),
             begins: seen.begins(),
-            free: moves,
+            free: moves || may_be_left(&self.dead, &key, what, seen.begins(), seen.peer),
             interval: self.t1,
             next,
             end: seen.at + self.t1 * 64,
@@ -198,14 +201,13 @@ impl Timers {
         }
     }
 
-    /// A peer was taken for dead: what its answered calls have under way there is left alone. BYE is not, and neither are
+    /// These peers are taken for dead: what answered calls have under way there is left alone. BYE is not, and neither are
     /// INVITEs that begin something.
-    pub(super) fn lost(&mut self, peer: SocketAddr) {
-        for ((_, method), repeated) in &mut self.all {
-            let bye = method == "BYE" || method == "CANCEL";
-            repeated.free |=
-                repeated.peer == peer && !bye && !(repeated.what == What::Invite && repeated.begins);
+    pub(super) fn lost(&mut self, peers: BTreeSet<SocketAddr>) {
+        for (key, repeated) in &mut self.all {
+            repeated.free |= may_be_left(&peers, key, repeated.what, repeated.begins, repeated.peer);
         }
+        self.dead = peers;
     }
 
     /// A transaction that waits for its first response is over when its peer cannot be reached (§17.1.4); a request that
@@ -240,6 +242,11 @@ impl Timers {
             repeated.next = Time::NEVER;
         }
     }
+}
+
+fn may_be_left(dead: &BTreeSet<SocketAddr>, key: &Key, what: What, begins: bool, peer: SocketAddr) -> bool {
+    let ends = key.1 == "BYE" || key.1 == "CANCEL";
+    dead.contains(&peer) && !ends && !(what == What::Invite && begins)
 }
 
 fn classify(seen: &Seen<'_>) -> Option<(What, Key)> {

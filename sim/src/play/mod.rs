@@ -50,7 +50,7 @@ const PROOFS: usize = 3;
 pub fn play(seed: u64) -> Outcome {
     let mut rng = Rng::new(seed);
     // One world in four is about calls that are not answered yet.
-    let moves = seed % 4 != 0;
+    let moves = !seed.is_multiple_of(4);
     let setup = if moves { Setup::draw_lively(seed, &mut rng) } else { Setup::draw(seed, &mut rng) };
     let mut plans: Vec<CallPlan> = if moves {
         (0..6 + rng.below(8)).map(|_| moves::plan(&mut rng)).collect()
