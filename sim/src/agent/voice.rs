@@ -10,6 +10,10 @@ use std::net::SocketAddr;
 const DEAF: Duration = Duration::from_secs(40);
 /// Between two reports. Real ones come every five seconds; calls here are short.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Between the first packet on one end and a report about it from the other, at most, most of the time.
+const WHILE: Duration = Duration::from_secs(2);
+/// Reports in a row that may be wrong.
+const MISSES: u32 = 3;
 /// Begins the payload of every voice packet of ours: what does not is not voice of ours.
 const VOICE: [u8; 3] = [0xba, 0x5c, 0x1e];
 /// Payload type of telephone-event in every description of ours.
@@ -34,6 +38,8 @@ pub struct Voice {
     /// It pauses where nothing is said.
     pub(super) pauses: bool,
     key: Option<Key>,
+    first: Time,
+    last: Time,
     reported: Time,
 }
 
@@ -60,8 +66,10 @@ pub struct Ear {
     pub keys: BTreeMap<u32, (u8, u32)>,
     /// Reports that came.
     pub reports: u32,
-    /// What was wrong with them.
+    /// What was wrong with them, several times in a row: one may cross a change of source on its way.
     pub wrong_reports: Vec<String>,
+    misses: u32,
+    reported: Time,
     ssrc: Option<u32>,
     highest: u16,
 }
@@ -76,6 +84,8 @@ impl Voice {
             base: rng.bits() as u32,
             pauses: false,
             key: None,
+            first: Time::NEVER,
+            last: Time::ZERO,
             reported: Time::ZERO,
         }
     }
@@ -137,6 +147,10 @@ impl Agent {
             // Three seconds in five are said.
             let pause = state.muted || (state.voice.pauses && (now.as_millis() / 1000 + leg as u64) % 5 >= 3);
             let packet = state.voice.of_key(step).or_else(|| (!pause).then(|| voice(state, side, now)));
+            if packet.is_some() {
+                state.voice.first = state.voice.first.min(now);
+                state.voice.last = now;
+            }
             self.out.extend(packet.map(|packet| Out::Rtp(from, to, packet)));
         }
         let state = &mut self.legs[leg];
@@ -160,7 +174,7 @@ impl Agent {
         };
         let leg = &mut self.legs[leg];
         if port % 2 == 1 {
-            return leg.hear_report(packet);
+            return leg.hear_report(now, packet);
         }
         let word = |at: usize| packet.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
         let (Some(timestamp), Some(ssrc)) = (word(4), word(8)) else { return };
@@ -232,19 +246,31 @@ fn report(leg: &Leg, now: Time) -> Vec<u8> {
 
 impl Leg {
     /// A sender report speaks of the stream that is heard, and its block of the stream that is sent.
-    fn hear_report(&mut self, packet: &[u8]) {
+    fn hear_report(&mut self, now: Time, packet: &[u8]) {
         let word = |at: usize| packet.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
         if packet.get(1) != Some(&200) {
             return;
         }
         self.ear.reports += 1;
-        if let (Some(of), Some(heard)) = (word(4), self.ear.ssrc)
-            && of != heard
-        {
-            self.ear.wrong_reports.push(format!("of {of:08x}, while {heard:08x} is heard"));
+        let of = word(4).filter(|of| self.ear.ssrc.is_some_and(|heard| heard != *of));
+        // Whoever has not spoken for a while, or has only just begun, is not heard: the block is about a fill.
+        let speaks = now.since(self.voice.last) < WHILE && now.since(self.voice.first) > WHILE;
+        let about = word(28).filter(|about| speaks && *about != self.voice.ssrc);
+        let wrong = of.is_some() || about.is_some();
+        // What waited for a process that was stopped comes all at once.
+        let backlog = now.since(self.ear.reported) < REPORT_INTERVAL / 4;
+        self.ear.reported = now;
+        if backlog {
+            return;
         }
-        if let Some(about) = word(28).filter(|about| *about != self.voice.ssrc) {
-            self.ear.wrong_reports.push(format!("about {about:08x}, but we are {:08x}", self.voice.ssrc));
+        self.ear.misses = if wrong { self.ear.misses + 1 } else { 0 };
+        if self.ear.misses >= MISSES {
+            let (heard, ours) = (self.ear.ssrc, self.voice.ssrc);
+            let text = format!(
+                "at {} ms: of {of:x?}, hearing {heard:x?}; about {about:x?}, being {ours:x}",
+                now.as_millis()
+            );
+            self.ear.wrong_reports.push(text);
         }
     }
 }

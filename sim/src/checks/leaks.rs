@@ -89,6 +89,14 @@ impl Leaks {
                         format!("{} still has a {:?} leg that is {:?}", agent.name, leg.role, leg.stage);
                     complaints.add(now, Some(leg.call), "peers", text);
                 }
+                for wrong in &leg.ear.wrong_reports {
+                    complaints.add(
+                        now,
+                        Some(leg.call),
+                        "reports",
+                        format!("{} hears a report {wrong}", agent.name),
+                    );
+                }
                 if leg.ear.foreign > 0 && self.exact {
                     let text = format!("{} heard {} packets of another call", agent.name, leg.ear.foreign);
                     complaints.add(now, Some(leg.call), "media", text);

@@ -48,8 +48,8 @@ impl Quiet {
     pub(super) fn receipt(&mut self, call: Option<usize>, receipt: &Receipt) {
         let tried = match receipt.outcome {
             MoveOutcome::Renegotiated | MoveOutcome::Unmatched => true,
-            // It was cut short: the new leg's answer may have asked for it.
-            MoveOutcome::HungUp | MoveOutcome::Deadline | MoveOutcome::Stayed => receipt.answered.is_some(),
+            // It was cut short: a new leg's answer may have asked for it.
+            MoveOutcome::HungUp | MoveOutcome::Deadline | MoveOutcome::Stayed => receipt.attempts > 0,
             MoveOutcome::Moved | MoveOutcome::Declined => false,
         };
         self.renegotiated.extend(call.filter(|_| tried));
