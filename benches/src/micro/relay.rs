@@ -1,13 +1,18 @@
-//! `Relay::packet` in memory: one packet of one of many connected sessions.
+//! The relay in memory: one packet of one of many connected sessions, and what happens to all of them at once when a
+//! region dies.
 
 use relay_core::{PortRequest, Relay, RelayConfig, Verdict};
 use relay_values::{
-    Connect, Direction, Duration, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
-    SessionId, Time,
+    Connect, Direction, Duration, Fill, Latching, Law, Leg, LegSpec, Open, RegionId, RelayCommand,
+    RelayEvent, Remote, SessionId, Sound, Time,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+
+/// Where the tier's legs are, and where they may be moved to.
+const TIER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+const OTHER_TIER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3));
 
 /// A relay with sessions and the packets that go through it in turn.
 #[derive(Debug)]
@@ -20,6 +25,8 @@ pub struct Packets {
 
 #[derive(Debug)]
 struct Stream {
+    session: SessionId,
+    leg: Leg,
     port: relay_core::PortRef,
     from: SocketAddr,
     packet: [u8; 172],
@@ -64,7 +71,7 @@ impl Packets {
                     all.into_iter().find(|p| relay.local(*p) == here).expect("an opened port is known");
                 let mut packet = [0xd5; 172];
                 packet[..12].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]);
-                streams.push(Stream { port, from: rtp, packet, sequence: 0 });
+                streams.push(Stream { session, leg, port, from: rtp, packet, sequence: 0 });
             }
         }
         Self { relay, streams, at: 0, now }
@@ -87,5 +94,48 @@ impl Packets {
         let verdict = self.relay.packet(self.now, stream.port, stream.from, &mut stream.packet);
         assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}");
         while self.relay.poll_event().is_some() {}
+    }
+
+    /// Let every flow send what it sends in `time`, a packet each 20 ms, without the relay's timers.
+    pub fn pass(&mut self, time: Duration) {
+        let packets = self.streams.len() as u128 * time.as_nanos() / 20_000_000;
+        (0..packets).for_each(|_| self.step());
+    }
+
+    /// Time has come for the relay's timers: one look at every flow of the regions.
+    pub fn tick(&mut self) {
+        self.relay.timeout(self.now);
+    }
+
+    /// Move every tier leg to another peer, and back with the next call.
+    pub fn retarget(&mut self) {
+        for stream in self.streams.iter_mut().filter(|s| s.leg == Leg::B) {
+            let ip = if stream.from.ip() == TIER { OTHER_TIER } else { TIER };
+            let rtp = SocketAddr::new(ip, stream.from.port());
+            let remote = Remote { rtp, rtcp: SocketAddr::new(ip, rtp.port() + 1), mux: false };
+            let to = Some(Connect { remote, direction: Direction::SendRecv, clock_rate: 8000, event: None });
+            stream.from = rtp;
+            let (session, leg, region) = (stream.session, stream.leg, RegionId(1));
+            self.relay.command(self.now, RelayCommand::Retarget { session, leg, region, to });
+        }
+    }
+
+    /// Take every tier leg for lost: from now on the carriers hear noise.
+    pub fn bridge(&mut self) {
+        let sound = Sound::Noise(Law::A);
+        let packet_time = Duration::from_millis(20);
+        let fill = Some(Fill { payload_type: 8, clock_rate: 8000, packet_time, sound });
+        for stream in self.streams.iter().filter(|s| s.leg == Leg::B) {
+            let (session, leg) = (stream.session, stream.leg);
+            self.relay.command(self.now, RelayCommand::Bridge { session, leg, fill });
+        }
+    }
+
+    /// Another 20 ms of noise for every carrier; how many packets that were.
+    pub fn fill(&mut self) -> usize {
+        self.now += Duration::from_millis(20);
+        self.relay.timeout(self.now);
+        let mut buffer = [0; relay_core::limits::MAX_PACKET];
+        std::iter::from_fn(|| self.relay.poll_send(&mut buffer)).count()
     }
 }

@@ -4,7 +4,9 @@ mod common;
 use common::{Shell, V4, at, config, connect, open, rtcp, rtp};
 use proptest::prelude::*;
 use relay_core::{PortRef, Verdict};
-use relay_values::{Connect, Direction, Duration, Latching, Leg, RegionId, RelayCommand, SessionId};
+use relay_values::{
+    Connect, Direction, Duration, Fill, Latching, Law, Leg, RegionId, RelayCommand, SessionId, Sound,
+};
 use std::collections::BTreeSet;
 
 #[derive(Debug, Clone)]
@@ -12,6 +14,8 @@ enum Step {
     Open(u64, Latching),
     Connect(u64, bool, u8, Direction, bool, u32),
     Retarget(u64, bool, Option<u8>),
+    Bridge(u64, bool, Option<Fill>),
+    Place(u64, u16, bool),
     Release(u64),
     Packet(u32, u8, Vec<u8>),
     Refuse(u16),
@@ -23,12 +27,37 @@ fn host(n: u8) -> String {
     format!("192.0.2.{}:{}", n % 8, 4000 + u16::from(n % 3))
 }
 
+/// Fill within reason and beyond.
+fn fill() -> impl Strategy<Value = Fill> {
+    let sound =
+        prop_oneof![Just(Sound::Noise(Law::Mu)), Just(Sound::Prompt(Law::A)), Just(Sound::ComfortNoise)];
+    (any::<u8>(), any::<u32>(), 0..400_u64, sound).prop_map(|(payload_type, clock_rate, ms, sound)| Fill {
+        payload_type,
+        clock_rate,
+        packet_time: Duration::from_millis(ms),
+        sound,
+    })
+}
+
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let tail = proptest::collection::vec(any::<u8>(), 0..40);
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..2100),
         (any::<u32>(), any::<u16>(), any::<u32>()).prop_map(|(s, n, t)| rtp(s, n, t)),
         any::<u32>().prop_map(rtcp),
+        // Reports and descriptions with a wild inside, of a few SSRCs that may be on a line.
+        (200..208_u8, 0..32_u8, proptest::collection::vec(0..6_u32, 1..60)).prop_map(
+            |(kind, count, words)| {
+                let head = vec![0x80 | count, kind, 0, words.len() as u8];
+                head.into_iter().chain(words.iter().flat_map(|w| w.to_be_bytes())).collect()
+            }
+        ),
+        (0..4_u32, any::<u16>(), any::<u32>(), any::<[u8; 4]>()).prop_map(|(s, n, t, report)| {
+            let mut b = rtp(s, n, t);
+            b.truncate(12);
+            b[1] = 101;
+            [b, report.to_vec()].concat()
+        }),
         // A plausible beginning with a wild rest.
         (0x80..=0xbf_u8, any::<u8>(), tail).prop_map(|(a, b, c)| [&[a, b][..], &c].concat()),
     ]
@@ -48,6 +77,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (id.clone(), any::<bool>(), 0..4_u8, direction, any::<bool>(), any::<u32>())
             .prop_map(|(i, l, h, d, m, c)| Step::Connect(i, l, h, d, m, c)),
         1 => (id.clone(), any::<bool>(), proptest::option::of(0..4_u8)).prop_map(|(i, l, h)| Step::Retarget(i, l, h)),
+        2 => (id.clone(), any::<bool>(), proptest::option::of(fill())).prop_map(|(i, l, f)| Step::Bridge(i, l, f)),
+        1 => (id.clone(), 0..3_u16, any::<bool>()).prop_map(|(i, r, c)| Step::Place(i, r, c)),
         1 => id.prop_map(Step::Release),
         12 => (0..20_u32, 0..8_u8, bytes()).prop_map(|(p, h, b)| Step::Packet(p, h, b)),
         1 => (5_000..5_008_u16).prop_map(|n| Step::Refuse(n * 2)),
@@ -74,7 +105,7 @@ proptest! {
                     shell.command(RelayCommand::Open(o));
                 }
                 Step::Connect(i, a, h, direction, mux, clock_rate) => {
-                    let mut to = Connect { direction, clock_rate, ..connect(&host(h)) };
+                    let mut to = Connect { direction, clock_rate, event: Some(101), ..connect(&host(h)) };
                     to.remote.mux = mux;
                     named.extend([to.remote.rtp, to.remote.rtcp]);
                     shell.connect(SessionId::new(0, i), leg(a), to);
@@ -84,6 +115,14 @@ proptest! {
                     named.extend(to.iter().flat_map(|t| [t.remote.rtp, t.remote.rtcp]));
                     let (session, leg) = (SessionId::new(0, i), leg(a));
                     shell.command(RelayCommand::Retarget { session, leg, region: RegionId(0), to });
+                }
+                Step::Bridge(i, a, fill) => {
+                    let (session, leg) = (SessionId::new(0, i), leg(a));
+                    shell.command(RelayCommand::Bridge { session, leg, fill });
+                }
+                Step::Place(i, region, cut) => {
+                    let (session, region) = (SessionId::new(0, i), RegionId(region));
+                    shell.command(RelayCommand::Place { session, region, cut });
                 }
                 Step::Release(i) => shell.command(RelayCommand::Release { session: SessionId::new(0, i) }),
                 Step::Packet(port, h, mut bytes) => {
@@ -102,6 +141,10 @@ proptest! {
                 Step::Pass(ms) => shell.pass(Duration::from_millis(u64::from(ms))),
             }
             shell.drain();
+            for own in shell.own.drain(..) {
+                prop_assert!(named.contains(&own.to), "{} was never named nor heard", own.to);
+                prop_assert!(own.bytes.len() >= 13 && own.bytes[0] == 0x80);
+            }
             let c = shell.relay.counters();
             prop_assert_eq!(c.packets, c.forwarded + c.drops.nonzero().map(|(_, n)| n).sum::<u64>());
             prop_assert_eq!(c.ports.taken, c.sessions * 2);
