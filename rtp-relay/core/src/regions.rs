@@ -167,7 +167,7 @@ impl Regions {
     /// The place of a region: its own, or one that nobody needs any more, or a new one.
     fn region(&mut self, id: RegionId) -> Option<u16> {
         let known = self.regions.iter().position(|r| r.id == id);
-        let place = known.or_else(|| self.regions.iter().position(|r| r.flows == 0));
+        let place = known.or_else(|| self.regions.iter().position(Region::is_unused));
         let place = place.unwrap_or(self.regions.len());
         if known.is_none() {
             let fresh =
@@ -182,6 +182,11 @@ impl Regions {
 }
 
 impl Region {
+    /// Whether nothing is left to be told of it.
+    fn is_unused(&self) -> bool {
+        self.flows == 0 && matches!(self.verdict, Verdict::Alive(_))
+    }
+
     /// Whether there is enough to judge by, or a silence that may end.
     fn is_watched(&self, weights: &Weights) -> bool {
         self.regular >= weights.min_flows || matches!(self.verdict, Verdict::Silent { .. })

@@ -169,15 +169,11 @@ impl Verdict {
                 *self = Self::Silent { told: now };
                 Some(News::Silent)
             }
-            // Nobody is left who could be heard: the verdict lapses.
-            Self::Silent { .. } if sweep.mourned == 0 => {
-                *self = Self::Alive(0.0);
-                None
-            }
             // Twice the share that silence allows: what hovers at the limit is not told again and again.
             Self::Silent { .. } => {
                 let (back, all) = (u64::from(sweep.back), u64::from(sweep.mourned));
-                if back == 0 || back * 100 <= weights.heard_percent * 2 * all {
+                // Where nobody is left who could be heard, the silence is over as well.
+                if all > 0 && (back == 0 || back * 100 <= weights.heard_percent * 2 * all) {
                     return None;
                 }
                 *self = Self::Alive(0.0);

