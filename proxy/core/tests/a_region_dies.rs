@@ -276,6 +276,11 @@ fn a_call_that_nobody_takes_stays_where_it_is_if_its_edge_comes_back() {
     stage.pass(Duration::from_secs(6));
     assert!(stage.take(CARRIER).is_empty(), "nobody was told of anything");
     assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::Stayed);
+    let last = stage.relayed.last();
+    assert!(
+        matches!(last, Some(RelayCommand::Connect { leg: Leg::B, .. })),
+        "which ends the bridge: {last:?}"
+    );
     stage.take(EAST);
     stage.receive(CARRIER, &in_dialog(&ok, "BYE", 2, ""));
     assert!(stage.take(EAST)[0].starts_with("BYE sip:bob@198.51.100.1"), "the old leg is the call's again");

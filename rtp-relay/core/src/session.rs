@@ -58,7 +58,10 @@ impl Session {
 
     /// Take signalling's word about a leg's peer.
     pub(crate) fn connect(&mut self, now: Time, leg: Leg, to: &Connect) {
-        self.leg_mut(leg).describe(to);
+        let state = self.leg_mut(leg);
+        state.describe(to);
+        // Whoever was taken for lost is there.
+        state.bridge = None;
         self.watch_again(now);
     }
 

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 pub enum RelayCommand {
     /// Reserve a port pair for each leg. Answered by `Opened` or `OpenFailed`.
     Open(Open),
-    /// Say where a leg's peer is, or that it changed (answer, early media, re-INVITE, hold).
+    /// Say where a leg's peer is, or that it changed (answer, early media, re-INVITE, hold). Ends a bridge of this leg.
     Connect {
         /// The session.
         session: SessionId,
@@ -33,7 +33,7 @@ pub enum RelayCommand {
         to: Option<Connect>,
     },
     /// The peer of a leg is taken for lost: whenever nothing comes from it, the other leg hears `fill` under the same
-    /// SSRC line, until the first packet of the peer that the leg is retargeted to. A DTMF event of the lost peer that
+    /// SSRC line, until the first packet of the peer that the leg is retargeted to, or until it is connected again. A DTMF event of the lost peer that
     /// has no end yet is ended (RFC 4733 §2.5.1.4).
     Bridge {
         /// The session.

@@ -299,8 +299,9 @@ impl Call {
 
     /// The old leg goes on.
     pub(super) fn stay(&mut self, env: &mut Env, rehome: Rehome) -> State {
-        if let Some(order) = rehome.order {
-            env.moves.settled(order, Settled::Failed);
+        match rehome.order {
+            Some(order) => env.moves.settled(order, Settled::Failed),
+            None => self.media.is_back(self.tier_leg(), &mut |command| env.relay(command)),
         }
         self.close_receipt(env, MoveOutcome::Stayed);
         State::Answered

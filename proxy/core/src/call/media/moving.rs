@@ -94,6 +94,14 @@ impl Media {
         Ok(())
     }
 
+    /// The tier leg's peer, which was taken for lost, is there after all.
+    pub(crate) fn is_back(&mut self, tier: Leg, out: &mut impl FnMut(RelayCommand)) {
+        if let Self::Relayed(relayed) = self {
+            relayed.side_mut(tier).told = 0;
+            relayed.connect(out);
+        }
+    }
+
     /// What the carrier hears while the tier leg has no peer; `None` where we cannot speak its codec.
     pub(crate) fn fill(&mut self, tier: Leg, fill: GapFill) -> Option<Fill> {
         let Self::Relayed(relayed) = self else { return None };
