@@ -66,3 +66,21 @@ fn every_shipped_configuration_is_good() {
         assert_eq!(output.status.code(), Some(0), "{}:\n{said}", file.display());
     }
 }
+
+#[test]
+fn a_prompt_is_read_where_it_is_named_and_a_good_one_is_no_complaint() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (prompt, file) = (folder.join("one-moment.wav"), folder.join("prompt.toml"));
+    // A-law, mono, 8,000 samples a second: half a second of them.
+    let format =
+        [&[6, 0, 1, 0][..], &8_000_u32.to_le_bytes(), &8_000_u32.to_le_bytes(), &[1, 0, 8, 0]].concat();
+    let sound = [&b"data"[..], &4_000_u32.to_le_bytes(), &[0xd5; 4_000]].concat();
+    std::fs::write(&prompt, [&b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0"[..], &format, &sound].concat()).unwrap();
+    let text = std::fs::read_to_string(root().join("conf/bascule.toml")).unwrap();
+    let text = format!("{text}\n[rehome]\nfill = \"prompt\"\nprompt = \"{}\"\n", prompt.display());
+    std::fs::write(&file, text).unwrap();
+    let output = check(&file);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::write(&prompt, "RIFF, said the file").unwrap();
+    assert_eq!(check(&file).status.code(), Some(2));
+}
