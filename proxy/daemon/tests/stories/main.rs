@@ -3,6 +3,7 @@
 mod world;
 
 mod a_call_goes_through;
+mod a_region_falls_silent;
 mod a_reload_leaves_calls_alone;
 mod calls_over_tcp;
 mod operators;

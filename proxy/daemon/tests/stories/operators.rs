@@ -75,7 +75,7 @@ fn is_drained(appliance: &Appliance, region: u16) -> bool {
 }
 
 /// An edge takes so many calls that are offered to it, in whatever order their messages come.
-fn takes(place: Place, edge: &Ua, port: u16, calls: usize) {
+pub(crate) fn takes(place: Place, edge: &Ua, port: u16, calls: usize) {
     let mut confirmed = 0;
     while confirmed < calls {
         let message = edge.next();
@@ -104,7 +104,7 @@ fn a_drain_moves_the_call_that_is_up_and_the_carrier_hears_nothing_of_it() {
     let mut client = Client::new(place);
     client.say(r#"{"do":"drain","place":"north","deadline_ms":8000}"#);
     takes(place, &south, 41_002, 1);
-    let voice = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)]);
+    let voice = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)], 0x22);
     is_left(place, &north);
     let summary = client.last();
     assert_eq!((&summary["is"], &summary["end"]), (&json!("summary"), &json!("finished")), "{summary}");
@@ -256,12 +256,12 @@ fn a_drain_is_lifted_and_the_call_comes_back() {
     let mut client = Client::new(place);
     client.say(r#"{"do":"drain","place":"north"}"#);
     takes(place, &south, 41_002, 1);
-    let _south_speaks = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)]);
+    let _south_speaks = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)], 0x22);
     is_left(place, &north);
     assert_eq!(client.last()["moved"], 1);
     client.say(r#"{"do":"drain","place":"north","back":true}"#);
     takes(place, &north, 41_004, 1);
-    let _north_speaks = Speaking::new((place.ip(11), 41_004).into(), vec![media(&up.invite)]);
+    let _north_speaks = Speaking::new((place.ip(11), 41_004).into(), vec![media(&up.invite)], 0x22);
     is_left(place, &south);
     let summary = client.last();
     assert_eq!((&summary["moved"], &summary["drained"]), (&json!(1), &json!(false)), "{summary}");
@@ -316,13 +316,13 @@ fn a_drill_cuts_some_calls_off_and_they_live_on_elsewhere() {
         .map(|i| call(place, &carrier, &north, &format!("drilled-{i}"), &format!("+493012345{i}")))
         .collect();
     let north_speaks =
-        Speaking::new((place.ip(11), 41_000).into(), ups.iter().map(|up| media(&up.invite)).collect());
+        Speaking::new((place.ip(11), 41_000).into(), ups.iter().map(|up| media(&up.invite)).collect(), 0x11);
     std::thread::sleep(Duration::from_millis(600));
 
     let mut client = Client::new(place);
     client.say(r#"{"do":"drill","region":"north","share":50,"cut":"both","for_ms":4000}"#);
     let south_speaks =
-        Speaking::new((place.ip(12), 41_002).into(), ups.iter().map(|up| media(&up.invite)).collect());
+        Speaking::new((place.ip(12), 41_002).into(), ups.iter().map(|up| media(&up.invite)).collect(), 0x22);
     takes(place, &south, 41_002, 2);
     let second = Client::new(place)
         .ask(&json!({"do": "drill", "region": "south", "share": 5, "cut": "both", "for_ms": 1000}));
@@ -354,17 +354,18 @@ fn a_client_that_goes_away_has_ended_its_drill() {
 }
 
 /// A packet of RTP with 20 ms of G.711.
-fn rtp(sequence: u16) -> Vec<u8> {
+fn rtp(sequence: u16, voice: u8) -> Vec<u8> {
     let timestamp = u32::from(sequence) * 160;
-    let head = [&[0x80, 0][..], &sequence.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 7]].concat();
-    [head, vec![0xff; 160]].concat()
+    let head =
+        [&[0x80, 0][..], &sequence.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, voice]].concat();
+    [head, vec![voice; 160]].concat()
 }
 
 /// Speaks to several ports every 20 ms until it is dropped.
-struct Speaking(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+pub(crate) struct Speaking(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
 
 impl Speaking {
-    fn new(from: SocketAddr, to: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(from: SocketAddr, to: Vec<SocketAddr>, voice: u8) -> Self {
         let socket = UdpSocket::bind(from).unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&over);
@@ -374,7 +375,7 @@ impl Speaking {
                     return;
                 }
                 for port in &to {
-                    let _ = socket.send_to(&rtp(sequence), port);
+                    let _ = socket.send_to(&rtp(sequence, voice), port);
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
