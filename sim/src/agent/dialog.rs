@@ -45,6 +45,10 @@ pub struct Leg {
     pub codes: Vec<(Time, u16)>,
     /// When the call was answered, as seen here.
     pub answered: Option<Time>,
+    /// When a BYE of the other end came.
+    pub ended: Option<Time>,
+    /// The direction that the other end's first SDP gave.
+    pub offered_first: String,
     /// Methods that came inside the dialog, in order.
     pub methods: Vec<String>,
     /// What it hears.
@@ -130,6 +134,8 @@ impl Agent {
             call_id: String::new(),
             codes: Vec::new(),
             answered: None,
+            ended: None,
+            offered_first: String::new(),
             methods: Vec::new(),
             ear: Ear::default(),
             voice: Voice::draw(&mut self.rng),

@@ -132,6 +132,7 @@ impl Agent {
         match request.method() {
             Method::Bye => {
                 self.legs[leg].stage = Stage::Over;
+                self.legs[leg].ended = Some(now);
                 self.legs[leg].unacked = None;
                 self.reply(now, request, key, 200);
             }

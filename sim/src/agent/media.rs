@@ -39,6 +39,9 @@ impl Agent {
         let state = &mut self.legs[leg];
         state.remote_media = remote.filter(|at| at.port() != 0);
         state.told = told.to_owned();
+        if state.offered_first.is_empty() {
+            state.offered_first = told.to_owned();
+        }
         if !state.talking && state.remote_media.is_some() {
             state.talking = true;
             self.talk(now, leg);

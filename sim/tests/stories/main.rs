@@ -6,6 +6,13 @@ mod hunting;
 mod inside;
 mod media;
 mod plain;
+mod rehome;
+mod rehome_by_order;
+mod rehome_carriers;
+mod rehome_keys;
+mod rehome_pacing;
+mod rehome_regions;
+mod rehome_tiers;
 
 use proxy_core::{CallRecord, CloseReason};
 use relay_values::{Duration, Time};
