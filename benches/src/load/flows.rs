@@ -16,8 +16,8 @@ use std::net::SocketAddr;
 const PHASES: usize = 20;
 /// RTP clock ticks in a packet.
 const TICKS: u32 = 160;
-/// Who was stopped for longer than this does not make up for it: a program that stands still is silent.
-const TOO_LATE: Nanos = 100 * MS;
+/// Who was late makes up for it, so that timestamps go on by the clock. Who was stopped for longer than this does not.
+const TOO_LATE: Nanos = 500 * MS;
 /// No call has this slot.
 const NOBODY: u32 = u32::MAX;
 
@@ -145,14 +145,18 @@ impl Flows {
 }
 
 impl Voices for Flows {
+    fn expect(&mut self, slot: u32, from: SocketAddr) {
+        self.slots[usize::from(from.port())] = slot;
+    }
+
     fn start(&mut self, _: Side, slot: u32, to: SocketAddr, _: Nanos, _: Option<Nanos>) {
         while self.flows.len() <= slot as usize {
             let header = first(self.origin, self.flows.len() as u32);
             self.flows.push(Flow { to, live: false, header, n: 0 });
         }
+        self.expect(slot, to);
         let flow = &mut self.flows[slot as usize];
         flow.to = to;
-        self.slots[usize::from(to.port())] = slot;
         if !flow.live {
             flow.live = true;
             let shortest = self.phases.iter_mut().min_by_key(|p| p.len());

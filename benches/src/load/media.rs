@@ -41,6 +41,8 @@ pub enum Side {
 
 /// Whoever speaks in the calls that come up.
 pub trait Voices {
+    /// Packets from this address belong to a slot from now on: its media may come before it is answered.
+    fn expect(&mut self, _slot: u32, _from: SocketAddr) {}
     /// Begin to send for a slot, or go on to another address; `talk` says for how long, if not until told.
     fn start(&mut self, side: Side, slot: u32, to: SocketAddr, now: Nanos, talk: Option<Nanos>);
     /// Stop sending for a slot.

@@ -238,6 +238,9 @@ impl Receiver<'_> {
         let (local, config) = (self.local, self.config);
         let call = &mut self.table.calls[no.slot as usize];
         call.media = scan.media().filter(|_| scan.talks());
+        if let Some(from) = call.media {
+            self.media.expect(no.slot, from);
+        }
         if config.code >= 300 {
             let status = format!("{} Refused", config.code);
             call.last = tx.write(from, |b| response(b, scan, status.as_bytes(), no, local, false));
