@@ -68,13 +68,6 @@ impl Process {
         Err(io::Error::new(io::ErrorKind::TimedOut, format!("{} does not listen on {at}", self.program)))
     }
 
-    /// Send a signal to the program and everything that it started.
-    pub fn signal_tree(&self, signal: Signal) {
-        for pid in self.tree() {
-            signal_to(pid, signal);
-        }
-    }
-
     /// Send a signal to the program alone.
     pub fn signal(&self, signal: Signal) {
         signal_to(self.child.id(), signal);
@@ -84,6 +77,11 @@ impl Process {
     pub fn cpu_seconds(&self) -> f64 {
         let ticks: u64 = self.tree().into_iter().filter_map(ticks).sum();
         ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    }
+
+    /// The same of the program alone: one file is read, and nobody waits for it.
+    pub fn own_cpu_seconds(&self) -> f64 {
+        ticks(self.child.id()).unwrap_or(0) as f64 / rustix::param::clock_ticks_per_second() as f64
     }
 
     /// Memory of the program and everything under it, shared pages counted once (proportional set size), in KiB.

@@ -11,6 +11,7 @@ use crate::run::Options;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::io;
+use std::process::Child;
 use std::time::Duration;
 
 /// Between the last call that comes up and the fault: flows have to be known as regular.
@@ -20,7 +21,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// Both ends fall silent so long before the calls end, so that a packet on its way is not taken for a lost one.
 const HUSH: Duration = Duration::from_millis(200);
 /// After the region is back, what was left there has to end.
-const BACK: Duration = Duration::from_secs(3);
+const BACK: Duration = Duration::from_secs(6);
 /// A call that has heard nobody for so long, in microseconds, at the end is not kept.
 const ALIVE: u32 = 200_000;
 
@@ -46,22 +47,24 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     carrier.run_for(Duration::from_secs_f64(SETTLE));
 
     let (live, received) = (carrier.held.up(), carrier.held.tally.received);
-    let cpu = [scene.device.process.cpu_seconds(), scene.north.cpu_seconds(), scene.south.cpu_seconds()];
+    let cpu = scene.device.process.own_cpu_seconds();
     let struck = carrier.clock.now();
-    scene.strike(fault)?;
+    let strike = scene.strike(fault)?;
     let order = if fault == Fault::Drain { drain(&scene, &mut carrier)? } else { Value::Null };
     carrier.run_for(Duration::from_secs_f64(after));
     let sip = carrier.held.tally.received - received;
-    let device_cpu = scene.device.process.cpu_seconds() - cpu[0];
+    let device_cpu = scene.device.process.own_cpu_seconds() - cpu;
+    succeeded(strike)?;
     let seconds = (carrier.clock.now() - struck) as f64 / 1e9;
     let hushed = carrier.clock.now();
     carrier.flows.hush();
     carrier.run_for(HUSH);
     let up: Vec<bool> = (0..calls).map(|slot| carrier.held.is_up(slot)).collect();
 
-    scene.mend(fault)?;
+    let mended = scene.mend(fault)?;
     carrier.run_for(BACK);
     let now = carrier.clock.now();
+    succeeded(mended)?;
     carrier.held.hang_up(now);
     carrier.run(Duration::from_secs(8), |c| c.held.live() == 0 && c.fresh.live() == 0);
     let Scene { device, north, south, records, .. } = &mut scene;
@@ -90,10 +93,9 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     found["lost_rtp_to_tier_at_the_switch"] = json!(lost_in_between);
     found["heard_in_the_new_region"] = json!(to_south.calls());
     if fault != Fault::Drain {
-        found["down_after_ms"] = json!(seen.down_after(&said));
-        let struck = carrier.time_of_day(struck as f64 / 1e3);
-        let down = log::said_down(&said, struck).map(|s| round(s * 1e3, 1));
-        found["new_calls_seen"]["region_down_ms"] = json!(down);
+        let down = log::said_down(&said, carrier.time_of_day(struck as f64 / 1e3)).map(|s| s * 1e3);
+        found["new_calls_seen"]["region_down_ms"] = json!(down.map(|ms| round(ms, 1)));
+        found["down_after_ms"] = json!(down.and_then(|ms| seen.down_after(ms)));
     }
     if fault == Fault::Drain {
         found["order"] = order;
@@ -103,9 +105,7 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     found["calls_left_in_the_new_region"] = south_says["live"].clone();
     found["busy"] = json!({
         "device_core": round(device_cpu / seconds, 2),
-        "one_packet_in_100_sent_late_by_us": {
-            "carrier": carrier.flows.late.at(99.0), "new_region": south_says["late_us"]["p99"],
-        },
+        "sent_late_by_us": { "carrier": carrier.flows.late.json(), "new_region": south_says["late_us"] },
     });
     eprintln!("  kept {} of {live}, down after {} ms", found["live_kept"], found["down_after_ms"]);
     Ok(found)
@@ -130,6 +130,13 @@ fn drain(scene: &Scene, carrier: &mut Carrier) -> io::Result<Value> {
         eprintln!("  bascule drain: {status}: {said}");
     }
     Ok(json!({ "took_ms": round(ms, 1), "exit_status": status.code(), "said": said }))
+}
+
+/// What was set going has been done.
+fn succeeded(child: Option<Child>) -> io::Result<()> {
+    let Some(mut child) = child else { return Ok(()) };
+    let status = child.wait()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("the link's filter: {status}"))) }
 }
 
 /// What was heard up to a time.
@@ -173,11 +180,12 @@ impl Seen<'_> {
         })
     }
 
-    /// From the region's last packet to the moment when the device says that it is down, in milliseconds.
-    fn down_after(&self, log: &str) -> Option<f64> {
+    /// From the region's last packet to the moment when the device says that it is down, in milliseconds, if that was so
+    /// long after the fault. Nothing where the last packet was still on its way to us.
+    fn down_after(&self, down: f64) -> Option<f64> {
         let last = self.lines.iter().filter_map(|l| l.last).max()?;
-        let since = self.carrier.time_of_day(f64::from(last));
-        log::said_down(log, since).map(|s| round(s * 1e3, 1))
+        let last = (f64::from(last) * 1e3 - self.struck as f64) / 1e6;
+        Some(round((down - last).max(0.0), 1))
     }
 }
 

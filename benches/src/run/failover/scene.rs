@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::PathBuf;
+use std::process::Child;
 use std::time::Duration;
 
 /// What stands in the packets of the region that dies, and of the other.
@@ -61,25 +62,25 @@ impl Scene {
         Ok(Self { device, north: north_runs, south: south_runs, records, admin, namespace })
     }
 
-    /// The north dies, if that is what is to happen.
-    pub(super) fn strike(&self, fault: Fault) -> io::Result<()> {
+    /// The north dies, if that is what is to happen. Nobody waits: a child, if there is one, ends when it is done.
+    pub(super) fn strike(&self, fault: Fault) -> io::Result<Option<Child>> {
         match (fault, &self.namespace) {
-            (Fault::Frozen, _) => self.north.process.signal_tree(Signal::STOP),
-            (Fault::Killed, _) => self.north.process.signal_tree(Signal::KILL),
-            (Fault::Dropped, Some(namespace)) => namespace.cut()?,
+            (Fault::Frozen, _) => self.north.process.signal(Signal::STOP),
+            (Fault::Killed, _) => self.north.process.signal(Signal::KILL),
+            (Fault::Dropped, Some(namespace)) => return namespace.cut().map(Some),
             (Fault::Dropped, None) | (Fault::Drain, _) => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The north comes back, if it can.
-    pub(super) fn mend(&self, fault: Fault) -> io::Result<()> {
+    pub(super) fn mend(&self, fault: Fault) -> io::Result<Option<Child>> {
         match (fault, &self.namespace) {
-            (Fault::Frozen, _) => self.north.process.signal_tree(Signal::CONT),
-            (Fault::Dropped, Some(namespace)) => namespace.mend()?,
+            (Fault::Frozen, _) => self.north.process.signal(Signal::CONT),
+            (Fault::Dropped, Some(namespace)) => return namespace.mend().map(Some),
             (Fault::Killed | Fault::Drain, _) | (Fault::Dropped, None) => {}
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -112,9 +113,5 @@ impl Place {
             Err(_) => Ranges::default(),
         };
         Ok((said, heard))
-    }
-
-    pub(super) fn cpu_seconds(&self) -> f64 {
-        self.process.cpu_seconds()
     }
 }
