@@ -33,8 +33,8 @@ pub enum RelayCommand {
         to: Option<Connect>,
     },
     /// The peer of a leg is taken for lost: whenever nothing comes from it, the other leg hears `fill` under the same
-    /// SSRC line, until the first packet of the peer that the leg is retargeted to, or until it is connected again. A DTMF event of the lost peer that
-    /// has no end yet is ended (RFC 4733 §2.5.1.4).
+    /// SSRC line, until the first packet of the peer that the leg is retargeted to, or until it is connected again. A
+    /// DTMF event of the lost peer that has no end yet is ended (RFC 4733 §2.5.1.4).
     Bridge {
         /// The session.
         session: SessionId,
