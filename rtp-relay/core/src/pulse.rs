@@ -6,14 +6,14 @@
 
 use crate::limits::{LONGEST_BEAT, MAX_DROPOUT, MAX_MISORDER, SHORTEST_BEAT, STEADY_PACKETS};
 use crate::packet::RtpHeader;
-use relay_values::{Duration, Time};
+use relay_values::Time;
 
 /// What is known of a flow's beat. One for every session, side by side, so that a tick reads them in one sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Pulse {
     pub(crate) last: Time,
     /// Time between packets in nanoseconds; 0 while the flow is not regular.
-    beat: u32,
+    pub(crate) beat: u32,
     /// The step of the timestamp with one sequence number, and the last packet.
     step: u32,
     timestamp: u32,
@@ -33,9 +33,9 @@ pub(crate) enum Change {
 }
 
 impl Pulse {
-    /// The time between its packets, if they come regularly.
-    pub(crate) fn beat(&self) -> Option<Duration> {
-        (self.beat > 0).then(|| Duration::from_nanos(self.beat.into()))
+    /// Whether its packets come regularly.
+    pub(crate) fn is_regular(&self) -> bool {
+        self.beat > 0
     }
 
     /// Begin anew: 16 packets will show.
@@ -83,6 +83,7 @@ impl Pulse {
 mod tests {
     use super::*;
     use Change::{Irregular, None, Regular};
+    use relay_values::Duration;
 
     struct Flow {
         pulse: Pulse,
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(flow.changes(17, 0, 160), []);
         assert_eq!(flow.send(0, 160), Regular);
         assert_eq!(flow.changes(1000, 0, 160), []);
-        assert_eq!(flow.pulse.beat(), Some(Duration::from_millis(20)));
+        assert_eq!(flow.pulse.beat, 20_000_000);
     }
 
     #[test]
@@ -142,7 +143,7 @@ mod tests {
             flow.changes(18, 0, 160);
             break_it(&mut flow);
             assert_eq!(flow.send(0, 160), Irregular);
-            assert_eq!(flow.pulse.beat(), Option::None);
+            assert!(!flow.pulse.is_regular());
             assert_eq!(flow.changes(40, 0, 160), [Regular]);
         }
     }

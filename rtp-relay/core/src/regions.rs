@@ -53,7 +53,7 @@ impl Regions {
         if *place == region {
             return;
         }
-        let regular = u32::from(pulse.beat().is_some());
+        let regular = u32::from(pulse.is_regular());
         let before = std::mem::replace(place, region);
         if let Some(left) = before.and_then(|r| self.regions.get_mut(usize::from(r))) {
             left.flows -= 1;
@@ -72,7 +72,7 @@ impl Regions {
     pub(crate) fn rest(&mut self, slot: usize) {
         let Some((pulse, place)) = self.flows.get_mut(slot) else { return };
         let region = place.and_then(|r| self.regions.get_mut(usize::from(r)));
-        if let (Some(region), true) = (region, pulse.beat().is_some()) {
+        if let (Some(region), true) = (region, pulse.is_regular()) {
             region.regular -= 1;
         }
         pulse.rest();

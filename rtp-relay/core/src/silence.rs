@@ -39,7 +39,7 @@
 use crate::config::SilencePolicy;
 use crate::limits::{FALSE_ALARM_LOG, TICK_BOUND};
 use crate::pulse::Pulse;
-use relay_values::{Duration, Time};
+use relay_values::Time;
 
 #[cfg(doc)]
 use crate::limits::{LATE_TICK, SILENCE_TICK};
@@ -51,7 +51,8 @@ const ALIVE: f32 = 0.9;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Weights {
     pub(crate) min_flows: u32,
-    after: Duration,
+    /// In nanoseconds: a sweep has no time for more.
+    after: u64,
     heard_percent: u64,
     missed: f32,
     came: f32,
@@ -105,15 +106,15 @@ impl Weights {
         let heard = f32::from(policy.heard_percent.clamp(1, 50)) / 100.0;
         Self {
             min_flows: policy.min_flows.max(1),
-            after: policy.after,
+            after: u64::try_from(policy.after.as_nanos()).unwrap_or(u64::MAX),
             heard_percent: policy.heard_percent.into(),
             missed: ((1.0 - heard) / (1.0 - ALIVE)).ln(),
             came: (ALIVE / heard).ln(),
         }
     }
 
-    /// How long a flow must have been silent to count as silent.
-    fn quiet(&self, beat: Duration) -> Duration {
+    /// How long a flow must have been silent to count as silent; all in nanoseconds.
+    fn quiet(&self, beat: u64) -> u64 {
         self.after.max(beat * 5 / 2)
     }
 }
@@ -121,25 +122,28 @@ impl Weights {
 impl Sweep {
     /// Look at a flow. Whether it has paused alone and does not count any more.
     pub(crate) fn flow(&mut self, weights: &Weights, verdict: Verdict, tick: &Tick, pulse: &Pulse) -> bool {
+        let unheard = nanos(tick.to, pulse.last);
         if let Verdict::Silent { told } = verdict {
             let again = pulse.last > told;
-            self.mourned += u32::from(again || pulse.beat().is_some());
-            self.back += u32::from(again && tick.to.since(pulse.last) < weights.after * 2);
+            self.mourned += u32::from(again || pulse.beat > 0);
+            self.back += u32::from(again && unheard < weights.after.saturating_mul(2));
         }
-        let Some(beat) = pulse.beat() else { return false };
-        let age = tick.to.since(pulse.last.max(tick.void_until));
-        let quiet = weights.quiet(beat);
+        let beat = u64::from(pulse.beat);
+        if beat == 0 {
+            return false;
+        }
+        let since_void = nanos(tick.to, tick.void_until);
+        let (age, quiet) = (unheard.min(since_void), weights.quiet(beat));
         // Had the region fallen silent with it, that would have been told long ago.
-        if age >= quiet * 4 && matches!(verdict, Verdict::Alive(_)) {
+        if age / 4 >= quiet && matches!(verdict, Verdict::Alive(_)) {
             return true;
         }
         self.regular += 1;
         self.came += u32::from(pulse.last > tick.from);
         // The flow keeps its phase over a void, so that not all packets are missed in one tick; those that were due before
         // the end of the void do not count.
-        let unheard = tick.to.since(pulse.last);
         if unheard >= beat && age >= beat / 2 {
-            let before = unheard.saturating_sub(tick.to.since(tick.from));
+            let before = unheard.saturating_sub(nanos(tick.to, tick.from));
             self.missed += missed(unheard, beat) - missed(before, beat);
             self.last = self.last.max(pulse.last);
         }
@@ -148,10 +152,13 @@ impl Sweep {
     }
 }
 
-/// Packets that are missing after a silence of `age`: each half a beat after it was due.
-fn missed(age: Duration, beat: Duration) -> u32 {
-    let (age, beat) = (age.as_nanos() as u64, (beat.as_nanos() as u64).max(1));
-    ((age + beat / 2) / beat).saturating_sub(1) as u32
+/// Packets that are missing after a silence of `unheard`: each half a beat after it was due.
+fn missed(unheard: u64, beat: u64) -> u32 {
+    ((unheard + beat / 2) / beat.max(1)).saturating_sub(1) as u32
+}
+
+fn nanos(to: Time, from: Time) -> u64 {
+    to.as_nanos().saturating_sub(from.as_nanos())
 }
 
 impl Verdict {
