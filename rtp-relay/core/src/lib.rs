@@ -12,10 +12,13 @@
 //! - [`Relay::poll_timeout`] says when [`Relay::timeout`] wants to be called.
 //!
 //! The core reads no clock, opens no socket, draws no randomness of its own and does not allocate for a packet. It
-//! carries plain RTP and RTCP: STUN and DTLS are recognised (RFC 7983), counted and dropped.
+//! carries plain RTP and RTCP: STUN and DTLS are recognised (RFC 7983), counted and dropped; RTCP that is encrypted passes
+//! as it is.
 //!
-//! Where to look: [`Relay`] in `relay.rs` is the contract; `session.rs` is the way of a packet through a session;
-//! `latch.rs` says who is a stranger; `rewrite.rs` keeps one stream going over a change of its source.
+//! Where to look: [`Relay`] in `relay.rs` is the contract; `session.rs` is the way of a packet through a session, and
+//! `leg.rs` how a leg comes from one peer to the next; `latch.rs` says who is a stranger. What keeps a call together when
+//! its region dies: `silence.rs` notices, `bridge.rs` speaks meanwhile, `rewrite.rs` keeps one stream going over a change
+//! of its source, `rtcp.rs` what is reported of it, and `event.rs` the digit that was being pressed.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

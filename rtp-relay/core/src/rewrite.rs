@@ -5,36 +5,31 @@
 //! a sequence and a timestamp line of its own; and while it has no peer we speak ourselves. So that the other leg notices
 //! nothing, whoever speaks next is mapped to what the last one would have sent by now, and goes on by the same offsets:
 //!
-//! ```text
-//!            first packet of a new source             after that
-//! SSRC       the line's                               the line's
-//! sequence   last sent + 1                            as the source counts
-//! timestamp  last sent + time passed × clock rate     as the source counts
-//! ```
+//! | | first packet of a source | every packet after it |
+//! |---|---|---|
+//! | SSRC | the line's | the line's |
+//! | sequence number | last sent + 1 | as the source counts |
+//! | timestamp | last sent + time passed × clock rate | as the source counts |
 //!
-//! Who is speaking:
+//! A line is in one of five states, named for what was sent last:
 //!
-//! ```text
-//!           packet             move                  packet of anybody
-//!  Unused ─────────▶ Plain ─────────────▶ Moved ─────────────────────────▶ Shifted
-//!     │                │                  ▲   ▲                            │   │ ▲
-//!     │      ours      ▼       move       │   └──────────── move ──────────┘   │ │
-//!     └────────────▶ Filled ──────────────┘                                    │ │
-//!                     │ ▲                          ours                        │ │
-//!                     │ └──────────────────────────────────────────────────────┘ │
-//!                     └──────────────────────────────────────────────────────────┘
-//!                                packet, unless it is a late one
-//! ```
+//! | | a packet comes | we speak | the leg is moved |
+//! |---|---|---|---|
+//! | `Unused`: nothing | `Plain` | `Filled` | |
+//! | `Plain`: the peer's own | | `Filled` | `Moved` |
+//! | `Moved`: the peer's before | `Shifted`, begun with it | `Filled` | |
+//! | `Shifted`: the present source's | begun anew, if of a new source | `Filled` | `Moved` |
+//! | `Filled`: ours | `Shifted`, begun with it | | `Moved` |
 //!
-//! Three promises to the receiver, whatever the network does to the sources' packets:
+//! Three promises hold, whatever the network does to the sources' packets:
 //!
 //! - **Until the first move nothing is changed**, not one bit. Afterwards the line is ours: a source that changes its SSRC
 //!   or starts its numbers anew (which it may do at any time) is mapped like a new one.
-//! - **No number is given to two packets.** A packet that the network has delayed past a change of source belongs before
-//!   the number with which the change began. That number and those before it have been used, so it is dropped as late. (To
-//!   leave room for it would show as loss wherever nothing was delayed.)
-//! - **Timestamps only grow over a change**, by the time that has really passed. The frames of one event (RFC 4733) share
-//!   a timestamp for seconds, so time is counted from the first packet of the newest timestamp, not from the last packet.
+//! - **No number is given to two packets.** A packet that the network has held back past a change of source belongs before
+//!   the number with which the change began. That number and all before it have been used: the packet is late and is
+//!   dropped. (To leave numbers free for it would be loss in the eyes of the receiver, wherever nothing was held back.)
+//! - **Over a change timestamps grow by the time that has passed**, and always grow. The packets of one event (RFC 4733)
+//!   share a timestamp for as long as a key is held, so time is counted from the first packet of the newest timestamp.
 
 use crate::limits::{MAX_DROPOUT, MAX_MISORDER};
 use crate::meter::in_units;
@@ -117,11 +112,8 @@ enum Place {
 impl Line {
     /// The leg has another peer from now on.
     pub(crate) fn moved(&mut self) {
-        match *self {
-            Self::Unused => {}
-            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
-                *self = Self::Moved(sent);
-            }
+        if let Some(sent) = self.sent() {
+            *self = Self::Moved(sent);
         }
     }
 
@@ -137,24 +129,21 @@ impl Line {
         header: &RtpHeader,
         bytes: &mut [u8],
     ) -> Result<Onset, DropReason> {
-        let left = self.left();
-        let onset = match self {
-            Self::Filled(_, Some(left)) | Self::Shifted(_, Shift { left: Some(left), .. })
-                if left.is_past(header) =>
-            {
-                return Err(DropReason::Late);
+        let left = match self {
+            Self::Unused => {
+                *self = Self::Plain(Sent::first(header, now));
+                return Ok(Onset::None);
             }
-            Self::Filled(_, Some(left)) if left.source == header.ssrc => Onset::Return,
-            _ => Onset::New,
-        };
-        match self {
-            Self::Unused => *self = Self::Plain(Sent::first(header, now)),
-            Self::Plain(sent) if sent.ssrc == header.ssrc => match sent.place(header.sequence) {
-                Place::Ahead(step) => sent.advance(step, header.timestamp, now),
-                Place::Behind(_) => {}
-                Place::Elsewhere => *sent = Sent::first(header, now),
-            },
-            Self::Plain(sent) => *sent = Sent::first(header, now),
+            Self::Plain(sent) => {
+                match sent.place(header.sequence) {
+                    Place::Behind(_) if sent.ssrc == header.ssrc => {}
+                    Place::Ahead(step) if sent.ssrc == header.ssrc => {
+                        sent.advance(step, header.timestamp, now)
+                    }
+                    Place::Behind(_) | Place::Ahead(_) | Place::Elsewhere => *sent = Sent::first(header, now),
+                }
+                return Ok(Onset::None);
+            }
             Self::Shifted(sent, shift) if shift.source == header.ssrc => {
                 let sequence = header.sequence.wrapping_add(shift.sequence as u16);
                 let timestamp = header.timestamp.wrapping_add(shift.timestamp);
@@ -162,28 +151,29 @@ impl Line {
                     Place::Ahead(step) => sent.advance(step, timestamp, now),
                     Place::Behind(by) if u32::from(by) <= sent.sequence.wrapping_sub(shift.first) => {}
                     Place::Behind(_) => return Err(DropReason::Late),
-                    Place::Elsewhere => {
-                        *self = sent.followed_by(header, None, now, clock_rate, bytes);
-                        return Ok(Onset::New);
-                    }
+                    Place::Elsewhere => return Ok(self.begin(now, clock_rate, header, bytes, Onset::New)),
                 }
                 write(bytes, sequence, timestamp, sent.ssrc);
+                return Ok(Onset::None);
             }
-            Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
-                *self = sent.followed_by(header, left, now, clock_rate, bytes);
-                return Ok(onset);
-            }
-        }
-        Ok(Onset::None)
+            Self::Shifted(_, shift) => shift.left,
+            Self::Filled(_, left) => *left,
+            Self::Moved(_) => None,
+        };
+        // Not the present source: one from before that is late, the one that was away, or a new one.
+        let onset = match left.filter(|left| left.source == header.ssrc) {
+            Some(left) if left.has_sent(header.sequence) => return Err(DropReason::Late),
+            Some(_) if matches!(self, Self::Filled(..)) => Onset::Return,
+            Some(_) | None => Onset::New,
+        };
+        Ok(self.begin(now, clock_rate, header, bytes, onset))
     }
 
     /// The next packet is ours, and `at` is its place in time. What its header is to say.
     pub(crate) fn fill(&mut self, at: Time, clock_rate: u32, random: &mut SplitMix) -> Sent {
-        let sent = match *self {
-            Self::Unused => Sent::anything(random, at),
-            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
-                sent.continued(at, clock_rate)
-            }
+        let sent = match self.sent() {
+            Some(sent) => sent.continued(at, clock_rate),
+            None => Sent::anything(random, at),
         };
         *self = Self::Filled(sent, self.left());
         sent
@@ -192,10 +182,7 @@ impl Line {
     /// The next packet is ours and belongs to what began at `timestamp`, as the receiver knows it. What its header is to
     /// say; `None` if the receiver has got nothing yet.
     pub(crate) fn repeat(&mut self, timestamp: u32) -> Option<Sent> {
-        let mut sent = match *self {
-            Self::Unused => return None,
-            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => sent,
-        };
+        let mut sent = self.sent()?;
         sent.sequence = sent.sequence.wrapping_add(1);
         *self = Self::Filled(sent, self.left());
         Some(Sent { timestamp, ..sent })
@@ -214,12 +201,7 @@ impl Line {
 
     /// The SSRC that the receiver knows, if it has got anything.
     pub(crate) fn ssrc(&self) -> Option<u32> {
-        match self {
-            Self::Unused => None,
-            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
-                Some(sent.ssrc)
-            }
-        }
+        self.sent().map(|sent| sent.ssrc)
     }
 
     /// What the receiver was told of the present source's `timestamp`.
@@ -227,6 +209,37 @@ impl Line {
         match self {
             Self::Shifted(_, shift) => timestamp.wrapping_add(shift.timestamp),
             Self::Unused | Self::Plain(_) | Self::Filled(..) | Self::Moved(_) => timestamp,
+        }
+    }
+
+    /// Begin a shift with the first packet of a source.
+    fn begin(
+        &mut self,
+        now: Time,
+        clock_rate: u32,
+        header: &RtpHeader,
+        bytes: &mut [u8],
+        onset: Onset,
+    ) -> Onset {
+        let Some(sent) = self.sent().map(|sent| sent.continued(now, clock_rate)) else { return Onset::None };
+        write(bytes, sent.sequence as u16, sent.timestamp, sent.ssrc);
+        let shift = Shift {
+            source: header.ssrc,
+            sequence: sent.sequence.wrapping_sub(header.sequence.into()),
+            timestamp: sent.timestamp.wrapping_sub(header.timestamp),
+            first: sent.sequence,
+            left: self.left().filter(|left| left.source != header.ssrc),
+        };
+        *self = Self::Shifted(sent, shift);
+        onset
+    }
+
+    fn sent(&self) -> Option<Sent> {
+        match *self {
+            Self::Unused => None,
+            Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent) => {
+                Some(sent)
+            }
         }
     }
 
@@ -267,27 +280,6 @@ impl Sent {
         }
     }
 
-    /// Begin a shift with the first packet of a source.
-    fn followed_by(
-        self,
-        header: &RtpHeader,
-        left: Option<Left>,
-        now: Time,
-        clock_rate: u32,
-        bytes: &mut [u8],
-    ) -> Line {
-        let sent = self.continued(now, clock_rate);
-        write(bytes, sent.sequence as u16, sent.timestamp, sent.ssrc);
-        let shift = Shift {
-            source: header.ssrc,
-            sequence: sent.sequence.wrapping_sub(header.sequence.into()),
-            timestamp: sent.timestamp.wrapping_sub(header.timestamp),
-            first: sent.sequence,
-            left: left.filter(|l| l.source != header.ssrc),
-        };
-        Line::Shifted(sent, shift)
-    }
-
     fn place(&self, sequence: u16) -> Place {
         let behind = (self.sequence as u16).wrapping_sub(sequence);
         let ahead = behind.wrapping_neg();
@@ -312,9 +304,9 @@ impl Sent {
 }
 
 impl Left {
-    /// Whether the packet is one of this source from before it was followed.
-    fn is_past(self, header: &RtpHeader) -> bool {
-        self.source == header.ssrc && self.sequence.wrapping_sub(header.sequence) <= MAX_MISORDER
+    /// Whether this number of its own, or one after it, had been sent when it was followed.
+    fn has_sent(self, sequence: u16) -> bool {
+        self.sequence.wrapping_sub(sequence) <= MAX_MISORDER
     }
 }
 
