@@ -50,7 +50,8 @@ pub enum RelayCommand {
         session: SessionId,
         /// The failure domain; [`RegionId::DRILL`] for the cohort of a drill.
         region: RegionId,
-        /// The tier leg's media is dropped both ways from now on, as an outage would: [`DropReason::Cut`](crate::DropReason::Cut).
+        /// The tier leg's media is dropped both ways from now on, as an outage would
+        /// ([`DropReason::Cut`](crate::DropReason::Cut)), until this is said otherwise or the leg is retargeted.
         cut: bool,
     },
     /// Close the session. Answered by `Released`; the ports rest before they are used again.

@@ -59,7 +59,8 @@ pub enum RelayEvent {
         /// The region.
         region: RegionId,
     },
-    /// The first packet of a leg's new peer, after `Retarget`, was passed on.
+    /// The first RTP packet of a leg's new peer, after `Retarget` with a description, was taken; it was passed on, unless the
+    /// other leg holds. A peer that is held itself sends none: then this does not come.
     Resumed {
         /// The session.
         session: SessionId,
