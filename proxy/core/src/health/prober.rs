@@ -59,8 +59,11 @@ impl Prober {
         true
     }
 
+    /// Its time is over when the next one is due at the latest: sent late by a timer's granularity, it would otherwise be
+    /// replaced before it could be missed.
     pub(super) fn regular_sent(&mut self, now: Time, id: ProbeId, times: &ProbeTimes) -> Option<ProbeId> {
-        let probe = Outstanding { id, sent: now, deadline: now + times.timeout };
+        let deadline = (now + times.timeout).min(self.next);
+        let probe = Outstanding { id, sent: now, deadline };
         self.regular.replace(probe).map(|old| old.id)
     }
 

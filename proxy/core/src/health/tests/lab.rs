@@ -25,6 +25,8 @@ pub(super) struct Lab {
     pub(super) manners: Vec<Manner>,
     /// One way.
     pub(super) delay: Duration,
+    /// We are woken up to so many microseconds late, now more, now less, as real timers do it.
+    pub(super) late_us: u64,
     /// Every probe: when, to whom.
     pub(super) probes: Vec<(Time, TargetId)>,
     /// Every snapshot but the first.
@@ -41,6 +43,7 @@ impl Lab {
             now: Time::ZERO,
             manners,
             delay: Duration::from_micros(500),
+            late_us: 0,
             probes: Vec::new(),
             snapshots: Vec::new(),
             wire: BTreeMap::new(),
@@ -57,7 +60,8 @@ impl Lab {
     pub(super) fn run(&mut self, until: Time) {
         loop {
             let arrival = self.wire.first_key_value().map_or(Time::NEVER, |((at, _), _)| *at);
-            let timeout = self.health.poll_timeout().max(self.now);
+            let late = (self.serial * 7 + self.probes.len() as u64 * 613) % (self.late_us + 1);
+            let timeout = (self.health.poll_timeout() + Duration::from_micros(late)).max(self.now);
             let next = arrival.min(timeout);
             if next > until || next.is_never() {
                 self.now = until;

@@ -28,6 +28,23 @@ fn probes_keep_their_interval_from_50_ms_up() {
 }
 
 #[test]
+fn a_probe_that_may_take_its_whole_interval_is_missed_even_when_the_next_one_is_sent_a_little_early() {
+    // Sent late and then on time, the next probe comes before the last one's time is over by the clock.
+    for late_us in 900..1_000 {
+        let mut lab = Lab::new(1, one(200, 200));
+        lab.late_us = late_us;
+        lab.run(Time::from_millis(2_000));
+        lab.freeze(EAST_1);
+        let frozen = lab.now;
+        lab.pass(2_000);
+        let (down, state, _) = lab.story(EAST_1)[0];
+        assert_eq!(state, TargetState::Down);
+        // Up to 200 ms to the next probe, 200 ms for its answer, 100 ms for the extra probe that follows.
+        assert!(down.since(frozen) <= ms(505), "{late_us}: {:?}", down.since(frozen));
+    }
+}
+
+#[test]
 fn a_thousand_targets_are_not_probed_at_one_instant() {
     let mut config = config();
     config.targets.clear();
