@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) tier: BTreeMap<(String, String), Tier>,
     /// Dialogs with the carrier that nobody has ended, by Call-ID and the carrier's tag.
     carrier: BTreeSet<(String, String)>,
+    /// Those that somebody has ended: a 2xx that comes again does not begin them again.
+    ended: BTreeSet<(String, String)>,
 }
 
 /// One dialog with the tier.
@@ -51,9 +53,19 @@ pub(super) struct Begun {
     pub(super) cancelled: bool,
     /// Nobody heeds its answer any more: another one was begun.
     pub(super) left: bool,
+    peer: SocketAddr,
+    responded: bool,
+    /// Nobody could be reached there: the transaction is over.
+    gone: bool,
 }
 
 impl Facts {
+    pub(super) fn unreachable(&mut self, to: SocketAddr) {
+        for begun in self.invites.values_mut().filter(|begun| begun.peer == to && !begun.responded) {
+            begun.gone = true;
+        }
+    }
+
     /// Whether the INVITE that a message belongs to moves a call.
     pub(super) fn is_move(&self, seen: &Seen<'_>) -> bool {
         seen.is_invite() && self.invites.get(&seen.branch).is_some_and(|begun| begun.is_move)
@@ -67,13 +79,11 @@ impl Facts {
                 call.caller = side_of(seen.peer);
                 call.branch.clone_from(&seen.branch);
             }
-            if seen.method == Method::Bye {
-                call.bye(seen, &seen.from_tag);
-            }
             return;
         }
-        let ours = self.invites.get(&seen.branch).is_some_and(|begun| begun.call == number);
-        if ours && seen.is_invite() && seen.is_success() {
+        let Some(begun) = self.invites.get_mut(&seen.branch) else { return };
+        begun.responded = true;
+        if begun.call == number && !begun.gone && seen.is_invite() && seen.is_success() {
             call.up(seen, &seen.to_tag);
         }
     }
@@ -90,6 +100,8 @@ impl Facts {
                 call.answered = Some(seen.at);
                 call.up(seen, &seen.from_tag);
             }
+            // A BYE that a drill has cut off is not answered: nobody has heard it.
+            Some(200..) if seen.method == Method::Bye => call.bye(seen, &seen.from_tag),
             Some(_) => {}
             None if seen.method == Method::Bye => call.bye(seen, &seen.to_tag),
             None if seen.method == Method::Cancel => {
@@ -100,7 +112,15 @@ impl Facts {
             None if seen.begins() && seen.is_invite() && !self.invites.contains_key(&seen.branch) => {
                 let is_move = call.answered.is_some();
                 self.invites.values_mut().filter(|b| b.call == number).for_each(|b| b.left = true);
-                let begun = Begun { call: number, is_move, cancelled: false, left: false };
+                let begun = Begun {
+                    call: number,
+                    is_move,
+                    peer: seen.peer,
+                    cancelled: false,
+                    left: false,
+                    responded: false,
+                    gone: false,
+                };
                 self.invites.insert(seen.branch.clone(), begun);
             }
             None => {}
@@ -112,7 +132,9 @@ impl Call {
     fn up(&mut self, seen: &Seen<'_>, tag: &str) {
         let key = (seen.call_id.clone(), tag.to_owned());
         if side_of(seen.peer) == Some(Side::Carrier) {
-            self.carrier.insert(key);
+            if !self.ended.contains(&key) {
+                self.carrier.insert(key);
+            }
             return;
         }
         self.tier.entry(key).or_insert(Tier { peer: seen.peer, bye: None });
@@ -120,6 +142,7 @@ impl Call {
 
     fn bye(&mut self, seen: &Seen<'_>, tag: &str) {
         let key = (seen.call_id.clone(), tag.to_owned());
+        self.ended.insert(key.clone());
         // A phone that was left in the hunt and answered too late hears BYE as well: that is not the call's.
         if self.carrier.remove(&key) && self.carrier.is_empty() && self.answered.is_some() {
             self.over.get_or_insert(seen.at);

@@ -3,6 +3,7 @@
 use super::Complaints;
 use super::seen::Seen;
 use crate::agent::{Agent, Book, Role, Stage};
+use crate::link::Link;
 use crate::setup::Setup;
 use proxy_core::{CallRecord, Shard, ShardCounts};
 use relay_core::Relay;
@@ -19,6 +20,8 @@ pub(super) struct Leaks {
     lifetime: Duration,
     /// Whether a flow can learn only its own peer: with any looser rule a port's last call may speak into the next.
     exact: bool,
+    /// Whether no packet is late: between a fill and the next packet of a peer that is late, reports are about the fill.
+    perfect: bool,
 }
 
 impl Leaks {
@@ -28,6 +31,7 @@ impl Leaks {
             rings: HashMap::new(),
             lifetime: setup.timers.t1 * 64,
             exact: setup.latching == Latching::Exact,
+            perfect: setup.link == Link::perfect(),
         }
     }
 
@@ -89,7 +93,7 @@ impl Leaks {
                         format!("{} still has a {:?} leg that is {:?}", agent.name, leg.role, leg.stage);
                     complaints.add(now, Some(leg.call), "peers", text);
                 }
-                for wrong in &leg.ear.wrong_reports {
+                for wrong in leg.ear.wrong_reports.iter().filter(|_| self.perfect) {
                     complaints.add(
                         now,
                         Some(leg.call),

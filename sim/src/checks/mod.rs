@@ -214,6 +214,7 @@ impl Checks {
     /// The shards are about to hear that nobody can be reached there.
     pub fn unreachable(&mut self, now: Time, to: SocketAddr) {
         self.clock(now);
+        self.facts.unreachable(to);
         self.timers.unreachable(to);
         self.dialogs.unreachable(to);
         self.answers.unreachable(to);

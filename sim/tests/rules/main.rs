@@ -124,5 +124,7 @@ const CARRIERS_INVITE: &str =
     "INVITE sip:+4930000000@192.0.2.1 SIP/2.0|call=callCarrier1 from=tagCarrier1 branch=z9hG4bKbr";
 const CARRIERS_ANSWER: &str =
     "SIP/2.0 200 OK|method=INVITE call=callCarrier1 from=tagCarrier1 to=ourtag2 branch=z9hG4bKbr";
+const CARRIERS_BYE_ANSWER: &str =
+    "SIP/2.0 200 OK|method=BYE call=callCarrier1 from=tagCarrier1 to=ourtag2 branch=z9hG4bKbx cseq=2";
 const CARRIERS_BYE: &str =
     "BYE sip:x@192.0.2.1 SIP/2.0|call=callCarrier1 from=tagCarrier1 to=ourtag2 branch=z9hG4bKbx cseq=2";

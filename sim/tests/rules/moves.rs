@@ -53,7 +53,7 @@ fn a_call_with_two_legs_at_the_tier() {
 #[test]
 fn an_invite_for_a_call_that_is_over_or_was_declined() {
     let mut tap = Tap::answered();
-    tap.received(2000, CARRIER, CARRIERS_BYE);
+    tap.turn(2000, CARRIER, CARRIERS_BYE, &[(CARRIER, CARRIERS_BYE_ANSWER)]);
     tap.sent(2010, OTHER_EDGE, &format!("{INVITE}|branch=z9hG4bKb0b call=ourcall2 from=ourtag3"));
     assert!(tap.broken().contains(&"over"));
     let mut tap = Tap::new();
