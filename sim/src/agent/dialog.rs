@@ -88,6 +88,8 @@ pub struct Leg {
     pub(super) acks: BTreeMap<u32, Bytes>,
     pub(super) acts_scheduled: bool,
     pub(super) port: u16,
+    /// Payload types of the codec and of telephone-event.
+    pub(super) agreed: (u8, u8),
     pub(super) version: u32,
     pub(super) direction: &'static str,
     pub(super) remote_media: Option<SocketAddr>,
@@ -163,6 +165,7 @@ impl Agent {
             acks: BTreeMap::new(),
             acts_scheduled: false,
             port,
+            agreed: (0, 101),
             version: 0,
             direction: "sendrecv",
             remote_media: None,

@@ -11,14 +11,17 @@ impl Agent {
         let (media, mark) = (self.media, self.side.mark());
         let leg = &mut self.legs[leg];
         leg.version += u32::from(!again || leg.version == 0);
-        let (formats, maps) = match leg.callee.sdp {
-            Sdp::Same | Sdp::Inactive | Sdp::Missing => ("0 101", "0 PCMU/8000\r\na=rtpmap:101"),
-            Sdp::OtherCodec => ("8 101", "8 PCMA/8000\r\na=rtpmap:101"),
-            Sdp::OtherEvent => ("0 96", "0 PCMU/8000\r\na=rtpmap:96"),
+        let (codec, event) = match leg.callee.sdp {
+            Sdp::Same | Sdp::Inactive | Sdp::Missing => leg.agreed,
+            Sdp::OtherCodec => (8, 101),
+            Sdp::OtherEvent => (0, 96),
         };
+        leg.agreed = (codec, event);
+        let name = if codec == 8 { "PCMA" } else { "PCMU" };
         format!(
             "v=0\r\no=user{mark} 77{} {} IN IP4 {media}\r\ns=call at {mark}\r\nc=IN IP4 {media}\r\nt=0 0\r\n\
-             m=audio {} RTP/AVP {formats}\r\na=rtpmap:{maps} telephone-event/8000\r\na={}\r\n",
+             m=audio {} RTP/AVP {codec} {event}\r\na=rtpmap:{codec} {name}/8000\r\n\
+             a=rtpmap:{event} telephone-event/8000\r\na={}\r\n",
             leg.port, leg.version, leg.port, leg.direction
         )
         .into_bytes()
@@ -39,6 +42,11 @@ impl Agent {
         let state = &mut self.legs[leg];
         state.remote_media = remote.filter(|at| at.port() != 0);
         state.told = told.to_owned();
+        // An answer names what was offered (RFC 3264 §6.1), and so does the next offer.
+        let first = audio.payload_types().next().filter(|codec| matches!(codec, 0 | 8));
+        if let (Some(codec), Some(event)) = (first, audio.telephone_event(8000)) {
+            state.agreed = (codec, event);
+        }
         if state.offered_first.is_empty() {
             state.offered_first = told.to_owned();
         }

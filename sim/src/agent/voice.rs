@@ -16,8 +16,8 @@ const WHILE: Duration = Duration::from_secs(2);
 const MISSES: u32 = 3;
 /// Begins the payload of every voice packet of ours: what does not is not voice of ours.
 const VOICE: [u8; 3] = [0xba, 0x5c, 0x1e];
-/// Payload type of telephone-event in every description of ours.
-const EVENT: u8 = 101;
+/// Payload types of telephone-event, in every description of ours.
+const EVENTS: [u8; 2] = [101, 96];
 /// Packets of a key before its end is said, and how often that is (RFC 4733 §2.5.1.4).
 const KEY_PACKETS: u16 = 8;
 const KEY_ENDS: u16 = 3;
@@ -113,13 +113,13 @@ impl Voice {
     }
 
     /// The next packet of the key that is pressed.
-    fn of_key(&mut self, step: u32) -> Option<Vec<u8>> {
+    fn of_key(&mut self, step: u32, event: u8) -> Option<Vec<u8>> {
         let key = self.key?;
         let (last, end) = (key.packets + 1 == KEY_PACKETS + KEY_ENDS, key.packets >= KEY_PACKETS);
         let duration = u32::from(key.packets.min(KEY_PACKETS - 1) + 1) * step;
         self.key = (!last).then_some(Key { packets: key.packets + 1, ..key });
         let marker = if key.packets == 0 { 0x80 } else { 0 };
-        let mut packet = self.packet(EVENT | marker, key.timestamp);
+        let mut packet = self.packet(event | marker, key.timestamp);
         packet.extend([key.digit, u8::from(end) << 7 | 10]);
         packet.extend((duration as u16).to_be_bytes());
         Some(packet)
@@ -146,7 +146,10 @@ impl Agent {
             let step = (pace.as_nanos() as u64 / UNIT) as u32;
             // Three seconds in five are said.
             let pause = state.muted || (state.voice.pauses && (now.as_millis() / 1000 + leg as u64) % 5 >= 3);
-            let packet = state.voice.of_key(step).or_else(|| (!pause).then(|| voice(state, side, now)));
+            let packet = state
+                .voice
+                .of_key(step, state.agreed.1)
+                .or_else(|| (!pause).then(|| voice(state, side, now)));
             if packet.is_some() {
                 state.voice.first = state.voice.first.min(now);
                 state.voice.last = now;
@@ -181,7 +184,7 @@ impl Agent {
         leg.ear.at = now;
         leg.ear.ssrc = Some(ssrc);
         leg.ear.highest = u16::from_be_bytes([packet[2], packet[3]]);
-        if packet[1] & 0x7f == EVENT {
+        if EVENTS.contains(&(packet[1] & 0x7f)) {
             leg.ear.heard += 1;
             if let Some(payload) = packet.get(12..14) {
                 let key = leg.ear.keys.entry(timestamp).or_insert((payload[0], 0));
@@ -217,7 +220,7 @@ impl Agent {
 
 fn voice(leg: &mut Leg, side: Side, now: Time) -> Vec<u8> {
     let timestamp = leg.voice.timestamp(now);
-    let mut packet = leg.voice.packet(0, timestamp);
+    let mut packet = leg.voice.packet(leg.agreed.0, timestamp);
     packet.extend(VOICE);
     packet.push(u8::from(side == Side::Carrier));
     packet.extend((leg.call as u32).to_be_bytes());

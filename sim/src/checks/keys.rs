@@ -2,7 +2,7 @@
 //! an end. Where its peer was lost in the middle of it, the end comes from us.
 
 use super::Complaints;
-use super::line::{EVENT, Header, Source};
+use super::line::{EVENTS, Header, Source};
 use relay_values::{Duration, Leg, RelayCommand, SessionId, Time};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -74,7 +74,7 @@ impl Keys {
         complaints: &mut Complaints,
     ) {
         let (header, bytes) = packet;
-        if header.kind != EVENT {
+        if !EVENTS.contains(&header.kind) {
             return;
         }
         if let Source::Peer(from, was) = source {

@@ -46,8 +46,8 @@ pub enum Source {
     Peer(SocketAddr, Header),
 }
 
-/// telephone-event, everywhere in the simulator.
-pub(super) const EVENT: u8 = 101;
+/// Payload types of telephone-event, everywhere in the simulator.
+pub(super) const EVENTS: [u8; 2] = [101, 96];
 /// Packets that are remembered for the rule about numbers said twice: longer than anything is held up.
 const WINDOW: u16 = 1024;
 /// Units of a clock of 8,000 Hz in a millisecond.
@@ -165,7 +165,7 @@ impl Lines {
                 add(format!("the next number was {next}"));
             }
             // A key's timestamp is that of its beginning.
-            if kind != EVENT && (ahead <= 0 || (ahead as u64).abs_diff(passed) > self.tolerance) {
+            if !EVENTS.contains(&kind) && (ahead <= 0 || (ahead as u64).abs_diff(passed) > self.tolerance) {
                 add(format!("{passed} units have passed, its timestamp has advanced by {ahead}"));
             }
         }
@@ -173,7 +173,7 @@ impl Lines {
         line.ours |= source == Source::Ours;
         if sequence.wrapping_sub(line.top) < 0x8000 && sequence != line.top {
             line.top = sequence;
-            if kind != EVENT {
+            if !EVENTS.contains(&kind) {
                 line.sound = (timestamp, now);
             }
         }

@@ -173,6 +173,7 @@ impl Checks {
         self.quiet.receipt(call, receipt);
         self.receipts.receipt(now, call, receipt, &self.facts, &mut complaints);
         self.targets.receipt(call);
+        self.moved.receipt(call, receipt);
         self.violations.append(&mut complaints.0);
     }
 

@@ -4,7 +4,7 @@
 use super::Complaints;
 use super::facts::{Call, Facts};
 use crate::setup::Setup;
-use proxy_core::{Snapshot, TargetId, TargetState};
+use proxy_core::{MoveOutcome, Receipt, Snapshot, TargetId, TargetState};
 use relay_values::{Duration, Time};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -73,6 +73,19 @@ impl Moved {
         let Some(number) = call else { return };
         if has_two(&self.newest, facts.calls.get(&number)) {
             self.twins.entry(number).or_insert(now + SETTLES);
+        }
+    }
+
+    /// A move has ended without a new leg: the call ends as soon as its carrier has acknowledged it (RFC 3261 §15).
+    pub(super) fn receipt(&mut self, call: Option<usize>, receipt: &Receipt) {
+        let ends = match receipt.outcome {
+            MoveOutcome::Deadline | MoveOutcome::Declined | MoveOutcome::Unmatched | MoveOutcome::HungUp => {
+                true
+            }
+            MoveOutcome::Moved | MoveOutcome::Renegotiated | MoveOutcome::Stayed => false,
+        };
+        if let Some(call) = call.filter(|_| ends) {
+            self.lost.remove(&call);
         }
     }
 
