@@ -10,6 +10,7 @@ mod fuzz;
 mod packages;
 mod step;
 mod test;
+mod xdp;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -53,6 +54,12 @@ enum Task {
         #[arg(long)]
         only: Vec<String>,
     },
+    /// Build the program that goes into the kernel, whose object is committed.
+    Xdp {
+        /// Only say whether object and sources belong together.
+        #[arg(long)]
+        check: bool,
+    },
     /// Run the simulator over many seeds.
     Sim {
         /// How many.
@@ -72,6 +79,8 @@ fn main() -> ExitCode {
         Task::Test { fuzz_seconds } => test::run(fuzz_seconds),
         Task::Bench { what, json, quick, only } => bench::run(what, json, quick, &only),
         Task::Fuzz { seconds, only } => fuzz::run(seconds, &only),
+        Task::Xdp { check: false } => xdp::build(),
+        Task::Xdp { check: true } => xdp::check(),
         Task::Sim { seeds, first, json } => test::sim(seeds, first, json),
     };
     match done {

@@ -35,6 +35,7 @@ mod latch;
 mod leg;
 pub mod limits;
 mod meter;
+mod offload;
 mod own;
 mod packet;
 mod peer;
@@ -53,6 +54,7 @@ mod watch;
 
 pub use config::{Prompt, RelayConfig, SilencePolicy};
 pub use counters::{Counters, PortCounts};
+pub use offload::{Flow, FlowBeat, FlowShift, FlowState, Unfit};
 pub use own::Outgoing;
 pub use ports::{PortPair, PortRef, PortRequest};
 pub use relay::{Relay, Verdict};

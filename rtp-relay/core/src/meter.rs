@@ -1,6 +1,7 @@
 //! Loss and jitter of one incoming RTP stream (RFC 3550 §6.4.1, appendices A.1, A.3 and A.8).
 
 use crate::limits::{DEFAULT_CLOCK_RATE, MAX_DROPOUT, MAX_MISORDER};
+use crate::offload::{Carried, FlowState};
 use crate::packet::RtpHeader;
 use relay_values::{FlowStats, Time};
 
@@ -29,10 +30,21 @@ struct Source {
     /// The sequence number that would confirm a restart.
     restart: Option<u16>,
     received: u64,
-    /// Arrival less timestamp of the last packet, in timestamp units.
+    /// Arrival of the last packet, and that less its timestamp, in timestamp units.
+    arrival: u32,
     transit: u32,
     /// Jitter × 16 (appendix A.8).
     jitter: u32,
+}
+
+/// Where the source stands that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Metered {
+    /// The highest sequence number, extended.
+    pub(crate) newest: u32,
+    pub(crate) last_timestamp: u32,
+    /// × 16.
+    pub(crate) jitter: u32,
 }
 
 impl Meter {
@@ -77,7 +89,7 @@ impl Meter {
                 if let Some(lost) = source.sequence(header.sequence) {
                     self.lost_before += lost;
                 }
-                source.jitter(arrival.wrapping_sub(header.timestamp));
+                source.jitter(arrival, header.timestamp);
             }
             source => {
                 self.lost_before += source.map_or(0, |s| s.lost());
@@ -95,6 +107,33 @@ impl Meter {
     /// It did not, after all.
     pub(crate) fn not_forwarded(&mut self) {
         self.forwarded = self.forwarded.saturating_sub(1);
+    }
+
+    /// Where a source stands, if it is the one that is measured.
+    pub(crate) fn steady(&self, ssrc: u32) -> Option<Metered> {
+        let source = self.source.as_ref().filter(|s| s.ssrc == ssrc && !self.ended)?;
+        Some(Metered {
+            newest: source.rounds << 16 | u32::from(source.highest),
+            last_timestamp: source.arrival.wrapping_sub(source.transit),
+            jitter: source.jitter,
+        })
+    }
+
+    /// Another has taken packets of the present source, and passed them on.
+    pub(crate) fn absorb(&mut self, carried: &Carried, after: &FlowState) {
+        self.packets += carried.packets;
+        self.bytes += carried.bytes;
+        self.forwarded += carried.packets;
+        let arrival = in_units(after.last, self.clock_rate);
+        if let Some(source) = &mut self.source {
+            let newest = (source.rounds << 16 | u32::from(source.highest)).wrapping_add(carried.advance);
+            // Rounds are never more than 16 bits here: 65,536 of them take years at any packet rate.
+            (source.rounds, source.highest) = (newest >> 16, newest as u16);
+            source.received += carried.packets;
+            source.arrival = arrival;
+            source.transit = arrival.wrapping_sub(after.last_timestamp);
+            source.jitter = after.jitter;
+        }
     }
 
     pub(crate) fn stats(&self) -> FlowStats {
@@ -121,6 +160,7 @@ impl Source {
             rounds: 0,
             restart: None,
             received: 1,
+            arrival,
             transit: arrival.wrapping_sub(header.timestamp),
             jitter: 0,
         }
@@ -150,7 +190,9 @@ impl Source {
     }
 
     /// Appendix A.8, in its integer form.
-    fn jitter(&mut self, transit: u32) {
+    fn jitter(&mut self, arrival: u32, timestamp: u32) {
+        let transit = arrival.wrapping_sub(timestamp);
+        self.arrival = arrival;
         let d = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
         self.transit = transit;
         let decay = self.jitter.saturating_add(8) >> 4;

@@ -49,6 +49,16 @@ impl Peer {
         self.terms.is_some_and(|t| t.event == Some(payload_type))
     }
 
+    /// Its telephone-event.
+    pub(crate) fn event(&self) -> Option<u8> {
+        self.terms.and_then(|t| t.event)
+    }
+
+    /// Where its RTP is known to come from.
+    pub(crate) fn rtp_source(&self) -> Option<SocketAddr> {
+        self.rtp.source()
+    }
+
     /// Whether `from` is where its packets are known to come from.
     pub(crate) fn is_at(&self, component: Component, from: SocketAddr) -> bool {
         // The rule for a source that is latched is the same whatever the rule for learning it was.

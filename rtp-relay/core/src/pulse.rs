@@ -5,6 +5,7 @@
 //! A pause, comfort noise, an event or a new source breaks the step, and the flow leaves the regular ones quietly.
 
 use crate::limits::{LONGEST_BEAT, MAX_DROPOUT, MAX_MISORDER, SHORTEST_BEAT, STEADY_PACKETS};
+use crate::offload::FlowBeat;
 use crate::packet::RtpHeader;
 use relay_values::Time;
 
@@ -36,6 +37,29 @@ impl Pulse {
     /// Whether its packets come regularly.
     pub(crate) fn is_regular(&self) -> bool {
         self.beat > 0
+    }
+
+    /// As a fast path goes on with it after the packet `newest`, if that is where it stands.
+    pub(crate) fn shown(&self, newest: u16) -> Option<FlowBeat> {
+        let Self { timestamp, step, steady, .. } = *self;
+        (self.sequence == newest).then_some(FlowBeat { timestamp, step, steady })
+    }
+
+    /// Another has taken packets: the last of them came at `last`, and the newest has the number `sequence`.
+    pub(crate) fn absorb(&mut self, last: Time, sequence: u16, beat: &FlowBeat, clock_rate: u32) -> Change {
+        let was = self.beat > 0;
+        (self.last, self.sequence, self.timestamp) = (last, sequence, beat.timestamp);
+        let same = was && beat.step == self.step && beat.steady >= STEADY_PACKETS;
+        if same {
+            return Change::None;
+        }
+        (self.beat, self.step, self.steady) = (0, beat.step, beat.steady);
+        match (was, self.count_in(clock_rate)) {
+            (true, Change::None | Change::Irregular) => Change::Irregular,
+            // It has changed its beat, and is as regular as before.
+            (true, Change::Regular) => Change::None,
+            (false, change) => change,
+        }
     }
 
     /// Begin anew: 16 packets will show.

@@ -2,6 +2,7 @@
 
 use crate::config::SilencePolicy;
 use crate::limits::{LATE_TICK, SILENCE_TICK};
+use crate::offload::FlowState;
 use crate::packet::RtpHeader;
 use crate::pulse::{Change, Pulse};
 use crate::silence::{News, Sweep, Tick, Verdict, Weights};
@@ -90,8 +91,22 @@ impl Regions {
 
     /// A packet of a session's tier leg.
     pub(crate) fn packet(&mut self, now: Time, slot: usize, header: &RtpHeader, clock_rate: u32) {
+        self.beat(now, slot, |pulse| pulse.packet(now, header, clock_rate));
+    }
+
+    /// Another has taken packets of a session's tier leg.
+    pub(crate) fn absorb(&mut self, now: Time, slot: usize, after: &FlowState, clock_rate: u32) {
+        self.beat(now, slot, |pulse| pulse.absorb(after.last, after.newest as u16, &after.beat, clock_rate));
+    }
+
+    /// The beat of a session's tier leg, where it is counted.
+    pub(crate) fn pulse(&self, slot: usize) -> Option<&Pulse> {
+        self.flows.get(slot).filter(|(_, region)| region.is_some()).map(|(pulse, _)| pulse)
+    }
+
+    fn beat(&mut self, now: Time, slot: usize, take: impl FnOnce(&mut Pulse) -> Change) {
         let Some((pulse, Some(region))) = self.flows.get_mut(slot) else { return };
-        let change = pulse.packet(now, header, clock_rate);
+        let change = take(pulse);
         if change == Change::None {
             return;
         }

@@ -7,6 +7,7 @@ use crate::config::{Prompt, RelayConfig};
 use crate::counters::Counters;
 use crate::leg::{Component, Onward, Whose};
 use crate::limits::MAX_PACKET;
+use crate::offload::{self, Carried, Flow, FlowState, Unfit};
 use crate::own::{Outgoing, Own};
 use crate::packet::Packet;
 use crate::ports::{PortPool, PortRef, PortRequest};
@@ -198,6 +199,36 @@ impl Relay {
                 session.count_drop(reason);
                 self.drop_packet(reason)
             }
+        }
+    }
+
+    /// The flow that comes to the RTP port `at`, if a fast path could carry it from now on.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not.
+    pub fn flow(&self, at: PortRef) -> Result<Flow, Unfit> {
+        let owner = self.by_port.get(at.index()).copied().flatten();
+        let owner = owner.filter(|o| o.component == Component::Rtp).ok_or(Unfit::NoSession)?;
+        let session = self.sessions.get(owner.slot as usize).ok_or(Unfit::NoSession)?;
+        let tier = session.tier_leg == owner.leg;
+        let pulse = if tier { self.regions.pulse(owner.slot as usize) } else { None };
+        session.flow(at, owner.leg, pulse)
+    }
+
+    /// A fast path has carried the flow that comes to port `at` from the one state to the other.
+    pub fn absorb(&mut self, now: Time, at: PortRef, before: &FlowState, after: &FlowState) {
+        let Some(carried) = Carried::between(before, after) else { return };
+        let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at) else { return };
+        self.counters.packets += carried.packets;
+        self.counters.bytes += carried.bytes;
+        self.counters.forwarded += carried.packets;
+        let tier = session.tier_leg == owner.leg;
+        let leg = session.leg_mut(owner.leg);
+        offload::absorb(leg, &carried, after);
+        let rate = leg.meter.clock_rate();
+        if tier {
+            self.regions.absorb(now, owner.slot as usize, after, rate);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is reported of one line: counts that go on over a change of source, as its timestamps do.
 
+use crate::offload::Carried;
 use crate::rewrite::Onset;
 
 /// Packets and bytes of payload, as a sender report counts them (RFC 3550 §6.4.1), modulo 2³².
@@ -64,6 +65,12 @@ impl Reports {
             self.lost_before = self.lost;
         }
         self.sent.add(octets.into());
+    }
+
+    /// Another has passed on packets of the present source.
+    pub(crate) fn carried(&mut self, carried: &Carried) {
+        let Carried { packets, octets, .. } = *carried;
+        self.sent = self.sent.plus(Count { packets: packets as u32, octets: octets as u32 });
     }
 
     /// A packet of our own was sent.

@@ -33,6 +33,7 @@
 
 use crate::limits::{MAX_DROPOUT, MAX_MISORDER};
 use crate::meter::in_units;
+use crate::offload::{Carried, FlowShift, FlowState};
 use crate::packet::{RTP_HEADER, RtpHeader};
 use crate::random::SplitMix;
 use crate::rtcp::Speaker;
@@ -79,6 +80,19 @@ pub(crate) struct Shift {
     pub(crate) first: u32,
     /// Whom it followed, if that is of the same peer and something of it may still be on the way.
     left: Option<Left>,
+}
+
+/// A source that goes on, in its own numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Steady {
+    pub(crate) source: u32,
+    pub(crate) shift: FlowShift,
+    pub(crate) newest: u16,
+    pub(crate) timestamp: u32,
+    /// When that timestamp was sent first.
+    pub(crate) at: Time,
+    /// How far behind the newest a packet may be, if that is bounded by where the shift began.
+    pub(crate) room: Option<u32>,
 }
 
 /// Whether a packet begins a shift.
@@ -241,6 +255,45 @@ impl Line {
                 Some(sent)
             }
         }
+    }
+
+    /// How the packets of its source become the receiver's, if that goes on as it is.
+    pub(crate) fn steady(&self) -> Option<Steady> {
+        let (sent, source, shift, room) = match *self {
+            Self::Unused | Self::Filled(..) | Self::Moved(_) => return None,
+            Self::Plain(sent) => {
+                (sent, sent.ssrc, FlowShift { ssrc: sent.ssrc, sequence: 0, timestamp: 0 }, None)
+            }
+            Self::Shifted(sent, Shift { source, sequence, timestamp, first, .. }) => {
+                let room = sent.sequence.wrapping_sub(first);
+                (
+                    sent,
+                    source,
+                    FlowShift { ssrc: sent.ssrc, sequence: sequence as u16, timestamp },
+                    Some(room),
+                )
+            }
+        };
+        Some(Steady {
+            source,
+            shift,
+            newest: (sent.sequence as u16).wrapping_sub(shift.sequence),
+            timestamp: sent.timestamp.wrapping_sub(shift.timestamp),
+            at: sent.at,
+            room,
+        })
+    }
+
+    /// Another has passed on packets of the present source.
+    pub(crate) fn absorb(&mut self, carried: &Carried, after: &FlowState) {
+        let (sent, shift) = match self {
+            Self::Unused | Self::Filled(..) | Self::Moved(_) => return,
+            Self::Plain(sent) => (sent, 0),
+            Self::Shifted(sent, shift) => (sent, shift.timestamp),
+        };
+        sent.sequence = sent.sequence.wrapping_add(carried.advance);
+        sent.timestamp = after.newest_timestamp.wrapping_add(shift);
+        sent.at = after.newest_at;
     }
 
     /// Whom the next source follows.

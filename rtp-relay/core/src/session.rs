@@ -2,8 +2,11 @@
 
 use crate::event::END_PACKETS;
 use crate::leg::{Component, LegState, Onward, Succession, Taken, Whose};
+use crate::offload::{self, Flow, Unfit};
 use crate::own::{Own, Payload};
 use crate::packet::Packet;
+use crate::ports::PortRef;
+use crate::pulse::Pulse;
 use crate::random::SplitMix;
 use crate::rtcp::Translation;
 use crate::watch::Watch;
@@ -246,6 +249,14 @@ impl Session {
         }
         source.meter.forwarded();
         Ok(onward)
+    }
+
+    /// The RTP from `leg`, if there is nothing more to decide about its next packets.
+    pub(crate) fn flow(&self, at: PortRef, leg: Leg, pulse: Option<&Pulse>) -> Result<Flow, Unfit> {
+        if self.cut {
+            return Err(Unfit::Cut);
+        }
+        offload::flow(at, self.leg(leg), self.leg(leg.other()), pulse)
     }
 
     pub(crate) fn count_drop(&mut self, reason: DropReason) {

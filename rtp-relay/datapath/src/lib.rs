@@ -20,6 +20,7 @@ mod socket;
 mod sys;
 mod wake;
 mod worker;
+pub mod xdp;
 
 pub use config::{Capacity, EngineConfig};
 pub use engine::{Engine, EngineCounters, StartError};

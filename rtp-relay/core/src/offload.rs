@@ -1,0 +1,222 @@
+//! What a faster path has to know to carry one flow by itself, and what it hands back.
+//!
+//! The slow path is the truth: it learns peers, begins the lines of streams and sees everything unusual. A fast path (a
+//! program in the kernel) is told of a flow when there is nothing more to decide about its next packets ([`Relay::flow`]),
+//! passes up every packet that is not exactly one of those, and hands back what its packets have changed
+//! ([`Relay::absorb`]): before the relay is given a packet of the flow or a command about its session, and whenever somebody
+//! wants to know.
+//!
+//! [`Relay::flow`]: crate::Relay::flow
+//! [`Relay::absorb`]: crate::Relay::absorb
+
+use crate::leg::{LegState, Onward, Succession};
+use crate::limits::MAX_MISORDER;
+use crate::ports::PortRef;
+use crate::pulse::Pulse;
+use relay_values::Time;
+use std::net::SocketAddr;
+
+/// The RTP of one leg, on its way to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Our port that it comes to.
+    pub at: PortRef,
+    /// The only source from which it comes.
+    pub from: SocketAddr,
+    /// Our port from which it goes on.
+    pub out: PortRef,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// The payload type whose packets are not for a fast path: telephone-event (RFC 4733).
+    pub event: Option<u8>,
+    /// RTP clock rate in Hz.
+    pub clock_rate: u32,
+    /// The SSRC of its packets; any other one is not for a fast path.
+    pub source: u32,
+    /// How its packets become the receiver's.
+    pub shift: FlowShift,
+    /// The oldest sequence number that may still pass, counted as [`FlowState::newest`] is. What is older by more than
+    /// [`MAX_MISORDER`] or newer by [`MAX_DROPOUT`](crate::limits::MAX_DROPOUT) and more is a restart, and not for a fast
+    /// path.
+    pub oldest: u32,
+    /// Where it stands.
+    pub state: FlowState,
+}
+
+/// What is written over the header of a flow's packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowShift {
+    /// The SSRC that the receiver knows.
+    pub ssrc: u32,
+    /// Added to sequence numbers, modulo 2¹⁶.
+    pub sequence: u16,
+    /// Added to timestamps, modulo 2³².
+    pub timestamp: u32,
+}
+
+/// The moving part of a flow, all in numbers of its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowState {
+    /// Packets passed on by the fast path.
+    pub packets: u64,
+    /// Their payload of UDP in bytes.
+    pub bytes: u64,
+    /// How much of that was neither the fixed RTP header nor payload: contributing sources, extension, padding.
+    pub extra: u64,
+    /// When the last packet came.
+    pub last: Time,
+    /// The newest sequence number, extended by how often it went round.
+    pub newest: u32,
+    /// The newest timestamp, and when it came first.
+    pub newest_timestamp: u32,
+    /// See above.
+    pub newest_at: Time,
+    /// The timestamp of the last packet that came, be it late.
+    pub last_timestamp: u32,
+    /// Interarrival jitter × 16 (RFC 3550 appendix A.8).
+    pub jitter: u32,
+    /// The beat.
+    pub beat: FlowBeat,
+}
+
+/// Whether the timestamps of a flow grow by one step with every packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowBeat {
+    /// Of the packet with the newest sequence number.
+    pub timestamp: u32,
+    /// The step; 0: none is known.
+    pub step: u32,
+    /// Packets in a row that kept it, up to [`STEADY_PACKETS`](crate::limits::STEADY_PACKETS).
+    pub steady: u8,
+}
+
+/// Why a flow is not for a fast path, at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unfit {
+    /// No session has this port for RTP.
+    NoSession,
+    /// A drill cuts the tier leg off.
+    Cut,
+    /// One of the legs goes from one peer to another, or has none.
+    Moving,
+    /// One of the legs has a bridge.
+    Bridged,
+    /// A telephone-event is under way, or ends at a peer that was left.
+    Event,
+    /// The peer's source has not been learnt.
+    Unlearnt,
+    /// Signalling holds this direction, or the receiver's place is not known.
+    NoTarget,
+    /// One leg speaks IPv4 and the other IPv6: headers of another length.
+    Families,
+    /// The source has not begun, or has begun anew and has not proved it.
+    Unsteady,
+}
+
+impl Unfit {
+    /// A short name for logs and metric labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSession => "no_session",
+            Self::Cut => "cut",
+            Self::Moving => "moving",
+            Self::Bridged => "bridged",
+            Self::Event => "event",
+            Self::Unlearnt => "unlearnt",
+            Self::NoTarget => "no_target",
+            Self::Families => "families",
+            Self::Unsteady => "unsteady",
+        }
+    }
+}
+
+/// The flow from `source` to `sink`, as it is now. `pulse`: its beat, where that is counted.
+pub(crate) fn flow(
+    at: PortRef,
+    source: &LegState,
+    sink: &LegState,
+    pulse: Option<&Pulse>,
+) -> Result<Flow, Unfit> {
+    for leg in [source, sink] {
+        if !matches!(leg.succession, Succession::Settled) {
+            return Err(Unfit::Moving);
+        }
+        if leg.bridge.is_some() {
+            return Err(Unfit::Bridged);
+        }
+    }
+    if source.event.under_way().is_some() || sink.detour.is_some() {
+        return Err(Unfit::Event);
+    }
+    let from = source.peer.rtp_source().ok_or(Unfit::Unlearnt)?;
+    let Onward { port: out, to } =
+        sink.accept_rtp().ok().filter(|_| source.peer.should_send()).ok_or(Unfit::NoTarget)?;
+    if from.is_ipv4() != to.is_ipv4() {
+        return Err(Unfit::Families);
+    }
+    let steady = source.line.steady().ok_or(Unfit::Unsteady)?;
+    let metered = source.meter.steady(steady.source).ok_or(Unfit::Unsteady)?;
+    let newest = metered.newest;
+    if steady.newest != newest as u16 {
+        return Err(Unfit::Unsteady);
+    }
+    Ok(Flow {
+        at,
+        from,
+        out,
+        to,
+        event: source.peer.event(),
+        clock_rate: source.meter.clock_rate(),
+        source: steady.source,
+        shift: steady.shift,
+        oldest: newest.wrapping_sub(steady.room.unwrap_or(MAX_MISORDER.into())),
+        state: FlowState {
+            packets: 0,
+            bytes: 0,
+            extra: 0,
+            last: source.spoke.unwrap_or_default(),
+            newest,
+            newest_timestamp: steady.timestamp,
+            newest_at: steady.at,
+            last_timestamp: metered.last_timestamp,
+            jitter: metered.jitter,
+            beat: pulse.and_then(|p| p.shown(newest as u16)).unwrap_or_default(),
+        },
+    })
+}
+
+/// What has happened between two states of the flow from a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    /// Bytes of RTP payload.
+    pub(crate) octets: u64,
+    /// Sequence numbers.
+    pub(crate) advance: u32,
+}
+
+impl Carried {
+    /// Nothing, if `after` cannot have come after `before`.
+    pub(crate) fn between(before: &FlowState, after: &FlowState) -> Option<Self> {
+        let packets = after.packets.checked_sub(before.packets).filter(|n| *n > 0)?;
+        let bytes = after.bytes.saturating_sub(before.bytes);
+        let headers = packets.saturating_mul(crate::packet::RTP_HEADER as u64);
+        let extra = after.extra.saturating_sub(before.extra);
+        Some(Self {
+            packets,
+            bytes,
+            octets: bytes.saturating_sub(headers).saturating_sub(extra),
+            advance: after.newest.wrapping_sub(before.newest),
+        })
+    }
+}
+
+/// Take over what a fast path has passed on of the flow from `source`.
+pub(crate) fn absorb(source: &mut LegState, carried: &Carried, after: &FlowState) {
+    source.heard = source.heard.max(Some(after.last));
+    source.spoke = source.spoke.max(Some(after.last));
+    source.meter.absorb(carried, after);
+    source.line.absorb(carried, after);
+    source.reports.carried(carried);
+}
