@@ -1,7 +1,7 @@
 //! Both cores in virtual time: [`proxy_core`]'s shards and health core and [`relay_core`]'s relay, wired as the daemon
 //! wires them, between carriers and edges with bad habits, over a network that loses, doubles, delays and reorders.
 //!
-//! A run is a function of its seed: the [`World`] reads no clock, opens no socket, starts no thread. [`play`] draws a
+//! A run is a function of its seed: the [`World`] reads no clock, opens no socket, starts no thread. [`play()`] draws a
 //! world, lets it live through faults and heal, and asks [`Checks`] whether a rule was broken at any instant. The agents
 //! share nothing with the appliance but the parser.
 //!

@@ -15,8 +15,10 @@ use crate::agent::{Act, CallPlan, Callee, Caller, Role};
 use crate::rng::Rng;
 use crate::setup::{CARRIERS, REGIONS, Setup};
 use crate::world::{Event, World};
+use proxy_core::{Config, Target};
 use relay_values::{Duration, Time};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// What became of a run.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ const PROOF: Duration = Duration::from_secs(110);
 /// The last call is over, and so is everything that lingers: 64*T1 for the last transaction of a BYE that was sent after
 /// 64*T1 without an ACK, twice (a fork, and the caller), and the rest of the ports.
 const END: Duration = Duration::from_secs(270);
+/// From here on nothing is left to be found out, and probes would only take our time.
+const UNPROBED: Duration = Duration::from_secs(125);
 /// When the rules look at who still holds a leg, in seconds: twice after all has healed, and once the proofs are over.
 const LOOKS: [u64; 4] = [33, 46, 140, 153];
 /// Calls that must work.
@@ -66,6 +70,9 @@ pub fn play(seed: u64) -> Outcome {
     } else {
         hunts::trouble(&mut world, &mut rng)
     }
+    let config = world.setup.config();
+    let unprobed = config.targets.iter().cloned().map(|target| Target { probe: None, ..target }).collect();
+    world.at(Time::ZERO + UNPROBED, Event::Reload(Arc::new(Config { targets: unprobed, ..config })));
     for seconds in LOOKS {
         world.at(Time::from_millis(seconds * 1000), Event::Look);
     }
