@@ -64,11 +64,14 @@ impl Bucket {
 /// What a shard knows of moves that are to come and of the orders that they belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Moves {
+    /// Calls that have just been told to leave, and have no plan yet.
+    fresh: BinaryHeap<(Rank, u32, u32)>,
     /// By [`RegionId`].
     lanes: Vec<Lane>,
     waiting: usize,
-    /// Turns taken since the shard was last left alone.
+    /// Turns given since the shard was last left alone, and calls put in line.
     turns: usize,
+    lined: usize,
     orders: HashMap<u64, Order, foldhash::fast::FixedState>,
 }
 
@@ -91,6 +94,21 @@ impl Moves {
                 None => Bucket::new(rate),
             });
         }
+    }
+
+    /// A call has to leave; where to, it finds out when it is put in line.
+    pub(crate) fn uprooted(&mut self, rank: Rank, call: CallKey) {
+        self.fresh.push((rank, call.slot, call.nonce));
+    }
+
+    /// The next call to be put in line.
+    pub(crate) fn line_up(&mut self) -> Option<CallKey> {
+        if self.lined >= MOVES_PER_TURN {
+            return None;
+        }
+        let (_, slot, nonce) = self.fresh.pop()?;
+        self.lined += 1;
+        Some(CallKey { slot, nonce })
     }
 
     /// A call waits for its turn to go to a region.
@@ -126,13 +144,16 @@ impl Moves {
         }
     }
 
-    /// The shard begins a new input: it may give turns again.
+    /// The shard's timer is due: it may give turns again.
     pub(crate) fn begin(&mut self) {
-        self.turns = 0;
+        (self.turns, self.lined) = (0, 0);
     }
 
     /// When a turn will be due: at once where the last input left some.
     pub(crate) fn next(&self) -> Time {
+        if !self.fresh.is_empty() {
+            return Time::ZERO;
+        }
         if self.waiting == 0 {
             return Time::NEVER;
         }

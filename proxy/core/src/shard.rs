@@ -59,8 +59,7 @@ impl Shard {
     /// Takes one input. Drain [`Shard::poll_output`] to `None` afterwards.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.env.now = now;
-        self.env.moves.begin();
-        self.env.ghosts.begin();
+        let timeout = matches!(input, Input::Timeout);
         match input {
             Input::Message { from, bytes } => self.message(from, bytes),
             Input::TransportError { to, failure } => self.env.txns.transport_error(now, to, failure),
@@ -72,6 +71,9 @@ impl Shard {
             Input::StopMove(order) => self.stop_moving(order),
         }
         self.settle();
+        if timeout {
+            self.give_turns();
+        }
         self.keep_moving();
     }
 
@@ -235,7 +237,7 @@ impl Shard {
             User::Invite(key)
             | User::Carried(key, _)
             | User::Attempt(key, _)
-            | User::Move(key, _)
+            | User::Move(key)
             | User::Refit(key) => Some(key),
             User::Ghost(_) | User::Orphan => None,
         };
@@ -248,7 +250,7 @@ impl Shard {
         match user {
             User::Invite(key) => self.with(key, |call, env| call.handle(env, CallEvent::Cancel)),
             User::Carried(key, _) => self.with(key, |call, env| call.cancel_carried(env, invite)),
-            User::Attempt(..) | User::Move(..) | User::Refit(_) | User::Ghost(_) | User::Orphan => None,
+            User::Attempt(..) | User::Move(_) | User::Refit(_) | User::Ghost(_) | User::Orphan => None,
         };
     }
 
@@ -278,8 +280,8 @@ impl Shard {
                     call.carried_response(env, leg, client, response) == CarriedOutcome::Unwanted
                 })
                 .unwrap_or(true),
-            User::Move(key, number) => {
-                self.with(key, |call, env| call.read_move(env, number, from, response)).unwrap_or(true)
+            User::Move(key) => {
+                self.with(key, |call, env| call.read_move(env, client, from, response)).unwrap_or(true)
             }
             User::Refit(key) => {
                 self.with(key, |call, env| call.read_refit(env, client, response)).unwrap_or(true)
@@ -294,7 +296,7 @@ impl Shard {
         };
         if unwanted && answers {
             // The BYE to a re-INVITE's 2xx, and to one that comes again, is on its way already.
-            let ends = first && matches!(user, User::Attempt(..) | User::Move(..));
+            let ends = first && matches!(user, User::Attempt(..) | User::Move(_));
             self.refuse_answer(from, response, ends);
         }
     }
@@ -443,8 +445,8 @@ impl Shard {
                 }
             }),
             User::Carried(key, _) => self.with(key, |call, env| call.carried_timeout(env, client)),
-            User::Move(key, number) => self.with(key, |call, env| {
-                if call.is_moving_by(number) {
+            User::Move(key) => self.with(key, |call, env| {
+                if call.is_moving_by(client) {
                     call.handle(env, CallEvent::Failure(reason));
                 }
             }),

@@ -38,6 +38,7 @@ fn down(stage: &mut Stage, edges: &[u16], regions: &[u16]) {
     stage.snapshot = Arc::new(snapshot);
     let snapshot = stage.snapshot.clone();
     stage.input(Input::Snapshot(snapshot));
+    stage.pass(Duration::ZERO);
 }
 
 fn session(stage: &Stage) -> SessionId {
@@ -137,6 +138,7 @@ fn the_leg_left_behind_hears_bye_again_when_its_region_is_back() {
     down(&mut stage, &[0], &[0]);
     let invite = stage.take(WEST).remove(0);
     stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    stage.pass(Duration::ZERO);
     assert!(stage.take(EAST)[0].starts_with("BYE"), "at once, in case that somebody hears it");
     stage.pass(Duration::from_secs(60));
     stage.take(EAST);
@@ -239,6 +241,7 @@ fn a_planned_move_lets_the_old_leg_go_only_when_the_new_one_is_heard() {
         deadline: Duration::from_secs(60),
         reason: MoveReason::Drain,
     }));
+    stage.pass(Duration::ZERO);
     let invite = stage.take(WEST).remove(0);
     assert!(stage.relayed.is_empty(), "nothing is bridged: {:?}", stage.relayed);
     stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));

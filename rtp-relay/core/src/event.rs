@@ -4,9 +4,10 @@
 //!          report          report with E
 //!  None ──────────▶ Open ─────────────────▶ Ended ──── late reports of the same: passed on
 //!                   │ ▲                       │
-//!   its peer is lost│ ├───────────────────────┘
-//!                   ▼ │ report of another
-//!                  CutShort ── reports of the same: dropped
+//!   its peer is lost│ ├───────────────────────┤
+//!                   ▼ │ report of another     │ its peer is lost
+//!                  CutShort ◀─────────────────┘
+//!                     └─ reports of the same: dropped
 //! ```
 //!
 //! An event is known by its timestamp: all its packets bear that of its begin (§2.3). When the peer is lost in the middle
@@ -95,8 +96,12 @@ impl Event {
         }
     }
 
-    /// End what is under way.
+    /// Another source speaks from now on: end what is under way. Of what has ended already, a repeated last packet would
+    /// bear another timestamp now and be heard as a second digit, so it is not passed on either.
     pub(crate) fn end(&mut self) -> Option<End> {
+        if let Self::Ended { timestamp } = *self {
+            *self = Self::CutShort { timestamp };
+        }
         let Self::Open { timestamp, heard_as, payload_type, report: [event, flags, d0, d1] } = *self else {
             return None;
         };

@@ -27,7 +27,7 @@ impl Call {
                 State::Answered
             }
             // Its last move had settled before.
-            CallEvent::Resumed(_) | CallEvent::Turn => State::Answered,
+            CallEvent::Resumed(_) | CallEvent::LineUp | CallEvent::Turn => State::Answered,
             // CANCEL has no effect on a request that was answered (RFC 3261 §9.2); the rest is history of the hunt.
             CallEvent::Cancel
             | CallEvent::Acknowledged(_)

@@ -29,6 +29,7 @@ impl Call {
             }
             CallEvent::Timer
             | CallEvent::Cancel
+            | CallEvent::LineUp
             | CallEvent::Turn
             | CallEvent::Taken { .. }
             | CallEvent::Refitted { .. }

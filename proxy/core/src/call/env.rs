@@ -22,8 +22,8 @@ pub(crate) enum User {
     Attempt(CallKey, u8),
     /// A request inside a dialog, carried across: the client side stands on this leg.
     Carried(CallKey, Leg),
-    /// An INVITE that moves the tier leg: the call's attempt of this number.
-    Move(CallKey, u8),
+    /// An INVITE that moves the tier leg.
+    Move(CallKey),
     /// Our re-INVITE of the carrier, because the moved leg's media is another.
     Refit(CallKey),
     /// BYE to a leg that was left behind.

@@ -48,6 +48,8 @@ pub(crate) enum CallEvent {
     LegGone,
     /// ACK for our 2xx to this leg.
     Acknowledged(Leg),
+    /// A call that has to leave looks where it could go.
+    LineUp,
     /// It is this call's turn to move.
     Turn,
     /// 2xx to an INVITE that moves the tier leg.

@@ -25,6 +25,7 @@ impl Call {
             // Early media may fall silent; the hunt has timers of its own. The others belong to answered calls.
             CallEvent::MediaReady { .. }
             | CallEvent::NoMedia
+            | CallEvent::LineUp
             | CallEvent::Turn
             | CallEvent::Taken { .. }
             | CallEvent::Refitted { .. }

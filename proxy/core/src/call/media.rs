@@ -5,7 +5,7 @@ mod moving;
 
 use crate::limits::MAX_KEPT_SDP;
 use crate::{Config, MediaMode};
-use relay_values::{Connect, Direction, Latching, Leg, RegionId, RelayCommand, Remote, SessionId};
+use relay_values::{Connect, Direction, Latching, Law, Leg, RegionId, RelayCommand, Remote, SessionId};
 use sip_wire::sdp;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -36,6 +36,8 @@ pub(crate) struct Relayed {
     offer: Option<Box<[u8]>>,
     /// The last exchange that was completed.
     known: Known,
+    /// Whose answer it was: its first codec is the one that is spoken.
+    answerer: Leg,
 }
 
 /// What the legs have agreed on, as far as a new tier leg has to be told.
@@ -80,6 +82,10 @@ struct Described {
     clock_rate: u32,
     /// Payload type of telephone-event (RFC 4733).
     event: Option<u8>,
+    /// The first codec, if it is one that we can speak ourselves.
+    law: Option<Law>,
+    /// `ptime` in milliseconds.
+    packet_time: Option<u8>,
 }
 
 /// Why a session description cannot be used.
@@ -114,6 +120,7 @@ impl Media {
                     offered: None,
                     offer: None,
                     known: Known::Nothing,
+                    answerer: Leg::B,
                 })))
             }
         }
@@ -252,6 +259,7 @@ fn keep(body: &[u8]) -> Option<Box<[u8]>> {
 impl Relayed {
     /// An exchange is complete. The same offer may be answered again (a 183, then the 200).
     fn learn(&mut self, answerer: Leg, body: &[u8]) {
+        self.answerer = answerer;
         let before = std::mem::replace(&mut self.known, Known::Nothing);
         let offer = match (self.offer.take(), before) {
             (Some(offer), _) => Some(offer),
@@ -394,6 +402,13 @@ impl<'a> Read<'a> {
             receives: open && media.direction.receives(),
             clock_rate: codec.map_or(8000, |codec| codec.clock_rate),
             event: media.telephone_event(codec.map_or(8000, |codec| codec.clock_rate)),
+            // The static numbers of RFC 3551 table 4: whoever gives G.711 another one is heard without fill.
+            law: match media.payload_types().next() {
+                Some(0) => Some(Law::Mu),
+                Some(8) => Some(Law::A),
+                _ => None,
+            },
+            packet_time: media.ptime.and_then(|ms| u8::try_from(ms).ok()).filter(|ms| (5..=60).contains(ms)),
         };
         Ok(Self { session, described, line })
     }

@@ -10,7 +10,7 @@ use crate::moves::{Rank, Settled};
 use crate::record::Direction;
 use crate::route::{Leaving, plan_elsewhere};
 use crate::transaction::{ClientKey, ClientKind};
-use crate::{MoveReason, Receipt, RegionState, SiteId, Snapshot, TargetId, TargetState};
+use crate::{MoveOutcome, MoveReason, Receipt, RegionState, SiteId, Snapshot, TargetId, TargetState};
 use bytes::Bytes;
 use relay_values::{Leg, RegionId, RelayCommand, Time};
 use sip_wire::{Builder, HeaderName, Method};
@@ -104,7 +104,8 @@ impl Call {
             | State::Closing(_)
             | State::Over(..) => return false,
         }
-        if !env.newest.config.rehome.enabled || !self.media.can_move() {
+        let can_move = self.media.can_move();
+        if !env.newest.config.rehome.enabled || !(can_move || self.is_stranded(cause)) {
             return false;
         }
         let policy = &env.newest.config.rehome;
@@ -125,14 +126,34 @@ impl Call {
         if cause.order.is_none() {
             self.cut_loose(env);
         }
-        let rehome = Rehome {
-            stage: Stage::Waiting { again: rested },
+        let again = if !can_move {
+            // Nobody else can be offered what was agreed: it waits for its edge to come back, or for the end.
+            self.note_outcome(MoveOutcome::Unmatched);
+            Time::NEVER
+        } else if rested > env.now {
+            rested
+        } else {
+            env.moves.uprooted(self.rank(), self.key);
+            Time::NEVER
+        };
+        self.state = State::Rehoming(Rehome {
+            stage: Stage::Waiting { again },
             reason: cause.reason,
             order: cause.order.map(|(order, _)| order),
             until,
-        };
-        self.state = self.stand_in_line(env, rehome, rested);
+        });
         true
+    }
+
+    /// Nobody is at the call's edge, and nothing is known that another one could be offered.
+    fn is_stranded(&self, cause: Cause) -> bool {
+        cause.order.is_none() && self.media.session().is_some()
+    }
+
+    /// Who goes before whom.
+    fn rank(&self) -> Rank {
+        let answered = Reverse(self.stamps.answered.unwrap_or(self.stamps.started));
+        Rank { emergency: self.admitted.emergency, answered }
     }
 }
 
@@ -191,9 +212,7 @@ impl Call {
             return self.nobody_left(env, rehome);
         };
         let region = env.newest.config.region_of(target).unwrap_or(self.region());
-        let answered = Reverse(self.stamps.answered.unwrap_or(self.stamps.started));
-        let rank = Rank { emergency: self.admitted.emergency, answered };
-        env.moves.wait(region, rank, self.key);
+        env.moves.wait(region, self.rank(), self.key);
         wait(Time::NEVER)
     }
 
@@ -279,8 +298,7 @@ impl Call {
         let receipt = self.mobile().open.as_mut()?;
         receipt.attempts = receipt.attempts.saturating_add(1);
         receipt.invited.get_or_insert(env.now);
-        let number = receipt.attempts;
-        let client = env.txns.reserve(User::Move(self.key, number));
+        let client = env.txns.reserve(User::Move(self.key));
         let Some(invite) = self.build_move(env, client, target, reason, &offer) else {
             env.txns.abandon(env.now, client);
             return None;

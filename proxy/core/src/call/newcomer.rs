@@ -14,10 +14,9 @@ impl Call {
         matches!(self.state, State::Rehoming(_))
     }
 
-    /// Whether the INVITE of this number is the one that is out.
-    pub(crate) fn is_moving_by(&self, number: u8) -> bool {
-        let inviting = matches!(self.state, State::Rehoming(Rehome { stage: Stage::Inviting(_), .. }));
-        inviting && self.attempts() == number
+    /// Whether the INVITE of this transaction is the one that is out: earlier ones may still be heard of.
+    pub(crate) fn is_moving_by(&self, by: ClientKey) -> bool {
+        matches!(self.state, State::Rehoming(Rehome { stage: Stage::Inviting(attempt), .. }) if attempt.client == by)
     }
 
     /// Whether the carrier is being asked by this transaction.
@@ -35,15 +34,16 @@ impl Call {
         }
     }
 
-    fn attempts(&self) -> u8 {
-        let open = self.mobile.as_ref().and_then(|mobile| mobile.open.as_ref());
-        open.map_or(0, |receipt| receipt.attempts)
-    }
-
-    /// A response to the INVITE of this number. Whether nobody wants it: a 2xx that comes too late gets ACK and BYE.
-    pub(crate) fn read_move(&mut self, env: &mut Env, number: u8, from: Peer, response: &Message) -> bool {
+    /// A response to an INVITE that moves the call. Whether nobody wants it: a 2xx that comes too late gets ACK and BYE.
+    pub(crate) fn read_move(
+        &mut self,
+        env: &mut Env,
+        client: ClientKey,
+        from: Peer,
+        response: &Message,
+    ) -> bool {
         let code = response.code().unwrap_or(0);
-        if !self.is_moving_by(number) {
+        if !self.is_moving_by(client) {
             return (200..300).contains(&code) && !self.acknowledge_again(env, response);
         }
         let event = match code {

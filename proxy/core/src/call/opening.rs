@@ -37,6 +37,7 @@ impl Call {
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }
             | CallEvent::Refusal { .. }
+            | CallEvent::LineUp
             | CallEvent::Turn
             | CallEvent::Taken { .. }
             | CallEvent::Refitted { .. }

@@ -37,6 +37,13 @@ impl Rehome {
 impl Call {
     pub(super) fn rehoming(&mut self, env: &mut Env, rehome: Rehome, event: CallEvent) -> State {
         match event {
+            CallEvent::LineUp => match rehome.stage {
+                Stage::Waiting { again: Time::NEVER } => self.stand_in_line(env, rehome, env.now),
+                Stage::Waiting { .. }
+                | Stage::Inviting(_)
+                | Stage::Refitting { .. }
+                | Stage::Settling { .. } => State::Rehoming(rehome),
+            },
             CallEvent::Turn => match rehome.stage {
                 Stage::Waiting { again: Time::NEVER } => self.take_turn(env, rehome),
                 Stage::Waiting { .. }
@@ -134,7 +141,11 @@ impl Call {
             self.note_outcome(MoveOutcome::Unmatched);
             return self.stand_in_line(env, rehome, env.now);
         }
-        let left = std::mem::replace(self.leg_mut(tier), leg);
+        let mut left = std::mem::replace(self.leg_mut(tier), leg);
+        if let Some((server, _)) = left.unacked.take() {
+            // Its ACK would be for a dialog that is not ours any more.
+            env.txns.acked(env.now, server);
+        }
         if rehome.order.is_some() {
             self.mobile().left = Some(left);
         } else {

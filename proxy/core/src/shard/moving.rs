@@ -115,16 +115,26 @@ impl Shard {
         }
     }
 
-    /// Lets calls and left legs have their turns.
+    /// Lets calls and left legs have their turns. Only when a timer is due, so that however many calls have to leave at
+    /// once, what the relay is told of them does not wait behind their INVITEs, nor do new calls.
+    pub(super) fn give_turns(&mut self) {
+        let now = self.env.now;
+        self.env.moves.begin();
+        while let Some(key) = self.env.moves.line_up() {
+            self.with(key, |call, env| call.handle(env, CallEvent::LineUp));
+        }
+        while let Some(key) = self.env.moves.turn(now) {
+            self.with(key, |call, env| call.handle(env, CallEvent::Turn));
+        }
+        self.env.ghosts.begin();
+        while self.say_goodbye(now) {}
+    }
+
+    /// What follows from an input beside what it was for.
     pub(super) fn keep_moving(&mut self) {
         for key in std::mem::take(&mut self.env.late) {
             self.with(key, Call::lost);
         }
-        let now = self.env.now;
-        while let Some(key) = self.env.moves.turn(now) {
-            self.with(key, |call, env| call.handle(env, CallEvent::Turn));
-        }
-        while self.say_goodbye(now) {}
         for progress in self.env.moves.report() {
             self.env.out.push_back(Output::Event(Event::Moves(progress)));
         }

@@ -146,6 +146,8 @@ impl Turner {
             let snapshot = self.shared.snapshot.load_full();
             self.generation = snapshot.generation;
             self.handle(Input::Snapshot(snapshot));
+            // Calls of a region that has died hear the fill before anything else is done for them.
+            self.hand_over();
         }
         if !self.draining && self.shared.phase() >= Phase::Draining {
             self.draining = true;

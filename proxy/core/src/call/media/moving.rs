@@ -8,6 +8,9 @@ use sip_wire::sdp::{self, Agreed, Answerer, Misfit};
 /// RFC 3551 §4.2: the default packet time of audio, in milliseconds.
 const PACKET_TIME: u32 = 20;
 
+/// Of G.711, and of comfort noise beside codecs of that rate, in Hz.
+const CLOCK_RATE: u32 = 8000;
+
 impl Media {
     /// Whether there is a relay session whose legs have agreed on something that another peer can be offered.
     pub(crate) fn can_move(&self) -> bool {
@@ -102,24 +105,31 @@ impl Media {
         }
     }
 
-    /// What the carrier hears while the tier leg has no peer; `None` where we cannot speak its codec.
+    /// What the carrier hears while the tier leg has no peer; `None` where we cannot speak its codec. This is asked for every
+    /// call of a dead region before anything else is done, so nothing is parsed for it.
     pub(crate) fn fill(&mut self, tier: Leg, fill: GapFill) -> Option<Fill> {
         let Self::Relayed(relayed) = self else { return None };
-        let agreed = relayed.agreed(tier)?;
-        let packet_time = Duration::from_millis(u64::from(agreed.packet_time().unwrap_or(PACKET_TIME)));
-        let (payload_type, name, clock_rate) = agreed.first_codec();
-        let law = match name {
-            name if name.eq_ignore_ascii_case(b"PCMU") => Some(Law::Mu),
-            name if name.eq_ignore_ascii_case(b"PCMA") => Some(Law::A),
-            _ => None,
-        };
+        let carrier = relayed.side(tier.other()).described?;
+        let law = relayed.side(relayed.answerer).described?.law;
+        let packet_time = carrier.packet_time.map_or(PACKET_TIME, u32::from);
         let (payload_type, sound) = match (fill, law) {
             (GapFill::Nothing, _) => return None,
-            (GapFill::Noise, Some(law)) => (payload_type, Sound::Noise(law)),
-            (GapFill::Prompt, Some(law)) => (payload_type, Sound::Prompt(law)),
-            (GapFill::Noise | GapFill::Prompt, None) => (agreed.comfort_noise()?, Sound::ComfortNoise),
+            (GapFill::Noise, Some(law)) => (number(law), Sound::Noise(law)),
+            (GapFill::Prompt, Some(law)) => (number(law), Sound::Prompt(law)),
+            (GapFill::Noise | GapFill::Prompt, None) => {
+                (relayed.agreed(tier)?.comfort_noise()?, Sound::ComfortNoise)
+            }
         };
-        Some(Fill { payload_type, clock_rate, packet_time, sound })
+        let packet_time = Duration::from_millis(u64::from(packet_time));
+        Some(Fill { payload_type, clock_rate: CLOCK_RATE, packet_time, sound })
+    }
+}
+
+/// RFC 3551 table 4.
+const fn number(law: Law) -> u8 {
+    match law {
+        Law::Mu => 0,
+        Law::A => 8,
     }
 }
 
