@@ -18,6 +18,7 @@ pub(crate) const IP: Program = Program { name: "ip", package: "iproute2" };
 pub(crate) const IPTABLES: Program = Program { name: "iptables", package: "iptables" };
 pub(crate) const CLANG: Program = Program { name: "clang-14", package: "clang-14" };
 pub(crate) const LLVM: Program = Program { name: "llvm-strip", package: "llvm" };
+pub(crate) const ETHTOOL: Program = Program { name: "ethtool", package: "ethtool" };
 pub(crate) const TASKSET: Program = Program { name: "taskset", package: "util-linux" };
 
 /// Have all of these, whatever it takes.
