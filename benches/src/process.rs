@@ -21,27 +21,28 @@ pub struct Process {
     program: String,
 }
 
-/// Pin this thread, and what it starts, to a core.
+/// Pin this thread, and what it starts, to some cores.
 ///
 /// # Errors
 ///
 /// The system's, above all when there is no such core.
-pub fn pin(core: usize) -> io::Result<()> {
+pub fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
-    set.set(core);
+    cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
 }
 
 impl Process {
-    /// Start a program on a core; its output goes to a file.
+    /// Start a program on some cores; its output goes to a file.
     ///
     /// # Errors
     ///
     /// What the system says about starting it.
-    pub fn start(program: &str, command: &[String], core: usize, log: &Path) -> io::Result<Self> {
+    pub fn start(program: &str, command: &[String], cores: &[usize], log: &Path) -> io::Result<Self> {
         let out = File::create(log)?;
         let mut taskset = Command::new("taskset");
-        taskset.arg("-c").arg(core.to_string()).args(command);
+        let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
+        taskset.arg("-c").arg(cores.join(",")).args(command);
         // A pipe that is closed with us tells a program of ours to end.
         taskset.stdin(Stdio::piped()).stdout(out.try_clone()?).stderr(out);
         let child = taskset.spawn().map_err(|e| io::Error::new(e.kind(), format!("taskset: {e}")))?;

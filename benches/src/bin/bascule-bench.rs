@@ -40,7 +40,7 @@ fn main() -> io::Result<()> {
     let cli = Cli::parse();
     let options = Options { quick: cli.quick, only: cli.only };
     let _alone = alone()?;
-    process::pin(LOAD_CORE).map_err(|e| io::Error::new(e.kind(), format!("two cores are needed: {e}")))?;
+    process::pin(&[LOAD_CORE]).map_err(|e| io::Error::new(e.kind(), format!("two cores are needed: {e}")))?;
     let result = match cli.what {
         What::Wire => run::wire::run(&options)?,
         What::Calls => run::calls::run(&options)?,

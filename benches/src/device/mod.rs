@@ -63,6 +63,15 @@ impl Recipe {
     ///
     /// The system's, with the last lines of the device's own output.
     pub fn start(&self) -> io::Result<Device> {
+        self.start_on(&[DEVICE_CORE])
+    }
+
+    /// Start it on some cores and wait until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start)'s.
+    pub fn start_on(&self, cores: &[usize]) -> io::Result<Device> {
         let folder = scratch()?.join(&self.name);
         fs::create_dir_all(&folder)?;
         let config = folder.join(&self.config.0);
@@ -73,7 +82,7 @@ impl Recipe {
         };
         let command: Vec<String> = self.command.iter().map(fill).collect();
         let log = folder.join("log");
-        let mut process = Process::start(&self.program, &command, DEVICE_CORE, &log)?;
+        let mut process = Process::start(&self.program, &command, cores, &log)?;
         process
             .wait_bound(self.ready)
             .map_err(|e| io::Error::new(e.kind(), format!("{e}\n{}", tail(&log))))?;

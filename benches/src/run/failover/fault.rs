@@ -104,7 +104,7 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     found["calls_left_in_the_old_region"] = north_says["live"].clone();
     found["calls_left_in_the_new_region"] = south_says["live"].clone();
     found["busy"] = json!({
-        "device_core": round(device_cpu / seconds, 2),
+        "device_cores": round(device_cpu / seconds, 2),
         "sent_late_by_us": { "carrier": carrier.flows.late.json(), "new_region": south_says["late_us"] },
     });
     eprintln!("  kept {} of {live}, down after {} ms", found["live_kept"], found["down_after_ms"]);

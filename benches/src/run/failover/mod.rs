@@ -16,13 +16,15 @@ mod reload;
 mod scene;
 
 use super::Options;
-use crate::device::{LOAD_CORE, scratch, sibling};
-use crate::process::Process;
+use crate::device::{DEVICE_CORE, LOAD_CORE, scratch, sibling};
+use crate::process::{self, Process};
 use crate::report::result;
 use serde_json::{Map, Value, json};
 use std::io;
 use std::net::SocketAddr;
 
+/// Where everybody runs while a region dies, as the system sees fit: a device has a core for each of its threads.
+const CORES: &[usize] = &[DEVICE_CORE, LOAD_CORE];
 /// New calls per second.
 const CPS: f64 = 50.0;
 /// Calls that are up in the region when it dies.
@@ -66,8 +68,9 @@ impl Fault {
 ///
 /// When something does not start.
 pub fn run(options: &Options) -> io::Result<Value> {
-    let note = "1,000 calls up, 50 new ones a second, probes every 200 ms, fall 2; device on one core, carrier and both \
-                regions on the other: delays are those of two busy cores";
+    process::pin(CORES)?;
+    let note = "1,000 calls up, 50 new ones a second, probes every 200 ms, fall 2; device, carrier and both regions share \
+                the machine's two cores: delays are those of busy cores";
     let mut device = json!({ "name": "bascule", "note": note });
     let mut faults = Map::new();
     let rounds = if options.quick { 1 } else { 3 };
@@ -93,6 +96,7 @@ pub fn run(options: &Options) -> io::Result<Value> {
         }
     }
     if options.wants("reload") {
+        process::pin(&[LOAD_CORE])?;
         eprintln!("failover: reload");
         device["reload"] = reload::run(options)?;
     }
@@ -104,7 +108,7 @@ pub fn run(options: &Options) -> io::Result<Value> {
 /// An answerer without media in a process of its own.
 fn answerer(name: &str, bind: SocketAddr) -> io::Result<Process> {
     let command = [sibling("bascule-load"), "uas".to_owned(), "--uas-bind".to_owned(), bind.to_string()];
-    let mut process = Process::start("bascule-load", &command, LOAD_CORE, &scratch()?.join(name))?;
+    let mut process = Process::start("bascule-load", &command, &[LOAD_CORE], &scratch()?.join(name))?;
     process.wait_bound(bind)?;
     Ok(process)
 }

@@ -1,8 +1,9 @@
 //! Two regions and the device between them and the carrier.
 
+use super::CORES;
 use super::Fault;
 use crate::device::bascule::{self, MediaMode, Region, Wishes};
-use crate::device::{Device, LOAD_CORE, at, scratch, sibling};
+use crate::device::{Device, at, scratch, sibling};
 use crate::load::ear::Ranges;
 use crate::netns::{HERE, Namespace, THERE};
 use crate::process::Process;
@@ -58,7 +59,7 @@ impl Scene {
         let north_runs = Place::start(NORTH, &north, namespace.as_ref())?;
         let south_runs = Place::start(SOUTH, &south, None)?;
         let recipe = bascule::recipe("bascule-failover", MediaMode::Relay, &[north, south], &wishes);
-        let device = recipe.start()?;
+        let device = recipe.start_on(CORES)?;
         Ok(Self { device, north: north_runs, south: south_runs, records, admin, namespace })
     }
 
@@ -94,7 +95,7 @@ impl Place {
         command.extend(["--bind".to_owned(), region.edge.to_string()]);
         command.extend(["--origin".to_owned(), origin.to_string()]);
         command.extend(["--heard".to_owned(), heard.display().to_string()]);
-        let mut process = Process::start("bascule-load", &command, LOAD_CORE, &log)?;
+        let mut process = Process::start("bascule-load", &command, CORES, &log)?;
         if inside.is_none() {
             process.wait_bound(region.edge)?;
         } else {
