@@ -94,6 +94,9 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     found["heard_in_the_new_region"] = json!(to_south.calls());
     if fault != Fault::Drain {
         let down = log::said_down(&said, carrier.time_of_day(struck as f64 / 1e3)).map(|s| s * 1e3);
+        // On a machine that is too busy a living region stands still, too: such a run says little.
+        let first = log::said_down(&said, carrier.time_of_day(0.0)).map(|s| s * 1e3);
+        found["down_before_the_fault"] = json!(first.is_some_and(|ms| ms < struck as f64 / 1e6));
         found["new_calls_seen"]["region_down_ms"] = json!(down.map(|ms| round(ms, 1)));
         found["down_after_ms"] = json!(down.and_then(|ms| seen.down_after(ms)));
     }
