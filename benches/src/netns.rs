@@ -41,40 +41,60 @@ impl Namespace {
         ["ip", "netns", "exec", &self.name].map(str::to_owned).to_vec()
     }
 
-    /// Drop every packet, both ways and at once: whoever is inside hears nothing, and is not heard. Takes some time; the
-    /// child ends when it is done.
+    /// What will drop every packet, both ways and at once, when it is [committed](Filter::commit): whoever is inside hears
+    /// nothing then, and is not heard.
     ///
     /// # Errors
     ///
     /// Without iptables.
-    pub fn cut(&self) -> io::Result<Child> {
-        // One table, committed whole (`iptables-restore(8)`): neither direction dies before the other.
-        self.restore("*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\nCOMMIT\n")
+    pub fn cut(&self) -> io::Result<Filter> {
+        self.restore("DROP")
     }
 
-    /// Let them pass again.
+    /// What will let them pass again.
     ///
     /// # Errors
     ///
     /// Without iptables.
-    pub fn mend(&self) -> io::Result<Child> {
-        self.restore("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n")
+    pub fn mend(&self) -> io::Result<Filter> {
+        self.restore("ACCEPT")
     }
 
-    fn restore(&self, table: &str) -> io::Result<Child> {
+    /// One table, committed whole (`iptables-restore(8)`): neither direction dies before the other. The program is started
+    /// and waits for its last line, so that starting it takes no time from anybody when it matters.
+    fn restore(&self, policy: &str) -> io::Result<Filter> {
         let mut restore = Command::new("ip");
         restore.args(["netns", "exec", &self.name, "iptables-restore"]);
         let mut child = restore.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(table.as_bytes())?;
+        if let Some(input) = &mut child.stdin {
+            let chains = ["INPUT", "FORWARD", "OUTPUT"].map(|chain| format!(":{chain} {policy} [0:0]\n"));
+            input.write_all(format!("*filter\n{}", chains.concat()).as_bytes())?;
         }
-        Ok(child)
+        Ok(Filter(child))
     }
 
     fn inside(&self, args: &[&str]) -> io::Result<()> {
         let mut all = vec!["netns", "exec", &self.name];
         all.extend(args);
         command("ip", &all)
+    }
+}
+
+/// A filter that waits for its moment.
+#[derive(Debug)]
+pub struct Filter(Child);
+
+impl Filter {
+    /// Now. The child ends when it is done.
+    ///
+    /// # Errors
+    ///
+    /// What the system says about the pipe to it.
+    pub fn commit(mut self) -> io::Result<Child> {
+        if let Some(mut input) = self.0.stdin.take() {
+            input.write_all(b"COMMIT\n")?;
+        }
+        Ok(self.0)
     }
 }
 

@@ -38,7 +38,7 @@ enum Task {
         /// One JSON object and nothing else on standard output.
         #[arg(long)]
         json: bool,
-        /// Within a minute (once built), once, nothing kept.
+        /// Within a minute or two (once built), once, nothing kept.
         #[arg(long)]
         quick: bool,
         /// Only this device or part; may be said several times.

@@ -16,7 +16,7 @@ struct Cli {
     /// One JSON object and nothing else on standard output.
     #[arg(long)]
     json: bool,
-    /// Within a minute, once.
+    /// Within a minute or two, once.
     #[arg(long)]
     quick: bool,
     /// Only this device or part; may be said several times.

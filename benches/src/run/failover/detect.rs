@@ -34,7 +34,7 @@ pub(super) fn run(options: &Options) -> io::Result<Value> {
 
 /// Milliseconds from the region's last packet, or from the fault, to *down*.
 fn once(flows: u32, round: u64) -> io::Result<Option<f64>> {
-    let scene = Scene::new(Fault::Frozen)?;
+    let mut scene = Scene::new(Fault::Frozen)?;
     let mut carrier = Carrier::new()?;
     carrier.run_for(Duration::from_millis(500));
     if flows > 0 {

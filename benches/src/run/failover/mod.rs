@@ -17,11 +17,13 @@ mod scene;
 
 use super::Options;
 use crate::device::{DEVICE_CORE, LOAD_CORE, scratch, sibling};
+use crate::micro::relay::Packets;
 use crate::process::{self, Process};
-use crate::report::result;
+use crate::report::{median, result, round};
 use serde_json::{Map, Value, json};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 /// Where everybody runs while a region dies, as the system sees fit: a device has a core for each of its threads.
 const CORES: &[usize] = &[DEVICE_CORE, LOAD_CORE];
@@ -87,6 +89,9 @@ pub fn run(options: &Options) -> io::Result<Value> {
         }
         faults.insert(fault.name().to_owned(), median);
     }
+    if options.wants("retarget") {
+        device["retarget_1000_flows_ms"] = json!(round(retarget(), 3));
+    }
     if options.wants("detection") {
         device["detection"] = detect::run(options)?;
     }
@@ -103,6 +108,17 @@ pub fn run(options: &Options) -> io::Result<Value> {
     let mut result = result("failover", options.quick, vec![device], json!({}));
     result["faults"] = Value::Object(faults);
     Ok(result)
+}
+
+/// Milliseconds that the relay takes to move a thousand calls' tier legs to another peer: the middle of several times.
+fn retarget() -> f64 {
+    let mut packets = Packets::new(HELD as u16);
+    let times = (0..21).map(|_| {
+        let began = Instant::now();
+        packets.retarget();
+        began.elapsed().as_secs_f64() * 1e3
+    });
+    median(times.collect())
 }
 
 /// An answerer without media in a process of its own.

@@ -5,7 +5,7 @@ use super::Fault;
 use crate::device::bascule::{self, MediaMode, Region, Wishes};
 use crate::device::{Device, at, scratch, sibling};
 use crate::load::ear::Ranges;
-use crate::netns::{HERE, Namespace, THERE};
+use crate::netns::{Filter, HERE, Namespace, THERE};
 use crate::process::Process;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -35,6 +35,7 @@ pub(super) struct Scene {
     pub(super) south: Place,
     pub(super) records: PathBuf,
     pub(super) admin: PathBuf,
+    cut: Option<Filter>,
     // Deleted last: the north lives in it.
     namespace: Option<Namespace>,
 }
@@ -60,16 +61,17 @@ impl Scene {
         let south_runs = Place::start(SOUTH, &south, None)?;
         let recipe = bascule::recipe("bascule-failover", MediaMode::Relay, &[north, south], &wishes);
         let device = recipe.start_on(CORES)?;
-        Ok(Self { device, north: north_runs, south: south_runs, records, admin, namespace })
+        let cut = namespace.as_ref().map(Namespace::cut).transpose()?;
+        Ok(Self { device, north: north_runs, south: south_runs, records, admin, cut, namespace })
     }
 
     /// The north dies, if that is what is to happen. Nobody waits: a child, if there is one, ends when it is done.
-    pub(super) fn strike(&self, fault: Fault) -> io::Result<Option<Child>> {
-        match (fault, &self.namespace) {
-            (Fault::Frozen, _) => self.north.process.signal(Signal::STOP),
-            (Fault::Killed, _) => self.north.process.signal(Signal::KILL),
-            (Fault::Dropped, Some(namespace)) => return namespace.cut().map(Some),
-            (Fault::Dropped, None) | (Fault::Drain, _) => {}
+    pub(super) fn strike(&mut self, fault: Fault) -> io::Result<Option<Child>> {
+        match fault {
+            Fault::Frozen => self.north.process.signal(Signal::STOP),
+            Fault::Killed => self.north.process.signal(Signal::KILL),
+            Fault::Dropped => return self.cut.take().map(Filter::commit).transpose(),
+            Fault::Drain => {}
         }
         Ok(None)
     }
@@ -78,7 +80,7 @@ impl Scene {
     pub(super) fn mend(&self, fault: Fault) -> io::Result<Option<Child>> {
         match (fault, &self.namespace) {
             (Fault::Frozen, _) => self.north.process.signal(Signal::CONT),
-            (Fault::Dropped, Some(namespace)) => return namespace.mend().map(Some),
+            (Fault::Dropped, Some(namespace)) => return namespace.mend()?.commit().map(Some),
             (Fault::Killed | Fault::Drain, _) | (Fault::Dropped, None) => {}
         }
         Ok(None)
