@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::seen::Seen;
 use bytes::Bytes;
 use relay_values::{Duration, Time};
-use sip_wire::Method;
+use sip_wire::{HeaderName, Method};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -69,6 +69,7 @@ impl Timers {
     }
 
     pub(super) fn sent(&mut self, seen: &Seen<'_>, facts: &Facts, complaints: &mut Complaints) {
+        self.left(seen);
         let Some((what, key)) = classify(seen) else {
             // A provisional one is said again only when it is asked for again: nothing to watch.
             return;
@@ -76,6 +77,15 @@ impl Timers {
         match self.all.get(&key) {
             None => self.first(what, key, seen, facts.is_move(seen)),
             Some(_) => self.again(&key, seen, complaints),
+        }
+    }
+
+    /// A leg that a moved call leaves with BYE is not owed its 2xx any more: nobody there has the dialog to acknowledge it.
+    fn left(&mut self, seen: &Seen<'_>) {
+        let moved = |reason: &[u8]| reason.ends_with(b"\"rehomed\"") || reason.ends_with(b"\"moved\"");
+        if seen.method == Method::Bye && seen.message.values(HeaderName::Reason).any(moved) {
+            let same = |r: &&mut Repeated| r.what == What::Success && r.call_id == seen.call_id;
+            self.all.values_mut().filter(same).for_each(|repeated| repeated.free = true);
         }
     }
 

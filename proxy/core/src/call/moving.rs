@@ -196,10 +196,6 @@ impl Call {
             env.relay(RelayCommand::Bridge { session, leg: tier, fill });
         }
         self.park_carried(env, tier);
-        if let Some((server, _)) = self.leg_mut(tier).unacked.take() {
-            // Its ACK would come from where nobody is.
-            env.txns.acked(env.now, server);
-        }
     }
 
     /// Puts the call into the lane of the region that it would go to, or lets it look again later.

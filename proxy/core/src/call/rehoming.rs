@@ -61,6 +61,11 @@ impl Call {
             CallEvent::Resumed(gap) => self.resumed(env, rehome, gap),
             CallEvent::Timer => self.move_timer(env, rehome),
             CallEvent::Hangup(leg) => self.hung_up_midway(env, rehome, leg),
+            // Its ACK would come from where nobody is.
+            CallEvent::NoAck(leg) if leg == self.tier_leg() && !rehome.has_tier() => {
+                self.leg_mut(leg).unacked = None;
+                State::Rehoming(rehome)
+            }
             CallEvent::NoAck(leg) => {
                 self.leg_mut(leg).unacked = None;
                 self.end_midway(env, rehome, MoveOutcome::HungUp);
