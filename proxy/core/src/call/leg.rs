@@ -84,6 +84,13 @@ impl CallLeg {
         env.txns.start(env.now, client, dialog.peer, ClientKind::NonInvite, bye.finish());
     }
 
+    /// The call has left this leg: an ACK for its 2xx would be for a dialog that is not ours any more.
+    pub(crate) fn owes_nothing(&mut self, env: &mut Env) {
+        if let Some((server, _)) = self.unacked.take() {
+            env.txns.acked(env.now, server);
+        }
+    }
+
     /// Forgets the dialog: the next attempt begins another.
     pub(crate) fn reset(&mut self) {
         *self = Self::new(self.tag);

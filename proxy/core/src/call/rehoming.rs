@@ -146,11 +146,7 @@ impl Call {
             self.note_outcome(MoveOutcome::Unmatched);
             return self.stand_in_line(env, rehome, env.now);
         }
-        let mut left = std::mem::replace(self.leg_mut(tier), leg);
-        if let Some((server, _)) = left.unacked.take() {
-            // Its ACK would be for a dialog that is not ours any more.
-            env.txns.acked(env.now, server);
-        }
+        let left = std::mem::replace(self.leg_mut(tier), leg);
         if rehome.order.is_some() {
             self.mobile().left = Some(left);
         } else {
@@ -353,6 +349,7 @@ impl Call {
     pub(super) fn settled_down(&mut self, env: &mut Env, gap: Option<Gap>) {
         let State::Rehoming(rehome) = self.state else { return };
         if let Some(mut left) = self.mobile().left.take() {
+            left.owes_nothing(env);
             left.bye(env, Some(b"SIP;cause=200;text=\"moved\""));
         }
         if let Some(order) = rehome.order {
@@ -373,6 +370,7 @@ impl Call {
     }
 
     fn abandon_leg(&mut self, env: &mut Env, mut left: CallLeg) {
+        left.owes_nothing(env);
         self.haunt(env, left.dialog.take());
     }
 
