@@ -108,7 +108,8 @@ pub(super) fn run(fault: Fault, calls: u32, options: &Options) -> io::Result<Val
     found["calls_left_in_the_new_region"] = south_says["live"].clone();
     found["busy"] = json!({
         "device_cores": round(device_cpu / seconds, 2),
-        "sent_late_by_us": { "carrier": carrier.flows.late.json(), "new_region": south_says["late_us"] },
+        "sent_late_by_us": { "carrier": carrier.flows.late.json(), "old_region": north_says["late_us"],
+            "new_region": south_says["late_us"] },
     });
     eprintln!("  kept {} of {live}, down after {} ms", found["live_kept"], found["down_after_ms"]);
     Ok(found)
