@@ -53,3 +53,7 @@ pub(crate) const GHOST_TRIES: u8 = 3;
 
 /// Longest session description that is kept for a later move. Real ones have 200 to 600 bytes, with ICE 3,000.
 pub(crate) const MAX_KEPT_SDP: usize = 8192;
+
+/// A region that said 503 is left alone for as long as it asked (RFC 3261 §21.5.4), unless the call's deadline is as near
+/// as this: refused once more is no worse than ended. Eight tries of `MOVE_RETRY`.
+pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(2);

@@ -324,3 +324,27 @@ fn a_rescued_caller_who_has_an_answer_already_is_not_given_another() {
     let last = stage.take(CARRIER).pop().unwrap();
     assert!(last.starts_with("SIP/2.0 488"), "nobody else is left: {last}");
 }
+
+#[test]
+fn a_region_that_asked_for_time_is_given_it_and_asked_again_before_the_call_is_lost() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    down(&mut stage, &[0], &[0]);
+    let invite = stage.take(WEST).remove(0);
+    let busy = answer(&invite, 503, "t-west", "eve@203.0.113.1", "");
+    stage.receive(WEST, &busy.replace("Content-Length", "Retry-After: 30\r\nContent-Length"));
+    assert!(
+        stage.evidence.iter().any(|e| e.kind == EvidenceKind::Unavailable(Some(Duration::from_secs(30))))
+    );
+    let mut snapshot = (*stage.snapshot).clone();
+    snapshot.generation += 1;
+    snapshot.health[1].state = TargetState::Backoff;
+    stage.snapshot = Arc::new(snapshot);
+    let snapshot = stage.snapshot.clone();
+    stage.input(Input::Snapshot(snapshot));
+    stage.take(WEST);
+    stage.pass(Duration::from_millis(7_500));
+    assert_eq!(stage.take(WEST), Vec::<String>::new(), "it asked not to be asked");
+    stage.pass(Duration::from_millis(1_000));
+    assert!(stage.take(WEST)[0].starts_with("INVITE"), "rather once more than to hang up");
+}

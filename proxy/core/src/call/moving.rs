@@ -5,10 +5,10 @@ use super::uac::INVITE_CSEQ;
 use super::{Attempt, Call, CallLeg, Env, Phase, Rehome, Stage, State, User};
 use crate::correlation::{self, Facts};
 use crate::dialog::{Dialog, put_cseq};
-use crate::limits::MOVE_RETRY;
+use crate::limits::{LAST_CHANCE, MOVE_RETRY};
 use crate::moves::{Rank, Settled};
 use crate::record::Direction;
-use crate::route::{Leaving, plan_elsewhere};
+use crate::route::{Choosy, Leaving, plan_elsewhere};
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{MoveOutcome, MoveReason, Receipt, RegionState, SiteId, Snapshot, TargetId, TargetState};
 use bytes::Bytes;
@@ -225,15 +225,20 @@ impl Call {
     fn next_elsewhere(&mut self, env: &mut Env, rehome: Rehome) -> Option<TargetId> {
         let left = self.mobile.as_ref().and_then(|mobile| mobile.leaving);
         let leaving = left.unwrap_or(Leaving::Region(self.region()));
+        let choosy = match rehome.order {
+            Some(_) => Choosy::Very,
+            None if rehome.until > env.now + LAST_CHANCE => Choosy::Somewhat,
+            None => Choosy::Hardly,
+        };
         let serves = |call: &Self, id: TargetId, snapshot: &Snapshot| {
             let v6 = snapshot.config.target(id).is_some_and(|target| target.peer.remote.is_ipv6());
-            snapshot.state(id) != TargetState::Down && call.media.serves(call.tier_leg(), v6)
+            choosy.takes(snapshot, id) && call.media.serves(call.tier_leg(), v6)
         };
         let newest = env.newest.clone();
         let mobile = self.mobile();
         if !std::mem::replace(&mut mobile.planned, true) {
             let site = self.site(&newest)?;
-            self.plan = plan_elsewhere(&newest, env.now, site, leaving, rehome.order.is_some(), &mut env.rng);
+            self.plan = plan_elsewhere(&newest, env.now, site, leaving, choosy, &mut env.rng);
         }
         let next = self.plan_left(&newest).find(|id| serves(self, *id, &newest));
         // Used up: after a pause it is made anew, with whatever has come back.

@@ -221,7 +221,8 @@ impl Call {
         retry_after: Option<Duration>,
     ) -> State {
         let Stage::Inviting(attempt) = rehome.stage else { return State::Rehoming(rehome) };
-        if code == 503 {
+        // Without a time it says nothing of the edge's other calls, a thousand of which may be on their way there.
+        if code == 503 && retry_after.is_some() {
             env.evidence(attempt.target, EvidenceKind::Unavailable(retry_after));
         }
         if code >= 600 {

@@ -43,30 +43,52 @@ impl Leaving {
     }
 }
 
+/// How choosy a call is that leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choosy {
+    /// It could as well stay: only where operators and health are content.
+    Very,
+    /// Not where it was asked to come back later: it waits for that, while there is time.
+    Somewhat,
+    /// There is no time left: anywhere but where nobody is.
+    Hardly,
+}
+
+impl Choosy {
+    /// Whether it would go there. What is down it never takes: a call that has an answer is not gambled with.
+    pub(crate) fn takes(self, snapshot: &Snapshot, id: TargetId) -> bool {
+        match (self, snapshot.state(id)) {
+            (Self::Very, _) => snapshot.is_usable(id),
+            (Self::Somewhat | Self::Hardly, TargetState::Up) | (Self::Hardly, TargetState::Backoff) => true,
+            (Self::Somewhat, TargetState::Backoff) | (_, TargetState::Down) => false,
+        }
+    }
+}
+
 /// The targets of a call that leaves: groups of the site in order, those of the region first if only an edge is left.
-/// What is down is not in it: a call that has an answer is not gambled with. `planned` moves go to targets that are
-/// wholly well, since they could as well stay.
 pub(crate) fn plan_elsewhere(
     snapshot: &Snapshot,
     now: Time,
     site: SiteId,
     leaving: Leaving,
-    planned: bool,
+    choosy: Choosy,
     rng: &mut Rng,
 ) -> Plan {
     let config = &*snapshot.config;
     let groups = config.sites.get(site.index()).map_or(&[][..], |site| &site.groups);
     let (near, far): (Vec<GroupId>, Vec<GroupId>) =
         groups.iter().partition(|group| leaving.is_near(snapshot, **group));
-    let takes = |id: TargetId| match planned {
-        true => snapshot.is_usable(id),
-        false => snapshot.state(id) != TargetState::Down,
-    };
     let lists: Vec<SmallVec<[TargetId; 8]>> = near
         .iter()
         .chain(&far)
         .filter_map(|group| config.groups.get(group.index()))
-        .map(|group| group.edges.iter().copied().filter(|id| leaving.allows(snapshot, *id) && takes(*id)))
+        .map(|group| {
+            group
+                .edges
+                .iter()
+                .copied()
+                .filter(|id| leaving.allows(snapshot, *id) && choosy.takes(snapshot, *id))
+        })
         .map(Iterator::collect)
         .collect();
     let count = lists.iter().filter(|list: &&SmallVec<_>| !list.is_empty()).count();

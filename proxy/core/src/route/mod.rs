@@ -16,7 +16,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use elsewhere::{Leaving, plan_elsewhere};
+pub(crate) use elsewhere::{Choosy, Leaving, plan_elsewhere};
 pub(crate) use plan::{Plan, plan_inbound, plan_outbound};
 pub use router::Router;
 pub use sources::Source;
