@@ -26,6 +26,8 @@ pub struct RelayConfig {
     pub silence: SilencePolicy,
     /// What a bridge plays when asked for a prompt.
     pub prompt: Option<Prompt>,
+    /// A flow is offered to a fast path after so many packets in a row that it could carry. `None`: there is no fast path.
+    pub offload_after: Option<u16>,
 }
 
 /// When a region is silent.
@@ -80,6 +82,7 @@ impl Default for RelayConfig {
             max_open_pairs: usize::MAX,
             silence: SilencePolicy::default(),
             prompt: None,
+            offload_after: None,
         }
     }
 }

@@ -11,6 +11,8 @@ pub struct Counters {
     pub bytes: u64,
     /// Packets sent on.
     pub forwarded: u64,
+    /// Of those, packets that a fast path has sent on.
+    pub offloaded: u64,
     /// Packets dropped, by reason.
     pub drops: DropCounts,
     /// Sessions opened.
@@ -69,6 +71,7 @@ impl Counters {
             (&mut self.packets, other.packets),
             (&mut self.bytes, other.bytes),
             (&mut self.forwarded, other.forwarded),
+            (&mut self.offloaded, other.offloaded),
             (&mut self.opened, other.opened),
             (&mut self.open_failed, other.open_failed),
             (&mut self.released, other.released),

@@ -3,9 +3,11 @@
 use crate::bridge::Bridge;
 use crate::event::Event;
 use crate::meter::Meter;
+use crate::offload::Fast;
 use crate::packet::{Packet, RtpHeader, classify};
 use crate::peer::Peer;
 use crate::ports::{Pair, PortRef};
+use crate::relay::Patience;
 use crate::reports::Reports;
 use crate::rewrite::Line;
 use crate::rtcp::Speaker;
@@ -64,6 +66,9 @@ pub(crate) struct LegState {
     /// The last RTP packet.
     pub(crate) spoke: Option<Time>,
     pub(crate) watch: Watch,
+    /// Who carries its RTP.
+    pub(crate) fast: Fast,
+    pub(crate) patience: Patience,
 }
 
 /// How a leg comes from one peer to the next.
@@ -125,6 +130,8 @@ impl LegState {
             heard: None,
             spoke: None,
             watch: Watch::Off,
+            fast: Fast::default(),
+            patience: Patience::default(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! - [`Relay::poll_port`] asks the shell to bind a pair of sockets or to close one. The answer to a bind comes back by
 //!   [`Relay::bound`], and an `Open` that waits for it is answered then. A bound pair serves call after call, so in a
 //!   steady state a call is set up without a system call;
+//! - [`Relay::poll_offload`] offers flows to a fast path, where the shell has one, and takes them back;
 //! - [`Relay::poll_timeout`] says when [`Relay::timeout`] wants to be called.
 //!
 //! The core reads no clock, opens no socket, draws no randomness of its own and does not allocate for a packet. It
@@ -54,7 +55,7 @@ mod watch;
 
 pub use config::{Prompt, RelayConfig, SilencePolicy};
 pub use counters::{Counters, PortCounts};
-pub use offload::{Flow, FlowBeat, FlowShift, FlowState, Unfit};
+pub use offload::{Flow, FlowBeat, FlowShift, FlowState, Offload, Recall, Unfit};
 pub use own::Outgoing;
 pub use ports::{PortPair, PortRef, PortRequest};
 pub use relay::{Relay, Verdict};

@@ -30,6 +30,10 @@ pub const MAX_MISORDER: u16 = 100;
 /// Clock rate assumed when signalling gives none: that of G.711 and of nearly all telephony (RFC 3551 §4.5.14).
 pub const DEFAULT_CLOCK_RATE: u32 = 8000;
 
+/// How often the packets that a flow needs before it is offered to a fast path again are doubled: 2⁶ times those of the
+/// first offer. With 8 of those it is ten seconds of speech; a flow that no fast path can carry costs next to nothing.
+pub const MOST_PATIENCE: u8 = 6;
+
 /// A bridge speaks when nothing has come for this many packet times: one packet may be late by a whole one.
 pub const QUIET_PACKETS: u32 = 2;
 

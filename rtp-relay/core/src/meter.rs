@@ -119,15 +119,22 @@ impl Meter {
         })
     }
 
-    /// Another has taken packets of the present source, and passed them on.
-    pub(crate) fn absorb(&mut self, carried: &Carried, after: &FlowState) {
+    /// Another has taken packets of `ssrc` and passed them on. The newest number was `before`.
+    pub(crate) fn absorb(&mut self, ssrc: u32, before: u32, carried: &Carried, after: &FlowState) {
         self.packets += carried.packets;
         self.bytes += carried.bytes;
         self.forwarded += carried.packets;
         let arrival = in_units(after.last, self.clock_rate);
-        if let Some(source) = &mut self.source {
-            let newest = (source.rounds << 16 | u32::from(source.highest)).wrapping_add(carried.advance);
+        if let Some(source) = self.source.as_mut().filter(|s| s.ssrc == ssrc && !self.ended) {
+            let step = if source.highest == before as u16 {
+                carried.advance
+            } else {
+                // A packet came to us meanwhile: only what is newer than that is news.
+                let ahead = (after.newest as u16).wrapping_sub(source.highest);
+                if ahead < MAX_DROPOUT { ahead.into() } else { 0 }
+            };
             // Rounds are never more than 16 bits here: 65,536 of them take years at any packet rate.
+            let newest = (source.rounds << 16 | u32::from(source.highest)).wrapping_add(step);
             (source.rounds, source.highest) = (newest >> 16, newest as u16);
             source.received += carried.packets;
             source.arrival = arrival;

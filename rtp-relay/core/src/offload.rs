@@ -3,8 +3,8 @@
 //! The slow path is the truth: it learns peers, begins the lines of streams and sees everything unusual. A fast path (a
 //! program in the kernel) is told of a flow when there is nothing more to decide about its next packets ([`Relay::flow`]),
 //! passes up every packet that is not exactly one of those, and hands back what its packets have changed
-//! ([`Relay::absorb`]): before the relay is given a packet of the flow or a command about its session, and whenever somebody
-//! wants to know.
+//! ([`Relay::absorb`]): before the relay is given a packet of the flow's session, and whenever somebody wants to know. Before
+//! a command about the session the flow is taken back.
 //!
 //! [`Relay::flow`]: crate::Relay::flow
 //! [`Relay::absorb`]: crate::Relay::absorb
@@ -90,6 +90,94 @@ pub struct FlowBeat {
     pub steady: u8,
 }
 
+/// What the shell is to do about its fast path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offload {
+    /// Let the fast path carry this flow; [`Relay::declined`](crate::Relay::declined) if it cannot.
+    Install(Box<Flow>),
+    /// Let it do so no longer, and say by [`Relay::recalled`](crate::Relay::recalled) what has become of the flow.
+    Remove {
+        /// The port that it comes to.
+        at: PortRef,
+        /// Why.
+        why: Recall,
+    },
+}
+
+/// Why a flow is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Recall {
+    /// Signalling describes a peer.
+    Connect,
+    /// A leg is moved.
+    Retarget,
+    /// The peer of a leg is taken for lost.
+    Bridge,
+    /// The session is counted elsewhere, or a drill cuts it off.
+    Place,
+    /// The session ends.
+    Release,
+    /// The fast path has passed up a telephone-event.
+    Event,
+    /// It has passed up a packet of another source.
+    Source,
+    /// It has passed up another packet of the peer.
+    PassedUp,
+}
+
+impl Recall {
+    /// A short name for logs and metric labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Retarget => "retarget",
+            Self::Bridge => "bridge",
+            Self::Place => "place",
+            Self::Release => "release",
+            Self::Event => "event",
+            Self::Source => "source",
+            Self::PassedUp => "passed_up",
+        }
+    }
+}
+
+/// Who carries the RTP from a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fast {
+    /// The sockets.
+    Slow {
+        /// Packets in a row that a fast path could have carried.
+        ordinary: u16,
+    },
+    /// A fast path, or it has been asked to.
+    Carried(Box<Flow>),
+    /// It has been asked not to, and has not said yet how far it has come.
+    Recalled(Box<Flow>),
+}
+
+impl Default for Fast {
+    fn default() -> Self {
+        Self::Slow { ordinary: 0 }
+    }
+}
+
+impl Fast {
+    /// Take the flow back; the port that it comes to, if that is news.
+    pub(crate) fn recall(&mut self) -> Option<PortRef> {
+        let Self::Carried(flow) = self else { return None };
+        let (at, flow) = (flow.at, flow.clone());
+        *self = Self::Recalled(flow);
+        Some(at)
+    }
+
+    /// What was ordinary counts no longer.
+    pub(crate) fn begin_anew(&mut self) {
+        if let Self::Slow { ordinary } = self {
+            *ordinary = 0;
+        }
+    }
+}
+
 /// Why a flow is not for a fast path, at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unfit {
@@ -103,7 +191,7 @@ pub enum Unfit {
     Bridged,
     /// A telephone-event is under way, or ends at a peer that was left.
     Event,
-    /// The peer's source has not been learnt.
+    /// A peer's source has not been learnt.
     Unlearnt,
     /// Signalling holds this direction, or the receiver's place is not known.
     NoTarget,
@@ -149,6 +237,10 @@ pub(crate) fn flow(
         return Err(Unfit::Event);
     }
     let from = source.peer.rtp_source().ok_or(Unfit::Unlearnt)?;
+    // Where a peer behind a NAT is reached is known with its first packet.
+    if sink.peer.should_send() && sink.peer.rtp_source().is_none() {
+        return Err(Unfit::Unlearnt);
+    }
     let Onward { port: out, to } =
         sink.accept_rtp().ok().filter(|_| source.peer.should_send()).ok_or(Unfit::NoTarget)?;
     if from.is_ipv4() != to.is_ipv4() {
@@ -212,11 +304,18 @@ impl Carried {
     }
 }
 
-/// Take over what a fast path has passed on of the flow from `source`.
-pub(crate) fn absorb(source: &mut LegState, carried: &Carried, after: &FlowState) {
-    source.heard = source.heard.max(Some(after.last));
-    source.spoke = source.spoke.max(Some(after.last));
-    source.meter.absorb(carried, after);
-    source.line.absorb(carried, after);
-    source.reports.carried(carried);
+/// Take over what a fast path has passed on of the flow from a leg, `ssrc`, whose newest number was `before`.
+pub(crate) fn absorb(
+    leg: &mut LegState,
+    ssrc: u32,
+    shift: &FlowShift,
+    before: u32,
+    carried: &Carried,
+    after: &FlowState,
+) {
+    leg.heard = leg.heard.max(Some(after.last));
+    leg.spoke = leg.spoke.max(Some(after.last));
+    leg.meter.absorb(ssrc, before, carried, after);
+    leg.line.absorb(shift, before, carried, after);
+    leg.reports.carried(carried);
 }

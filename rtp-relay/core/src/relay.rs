@@ -1,13 +1,16 @@
 //! The contract: commands and packets in; verdicts, events and wishes out.
 
+mod offloading;
 mod opening;
+
+pub(crate) use offloading::Patience;
 
 use crate::beats::{Beat, Beats};
 use crate::config::{Prompt, RelayConfig};
 use crate::counters::Counters;
 use crate::leg::{Component, Onward, Whose};
 use crate::limits::MAX_PACKET;
-use crate::offload::{self, Carried, Flow, FlowState, Unfit};
+use crate::offload::Offload;
 use crate::own::{Outgoing, Own};
 use crate::packet::Packet;
 use crate::ports::{PortPool, PortRef, PortRequest};
@@ -57,6 +60,9 @@ pub struct Relay {
     events: VecDeque<RelayEvent>,
     requests: VecDeque<PortRequest>,
     counters: Counters,
+    /// What the shell is to do about its fast path, if it has one.
+    offloads: VecDeque<Offload>,
+    offload_after: Option<u16>,
 }
 
 /// Whose a port is.
@@ -88,6 +94,8 @@ impl Relay {
             events: VecDeque::new(),
             requests: VecDeque::new(),
             counters: Counters::default(),
+            offloads: VecDeque::new(),
+            offload_after: config.offload_after,
         }
     }
 
@@ -118,6 +126,7 @@ impl Relay {
 
     /// Do what signalling asks.
     pub fn command(&mut self, now: Time, command: RelayCommand) {
+        self.recall(&command);
         match command {
             RelayCommand::Open(open) => self.open(now, &open),
             RelayCommand::Connect { session, leg, to } => {
@@ -168,11 +177,16 @@ impl Relay {
             return self.drop_packet(DropReason::NoSession);
         };
         let Owner { slot, leg, component } = owner;
+        // RTP of the peer, whatever becomes of it.
+        let mut heard = None;
         let outcome = if bytes.len() > MAX_PACKET {
             Err(DropReason::TooLong)
         } else {
             session.take(now, leg, component, from, bytes, &mut self.outbox).and_then(|taken| {
                 let session_id = session.id;
+                if let Packet::Rtp(header) = taken.packet {
+                    heard = Some(header);
+                }
                 if taken.learnt {
                     self.counters.latched += 1;
                     self.events.push_back(RelayEvent::Latched { session: session_id, leg, from });
@@ -193,42 +207,18 @@ impl Relay {
         match outcome {
             Ok(Onward { port, to }) => {
                 self.counters.forwarded += 1;
+                if let Some(header) = heard {
+                    self.by_socket(at, &header, true);
+                }
                 Verdict::Forward { port, to }
             }
             Err(reason) => {
                 session.count_drop(reason);
+                if let Some(header) = heard {
+                    self.by_socket(at, &header, false);
+                }
                 self.drop_packet(reason)
             }
-        }
-    }
-
-    /// The flow that comes to the RTP port `at`, if a fast path could carry it from now on.
-    ///
-    /// # Errors
-    ///
-    /// Why it could not.
-    pub fn flow(&self, at: PortRef) -> Result<Flow, Unfit> {
-        let owner = self.by_port.get(at.index()).copied().flatten();
-        let owner = owner.filter(|o| o.component == Component::Rtp).ok_or(Unfit::NoSession)?;
-        let session = self.sessions.get(owner.slot as usize).ok_or(Unfit::NoSession)?;
-        let tier = session.tier_leg == owner.leg;
-        let pulse = if tier { self.regions.pulse(owner.slot as usize) } else { None };
-        session.flow(at, owner.leg, pulse)
-    }
-
-    /// A fast path has carried the flow that comes to port `at` from the one state to the other.
-    pub fn absorb(&mut self, now: Time, at: PortRef, before: &FlowState, after: &FlowState) {
-        let Some(carried) = Carried::between(before, after) else { return };
-        let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at) else { return };
-        self.counters.packets += carried.packets;
-        self.counters.bytes += carried.bytes;
-        self.counters.forwarded += carried.packets;
-        let tier = session.tier_leg == owner.leg;
-        let leg = session.leg_mut(owner.leg);
-        offload::absorb(leg, &carried, after);
-        let rate = leg.meter.clock_rate();
-        if tier {
-            self.regions.absorb(now, owner.slot as usize, after, rate);
         }
     }
 

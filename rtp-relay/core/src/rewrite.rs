@@ -284,16 +284,25 @@ impl Line {
         })
     }
 
-    /// Another has passed on packets of the present source.
-    pub(crate) fn absorb(&mut self, carried: &Carried, after: &FlowState) {
-        let (sent, shift) = match self {
-            Self::Unused | Self::Filled(..) | Self::Moved(_) => return,
-            Self::Plain(sent) => (sent, 0),
-            Self::Shifted(sent, shift) => (sent, shift.timestamp),
+    /// Another has passed on packets, as `shift` says. The newest number was `before`, in the source's own count.
+    pub(crate) fn absorb(&mut self, shift: &FlowShift, before: u32, carried: &Carried, after: &FlowState) {
+        let (Self::Plain(sent) | Self::Shifted(sent, _) | Self::Filled(sent, _) | Self::Moved(sent)) = self
+        else {
+            return;
         };
-        sent.sequence = sent.sequence.wrapping_add(carried.advance);
-        sent.timestamp = after.newest_timestamp.wrapping_add(shift);
-        sent.at = after.newest_at;
+        let of_receiver = |newest: u32| (newest as u16).wrapping_add(shift.sequence);
+        let step = if sent.sequence as u16 == of_receiver(before) {
+            carried.advance
+        } else {
+            // A packet came to us meanwhile: only what is newer than that is news.
+            match sent.place(of_receiver(after.newest)) {
+                Place::Ahead(step) => step.into(),
+                Place::Behind(_) | Place::Elsewhere => return,
+            }
+        };
+        sent.sequence = sent.sequence.wrapping_add(step);
+        (sent.timestamp, sent.at) =
+            (after.newest_timestamp.wrapping_add(shift.timestamp), after.newest_at.max(sent.at));
     }
 
     /// Whom the next source follows.

@@ -8,6 +8,15 @@ use std::time::Instant;
 /// Descriptors that a call takes: RTP and RTCP on each of two legs.
 const DESCRIPTORS_PER_CALL: usize = 4;
 
+/// What may carry media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DatapathChoice {
+    /// The kernel engine wherever it can be had, and the sockets for everything else.
+    Auto,
+    /// The sockets alone.
+    Sockets,
+}
+
 /// What [`Engine::start`](crate::Engine::start) is given.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -32,6 +41,8 @@ pub struct EngineConfig {
     pub receive_buffer: Option<usize>,
     /// Send buffer of every socket in bytes, `None` for the system's default.
     pub send_buffer: Option<usize>,
+    /// What may carry media.
+    pub datapath: DatapathChoice,
     /// Descriptors left to the rest of the process (signalling, files, admin).
     pub reserved_descriptors: usize,
 }
@@ -50,6 +61,7 @@ impl Default for EngineConfig {
             dscp: 46,
             receive_buffer: None,
             send_buffer: None,
+            datapath: DatapathChoice::Sockets,
             reserved_descriptors: 1024,
         }
     }

@@ -1,7 +1,9 @@
 //! Starting and stopping the workers.
 
 use crate::config::{Capacity, EngineConfig};
+use crate::fast::FastPath;
 use crate::handle::{Line, RelayHandle};
+use crate::kernel::{Kernel, OFFLOAD_AFTER, Standing};
 use crate::socket::SocketOptions;
 use crate::sys::{Epoll, pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
@@ -20,6 +22,9 @@ use std::thread::JoinHandle;
 pub struct Engine {
     workers: Vec<Running>,
     capacity: Capacity,
+    standing: Standing,
+    /// It stands before its interfaces until this goes, after the workers.
+    _kernel: Option<Kernel>,
 }
 
 #[derive(Debug)]
@@ -109,17 +114,24 @@ impl Engine {
             let shard = u8::try_from(shard).map_err(|_| StartError::Shards(config.shards))?;
             handles.push(RelayHandle { shard, workers: Vec::new(), wake: Arc::new(Wake::new()?), next: 0 });
         }
-        let mut engine = Self { workers: Vec::new(), capacity };
+        let (kernel, standing) = Kernel::start(config);
+        let mut engine = Self { workers: Vec::new(), capacity, standing, _kernel: None };
         for worker in 0..workers {
-            let running = start_worker(config, &capacity, worker, &mut handles)?;
+            let running = start_worker(config, &capacity, worker, &mut handles, kernel.as_ref())?;
             engine.workers.push(running);
         }
+        engine._kernel = kernel;
         Ok((engine, handles))
     }
 
     /// How many calls there is room for, and what limits them.
     pub fn capacity(&self) -> Capacity {
         self.capacity
+    }
+
+    /// What carries media, and why not something faster.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// What has been counted, summed over the workers; at most 100 ms old.
@@ -181,6 +193,7 @@ fn start_worker(
     capacity: &Capacity,
     worker: usize,
     handles: &mut [RelayHandle],
+    kernel: Option<&Kernel>,
 ) -> Result<Running, StartError> {
     let wake = Arc::new(Wake::new()?);
     let shared = Arc::new(Shared::default());
@@ -198,7 +211,10 @@ fn start_worker(
             dirty: false,
         });
     }
-    let relay = Relay::new(&config.slice(worker, capacity), config.seed.wrapping_add(worker as u64));
+    let mut slice = config.slice(worker, capacity);
+    slice.offload_after = kernel.map(|_| OFFLOAD_AFTER);
+    let relay = Relay::new(&slice, config.seed.wrapping_add(worker as u64));
+    let fast = kernel.map(|k| FastPath::new(k.tables(), k.stands(), relay.ports())).transpose()?;
     let state = Worker {
         sockets: (0..relay.ports()).map(|_| None).collect(),
         open: 0,
@@ -212,6 +228,7 @@ fn start_worker(
         receive_errors: 0,
         published: Time::ZERO,
         unpublished: true,
+        fast,
     };
     let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
     let (pinned, answer) = std::sync::mpsc::channel();

@@ -13,7 +13,9 @@
 
 mod config;
 mod engine;
+mod fast;
 mod handle;
+mod kernel;
 pub mod mmsg;
 mod sockaddr;
 mod socket;
@@ -22,6 +24,7 @@ mod wake;
 mod worker;
 pub mod xdp;
 
-pub use config::{Capacity, EngineConfig};
+pub use config::{Capacity, DatapathChoice, EngineConfig};
 pub use engine::{Engine, EngineCounters, StartError};
 pub use handle::{Full, RelayHandle};
+pub use kernel::Standing;

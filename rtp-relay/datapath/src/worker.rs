@@ -1,6 +1,7 @@
 //! A relay worker: one thread, one relay, its sockets.
 
 use crate::engine::{EngineCounters, Shared};
+use crate::fast::FastPath;
 use crate::socket::SocketOptions;
 use crate::sys::{Epoll, Ready, recv_from, send_to};
 use crate::wake::Wake;
@@ -18,6 +19,9 @@ use std::time::Instant;
 
 /// The token of the worker's own wake; ports have their index.
 const WAKE: u64 = u64::MAX;
+
+/// The token of news about routes and neighbours.
+const NEWS: u64 = u64::MAX - 1;
 
 /// Ready sockets taken from one wait. At 3 µs a packet a full round takes below a millisecond.
 const READY: usize = 256;
@@ -49,6 +53,8 @@ pub(crate) struct Worker {
     /// When the counters were last shown, and whether they have changed since.
     pub(crate) published: Time,
     pub(crate) unpublished: bool,
+    /// The kernel engine, where there is one.
+    pub(crate) fast: Option<FastPath>,
 }
 
 /// The worker's end of the two queues to a shard.
@@ -64,6 +70,9 @@ impl Worker {
     /// Work until told to stop.
     pub(crate) fn run(mut self) -> io::Result<()> {
         self.epoll.add(self.wake.as_fd(), WAKE)?;
+        if let Some(fast) = &self.fast {
+            self.epoll.add(fast.news(), NEWS)?;
+        }
         let mut ready = Ready::new(READY);
         // One byte more than is carried, so that "too long" is seen also without the flag.
         let mut buffer = [0_u8; MAX_PACKET + 1];
@@ -75,8 +84,10 @@ impl Worker {
             full = if n == READY { full + 1 } else { 0 };
             self.unpublished |= n > 0;
             for token in (0..n).filter_map(|i| ready.token(i)) {
-                if token != WAKE {
-                    self.readable(PortRef::new(token as u32), &mut buffer);
+                match token {
+                    WAKE => {}
+                    NEWS => self.fast.iter_mut().for_each(FastPath::look_again),
+                    port => self.readable(PortRef::new(port as u32), &mut buffer),
                 }
             }
             // Before the queues are looked at; no system call when nobody has knocked.
@@ -88,6 +99,9 @@ impl Worker {
                 self.relay.behind(now);
             }
             if self.relay.poll_timeout() <= now {
+                if let Some(fast) = &self.fast {
+                    fast.absorb_all(now, &mut self.relay);
+                }
                 self.relay.timeout(now);
                 self.ports(now);
                 self.unpublished = true;
@@ -95,7 +109,8 @@ impl Worker {
             self.own_packets(&mut buffer);
             let waiting = self.events();
             let stale = self.publish(now);
-            let next = self.relay.poll_timeout().min(stale);
+            let touch = self.fast.as_mut().map_or(Time::NEVER, |fast| fast.touch(now));
+            let next = self.relay.poll_timeout().min(stale).min(touch);
             timeout = match (more, waiting) {
                 (true, _) => Some(Duration::ZERO),
                 (false, true) => Some(RETRY_EVENTS),
@@ -127,7 +142,14 @@ impl Worker {
             return self.relay.refuse(port, DropReason::TooLong);
         };
         let now = self.now();
-        if let Verdict::Forward { port, to } = self.relay.packet(now, port, from, bytes)
+        if let Some(fast) = &self.fast {
+            fast.absorb_session(now, &mut self.relay, port);
+        }
+        let verdict = self.relay.packet(now, port, from, bytes);
+        if let Some(fast) = &mut self.fast {
+            fast.obey(now, &mut self.relay);
+        }
+        if let Verdict::Forward { port, to } = verdict
             && !self.send(port, to, bytes)
         {
             self.relay.send_failed(port);
@@ -160,6 +182,10 @@ impl Worker {
                 let Some(line) = self.shards.get_mut(shard) else { break };
                 let Ok(command) = line.commands.pop() else { break };
                 let now = self.now();
+                if let Some(fast) = &mut self.fast {
+                    self.relay.recall(&command);
+                    fast.obey(now, &mut self.relay);
+                }
                 self.relay.command(now, command);
                 self.ports(now);
             }
@@ -221,6 +247,8 @@ impl Worker {
 
     /// Show the counters to others, at most so often; when there is something to show again.
     fn publish(&mut self, now: Time) -> Time {
+        // What the program forwards wakes nobody.
+        self.unpublished |= self.fast.as_ref().is_some_and(|fast| fast.flows() > 0);
         if !self.unpublished {
             return Time::NEVER;
         }
@@ -228,10 +256,17 @@ impl Worker {
         if now < due {
             return due;
         }
+        if let Some(fast) = &self.fast {
+            fast.absorb_all(now, &mut self.relay);
+        }
         let mut shown = self.shared.counters.lock().unwrap_or_else(|broken| broken.into_inner());
         *shown = EngineCounters { relay: self.relay.counters(), receive_errors: self.receive_errors };
         (self.published, self.unpublished) = (now, false);
-        Time::NEVER
+        if self.fast.as_ref().is_some_and(|fast| fast.flows() > 0) {
+            now + PUBLISH_EVERY
+        } else {
+            Time::NEVER
+        }
     }
 }
 

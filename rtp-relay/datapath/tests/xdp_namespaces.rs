@@ -6,8 +6,8 @@
 mod net;
 
 use datapath::xdp::{Attached, FlowId, LoadError, NextHop, Program, Rung, Setup, SlotChoice, Tables};
-use net::Host;
-use relay_core::{Flow, FlowState, PortRef, PortRequest, Relay, RelayConfig, Verdict};
+use net::{CARRIER, Family, Host, Net, RELAY_C, RELAY_T, TIER, V4, V6, socket};
+use relay_core::{Offload, PortRef, PortRequest, Recall, Relay, RelayConfig, Verdict};
 use relay_values::{
     Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote, SessionId,
     Time,
@@ -18,75 +18,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Nothing came for this long: nothing comes.
-const QUIET: Duration = Duration::from_millis(60);
 /// A socket holds more than so many.
 const PACKETS: u16 = 100;
 const SLOT: u8 = 3;
 
-const RELAY_C: &str = "02:00:00:00:01:01";
-const CARRIER: &str = "02:00:00:00:01:02";
-const RELAY_T: &str = "02:00:00:00:02:01";
-const TIER: &str = "02:00:00:00:02:02";
-
 fn mac(text: &str) -> [u8; 6] {
     let mut bytes = text.split(':').map(|b| u8::from_str_radix(b, 16).expect("two digits"));
     std::array::from_fn(|_| bytes.next().expect("six bytes"))
-}
-
-/// Three hosts on two links.
-struct Net {
-    carrier: Host,
-    relay: Host,
-    tier: Host,
-}
-
-/// The addresses of one family: the relay's on both links, and its neighbours'.
-#[derive(Debug, Clone, Copy)]
-struct Family {
-    relay_c: &'static str,
-    carrier: &'static str,
-    relay_t: &'static str,
-    tier: &'static str,
-    bits: u8,
-}
-
-const V4: Family = Family {
-    relay_c: "192.0.2.1",
-    carrier: "192.0.2.50",
-    relay_t: "198.51.100.1",
-    tier: "198.51.100.50",
-    bits: 24,
-};
-const V6: Family = Family {
-    relay_c: "2001:db8:1::1",
-    carrier: "2001:db8:1::50",
-    relay_t: "2001:db8:2::1",
-    tier: "2001:db8:2::50",
-    bits: 64,
-};
-
-impl Net {
-    fn new() -> Self {
-        let net = Self { carrier: Host::new(), relay: Host::new(), tier: Host::new() };
-        net.relay.link("rc", RELAY_C, &net.carrier, "c0", CARRIER);
-        net.relay.link("rt", RELAY_T, &net.tier, "t0", TIER);
-        for f in [V4, V6] {
-            let on = |host: &Host, interface, ip| host.address(interface, &format!("{ip}/{}", f.bits));
-            on(&net.relay, "rc", f.relay_c);
-            on(&net.carrier, "c0", f.carrier);
-            on(&net.relay, "rt", f.relay_t);
-            on(&net.tier, "t0", f.tier);
-        }
-        net
-    }
-}
-
-fn socket(host: &Host, ip: &str, port: u16) -> UdpSocket {
-    let at = SocketAddr::new(ip.parse().expect("an address"), port);
-    let socket = host.run(move || UdpSocket::bind(at)).expect("the address is there and the port is free");
-    socket.set_read_timeout(Some(QUIET)).expect("a time that is not zero");
-    socket
 }
 
 fn load(setup: &Setup) -> Option<Program> {
@@ -167,6 +105,7 @@ impl Call {
         let config = RelayConfig {
             addresses: vec![ip(f.relay_c), ip(f.relay_t)],
             ports: 30_000..=30_099,
+            offload_after: Some(1),
             ..RelayConfig::default()
         };
         let mut relay = Relay::new(&config, 1);
@@ -209,28 +148,25 @@ impl Call {
     fn by_socket(&mut self, side: usize, packet: &[u8]) {
         let (port, at, socket) = &self.sides[side];
         self.phones[side].send_to(packet, at).expect("it is sent");
-        let (mut bytes, from) = receive(socket).expect("it comes to the socket");
+        let until = Instant::now() + PATIENCE;
+        let come = std::iter::repeat_with(|| receive(socket)).take_while(|_| Instant::now() < until);
+        let (mut bytes, from) = come.flatten().next().expect("it comes to the socket");
         let verdict = self.relay.packet(self.now(), *port, from, &mut bytes);
         let Verdict::Forward { port, to } = verdict else { panic!("{verdict:?}") };
         let (_, _, out) = self.sides.iter().find(|s| s.0 == port).expect("one of ours");
         out.send_to(&bytes, to).expect("it is sent");
         receive_all(&self.phones[1 - side], 1, out.local_addr().expect("it is bound"));
     }
-
-    fn flow(&self, side: usize) -> Flow {
-        self.relay.flow(self.sides[side].0).expect("both sides have spoken")
-    }
 }
 
 /// What the program carries of a call.
 struct Offloaded {
     tables: Arc<Tables>,
-    /// With what was known when it was installed.
-    flows: [(FlowId, FlowState); 2],
+    flows: [FlowId; 2],
     hop_t: datapath::xdp::NextHopId,
 }
 
-fn offload(net: &Net, program: &Program, call: &Call) -> Offloaded {
+fn offload(net: &Net, program: &Program, call: &mut Call) -> Offloaded {
     let tables = program.tables();
     let hop = |to: &str, from: &str, interface: &str| {
         let ifindex = net.relay.index(interface);
@@ -238,13 +174,16 @@ fn offload(net: &Net, program: &Program, call: &Call) -> Offloaded {
         tables.add_next_hop(&hop).expect("there is room")
     };
     let (hop_c, hop_t) = (hop(CARRIER, RELAY_C, "rc"), hop(TIER, RELAY_T, "rt"));
-    let [(_, at_c, _), (_, at_t, _)] = &call.sides;
-    let install = |side, at: &SocketAddr, out: &SocketAddr, hop, moves| {
-        let flow = call.flow(side);
-        let id = tables.install(&flow, *at, *out, hop, SLOT, moves).expect("there is room");
-        (id, flow.state)
-    };
-    let flows = [install(0, at_c, at_t, hop_t, false), install(1, at_t, at_c, hop_c, true)];
+    // The tier's flow was offered with its first packet, the carrier's with the first after that.
+    let mut flows = [(hop_c, true), (hop_t, false)].map(|(hop, moves)| {
+        let Some(Offload::Install(flow)) = call.relay.poll_offload() else {
+            panic!("both sides have spoken")
+        };
+        let local = |port| call.relay.local(port).expect("one of ours");
+        let installed = tables.install(&flow, local(flow.at), local(flow.out), hop, SLOT, moves);
+        installed.expect("there is room")
+    });
+    flows.reverse();
     Offloaded { tables, flows, hop_t }
 }
 
@@ -258,8 +197,9 @@ fn story(rung: Rung, f: Family) {
         net.tier.command("ethtool", "-K t0 tx off");
     }
     let mut call = Call::new(&net, f, epoch);
-    call.by_socket(0, &rtp(0xa, 1));
+    call.by_socket(0, &rtp(0xa, 0));
     call.by_socket(1, &rtp(0xb, 1));
+    call.by_socket(0, &rtp(0xa, 1));
     let opposite = [stand_opposite(&net.carrier, "c0"), stand_opposite(&net.tier, "t0")];
     let program = net.relay.run(move || {
         let attached =
@@ -267,7 +207,7 @@ fn story(rung: Rung, f: Family) {
         (program, attached)
     });
     let (program, attached) = program;
-    let carried = offload(&net, &program, &call);
+    let carried = offload(&net, &program, &mut call);
     let [carrier, tier] = &call.phones;
     let [(_, at_c, sock_c), (_, at_t, sock_t)] = &call.sides;
 
@@ -280,7 +220,7 @@ fn story(rung: Rung, f: Family) {
     for (packets, ssrc) in heard.iter().zip([0xa, 0xb]) {
         assert!(packets.iter().zip(2..).all(|(packet, n)| *packet == rtp(ssrc, n)), "unchanged and in order");
     }
-    for (id, _) in &carried.flows {
+    for id in &carried.flows {
         let state = carried.tables.state(id);
         assert_eq!((state.packets, state.bytes), (PACKETS.into(), u64::from(PACKETS) * 172));
         assert_eq!(state.newest as u16, PACKETS + 1);
@@ -300,7 +240,7 @@ fn story(rung: Rung, f: Family) {
     // from the place that it was is not passed on by the program any more.
     let other = socket(&net.tier, f.tier, 5002);
     let (from, to) = (carrier.local_addr().expect("bound"), other.local_addr().expect("bound"));
-    carried.tables.set_alternate(&carried.flows[0].0, SlotChoice::First, from, to, carried.hop_t, 0);
+    carried.tables.set_alternate(&carried.flows[0], SlotChoice::First, from, to, carried.hop_t, 0);
     carried.tables.switch(SLOT, SlotChoice::First);
     for n in 300..310 {
         carrier.send_to(&rtp(0xa, n), at_c).expect("it is sent");
@@ -319,18 +259,20 @@ fn story(rung: Rung, f: Family) {
     receive_all(sock_c, 1, from);
 
     // Taken away: the relay counts what the program has carried, and goes on by its sockets.
-    let [(a, before_a), (b, before_b)] = carried.flows;
-    for (side, id, before) in [(0, a, before_a), (1, b, before_b)] {
+    let end = RelayCommand::Place { session: call.session, region: RegionId(1), cut: false };
+    call.relay.recall(&end);
+    for (id, side) in carried.flows.into_iter().zip(0..) {
+        let at = call.sides[side].0;
+        assert_eq!(call.relay.poll_offload(), Some(Offload::Remove { at, why: Recall::Place }));
         let after = carried.tables.remove(id);
-        let (now, port) = (call.now(), call.sides[side].0);
-        call.relay.absorb(now, port, &before, &after);
+        call.relay.recalled(call.now(), at, &after);
     }
     call.by_socket(0, &rtp(0xa, 311));
     call.by_socket(1, &rtp(0xb, 301));
     let stats = call.relay.stats(call.session).expect("it is open");
     assert_eq!(
         (stats.from_a.packets, stats.from_b.packets),
-        (u64::from(PACKETS) + 12, u64::from(PACKETS) + 2)
+        (u64::from(PACKETS) + 13, u64::from(PACKETS) + 2)
     );
     // 102 to 299 were never sent, and one went to a socket that nobody read for the relay: 310, and on the other side 300.
     assert_eq!((stats.from_a.lost, stats.from_b.lost), (198 + 1, 198 + 1));

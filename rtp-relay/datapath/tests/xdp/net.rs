@@ -2,10 +2,14 @@
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::{self, File};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
+
+/// Nothing came for this long: nothing comes.
+pub(crate) const QUIET: Duration = Duration::from_millis(60);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -108,4 +112,64 @@ impl Drop for Host {
         let _ = self.holder.kill();
         let _ = self.holder.wait();
     }
+}
+
+pub(crate) const RELAY_C: &str = "02:00:00:00:01:01";
+pub(crate) const CARRIER: &str = "02:00:00:00:01:02";
+pub(crate) const RELAY_T: &str = "02:00:00:00:02:01";
+pub(crate) const TIER: &str = "02:00:00:00:02:02";
+
+/// Three hosts on two links.
+pub(crate) struct Net {
+    pub(crate) carrier: Host,
+    pub(crate) relay: Host,
+    pub(crate) tier: Host,
+}
+
+/// The addresses of one family: the relay's on both links, and its neighbours'.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Family {
+    pub(crate) relay_c: &'static str,
+    pub(crate) carrier: &'static str,
+    pub(crate) relay_t: &'static str,
+    pub(crate) tier: &'static str,
+    pub(crate) bits: u8,
+}
+
+pub(crate) const V4: Family = Family {
+    relay_c: "192.0.2.1",
+    carrier: "192.0.2.50",
+    relay_t: "198.51.100.1",
+    tier: "198.51.100.50",
+    bits: 24,
+};
+pub(crate) const V6: Family = Family {
+    relay_c: "2001:db8:1::1",
+    carrier: "2001:db8:1::50",
+    relay_t: "2001:db8:2::1",
+    tier: "2001:db8:2::50",
+    bits: 64,
+};
+
+impl Net {
+    pub(crate) fn new() -> Self {
+        let net = Self { carrier: Host::new(), relay: Host::new(), tier: Host::new() };
+        net.relay.link("rc", RELAY_C, &net.carrier, "c0", CARRIER);
+        net.relay.link("rt", RELAY_T, &net.tier, "t0", TIER);
+        for f in [V4, V6] {
+            let on = |host: &Host, interface, ip| host.address(interface, &format!("{ip}/{}", f.bits));
+            on(&net.relay, "rc", f.relay_c);
+            on(&net.carrier, "c0", f.carrier);
+            on(&net.relay, "rt", f.relay_t);
+            on(&net.tier, "t0", f.tier);
+        }
+        net
+    }
+}
+
+pub(crate) fn socket(host: &Host, ip: &str, port: u16) -> UdpSocket {
+    let at = SocketAddr::new(ip.parse().expect("an address"), port);
+    let socket = host.run(move || UdpSocket::bind(at)).expect("the address is there and the port is free");
+    socket.set_read_timeout(Some(QUIET)).expect("a time that is not zero");
+    socket
 }

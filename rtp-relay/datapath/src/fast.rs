@@ -1,0 +1,224 @@
+//! A worker's flows in the kernel: what the relay asks for is done, what the program has done is told to the relay.
+
+use crate::xdp::{FlowId, InstallError, NextHopId, Routes, Tables, Way};
+use relay_core::{Offload, PortRef, Relay};
+use relay_values::{Duration, Time};
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+/// How often the stack is asked to make sure of the neighbours that flows go by: it does so by itself only for packets that
+/// it sends. Half of its own time of confidence (30 s, RFC 4861 §10 REACHABLE_TIME).
+const TOUCH: Duration = Duration::from_secs(15);
+
+/// The kernel engine as one worker sees it.
+#[derive(Debug)]
+pub(crate) struct FastPath {
+    tables: Arc<Tables>,
+    routes: Routes,
+    /// Interfaces that the program stands before: frames leave by these and no others.
+    stands: Vec<u32>,
+    /// By [`PortRef::index`].
+    held: Vec<Option<Held>>,
+    /// The ports that hold one.
+    ports: Vec<PortRef>,
+    /// By our address and the peer's.
+    hops: HashMap<(IpAddr, IpAddr), Hop>,
+    touched: Time,
+}
+
+/// A flow in the program's tables.
+#[derive(Debug)]
+struct Held {
+    id: FlowId,
+    way: (IpAddr, IpAddr),
+    /// Its place in `ports`.
+    place: usize,
+}
+
+/// A way that flows take.
+#[derive(Debug)]
+struct Hop {
+    id: NextHopId,
+    way: Option<Way>,
+    flows: u32,
+}
+
+/// Why a flow stays with the sockets.
+enum Stays {
+    NoWay,
+    Table,
+}
+
+impl FastPath {
+    pub(crate) fn new(tables: Arc<Tables>, stands: Vec<u32>, ports: usize) -> io::Result<Self> {
+        Ok(Self {
+            tables,
+            routes: Routes::new()?,
+            stands,
+            held: (0..ports).map(|_| None).collect(),
+            ports: Vec::new(),
+            hops: HashMap::new(),
+            touched: Time::ZERO,
+        })
+    }
+
+    /// Readable when ways may have changed.
+    pub(crate) fn news(&self) -> BorrowedFd<'_> {
+        self.routes.news()
+    }
+
+    /// How many flows are in the kernel.
+    pub(crate) fn flows(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// Tell the relay what has become of the flows of a session, one of whose ports is `at`.
+    pub(crate) fn absorb_session(&self, now: Time, relay: &mut Relay, at: PortRef) {
+        for port in relay.carried(at).into_iter().flatten() {
+            self.absorb(now, relay, port);
+        }
+    }
+
+    /// Tell the relay what has become of every flow.
+    pub(crate) fn absorb_all(&self, now: Time, relay: &mut Relay) {
+        for &port in &self.ports {
+            self.absorb(now, relay, port);
+        }
+    }
+
+    fn absorb(&self, now: Time, relay: &mut Relay, port: PortRef) {
+        if let Some(Some(held)) = self.held.get(port.index()) {
+            relay.absorb(now, port, &self.tables.state(&held.id));
+        }
+    }
+
+    /// Do what the relay asks for.
+    pub(crate) fn obey(&mut self, now: Time, relay: &mut Relay) {
+        while let Some(offload) = relay.poll_offload() {
+            match offload {
+                Offload::Install(flow) => {
+                    let ends = relay.local(flow.at).zip(relay.local(flow.out));
+                    let installed = ends.is_some_and(|(at, out)| {
+                        let way = (out.ip(), flow.to.ip());
+                        let install = |hop| self.tables.install(&flow, at, out, hop, 0, false);
+                        let done = Self::hop(&self.routes, &self.tables, &self.stands, &mut self.hops, way)
+                            .and_then(|hop| install(hop).map_err(|_: InstallError| Stays::Table));
+                        match done {
+                            Ok(id) => {
+                                let place = self.ports.len();
+                                self.ports.push(flow.at);
+                                if let Some(held) = self.held.get_mut(flow.at.index()) {
+                                    *held = Some(Held { id, way, place });
+                                }
+                                true
+                            }
+                            Err(Stays::NoWay) => false,
+                            Err(Stays::Table) => {
+                                self.release(way);
+                                false
+                            }
+                        }
+                    });
+                    if !installed {
+                        relay.declined(flow.at);
+                    }
+                }
+                Offload::Remove { at, why: _ } => {
+                    if let Some(Held { id, way, place }) =
+                        self.held.get_mut(at.index()).and_then(Option::take)
+                    {
+                        relay.recalled(now, at, &self.tables.remove(id));
+                        self.forget(place);
+                        self.release(way);
+                    }
+                }
+            }
+        }
+    }
+
+    /// There may be news: look at every way again.
+    pub(crate) fn look_again(&mut self) {
+        if !self.routes.has_changed() {
+            return;
+        }
+        for (&(from, to), hop) in &mut self.hops {
+            let way = way(&self.routes, &self.stands, from, to);
+            if way.map(|w| w.hop) != hop.way.map(|w| w.hop) {
+                self.tables.set_next_hop(hop.id, way.as_ref().map(|w| &w.hop));
+            }
+            hop.way = way;
+        }
+    }
+
+    /// Now and then, have the neighbours made sure of. When to come again.
+    pub(crate) fn touch(&mut self, now: Time) -> Time {
+        if self.hops.is_empty() {
+            return Time::NEVER;
+        }
+        if self.touched + TOUCH <= now {
+            self.touched = now;
+            for way in self.hops.values().filter_map(|h| h.way.as_ref()) {
+                // What the stack cannot be asked now, it can be next time.
+                let _ = self.routes.touch(way);
+            }
+        }
+        self.touched + TOUCH
+    }
+
+    /// A next hop for one more flow.
+    fn hop(
+        routes: &Routes,
+        tables: &Tables,
+        stands: &[u32],
+        hops: &mut HashMap<(IpAddr, IpAddr), Hop>,
+        (from, to): (IpAddr, IpAddr),
+    ) -> Result<NextHopId, Stays> {
+        if let Some(hop) = hops.get_mut(&(from, to)) {
+            if hop.way.is_none() {
+                return Err(Stays::NoWay);
+            }
+            hop.flows += 1;
+            return Ok(hop.id);
+        }
+        let way = way(routes, stands, from, to).ok_or(Stays::NoWay)?;
+        let id = tables.add_next_hop(&way.hop).ok_or(Stays::NoWay)?;
+        hops.insert((from, to), Hop { id, way: Some(way), flows: 1 });
+        Ok(id)
+    }
+
+    /// One flow less takes a way.
+    fn release(&mut self, way: (IpAddr, IpAddr)) {
+        let Some(hop) = self.hops.get_mut(&way) else { return };
+        hop.flows -= 1;
+        if hop.flows == 0 {
+            self.tables.remove_next_hop(hop.id);
+            self.hops.remove(&way);
+        }
+    }
+
+    fn forget(&mut self, place: usize) {
+        self.ports.swap_remove(place);
+        if let Some(moved) = self.ports.get(place)
+            && let Some(Some(held)) = self.held.get_mut(moved.index())
+        {
+            held.place = place;
+        }
+    }
+}
+
+impl Drop for FastPath {
+    fn drop(&mut self) {
+        for held in self.held.iter_mut().filter_map(Option::take) {
+            self.tables.remove(held.id);
+        }
+    }
+}
+
+/// The way to a peer, if it leaves by an interface that the program stands before.
+fn way(routes: &Routes, stands: &[u32], from: IpAddr, to: IpAddr) -> Option<Way> {
+    // An error of the kernel's is no way either.
+    routes.way(from, to).ok().flatten().filter(|w| stands.contains(&w.hop.ifindex))
+}

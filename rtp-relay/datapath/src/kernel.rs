@@ -1,0 +1,120 @@
+//! The kernel engine of all workers: whether it can be had, where it stands, and why not elsewhere.
+
+use crate::config::{DatapathChoice, EngineConfig};
+use crate::xdp::{Attached, MAX_LOCALS, Program, Routes, Setup, Tables, ladder};
+use std::fmt;
+use std::sync::Arc;
+
+/// Flows of one call.
+const FLOWS_PER_CALL: usize = 2;
+
+/// Hop limit of media, as the stack gives it to the sockets' (net.ipv4.ip_default_ttl, net.ipv6.conf.*.hop_limit).
+const HOP_LIMIT: u8 = 64;
+
+/// Packets in a row after which a flow goes to the kernel: those of 160 ms, so that no flow goes to and fro with every odd
+/// packet.
+pub(crate) const OFFLOAD_AFTER: u16 = 8;
+
+/// The program in front of the interfaces that have a media address.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    program: Program,
+    attached: Vec<Attached>,
+    /// Of `attached`.
+    stands: Vec<u32>,
+}
+
+/// What carries media, for an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Where the kernel engine stands, one line for each interface, with what did not hold and why.
+    pub kernel: Vec<String>,
+    /// What the sockets carry alone, and why.
+    pub sockets: Vec<String>,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.kernel.iter().map(|k| format!("kernel: {k}"));
+        let lines = lines.chain(self.sockets.iter().map(|s| format!("sockets: {s}")));
+        f.write_str(&lines.collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl Kernel {
+    /// Stand before every interface that has a media address, as far as that goes.
+    pub(crate) fn start(config: &EngineConfig) -> (Option<Self>, Standing) {
+        let mut standing = Standing { kernel: Vec::new(), sockets: Vec::new() };
+        let kernel = match config.datapath {
+            DatapathChoice::Sockets => Err("so configured".to_owned()),
+            DatapathChoice::Auto => Self::try_start(config, &mut standing),
+        };
+        match kernel {
+            Ok(kernel) => (Some(kernel), standing),
+            Err(why) => {
+                standing.sockets.push(why);
+                (None, standing)
+            }
+        }
+    }
+
+    fn try_start(config: &EngineConfig, standing: &mut Standing) -> Result<Self, String> {
+        let addresses = &config.relay.addresses;
+        if addresses.len() > MAX_LOCALS {
+            return Err(format!("{} media addresses, and the program knows {MAX_LOCALS}", addresses.len()));
+        }
+        let routes = Routes::new().map_err(|e| format!("the kernel's routes cannot be asked for: {e}"))?;
+        let setup =
+            Setup { locals: addresses.clone(), dscp: config.dscp, hop_limit: HOP_LIMIT, epoch: config.epoch };
+        let flows = config.relay.max_sessions.saturating_mul(FLOWS_PER_CALL) + 1;
+        let mut program = Program::load(&setup, flows).map_err(|e| e.to_string())?;
+        let (mut attached, mut stands) = (Vec::new(), Vec::new());
+        for &ip in addresses {
+            let interface = match routes.interface_of(ip) {
+                Ok(Some(interface)) => interface,
+                Ok(None) => {
+                    standing.sockets.push(format!("{ip} is on no interface that is up"));
+                    continue;
+                }
+                Err(e) => {
+                    standing.sockets.push(format!("the interface of {ip}: {e}"));
+                    continue;
+                }
+            };
+            if stands.contains(&interface.ifindex) {
+                continue;
+            }
+            if interface.is_loopback {
+                standing.sockets.push(format!("{ip} is on loopback"));
+                continue;
+            }
+            let (rungs, left_out) = ladder(&interface.name);
+            match program.attach(&interface.name, &rungs) {
+                Ok(stand) => {
+                    let mut line = format!("{} by {}", interface.name, stand.rung.as_str());
+                    for refusal in left_out.iter().chain(&stand.refused) {
+                        line = format!("{line} ({refusal})");
+                    }
+                    standing.kernel.push(line);
+                    attached.push(stand);
+                    stands.push(interface.ifindex);
+                }
+                Err(why) => standing.sockets.push(why.to_string()),
+            }
+        }
+        if attached.is_empty() {
+            return Err("no interface for the program".to_owned());
+        }
+        Ok(Self { program, attached, stands })
+    }
+
+    pub(crate) fn tables(&self) -> Arc<Tables> {
+        self.program.tables()
+    }
+
+    /// The interfaces that frames may leave by.
+    pub(crate) fn stands(&self) -> Vec<u32> {
+        debug_assert_eq!(self.attached.len(), self.stands.len());
+        self.stands.clone()
+    }
+}
