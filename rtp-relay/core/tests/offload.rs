@@ -1,0 +1,232 @@
+//! Flows that a fast path carries: when they are offered, when they are taken back, and what they leave behind.
+
+mod common;
+
+use common::{ALICE, BOB, Shell, at, config, connect, header, open, rtp};
+use relay_core::{Flow, FlowState, Offload, PortRef, Recall, RelayConfig, Unfit};
+use relay_values::{
+    Connect, Direction, DropReason, Duration, Leg, RegionId, RelayCommand, SessionId, SilenceKind,
+};
+
+const AFTER: u16 = 4;
+const SESSION: SessionId = SessionId::new(0, 1);
+
+/// A relay with a fast path of our imagination, and the call of Alice and Bob on it.
+struct World {
+    shell: Shell,
+    a: PortRef,
+    b: PortRef,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut shell = Shell::new(RelayConfig { offload_after: Some(AFTER), ..config(10_000..=10_099) });
+        let (a_port, b_port) = shell.open(open(1)).unwrap();
+        let port = |number| shell.bound[&at(&format!("{}:{number}", common::V4))];
+        let (a, b) = (port(a_port), port(b_port));
+        let mut world = Self { shell, a, b };
+        world.connect(Leg::A, connect(ALICE));
+        world.connect(Leg::B, connect(BOB));
+        world
+    }
+
+    /// As the shell must: first what is carried comes back.
+    fn command(&mut self, command: RelayCommand) -> Vec<Offload> {
+        self.shell.relay.recall(&command);
+        let offloads = self.offloads();
+        self.shell.command(command);
+        assert_eq!(self.offloads(), [], "nothing more, once everything was taken back");
+        offloads
+    }
+
+    fn connect(&mut self, leg: Leg, to: Connect) -> Vec<Offload> {
+        self.command(RelayCommand::Connect { session: SESSION, leg, to })
+    }
+
+    fn offloads(&mut self) -> Vec<Offload> {
+        std::iter::from_fn(|| self.shell.relay.poll_offload()).collect()
+    }
+
+    /// A packet from one of them, 20 ms after the last one, by the sockets.
+    fn send(&mut self, port: PortRef, from: &str, packet: &[u8]) -> Result<Vec<u8>, DropReason> {
+        self.shell.now += Duration::from_millis(20);
+        let mut bytes = packet.to_vec();
+        match self.shell.relay.packet(self.shell.now, port, at(from), &mut bytes) {
+            relay_core::Verdict::Forward { .. } => Ok(bytes),
+            relay_core::Verdict::Drop(reason) => Err(reason),
+        }
+    }
+
+    /// Both talk until both flows are offered: the tier's, which was heard first, comes first.
+    fn carried(&mut self) -> [Flow; 2] {
+        let mut flows = Vec::new();
+        for n in 0..AFTER {
+            self.send(self.a, ALICE, &rtp(0xa, n, u32::from(n) * 160)).unwrap();
+            self.send(self.b, BOB, &rtp(0xb, n, u32::from(n) * 160)).unwrap();
+            flows.extend(self.offloads());
+        }
+        let flows: Vec<Flow> = flows
+            .into_iter()
+            .map(|offload| match offload {
+                Offload::Install(flow) => *flow,
+                Offload::Remove { at, why } => panic!("{at:?} {why:?}"),
+            })
+            .collect();
+        <[Flow; 2]>::try_from(flows).unwrap()
+    }
+
+    /// The fast path has carried so many packets of 172 bytes since the relay last heard of it.
+    fn carry(&mut self, flow: &mut Flow, packets: u16) {
+        let FlowState { packets: n, bytes, newest, newest_timestamp, .. } = flow.state;
+        self.shell.now += Duration::from_millis(20) * packets.into();
+        flow.state = FlowState {
+            packets: n + u64::from(packets),
+            bytes: bytes + 172 * u64::from(packets),
+            newest: newest + u32::from(packets),
+            newest_timestamp: newest_timestamp + 160 * u32::from(packets),
+            last_timestamp: newest_timestamp + 160 * u32::from(packets),
+            last: self.shell.now,
+            newest_at: self.shell.now,
+            ..flow.state
+        };
+    }
+}
+
+#[test]
+fn a_flow_is_offered_after_some_packets_in_a_row_once_both_sides_are_known() {
+    let mut world = World::new();
+    for n in 0..2 * AFTER {
+        world.send(world.a, ALICE, &rtp(0xa, n, 0)).unwrap();
+    }
+    assert_eq!(world.offloads(), [], "Bob has not been heard");
+    assert_eq!(world.shell.relay.flow(world.a), Err(Unfit::Unlearnt));
+    world.send(world.b, BOB, &rtp(0xb, 1, 0)).unwrap();
+    world.send(world.a, ALICE, &rtp(0xa, 2 * AFTER, 0)).unwrap();
+    let offloads = world.offloads();
+    let [Offload::Install(flow)] = &offloads[..] else { panic!("{offloads:?}") };
+    assert_eq!((flow.at, flow.from, flow.out, flow.to), (world.a, at(ALICE), world.b, at(BOB)));
+    assert_eq!((flow.source, flow.shift.ssrc, flow.shift.sequence, flow.shift.timestamp), (0xa, 0xa, 0, 0));
+    assert_eq!(world.shell.relay.carried(world.b), [Some(world.a), None], "asked by either port");
+}
+
+#[test]
+fn without_a_fast_path_nothing_is_offered() {
+    let mut shell = Shell::new(config(10_000..=10_099));
+    shell.open(open(1)).unwrap();
+    shell.command(RelayCommand::Release { session: SESSION });
+    assert_eq!(shell.relay.poll_offload(), None);
+}
+
+#[test]
+fn every_command_about_the_session_takes_its_flows_back_first() {
+    let on_hold = Connect { direction: Direction::SendOnly, ..connect(BOB) };
+    let session = SESSION;
+    let elsewhere = Some(connect("203.0.113.2:6000"));
+    for (command, expected) in [
+        (RelayCommand::Connect { session, leg: Leg::B, to: on_hold }, Recall::Connect),
+        (
+            RelayCommand::Retarget { session, leg: Leg::B, region: RegionId(2), to: elsewhere },
+            Recall::Retarget,
+        ),
+        (RelayCommand::Bridge { session, leg: Leg::B, fill: None }, Recall::Bridge),
+        (RelayCommand::Place { session, region: RegionId(1), cut: true }, Recall::Place),
+        (RelayCommand::Release { session }, Recall::Release),
+    ] {
+        let mut world = World::new();
+        world.carried();
+        let (a, b) = (world.a, world.b);
+        let both = [Offload::Remove { at: a, why: expected }, Offload::Remove { at: b, why: expected }];
+        assert_eq!(world.command(command), both);
+        let why_not = world.shell.relay.flow(b).unwrap_err();
+        assert!(!why_not.as_str().is_empty());
+    }
+}
+
+#[test]
+fn what_was_carried_counts_and_the_line_goes_on_from_there() {
+    let mut world = World::new();
+    let mut flow = world.carried()[1];
+    assert_eq!(flow.at, world.b);
+    world.carry(&mut flow, 100);
+    world.shell.relay.absorb(world.shell.now, flow.at, &flow.state);
+    world.carry(&mut flow, 50);
+    // The leg moves; the fast path says how far it has come, and the new stream goes on behind that.
+    let to = Some(connect("203.0.113.2:6000"));
+    let command = RelayCommand::Retarget { session: SESSION, leg: Leg::B, region: RegionId(2), to };
+    world.shell.relay.recall(&command);
+    world.offloads();
+    world.shell.relay.recalled(world.shell.now, flow.at, &flow.state);
+    world.shell.command(command);
+    let heard = header(&world.send(world.b, "203.0.113.2:6000", &rtp(0xc, 7000, 5)).unwrap());
+    assert_eq!((heard.ssrc, heard.sequence), (0xb, AFTER + 150));
+    assert_eq!(heard.timestamp, 160 * (u32::from(AFTER) + 150));
+    let stats = world.shell.relay.stats(SESSION).unwrap().from_b;
+    assert_eq!((stats.packets, stats.forwarded, stats.lost), (AFTER as u64 + 151, AFTER as u64 + 151, 0));
+    assert_eq!(world.shell.relay.counters().offloaded, 150);
+}
+
+#[test]
+fn a_packet_of_the_peer_that_comes_to_the_sockets_takes_its_flow_back() {
+    for (second, ssrc, expected) in
+        [(101, 0xa, Recall::Event), (0, 0xd, Recall::Source), (0, 0xa, Recall::PassedUp)]
+    {
+        let mut world = World::new();
+        let with_event = |to| Connect { event: Some(101), ..connect(to) };
+        world.connect(Leg::A, with_event(ALICE));
+        world.carried();
+        let mut packet = rtp(ssrc, AFTER, 640);
+        packet[1] = second;
+        world.send(world.a, ALICE, &packet).unwrap();
+        assert_eq!(world.offloads(), [Offload::Remove { at: world.a, why: expected }]);
+    }
+}
+
+#[test]
+fn strangers_and_rtcp_take_nothing_back() {
+    let mut world = World::new();
+    world.carried();
+    assert_eq!(world.send(world.a, "192.0.2.66:4000", &rtp(0xa, 9, 0)), Err(DropReason::Stranger));
+    assert_eq!(world.send(world.a, ALICE, b"\x00\x01\x00\x00"), Err(DropReason::Stun));
+    assert_eq!(world.offloads(), []);
+    assert_eq!(world.shell.relay.carried(world.a), [Some(world.a), Some(world.b)]);
+}
+
+#[test]
+fn a_flow_that_no_fast_path_can_carry_is_offered_ever_more_rarely() {
+    let mut world = World::new();
+    world.carried().map(|flow| world.shell.relay.declined(flow.at));
+    let mut offered = Vec::new();
+    for n in 0..2000_u16 {
+        world.send(world.a, ALICE, &rtp(0xa, AFTER + n, 0)).unwrap();
+        for offload in world.offloads() {
+            let Offload::Install(flow) = offload else { panic!("it is not carried") };
+            world.shell.relay.declined(flow.at);
+            offered.push(n + 1);
+        }
+    }
+    // 8, 16, 32, … 256 packets after the one before, and no more than that.
+    assert_eq!(offered[..7], [8, 24, 56, 120, 248, 504, 760]);
+}
+
+#[test]
+fn silence_is_judged_by_what_the_fast_path_has_heard() {
+    let mut world = World::new();
+    let [mut a, _] = world.carried();
+    for _ in 0..30 {
+        world.carry(&mut a, 50);
+        let now = world.shell.now;
+        world.shell.relay.absorb(now, a.at, &a.state);
+        world.shell.relay.timeout(now);
+    }
+    world.shell.drain();
+    let silent: Vec<_> = world
+        .shell
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            relay_values::RelayEvent::Silent { leg, kind, .. } => Some((*leg, *kind)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(silent, [(Leg::B, SilenceKind::Stopped)], "thirty seconds, of which twelve are allowed");
+}
