@@ -1,8 +1,9 @@
 //! The kernel engine of all workers: whether it can be had, where it stands, and why not elsewhere.
 
 use crate::config::{DatapathChoice, EngineConfig};
-use crate::xdp::{Attached, MAX_LOCALS, Program, Routes, Setup, Tables, ladder};
+use crate::xdp::{Attached, Interface, MAX_LOCALS, Program, Routes, Setup, Tables, ladder};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Flows of one call.
@@ -64,46 +65,32 @@ impl Kernel {
             return Err(format!("{} media addresses, and the program knows {MAX_LOCALS}", addresses.len()));
         }
         let routes = Routes::new().map_err(|e| format!("the kernel's routes cannot be asked for: {e}"))?;
-        let setup =
-            Setup { locals: addresses.clone(), dscp: config.dscp, hop_limit: HOP_LIMIT, epoch: config.epoch };
+        let interfaces = interfaces(&routes, addresses, standing);
+        if interfaces.is_empty() {
+            return Err("no interface for the program".to_owned());
+        }
+        let (dscp, epoch) = (config.dscp, config.epoch);
+        let setup = Setup { locals: addresses.clone(), dscp, hop_limit: HOP_LIMIT, epoch };
         let flows = config.relay.max_sessions.saturating_mul(FLOWS_PER_CALL) + 1;
         let mut program = Program::load(&setup, flows).map_err(|e| e.to_string())?;
         let (mut attached, mut stands) = (Vec::new(), Vec::new());
-        for &ip in addresses {
-            let interface = match routes.interface_of(ip) {
-                Ok(Some(interface)) => interface,
-                Ok(None) => {
-                    standing.sockets.push(format!("{ip} is on no interface that is up"));
-                    continue;
-                }
-                Err(e) => {
-                    standing.sockets.push(format!("the interface of {ip}: {e}"));
-                    continue;
-                }
-            };
-            if stands.contains(&interface.ifindex) {
-                continue;
-            }
-            if interface.is_loopback {
-                standing.sockets.push(format!("{ip} is on loopback"));
-                continue;
-            }
-            let (rungs, left_out) = ladder(&interface.name);
-            match program.attach(&interface.name, &rungs) {
+        for Interface { ifindex, name, .. } in interfaces {
+            let (rungs, left_out) = ladder(&name);
+            match program.attach(&name, &rungs) {
                 Ok(stand) => {
-                    let mut line = format!("{} by {}", interface.name, stand.rung.as_str());
+                    let mut line = format!("{name} by {}", stand.rung.as_str());
                     for refusal in left_out.iter().chain(&stand.refused) {
                         line = format!("{line} ({refusal})");
                     }
                     standing.kernel.push(line);
                     attached.push(stand);
-                    stands.push(interface.ifindex);
+                    stands.push(ifindex);
                 }
                 Err(why) => standing.sockets.push(why.to_string()),
             }
         }
         if attached.is_empty() {
-            return Err("no interface for the program".to_owned());
+            return Err("the program stands nowhere".to_owned());
         }
         Ok(Self { program, attached, stands })
     }
@@ -117,4 +104,19 @@ impl Kernel {
         debug_assert_eq!(self.attached.len(), self.stands.len());
         self.stands.clone()
     }
+}
+
+/// The interfaces that have a media address, each once; why an address has none goes to `standing`.
+fn interfaces(routes: &Routes, addresses: &[IpAddr], standing: &mut Standing) -> Vec<Interface> {
+    let mut found: Vec<Interface> = Vec::new();
+    for &ip in addresses {
+        match routes.interface_of(ip) {
+            Ok(Some(i)) if i.is_loopback => standing.sockets.push(format!("{ip} is on loopback")),
+            Ok(Some(i)) if found.iter().any(|f| f.ifindex == i.ifindex) => {}
+            Ok(Some(i)) => found.push(i),
+            Ok(None) => standing.sockets.push(format!("{ip} is on no interface that is up")),
+            Err(e) => standing.sockets.push(format!("the interface of {ip}: {e}")),
+        }
+    }
+    found
 }

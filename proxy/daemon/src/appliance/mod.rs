@@ -122,9 +122,10 @@ impl Appliance {
                 let (first, last) = (relay.first_port, relay.last_port);
                 format!("media {} ports {first} to {last}, {}", at.join(" and "), engine.capacity())
             });
+        let carried = self.core.engine.as_ref().map(|e| format!("media carried by {}", e.standing()));
         let admin = self.core.settings.admin.map(|at| format!("admin http://{at}/metrics"));
         let control = self.core.settings.control.as_ref().map(|path| format!("admin {}", path.display()));
-        sip.chain(media).chain(admin).chain(control).collect()
+        sip.chain(media).chain(carried).chain(admin).chain(control).collect()
     }
 
     /// Take no new calls. Those that are up go on.

@@ -172,7 +172,7 @@ fn media(
     settings: &Settings,
     clock: Clock,
 ) -> Result<(Option<Engine>, Vec<RelayHandle>), StartError> {
-    let Some(RelaySettings { addresses, first_port, last_port, dscp, workers, silence, prompt }) =
+    let Some(RelaySettings { addresses, first_port, last_port, dscp, datapath, workers, silence, prompt }) =
         settings.relay.clone()
     else {
         return Ok((None, Vec::new()));
@@ -196,6 +196,7 @@ fn media(
         epoch: clock.epoch(),
         seed: entropy(),
         dscp,
+        datapath,
         reserved_descriptors: reserved,
         ..EngineConfig::default()
     })?;

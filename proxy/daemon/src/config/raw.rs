@@ -160,6 +160,7 @@ pub(super) struct RawMedia {
     pub(super) ports: Maybe<Text>,
     pub(super) inactivity: Maybe<Span>,
     pub(super) dscp: Maybe<i64>,
+    pub(super) datapath: Maybe<RawDatapath>,
     pub(super) silence: Option<RawSilence>,
 }
 
@@ -169,6 +170,13 @@ pub(super) struct RawSilence {
     pub(super) min_flows: Maybe<i64>,
     pub(super) after: Maybe<Span>,
     pub(super) heard_percent: Maybe<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawDatapath {
+    Auto,
+    Sockets,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,7 @@
 //! What a running process can take over from a new configuration, and what needs a restart.
 
 use super::{Loaded, RelaySettings, Settings};
+use datapath::DatapathChoice;
 use proxy_core::Config;
 use relay_core::{Prompt, SilencePolicy};
 use std::net::IpAddr;
@@ -20,7 +21,7 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
         ("[[listener]]", old_config.listeners != config.listeners),
         ("[media] mode", old_config.media.mode != config.media.mode),
         (
-            "[media] addresses, ports or dscp, [process] relay_workers",
+            "[media] addresses, ports, dscp or datapath, [process] relay_workers",
             old.relay.as_ref().map(sockets) != settings.relay.as_ref().map(sockets),
         ),
         ("[media.silence]", old.relay.as_ref().map(silence) != settings.relay.as_ref().map(silence)),
@@ -36,9 +37,10 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
     if differ.is_empty() { Ok(()) } else { Err(NeedsRestart(differ)) }
 }
 
-fn sockets(relay: &RelaySettings) -> (&[IpAddr], u16, u16, u8, u8) {
-    let RelaySettings { addresses, first_port, last_port, dscp, workers, silence: _, prompt: _ } = relay;
-    (addresses, *first_port, *last_port, *dscp, *workers)
+fn sockets(relay: &RelaySettings) -> (&[IpAddr], u16, u16, u8, DatapathChoice, u8) {
+    let RelaySettings { addresses, first_port, last_port, dscp, datapath, workers, silence: _, prompt: _ } =
+        relay;
+    (addresses, *first_port, *last_port, *dscp, *datapath, *workers)
 }
 
 fn silence(relay: &RelaySettings) -> SilencePolicy {

@@ -1,5 +1,6 @@
 //! What the shell is configured with: threads, files, addresses that no core needs to know.
 
+use datapath::DatapathChoice;
 use relay_core::{Prompt, SilencePolicy};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ pub struct RelaySettings {
     pub last_port: u16,
     /// Differentiated services code point of what we send (46 is EF, RFC 3246).
     pub dscp: u8,
+    /// What may carry media.
+    pub datapath: DatapathChoice,
     /// Relay threads.
     pub workers: u8,
     /// When a region's flows have fallen silent together.

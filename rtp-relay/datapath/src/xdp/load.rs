@@ -23,8 +23,8 @@ const FLOWS: std::ops::RangeInclusive<usize> = 2..=1 << 24;
 /// Why the kernel engine cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Neither root nor CAP_BPF and CAP_NET_ADMIN.
-    #[error("the kernel does not let us load programs: CAP_BPF and CAP_NET_ADMIN are needed")]
+    /// Neither root nor CAP_BPF, CAP_PERFMON (the program computes with packet pointers) and CAP_NET_ADMIN.
+    #[error("the kernel does not let us load programs: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed")]
     Permission,
     /// The verifier did not accept the program.
     #[error("the kernel's verifier refuses the program: {0}")]

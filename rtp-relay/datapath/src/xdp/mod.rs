@@ -18,5 +18,5 @@ mod tables;
 pub use attach::{AttachError, Attached, Refusal, Rung, ladder};
 pub use layout::{MAX_LOCALS, MAX_NEXT_HOPS, MAX_SLOTS, Passed};
 pub use load::{Frame, LoadError, Program, Tried};
-pub(crate) use routes::{Routes, Way};
+pub(crate) use routes::{Interface, Routes, Way};
 pub use tables::{FlowId, InstallError, NextHop, NextHopId, Setup, SlotChoice, Tables};

@@ -3,9 +3,10 @@
 use super::policy::ranged;
 use super::rehome;
 use crate::config::complaint::Complaints;
-use crate::config::raw::{Maybe, RawConfig, RawMedia, RawMediaMode};
+use crate::config::raw::{Maybe, RawConfig, RawDatapath, RawMedia, RawMediaMode};
 use crate::config::settings::RelaySettings;
 use crate::config::words::say;
+use datapath::DatapathChoice;
 use proxy_core::{MediaMode, MediaPolicy};
 use serde_spanned::Spanned;
 use std::net::IpAddr;
@@ -30,6 +31,7 @@ pub(super) fn read(raw: &RawConfig, complaints: &mut Complaints) -> (MediaPolicy
         ports: None,
         inactivity: None,
         dscp: None,
+        datapath: None,
         silence: None,
     };
     let section = raw.media.as_ref().map_or(0..0, Spanned::span);
@@ -60,12 +62,19 @@ pub(super) fn read(raw: &RawConfig, complaints: &mut Complaints) -> (MediaPolicy
     let (first_port, last_port) = ports(&media.ports, complaints);
     sip_among_media(raw, media, &addresses, (first_port, last_port), complaints);
     let dscp = media.dscp.as_ref().map_or(46, |d| ranged(d, 0, 63, "`dscp`", complaints)) as u8;
+    let datapath = match media.datapath.as_ref().map(Spanned::get_ref) {
+        None | Some(RawDatapath::Auto) => DatapathChoice::Auto,
+        Some(RawDatapath::Sockets) => DatapathChoice::Sockets,
+    };
     let workers =
         raw.process.relay_workers.as_ref().map_or(1, |w| ranged(w, 1, 64, "`relay_workers`", complaints))
             as u8;
     let silence = rehome::silence(media.silence.as_ref(), complaints);
     let prompt = rehome::prompt(&raw.rehome, complaints);
-    (policy, Some(RelaySettings { addresses, first_port, last_port, dscp, workers, silence, prompt }))
+    (
+        policy,
+        Some(RelaySettings { addresses, first_port, last_port, dscp, datapath, workers, silence, prompt }),
+    )
 }
 
 fn address(written: &Maybe<IpAddr>, v4: bool, key: &str, complaints: &mut Complaints) -> Option<IpAddr> {
