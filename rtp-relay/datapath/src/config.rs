@@ -1,5 +1,6 @@
 //! How the engine is set up, and what that setting can hold.
 
+use crate::xdp::Rung;
 use relay_core::RelayConfig;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -13,6 +14,8 @@ const DESCRIPTORS_PER_CALL: usize = 4;
 pub enum DatapathChoice {
     /// The kernel engine wherever it can be had, and the sockets for everything else.
     Auto,
+    /// The kernel engine by this rung alone, whatever the interfaces are, and the sockets for everything else.
+    By(Rung),
     /// The sockets alone.
     Sockets,
 }

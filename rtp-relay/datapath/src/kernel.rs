@@ -1,7 +1,7 @@
 //! The kernel engine of all workers: whether it can be had, where it stands, and why not elsewhere.
 
 use crate::config::{DatapathChoice, EngineConfig};
-use crate::xdp::{Attached, Interface, MAX_LOCALS, Program, Routes, Setup, Tables, ladder};
+use crate::xdp::{Attached, Interface, MAX_LOCALS, Program, Refusal, Routes, Rung, Setup, Tables, ladder};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +15,10 @@ const HOP_LIMIT: u8 = 64;
 /// Packets in a row after which a flow goes to the kernel: those of 160 ms, so that no flow goes to and fro with every odd
 /// packet.
 pub(crate) const OFFLOAD_AFTER: u16 = 8;
+
+/// A driver that takes no frames of another one's drops them, and nobody would know.
+const BETWEEN_DRIVERS: &str =
+    "frames go from one interface to another, and not every driver takes them from XDP";
 
 /// The program in front of the interfaces that have a media address.
 #[derive(Debug)]
@@ -48,7 +52,8 @@ impl Kernel {
         let mut standing = Standing { kernel: Vec::new(), sockets: Vec::new() };
         let kernel = match config.datapath {
             DatapathChoice::Sockets => Err("so configured".to_owned()),
-            DatapathChoice::Auto => Self::try_start(config, &mut standing),
+            DatapathChoice::Auto => Self::try_start(config, ladder, &mut standing),
+            DatapathChoice::By(rung) => Self::try_start(config, |_| (vec![rung], Vec::new()), &mut standing),
         };
         match kernel {
             Ok(kernel) => (Some(kernel), standing),
@@ -59,7 +64,11 @@ impl Kernel {
         }
     }
 
-    fn try_start(config: &EngineConfig, standing: &mut Standing) -> Result<Self, String> {
+    fn try_start(
+        config: &EngineConfig,
+        ladder: impl Fn(&str) -> (Vec<Rung>, Vec<Refusal>),
+        standing: &mut Standing,
+    ) -> Result<Self, String> {
         let addresses = &config.relay.addresses;
         if addresses.len() > MAX_LOCALS {
             return Err(format!("{} media addresses, and the program knows {MAX_LOCALS}", addresses.len()));
@@ -74,8 +83,9 @@ impl Kernel {
         let flows = config.relay.max_sessions.saturating_mul(FLOWS_PER_CALL) + 1;
         let mut program = Program::load(&setup, flows).map_err(|e| e.to_string())?;
         let (mut attached, mut stands) = (Vec::new(), Vec::new());
+        let many = interfaces.len() > 1 && config.datapath == DatapathChoice::Auto;
         for Interface { ifindex, name, .. } in interfaces {
-            let (rungs, left_out) = ladder(&name);
+            let (rungs, left_out) = if many { between(ladder(&name)) } else { ladder(&name) };
             match program.attach(&name, &rungs) {
                 Ok(stand) => {
                     let mut line = format!("{name} by {}", stand.rung.as_str());
@@ -119,4 +129,26 @@ fn interfaces(routes: &Routes, addresses: &[IpAddr], standing: &mut Standing) ->
         }
     }
     found
+}
+
+/// The rungs for an interface from which frames go on to another one.
+fn between((mut rungs, mut left_out): (Vec<Rung>, Vec<Refusal>)) -> (Vec<Rung>, Vec<Refusal>) {
+    if rungs.contains(&Rung::NativeXdp) {
+        rungs.retain(|rung| *rung != Rung::NativeXdp);
+        left_out.push(Refusal { rung: Rung::NativeXdp, why: BETWEEN_DRIVERS.to_owned() });
+    }
+    (rungs, left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn between_two_interfaces_no_driver_is_trusted_with_the_others_frames() {
+        let all = vec![Rung::NativeXdp, Rung::GenericXdp, Rung::Tcx];
+        let (rungs, left_out) = between((all, Vec::new()));
+        assert_eq!(rungs, [Rung::GenericXdp, Rung::Tcx]);
+        assert!(left_out[0].to_string().starts_with("xdp_native: frames go from one interface to another"));
+    }
 }
