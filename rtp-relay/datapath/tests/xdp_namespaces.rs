@@ -70,6 +70,7 @@ fn receive(at: &UdpSocket) -> Option<(Vec<u8>, SocketAddr)> {
     match at.recv_from(&mut buffer) {
         Ok((len, from)) => Some((buffer[..len].to_vec(), from)),
         Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+        Err(e) if e.kind() == ErrorKind::Interrupted => receive(at),
         Err(e) => panic!("{e}"),
     }
 }
