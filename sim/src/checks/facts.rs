@@ -53,6 +53,8 @@ pub(super) struct Begun {
     pub(super) cancelled: bool,
     /// Nobody heeds its answer any more: another one was begun.
     pub(super) left: bool,
+    /// When it was sent first.
+    pub(super) at: Time,
     peer: SocketAddr,
     responded: bool,
     /// Nobody could be reached there: the transaction is over.
@@ -115,6 +117,7 @@ impl Facts {
                 let begun = Begun {
                     call: number,
                     is_move,
+                    at: seen.at,
                     peer: seen.peer,
                     cancelled: false,
                     left: false,

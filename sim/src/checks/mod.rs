@@ -109,7 +109,7 @@ impl Checks {
             answers: answers::Answers::new(setup.timers.t1 * 64),
             facts: facts::Facts::default(),
             moved: moved::Moved::new(setup, &first),
-            over: over::Over::new(setup.hunt.advance_on.clone()),
+            over: over::Over::new(&setup.hunt),
             quiet: quiet::Quiet::default(),
             receipts: receipts::Receipts::new(setup),
             identity: identity::Identity::default(),

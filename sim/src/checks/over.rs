@@ -4,24 +4,45 @@
 use super::Complaints;
 use super::facts::Facts;
 use super::seen::Seen;
+use proxy_core::HuntPolicy;
+use relay_values::Duration;
 use std::collections::{BTreeMap, HashSet};
 
 #[derive(Debug)]
 pub(super) struct Over {
     advance_on: Vec<u16>,
+    /// Without any response for longer than this, an INVITE is left, and so is what it brings later.
+    no_response: Duration,
+    proceeding: HashSet<String>,
     branches: HashSet<String>,
     answered: HashSet<String>,
     declined: BTreeMap<usize, u16>,
 }
 
 impl Over {
-    pub(super) fn new(advance_on: Vec<u16>) -> Self {
-        Self { advance_on, branches: HashSet::new(), answered: HashSet::new(), declined: BTreeMap::new() }
+    pub(super) fn new(hunt: &HuntPolicy) -> Self {
+        let (advance_on, no_response) = (hunt.advance_on.clone(), hunt.no_response);
+        let proceeding = HashSet::new();
+        Self {
+            advance_on,
+            no_response,
+            proceeding,
+            branches: HashSet::new(),
+            answered: HashSet::new(),
+            declined: BTreeMap::new(),
+        }
     }
 
     pub(super) fn received(&mut self, seen: &Seen<'_>, facts: &Facts) {
-        let (Some(call), Some(code)) = (seen.call, seen.code.filter(|code| *code >= 300)) else { return };
-        let heeded = |begun: &&super::facts::Begun| !begun.left && !begun.cancelled;
+        let (Some(call), Some(code)) = (seen.call, seen.code) else { return };
+        if code < 300 {
+            self.proceeding.insert(seen.branch.clone());
+            return;
+        }
+        let heeded = |begun: &&super::facts::Begun| {
+            let late = seen.at.since(begun.at) > self.no_response && !self.proceeding.contains(&seen.branch);
+            !begun.left && !begun.cancelled && !late
+        };
         let Some(begun) = facts.invites.get(&seen.branch).filter(heeded) else { return };
         if !seen.is_invite() || !self.answered.insert(seen.branch.clone()) {
             return;
