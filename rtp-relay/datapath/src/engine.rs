@@ -8,6 +8,7 @@ use crate::socket::SocketOptions;
 use crate::sys::{Epoll, pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
 use crate::worker::{ShardLine, Worker};
+use crate::xdp::Passed;
 use relay_core::{Counters, Relay};
 use relay_values::Time;
 use std::collections::VecDeque;
@@ -24,7 +25,7 @@ pub struct Engine {
     capacity: Capacity,
     standing: Standing,
     /// It stands before its interfaces until this goes, after the workers.
-    _kernel: Option<Kernel>,
+    kernel: Option<Kernel>,
 }
 
 #[derive(Debug)]
@@ -51,6 +52,10 @@ pub struct EngineCounters {
     pub relay: Counters,
     /// Receive calls that failed for another reason than "nothing there".
     pub receive_errors: u64,
+    /// Flows that the kernel carries at the moment.
+    pub kernel_flows: u64,
+    /// Packets that the kernel engine left to the sockets although their port has a flow, by [`Passed::ALL`].
+    pub passed: [u64; Passed::ALL.len()],
 }
 
 /// Why the engine did not start.
@@ -115,12 +120,12 @@ impl Engine {
             handles.push(RelayHandle { shard, workers: Vec::new(), wake: Arc::new(Wake::new()?), next: 0 });
         }
         let (kernel, standing) = Kernel::start(config);
-        let mut engine = Self { workers: Vec::new(), capacity, standing, _kernel: None };
+        let mut engine = Self { workers: Vec::new(), capacity, standing, kernel: None };
         for worker in 0..workers {
             let running = start_worker(config, &capacity, worker, &mut handles, kernel.as_ref())?;
             engine.workers.push(running);
         }
-        engine._kernel = kernel;
+        engine.kernel = kernel;
         Ok((engine, handles))
     }
 
@@ -141,6 +146,12 @@ impl Engine {
             let shown = *worker.shared.counters.lock().unwrap_or_else(|broken| broken.into_inner());
             sum.relay.add(&shown.relay);
             sum.receive_errors += shown.receive_errors;
+            sum.kernel_flows += shown.kernel_flows;
+        }
+        if let Some(kernel) = &self.kernel {
+            for (to, (_, n)) in sum.passed.iter_mut().zip(kernel.tables().passed()) {
+                *to = n;
+            }
         }
         sum
     }

@@ -260,7 +260,13 @@ impl Worker {
             fast.absorb_all(now, &mut self.relay);
         }
         let mut shown = self.shared.counters.lock().unwrap_or_else(|broken| broken.into_inner());
-        *shown = EngineCounters { relay: self.relay.counters(), receive_errors: self.receive_errors };
+        let flows = self.fast.as_ref().map_or(0, FastPath::flows);
+        *shown = EngineCounters {
+            relay: self.relay.counters(),
+            receive_errors: self.receive_errors,
+            kernel_flows: flows as u64,
+            ..EngineCounters::default()
+        };
         (self.published, self.unpublished) = (now, false);
         if self.fast.as_ref().is_some_and(|fast| fast.flows() > 0) {
             now + PUBLISH_EVERY

@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "every test file compiles this module and uses a part of it")]
 mod net;
 
+use datapath::xdp::Passed;
 use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle};
 use net::{Family, Net, V4, V6, socket};
 use relay_core::{Counters, RelayConfig};
@@ -221,6 +222,7 @@ fn life(f: Family) {
     // Eight by the sockets, the rest by the kernel.
     let counters = world.counters_when(|c| c.forwarded == 200);
     assert!((180..=184).contains(&counters.offloaded), "{counters:?}");
+    assert_eq!(world.engine.counters().kernel_flows, 2);
 
     // A digit goes by the sockets, and so does what follows it at once.
     let begun = world.tier.timestamp + 160;
@@ -252,6 +254,8 @@ fn life(f: Family) {
     assert!(after.offloaded >= before.offloaded + 160, "{after:?}");
 
     let stats = world.released();
+    let passed = world.engine.counters().passed;
+    assert!(passed[Passed::Event as usize] > 0 && passed[Passed::Length as usize] == 0, "{passed:?}");
     assert_eq!((stats.from_a.packets, stats.from_b.packets), (250, 258));
     assert_eq!((stats.from_a.forwarded, stats.from_b.forwarded), (250, 258));
     assert_eq!((stats.from_a.lost, stats.from_b.lost), (0, 0));

@@ -4,6 +4,7 @@ use crate::health::{region_state, state};
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::Tally;
 use datapath::EngineCounters;
+use datapath::xdp::Passed;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proxy_core::{
@@ -205,6 +206,15 @@ fn media(counters: &EngineCounters) {
     set("bascule_media_packets_total", "RTP and RTCP packets received", relay.packets);
     set("bascule_media_bytes_total", "Their UDP payload", relay.bytes);
     set("bascule_media_forwarded_total", "RTP and RTCP packets sent on", relay.forwarded);
+    set("bascule_media_offloaded_total", "Of those, packets that the kernel has sent on", relay.offloaded);
+    describe_counter!(
+        "bascule_media_passed_up_total",
+        "Packets that the kernel engine left to the sockets although it carries their port's flow, by reason"
+    );
+    for (reason, n) in Passed::ALL.into_iter().zip(counters.passed) {
+        counter!("bascule_media_passed_up_total", "reason" => reason.as_str()).absolute(n);
+    }
+    level("bascule_media_kernel_flows", "Flows that the kernel carries", counters.kernel_flows as usize);
     describe_counter!("bascule_media_drops_total", "Packets not sent on, by reason");
     for reason in DropReason::ALL {
         counter!("bascule_media_drops_total", "reason" => reason.as_str()).absolute(relay.drops.get(reason));
