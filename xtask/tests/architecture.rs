@@ -190,8 +190,11 @@ fn cores_name_no_clock_no_thread_no_socket_and_no_randomly_seeded_map() {
     for core in CORES {
         for file in sources(&folder(package(&metadata, core)).join("src")) {
             let text = fs::read_to_string(&file).expect("a source file can be read");
+            // A test may say how much it has tried.
+            let is_test = file.components().any(|part| part.as_os_str() == "tests");
             for (line, code) in code(&text) {
-                let found: Vec<_> = words.iter().filter(|w| names(code, w)).collect();
+                let mut found: Vec<_> = words.iter().filter(|w| names(code, w)).collect();
+                found.retain(|word| !(is_test && **word == "println!"));
                 assert!(found.is_empty(), "{}:{line} names {found:?}", file.display());
             }
         }
