@@ -41,6 +41,17 @@ fn down(stage: &mut Stage, edges: &[u16], regions: &[u16]) {
     stage.pass(Duration::ZERO);
 }
 
+/// East dies: the INVITE that west gets.
+fn east_dies(stage: &mut Stage) -> String {
+    down(stage, &[0], &[0]);
+    stage.take(WEST).remove(0)
+}
+
+/// West answers it with what was offered.
+fn west_takes(stage: &mut Stage, invite: &str) {
+    stage.receive(WEST, &answer(invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+}
+
 fn session(stage: &Stage) -> SessionId {
     let mut sessions = stage.relayed.iter().filter_map(|command| match command {
         RelayCommand::Bridge { session, .. } | RelayCommand::Retarget { session, .. } => Some(*session),
@@ -87,7 +98,7 @@ fn the_tier_leg_moves_and_the_carrier_hears_nothing() {
     );
 
     stage.pass(Duration::from_millis(20));
-    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    west_takes(&mut stage, &invite);
     assert!(stage.take(WEST)[0].starts_with("ACK sip:eve@203.0.113.1"));
     let retarget = stage.relayed.iter().find(|c| matches!(c, RelayCommand::Retarget { .. }));
     let Some(RelayCommand::Retarget { leg: Leg::B, region: RegionId(1), to: Some(to), .. }) = retarget else {
@@ -113,9 +124,8 @@ fn the_tier_leg_moves_and_the_carrier_hears_nothing() {
 fn after_the_move_a_bye_from_the_new_edge_ends_the_call_with_its_receipt_in_the_record() {
     let mut stage = Stage::new();
     up(&mut stage, "one");
-    down(&mut stage, &[0], &[0]);
-    let invite = stage.take(WEST).remove(0);
-    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    let invite = east_dies(&mut stage);
+    west_takes(&mut stage, &invite);
     resume(&mut stage);
     let bye = format!(
         "BYE sip:192.0.2.100:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n\
@@ -135,9 +145,8 @@ fn after_the_move_a_bye_from_the_new_edge_ends_the_call_with_its_receipt_in_the_
 fn the_leg_left_behind_hears_bye_again_when_its_region_is_back() {
     let mut stage = Stage::new();
     up(&mut stage, "one");
-    down(&mut stage, &[0], &[0]);
-    let invite = stage.take(WEST).remove(0);
-    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    let invite = east_dies(&mut stage);
+    west_takes(&mut stage, &invite);
     stage.pass(Duration::ZERO);
     assert!(stage.take(EAST)[0].starts_with("BYE"), "at once, in case that somebody hears it");
     stage.pass(Duration::from_secs(60));
@@ -172,13 +181,12 @@ fn a_call_that_nobody_takes_ends_at_its_deadline_with_a_reason() {
 fn the_carrier_that_hangs_up_in_the_middle_is_obeyed_and_the_new_edge_is_cancelled() {
     let mut stage = Stage::new();
     let ok = up(&mut stage, "one");
-    down(&mut stage, &[0], &[0]);
-    let invite = stage.take(WEST).remove(0);
+    let invite = east_dies(&mut stage);
     stage.receive(WEST, &answer(&invite, 180, "t-west", "eve@203.0.113.1", ""));
     stage.receive(CARRIER, &in_dialog(&ok, "BYE", 2, ""));
     assert!(stage.take(CARRIER)[0].starts_with("SIP/2.0 200"));
     assert!(stage.take(WEST)[0].starts_with("CANCEL"));
-    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    west_takes(&mut stage, &invite);
     let after = stage.take(WEST);
     assert!(after[0].starts_with("ACK") && after[1].starts_with("BYE"), "{after:?}");
     assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::HungUp);
@@ -198,8 +206,7 @@ fn a_reinvite_of_the_carrier_in_the_middle_is_put_off() {
 fn other_media_is_the_one_case_in_which_the_carrier_is_asked() {
     let mut stage = Stage::new();
     up(&mut stage, "one");
-    down(&mut stage, &[0], &[0]);
-    let invite = stage.take(WEST).remove(0);
+    let invite = east_dies(&mut stage);
     let other = sdp(WEST_MEDIA, 50000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
     stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &other));
     let reinvite = stage.take(CARRIER).remove(0);
@@ -215,8 +222,7 @@ fn other_media_is_the_one_case_in_which_the_carrier_is_asked() {
 fn an_edge_that_refuses_is_not_the_end_and_one_that_declines_is() {
     let mut stage = Stage::new();
     up(&mut stage, "one");
-    down(&mut stage, &[0], &[0]);
-    let invite = stage.take(WEST).remove(0);
+    let invite = east_dies(&mut stage);
     stage.receive(WEST, &answer(&invite, 486, "t-west", "eve@203.0.113.1", ""));
     stage.take(WEST);
     stage.pass(Duration::from_millis(300));
@@ -244,7 +250,7 @@ fn a_planned_move_lets_the_old_leg_go_only_when_the_new_one_is_heard() {
     stage.pass(Duration::ZERO);
     let invite = stage.take(WEST).remove(0);
     assert!(stage.relayed.is_empty(), "nothing is bridged: {:?}", stage.relayed);
-    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    west_takes(&mut stage, &invite);
     assert!(stage.take(EAST).is_empty(), "the old leg lives on");
     resume(&mut stage);
     assert!(stage.take(EAST)[0].starts_with("BYE"));
@@ -257,9 +263,8 @@ fn a_planned_move_lets_the_old_leg_go_only_when_the_new_one_is_heard() {
 fn a_call_is_moved_once_in_its_interval() {
     let mut stage = Stage::new();
     up(&mut stage, "one");
-    down(&mut stage, &[0], &[0]);
-    let invite = stage.take(WEST).remove(0);
-    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &sdp(WEST_MEDIA, 50000)));
+    let invite = east_dies(&mut stage);
+    west_takes(&mut stage, &invite);
     resume(&mut stage);
     stage.take(EAST);
     down(&mut stage, &[1], &[1]);
@@ -329,8 +334,7 @@ fn a_rescued_caller_who_has_an_answer_already_is_not_given_another() {
 fn a_region_that_asked_for_time_is_given_it_and_asked_again_before_the_call_is_lost() {
     let mut stage = Stage::new();
     up(&mut stage, "one");
-    down(&mut stage, &[0], &[0]);
-    let invite = stage.take(WEST).remove(0);
+    let invite = east_dies(&mut stage);
     let busy = answer(&invite, 503, "t-west", "eve@203.0.113.1", "");
     stage.receive(WEST, &busy.replace("Content-Length", "Retry-After: 30\r\nContent-Length"));
     assert!(
