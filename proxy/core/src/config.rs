@@ -290,7 +290,7 @@ pub struct RegionPolicy {
     pub media_down: Option<Duration>,
     /// A target that has come back gets its share of new calls over this time, from a tenth up. Zero: at once.
     pub slow_start: Duration,
-    /// A target that goes down again and again stays away longer each time (after RFC 2439 §4.2): its penalty grows by 1
+    /// A target that goes down again and again stays away longer each time (after RFC 2439): its penalty grows by 1
     /// with each fall and halves in this time. Zero: no damping.
     pub damping_half_life: Duration,
     /// It does not come back while its penalty is above this.

@@ -167,7 +167,7 @@ impl Moves {
         self.orders.insert(order, Order { progress, left: chosen, stopped: false, changed: true });
     }
 
-    /// Stops an order: whether it was there.
+    /// Lets no further call of an order have its turn.
     pub(crate) fn stop(&mut self, order: u64) {
         if let Some(order) = self.orders.get_mut(&order) {
             order.stopped = true;

@@ -108,10 +108,9 @@ impl Call {
         if !env.newest.config.rehome.enabled || !(can_move || self.is_stranded(cause)) {
             return false;
         }
-        let policy = &env.newest.config.rehome;
-        let until = cause.order.map_or(env.now + policy.deadline, |(_, until)| until);
-        let rested =
-            self.mobile.as_ref().and_then(|m| m.last).map_or(env.now, |last| last + policy.min_interval);
+        let deadline = env.now + env.newest.config.rehome.deadline;
+        let until = cause.order.map_or(deadline, |(_, until)| until);
+        let rested = self.rested(env);
         self.open_receipt(env, cause);
         let leaving = match (cause.back_to, cause.reason, self.seat.edge) {
             (Some(region), ..) => Leaving::For(region),
@@ -155,9 +154,7 @@ impl Call {
         let answered = Reverse(self.stamps.answered.unwrap_or(self.stamps.started));
         Rank { emergency: self.admitted.emergency, answered }
     }
-}
 
-impl Call {
     /// When the call may be moved again.
     fn rested(&self, env: &Env) -> Time {
         let last = self.mobile.as_ref().and_then(|mobile| mobile.last);

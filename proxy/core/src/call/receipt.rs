@@ -1,7 +1,7 @@
 //! The receipt of a move, filled in as it goes on.
 
 use super::moving::Cause;
-use super::seat::region_name;
+use super::seat::names_of;
 use super::{Call, Env};
 use crate::identity::Identity;
 use crate::limits::MAX_RECEIPTS;
@@ -17,7 +17,7 @@ impl Call {
     pub(super) fn open_receipt(&mut self, env: &mut Env, cause: Cause) {
         let config = &env.newest.config;
         let region = config.regions.get(usize::from(self.region().0)).map(|region| region.name.clone());
-        let from = match self.seat.edge.and_then(|edge| region_name(config, edge)) {
+        let from = match self.seat.edge.and_then(|edge| names_of(config, edge)) {
             Some((edge, region)) => (edge.to_owned(), region.to_owned()),
             None => (String::new(), region.unwrap_or_default()),
         };
@@ -70,8 +70,8 @@ impl Call {
 
     /// 2xx of the new leg.
     pub(super) fn arrived(&mut self, env: &mut Env, target: TargetId) {
-        let to = region_name(&env.newest.config, target)
-            .map(|(edge, region)| (edge.to_owned(), region.to_owned()));
+        let to =
+            names_of(&env.newest.config, target).map(|(edge, region)| (edge.to_owned(), region.to_owned()));
         let now = env.now;
         let mobile = self.mobile();
         mobile.last = Some(now);

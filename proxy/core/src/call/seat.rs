@@ -2,7 +2,7 @@
 
 use super::{Call, Env};
 use crate::record::Direction;
-use crate::{Config, Owner, Router, Snapshot, Source, TargetId, TargetState};
+use crate::{Config, Router, Snapshot, Source, TargetId, TargetState};
 use relay_values::{Leg, RegionId, RelayCommand, Time};
 
 /// The place of a tier leg. Numbers are those of the shard's newest configuration.
@@ -150,14 +150,8 @@ fn edge_at(snapshot: &Snapshot, at: std::net::SocketAddr) -> Option<TargetId> {
     })
 }
 
-/// The region of an owner: an edge's group's.
-pub(super) fn region_name(config: &Config, target: TargetId) -> Option<(&str, &str)> {
-    let to = config.target(target)?;
-    let region = match to.owner {
-        Owner::Edge(group) => config.groups.get(group.index()).map(|group| group.region),
-        Owner::Trunk(_) => None,
-    };
-    let region =
-        region.and_then(|id| config.regions.get(usize::from(id.0))).map_or("", |region| &region.name);
-    Some((&to.name, region))
+/// A target's name and its region's; an address of a trunk has none.
+pub(super) fn names_of(config: &Config, target: TargetId) -> Option<(&str, &str)> {
+    let region = config.region_of(target).and_then(|id| config.regions.get(usize::from(id.0)));
+    Some((&config.target(target)?.name, region.map_or("", |region| &region.name)))
 }

@@ -1,5 +1,6 @@
 //! The call record, put together when the call is over.
 
+use super::seat::names_of;
 use super::{Attempted, Call, CallEvent, Env};
 use crate::record::{CallRecord, Step};
 use crate::{CloseReason, HuntReason, RejectReason};
@@ -80,11 +81,10 @@ impl Call {
 impl Attempted {
     fn step(&self) -> Step {
         let config = &self.under.config;
-        let region =
-            config.region_of(self.target).and_then(|region| config.regions.get(usize::from(region.0)));
+        let (target, region) = names_of(config, self.target).unwrap_or_default();
         Step {
-            target: config.target(self.target).map(|target| target.name.clone()).unwrap_or_default(),
-            region: region.map(|region| region.name.clone()).unwrap_or_default(),
+            target: target.to_owned(),
+            region: region.to_owned(),
             generation: self.under.generation,
             at: self.at,
             outcome: self.outcome,
