@@ -352,3 +352,29 @@ fn a_region_that_asked_for_time_is_given_it_and_asked_again_before_the_call_is_l
     stage.pass(Duration::from_millis(1_000));
     assert!(stage.take(WEST)[0].starts_with("INVITE"), "rather once more than to hang up");
 }
+
+#[test]
+fn the_new_leg_says_which_call_it_continues_as_the_site_wants_it_said() {
+    let mut config = config();
+    config.sites[0].correlation = Some(Arc::new(Correlation {
+        session_id: true,
+        uui: Some("{call_id}".into()),
+        replaces: true,
+        headers: vec![("X-Continues".into(), "{lost_call_id} {from_region}-{to_region} {reason}".into())],
+    }));
+    let mut stage = Stage::with(config);
+    stage.receive(CARRIER, &invite("one", &sdp("192.0.2.1", 30000)));
+    let first = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&first, 200, "t-east", "bob@198.51.100.1", &sdp(EAST_MEDIA, 40000)));
+    let second = east_dies(&mut stage);
+    let lost = header(&first, "Call-ID");
+    assert_ne!(header(&second, "Call-ID"), lost);
+    assert_eq!(header(&second, "Session-ID"), header(&first, "Session-ID"), "one call, one name");
+    assert!(header(&first, "Session-ID").ends_with(";remote=00000000000000000000000000000000"), "{first}");
+    let ours = header(&first, "From").split_once(";tag=").unwrap().1;
+    assert_eq!(header(&second, "Replaces"), format!("{lost};to-tag=t-east;from-tag={ours}"));
+    let hex: String = lost.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(header(&second, "User-to-User"), format!("{hex};encoding=hex"));
+    assert_eq!(header(&second, "X-Continues"), format!("{lost} east-west region_down"));
+    assert!(!first.contains("Replaces") && !first.contains("X-Continues"), "the first leg continues nothing");
+}
