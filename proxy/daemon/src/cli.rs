@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::operate::{DrainArgs, DrillArgs, RegionsArgs};
+use crate::operate::{DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -18,8 +18,10 @@ pub(crate) enum Command {
     Demo(bascule::demo::Args),
     /// Run the service in the foreground
     Run(Config),
-    /// Check a configuration: every complaint at once; exit 0, 1 (warnings) or 2 (errors)
+    /// Check a configuration: every complaint at once, and how many calls it can hold here; exit 0, 1 (warnings) or 2 (errors)
     Check(Config),
+    /// Show the running service: calls, what carries media and why not something faster, what was dropped
+    Status(StatusArgs),
     /// Show every region of the running service: state, evidence, live calls, last switch
     Regions(RegionsArgs),
     /// Take a region or an edge out of use: no new calls, and those that are up move away unheard; or back

@@ -1,5 +1,6 @@
 //! Complaints as people read them: file, line, column, caret, advice.
 
+use crate::operate;
 use bascule::config::{self, Complaint, LoadError, Loaded, Severity, Source};
 use bascule::service::News;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
@@ -16,10 +17,12 @@ pub(crate) fn check(path: &Path) -> ExitCode {
     match config::read(path) {
         Ok(loaded) if loaded.warnings.is_empty() => {
             say(&format!("{}: good", loaded.source.name));
+            operate::sizing(&loaded);
             ExitCode::SUCCESS
         }
         Ok(loaded) => {
             warnings(&loaded);
+            operate::sizing(&loaded);
             ExitCode::from(1)
         }
         Err(error) => {

@@ -30,6 +30,7 @@ pub mod service;
 mod shard;
 mod shared;
 mod shed;
+pub mod sizing;
 mod stream;
 
 pub use appliance::{Appliance, ReloadError, StartError};

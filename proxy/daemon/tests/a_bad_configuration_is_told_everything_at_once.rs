@@ -68,6 +68,14 @@ fn every_shipped_configuration_is_good() {
 }
 
 #[test]
+fn a_good_configuration_is_told_how_many_calls_it_holds() {
+    let output = check(Path::new("conf/bascule.toml"));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("20000 to 23999 are 4000 ports, 4 a call"), "{said}");
+    assert!(said.contains("\nholds 1000 calls at a time, bounded by "), "{said}");
+}
+
+#[test]
 fn a_prompt_is_read_where_it_is_named_and_a_good_one_is_no_complaint() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (prompt, file) = (folder.join("one-moment.wav"), folder.join("prompt.toml"));

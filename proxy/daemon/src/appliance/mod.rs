@@ -3,10 +3,11 @@
 mod start;
 mod threads;
 
+pub(crate) use start::RESERVED_DESCRIPTORS;
 pub use start::StartError;
 
 use crate::admin::Shown;
-use crate::config::{Loaded, NeedsRestart, Settings, needs_restart};
+use crate::config::{Loaded, NeedsRestart, RelaySettings, Settings, needs_restart};
 use crate::control::Floor;
 use crate::health::Order;
 use crate::limits::REPORT_TIMEOUT;
@@ -185,6 +186,10 @@ impl Floor for Core {
 
     fn reports(&self) -> Vec<ShardReport> {
         Self::reports(self)
+    }
+
+    fn media(&self) -> Option<(&Engine, &RelaySettings)> {
+        self.engine.as_ref().zip(self.settings.relay.as_ref())
     }
 
     fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>> {

@@ -82,6 +82,9 @@ struct Sockets {
     control: Option<AdminSocket>,
 }
 
+/// Descriptors that are not for media and not for streams: listeners of every shard, files, timers, the kernel engine's maps.
+pub(crate) const RESERVED_DESCRIPTORS: usize = 512;
+
 /// The receiving ends of a shard's post.
 type Ends = (mpsc::Receiver<Mail>, mpsc::Receiver<SyncSender<ShardReport>>);
 
@@ -187,7 +190,7 @@ fn media(
         ..RelayConfig::default()
     };
     let cpus = settings.cpus.iter().copied().skip(shards).collect();
-    let reserved = 512 + settings.tcp_connections;
+    let reserved = RESERVED_DESCRIPTORS + settings.tcp_connections;
     let (engine, handles) = Engine::start(&EngineConfig {
         relay,
         workers: usize::from(workers),

@@ -2,11 +2,13 @@
 
 use super::protocol::Words;
 use crate::clock::Clock;
+use crate::config::RelaySettings;
 use crate::limits::CONTROL_WRITE;
 use crate::notice::Notice;
 use crate::overrides::{Override, Place, Refused};
 use crate::report::ShardReport;
-use crate::shared::{Mail, Shared};
+use crate::shared::{Mail, Phase, Shared};
+use datapath::Engine;
 use proxy_core::{RegionView, Snapshot};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
@@ -18,6 +20,8 @@ pub(crate) trait Floor: Send + Sync + 'static {
     fn shared(&self) -> &Shared;
     /// One report of each shard that is not too busy. Waits: not for a thread that serves others.
     fn reports(&self) -> Vec<ShardReport>;
+    /// What carries media, unless it bypasses us.
+    fn media(&self) -> Option<(&Engine, &RelaySettings)>;
     /// What is known of every region, and from what. Waits too.
     fn regions(&self) -> Vec<RegionView>;
     /// Say something to the health thread and wait for the snapshot that shows it; `None` if it does not answer.
@@ -63,6 +67,14 @@ impl Desk {
     pub(super) async fn reports(&self) -> Vec<ShardReport> {
         let floor = Arc::clone(&self.floor);
         tokio::task::spawn_blocking(move || floor.reports()).await.unwrap_or_default()
+    }
+
+    pub(super) fn media(&self) -> Option<(&Engine, &RelaySettings)> {
+        self.floor.media()
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.floor.shared().phase()
     }
 
     pub(super) async fn regions(&self) -> Vec<RegionView> {

@@ -1,4 +1,4 @@
-//! The admin socket: `bascule regions`, `drain` and `drill`, for whoever may open the file.
+//! The admin socket: `bascule status`, `regions`, `drain` and `drill`, for whoever may open the file.
 //!
 //! [`Request`], [`Line`] and what is in them are the protocol. A drain or a drill lives as long as its connection: whoever
 //! loses the connection has stopped it, and new calls flow as before.
@@ -11,12 +11,13 @@ mod protocol;
 mod regions;
 mod socket;
 mod split;
+mod status;
 mod talk;
 mod watch;
 
 pub use protocol::{
-    Answer, Condition, Cut, Drain, Drill, Edge, End, Gaps, Line, Measure, Progress, Receipt, Region, Request,
-    Summary, Words,
+    Answer, Carried, Condition, Cut, Drain, Drill, Edge, End, Gaps, Line, LiveCalls, Measure, Media,
+    Progress, Receipt, Region, Request, Status, Summary, Words,
 };
 
 pub(crate) use desk::{Desk, Floor};
@@ -66,6 +67,10 @@ async fn serve(desk: &Arc<Desk>, talk: &mut Talk) -> Result<(), Gone> {
         match heard? {
             Heard::Request(Request::Regions) => {
                 let answer = regions::table(desk).await;
+                talk.say(answer).await?;
+            }
+            Heard::Request(Request::Status) => {
+                let answer = status::now(desk).await;
                 talk.say(answer).await?;
             }
             Heard::Request(Request::Drain(request)) => drain::run(desk, request, talk).await?,

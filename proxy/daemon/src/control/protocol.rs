@@ -12,6 +12,8 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
+    /// What runs: version, calls, what carries media and why not something faster.
+    Status,
     /// Every region: state, evidence, live calls.
     Regions,
     /// No new calls to a place, and those that are up move away; or back.
@@ -118,6 +120,8 @@ pub enum Answer {
         /// One line each, in order of the configuration.
         regions: Vec<Region>,
     },
+    /// What runs.
+    Status(Box<Status>),
     /// Something that the operator should know before going on.
     Warning(Words),
     /// How it comes on.
@@ -137,6 +141,69 @@ pub struct Words {
     pub message: String,
     /// What to do.
     pub advice: String,
+}
+
+/// The service as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the running program.
+    pub version: String,
+    /// `running`, `draining` or `stopping`.
+    pub phase: String,
+    /// Seconds since its start.
+    pub uptime_s: f64,
+    /// Generation of the snapshot in force.
+    pub generation: u64,
+    /// Shards that have told of their calls, of those that there are.
+    pub shards: (usize, usize),
+    /// Their calls.
+    pub calls: LiveCalls,
+    /// The relay; absent where media bypasses us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
+}
+
+/// Calls by how far they have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LiveCalls {
+    /// Being set up.
+    pub hunting: usize,
+    /// Answered.
+    pub answered: usize,
+    /// Ending.
+    pub closing: usize,
+}
+
+/// The relay as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Media {
+    /// Local addresses.
+    pub addresses: Vec<String>,
+    /// First and last port.
+    pub ports: (u16, u16),
+    /// How many calls it can hold, and by what it is bounded, for people.
+    pub capacity: String,
+    /// Calls that it can hold.
+    pub room: usize,
+    /// Where the kernel carries media, by which way, and why by no faster one.
+    pub kernel: Vec<String>,
+    /// What the sockets carry alone, and why.
+    pub sockets: Vec<String>,
+    /// RTP that is carried now.
+    pub carried: Carried,
+    /// What was dropped since the start, by reason; those that never occurred are absent.
+    pub drops: Vec<(String, u64)>,
+    /// What the kernel's program left to the sockets although its port has a flow, by reason, likewise.
+    pub passed_up: Vec<(String, u64)>,
+}
+
+/// Who carries how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Carried {
+    /// Sessions of the relay.
+    pub sessions: u64,
+    /// Flows (one direction of the RTP of a session) that the kernel carries; the sockets carry the others.
+    pub kernel_flows: u64,
 }
 
 /// A region as it is now. Instants are RFC 3339 in UTC.
@@ -308,7 +375,7 @@ impl Answer {
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {
         match self {
-            Self::Regions { .. } | Self::Summary(_) | Self::Error(_) => true,
+            Self::Status(_) | Self::Regions { .. } | Self::Summary(_) | Self::Error(_) => true,
             Self::Warning(_) | Self::Progress(_) | Self::Receipt(_) => false,
         }
     }

@@ -1,4 +1,4 @@
-//! What can be typed after `bascule regions`, `drain` and `drill`.
+//! What can be typed after `bascule status`, `regions`, `drain` and `drill`.
 
 use bascule::control::{Condition, Cut};
 use clap::Args;
@@ -21,6 +21,14 @@ pub(crate) struct Where {
     /// JSON lines instead of text for people
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `bascule status`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) at: Where,
 }
 
 /// `bascule regions`.

@@ -45,7 +45,7 @@ pub(super) async fn run(args: &DrillArgs) -> Result<Ended, Failure> {
                         }
                         return Ok(ended(&end));
                     }
-                    Answer::Warning(_) | Answer::Regions { .. } => {}
+                    Answer::Warning(_) | Answer::Regions { .. } | Answer::Status(_) => {}
                 }
             }
         }

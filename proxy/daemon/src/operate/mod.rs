@@ -1,4 +1,4 @@
-//! `bascule regions`, `drain` and `drill`: the admin socket from a terminal.
+//! `bascule status`, `regions`, `drain` and `drill`: the admin socket from a terminal.
 //!
 //! Exit status: 0 done; 1 done, and not all is well (a call was not moved, a drill was aborted or dropped a call);
 //! 2 not done (refused, or nobody to ask); 130 stopped with Ctrl-C.
@@ -9,8 +9,11 @@ mod drill;
 mod line;
 mod regions;
 mod report;
+mod sizing;
+mod status;
 
-pub(crate) use args::{DrainArgs, DrillArgs, RegionsArgs};
+pub(crate) use args::{DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
+pub(crate) use sizing::show as sizing;
 
 use crate::complain::say;
 use bascule::control::Words;
@@ -40,6 +43,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bascule: {}\n  help: {}", self.0.message, self.0.advice)
     }
+}
+
+pub(crate) fn status(args: &StatusArgs) -> ExitCode {
+    run(status::run(args))
 }
 
 pub(crate) fn regions(args: &RegionsArgs) -> ExitCode {

@@ -22,7 +22,11 @@ pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {
                     return Ok(Ended::Done);
                 }
                 Answer::Error(words) => return Err(Failure(words)),
-                Answer::Warning(_) | Answer::Progress(_) | Answer::Receipt(_) | Answer::Summary(_) => {}
+                Answer::Status(_)
+                | Answer::Warning(_)
+                | Answer::Progress(_)
+                | Answer::Receipt(_)
+                | Answer::Summary(_) => {}
             },
         }
     }

@@ -295,6 +295,29 @@ fn the_table_shows_every_region_to_people_and_to_programs() {
 }
 
 #[test]
+fn the_status_says_what_runs_and_what_carries_media() {
+    let place = Place(68);
+    let _appliance = start(place, "");
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    let up = call(place, &carrier, &north, "status", "+4930123456");
+    let (code, shown, _) = text(&bascule(place, &["status"]).output().unwrap());
+    assert_eq!(code, 0, "{shown}");
+    for said in [
+        "running for 0 s, generation",
+        "calls     1 answered, 0 being set up",
+        "media     127.77.68.1 ports 30000 to 30399, room for 100 calls at a time",
+        "sockets no interface for the program",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    let (_, json, _) = text(&bascule(place, &["status", "--json"]).output().unwrap());
+    let line: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&line["is"], &line["calls"]["answered"]), (&json!("status"), &json!(1)), "{line}");
+    assert_eq!(line["media"]["room"], 100, "{line}");
+    hang_up(place, &carrier, &north, &up);
+}
+
+#[test]
 fn nobody_at_the_socket_and_a_refusal_are_exit_status_2() {
     let place = Place(66);
     let (code, _, said) = text(&bascule(place, &["regions"]).output().unwrap());

@@ -1,0 +1,110 @@
+//! `bascule status`.
+
+use super::args::StatusArgs;
+use super::line::{Came, Connection};
+use super::report::{print, table};
+use super::{Ended, Failure};
+use bascule::control::{Answer, Media, Request, Status};
+
+pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
+    let mut connection = Connection::open(&args.at).await?;
+    connection.ask(&Request::Status).await?;
+    loop {
+        match connection.next().await? {
+            Came::Interrupt => return Ok(Ended::Interrupted),
+            Came::Line(_, text) if args.at.json => {
+                print(&text);
+                return Ok(Ended::Done);
+            }
+            Came::Line(line, _) => match line.answer {
+                Answer::Status(status) => {
+                    show(&status);
+                    return Ok(Ended::Done);
+                }
+                Answer::Error(words) => return Err(Failure(words)),
+                Answer::Regions { .. }
+                | Answer::Warning(_)
+                | Answer::Progress(_)
+                | Answer::Receipt(_)
+                | Answer::Summary(_) => {}
+            },
+        }
+    }
+}
+
+fn show(status: &Status) {
+    let Status { version, phase, uptime_s, generation, shards, calls, media } = status;
+    print(&format!("bascule {version}, {phase} for {}, generation {generation}", span(*uptime_s)));
+    let (told, all) = shards;
+    let busy =
+        if told < all { format!(" ({} of {all} shards too busy to say)", all - told) } else { String::new() };
+    print(&format!(
+        "calls     {} answered, {} being set up, {} ending{busy}",
+        calls.answered, calls.hunting, calls.closing
+    ));
+    match media {
+        Some(media) => relay(media),
+        None => print("media     bypasses us"),
+    }
+}
+
+fn relay(media: &Media) {
+    let Media {
+        addresses,
+        ports: (first, last),
+        capacity,
+        room: _,
+        kernel,
+        sockets,
+        carried,
+        drops,
+        passed_up,
+    } = media;
+    print(&format!("media     {} ports {first} to {last}, {capacity}", addresses.join(" and ")));
+    for line in kernel {
+        print(&format!("  kernel  {line}"));
+    }
+    for line in sockets {
+        print(&format!("  sockets {line}"));
+    }
+    print(&format!(
+        "carried   {} sessions; {} of their flows by the kernel",
+        carried.sessions, carried.kernel_flows
+    ));
+    counts("dropped", drops);
+    counts("passed up by the kernel", passed_up);
+}
+
+fn counts(what: &str, counts: &[(String, u64)]) {
+    if counts.is_empty() {
+        return;
+    }
+    print("");
+    table(&[what, "packets"], counts.iter().map(|(reason, n)| [reason.clone(), n.to_string()]));
+}
+
+/// `3 d 4 h`, `12 min`: two units at most.
+fn span(seconds: f64) -> String {
+    let s = seconds as u64;
+    let (days, hours, minutes) = (s / 86_400, s / 3_600 % 24, s / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{s} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+
+    #[test]
+    fn a_span_is_told_in_two_units() {
+        let told =
+            [(0.4, "0 s"), (59.0, "59 s"), (60.0, "1 min"), (3_725.0, "1 h 2 min"), (90_061.0, "1 d 1 h")];
+        for (seconds, text) in told {
+            assert_eq!(span(seconds), text);
+        }
+    }
+}
