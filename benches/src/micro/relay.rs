@@ -3,7 +3,7 @@
 
 use relay_core::{PortRequest, Relay, RelayConfig, Verdict};
 use relay_values::{
-    Connect, Direction, Duration, Fill, Latching, Law, Leg, LegSpec, Open, RegionId, RelayCommand,
+    Carries, Connect, Direction, Duration, Fill, Latching, Law, Leg, LegSpec, Open, RegionId, RelayCommand,
     RelayEvent, Remote, SessionId, Sound, Time,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -63,7 +63,13 @@ impl Packets {
                 let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, if leg == Leg::A { 1 } else { 2 }));
                 let rtp = SocketAddr::new(ip, 2 * n + 1024);
                 let remote = Remote { rtp, rtcp: SocketAddr::new(ip, 2 * n + 1025), mux: false };
-                let to = Connect { remote, direction: Direction::SendRecv, clock_rate: 8000, event: None };
+                let to = Connect {
+                    remote,
+                    direction: Direction::SendRecv,
+                    clock_rate: 8000,
+                    event: None,
+                    carries: Carries::Rtp,
+                };
                 relay.command(now, RelayCommand::Connect { session, leg, to });
                 let all = (0..relay.ports()).map(|i| relay_core::PortRef::new(i as u32));
                 let here = Some(SocketAddr::new(OURS, port));
@@ -113,7 +119,13 @@ impl Packets {
             let ip = if stream.from.ip() == TIER { OTHER_TIER } else { TIER };
             let rtp = SocketAddr::new(ip, stream.from.port());
             let remote = Remote { rtp, rtcp: SocketAddr::new(ip, rtp.port() + 1), mux: false };
-            let to = Some(Connect { remote, direction: Direction::SendRecv, clock_rate: 8000, event: None });
+            let to = Some(Connect {
+                remote,
+                direction: Direction::SendRecv,
+                clock_rate: 8000,
+                event: None,
+                carries: Carries::Rtp,
+            });
             stream.from = rtp;
             let (session, leg, region) = (stream.session, stream.leg, RegionId(1));
             self.relay.command(self.now, RelayCommand::Retarget { session, leg, region, to });

@@ -4,7 +4,7 @@ use crate::bridge::Bridge;
 use crate::event::Event;
 use crate::meter::Meter;
 use crate::offload::Fast;
-use crate::packet::{Packet, RtpHeader, classify};
+use crate::packet::{Packet, RtpHeader};
 use crate::peer::Peer;
 use crate::ports::{Pair, PortRef};
 use crate::relay::Patience;
@@ -194,17 +194,17 @@ impl LegState {
         if let Succession::Overlap(old) = &mut self.succession
             && old.is_at(component, from)
         {
-            let packet = classify(bytes, old.expects(component))?;
+            let packet = old.read(component, bytes)?;
             old.admit(self.latching, component, from, packet)?;
             self.heard = Some(now);
             return Ok(Taken { packet, learnt: false, whose: Whose::Old });
         }
-        let packet = classify(bytes, self.peer.expects(component))?;
+        let packet = self.peer.read(component, bytes)?;
         let learnt = self.peer.admit(self.latching, component, from, packet)?;
         self.heard = Some(now);
         let whose = match packet {
-            Packet::Rtp(_) => self.settle(now),
-            Packet::Rtcp | Packet::Sealed => Whose::Present,
+            Packet::Rtp(_) | Packet::Datagram => self.settle(now),
+            Packet::Rtcp | Packet::Sealed | Packet::Dtls => Whose::Present,
         };
         Ok(Taken { packet, learnt, whose })
     }
@@ -249,6 +249,11 @@ impl LegState {
     /// Where RTP for this leg's peer goes.
     pub(crate) fn accept_rtp(&self) -> Result<Onward, DropReason> {
         self.onward(Component::Rtp, self.peer.rtp_target(self.latching)?)
+    }
+
+    /// Where DTLS for this leg's peer goes.
+    pub(crate) fn accept_dtls(&self) -> Result<Onward, DropReason> {
+        self.onward(Component::Rtp, self.peer.dtls_target(self.latching)?)
     }
 
     /// Where an event of the other leg goes, if that is another place.

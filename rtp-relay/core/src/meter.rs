@@ -99,6 +99,12 @@ impl Meter {
         }
     }
 
+    /// The same for one that has no RTP header to measure by.
+    pub(crate) fn datagram(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+    }
+
     /// The last packet went on to the other leg.
     pub(crate) fn forwarded(&mut self) {
         self.forwarded += 1;

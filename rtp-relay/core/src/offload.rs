@@ -13,7 +13,7 @@ use crate::leg::{LegState, Onward, Succession};
 use crate::limits::MAX_MISORDER;
 use crate::ports::PortRef;
 use crate::pulse::Pulse;
-use relay_values::Time;
+use relay_values::{Carries, Time};
 use std::net::SocketAddr;
 
 /// The RTP of one leg, on its way to the other.
@@ -189,6 +189,8 @@ pub enum Unfit {
     Moving,
     /// One of the legs has a bridge.
     Bridged,
+    /// It is not RTP.
+    Datagrams,
     /// A telephone-event is under way, or ends at a peer that was left.
     Event,
     /// A peer's source has not been learnt.
@@ -209,6 +211,7 @@ impl Unfit {
             Self::Cut => "cut",
             Self::Moving => "moving",
             Self::Bridged => "bridged",
+            Self::Datagrams => "datagrams",
             Self::Event => "event",
             Self::Unlearnt => "unlearnt",
             Self::NoTarget => "no_target",
@@ -231,6 +234,9 @@ pub(crate) fn flow(
         }
         if leg.bridge.is_some() {
             return Err(Unfit::Bridged);
+        }
+        if leg.peer.carries() == Carries::Datagrams {
+            return Err(Unfit::Datagrams);
         }
     }
     if source.event.under_way().is_some() || sink.detour.is_some() {

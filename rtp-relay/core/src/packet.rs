@@ -31,6 +31,10 @@ pub(crate) enum Packet {
     Rtcp,
     /// What begins like RTCP and cannot be read: it may be encrypted.
     Sealed,
+    /// DTLS beside SRTP (RFC 5764).
+    Dtls,
+    /// Of a stream that is not RTP.
+    Datagram,
 }
 
 /// The moving part of an RTP header (RFC 3550 §5.1).

@@ -2,8 +2,8 @@
 
 use crate::latch::{Latch, Source};
 use crate::leg::Component;
-use crate::packet::{Expect, Packet};
-use relay_values::{Connect, Direction, DropReason, Latching};
+use crate::packet::{Expect, Packet, classify};
+use relay_values::{Carries, Connect, Direction, DropReason, Latching};
 use std::net::SocketAddr;
 
 /// A peer.
@@ -21,13 +21,15 @@ struct Terms {
     direction: Direction,
     mux: bool,
     event: Option<u8>,
+    carries: Carries,
 }
 
 impl Peer {
     pub(crate) fn describe(&mut self, to: &Connect) {
         self.rtp.describe(to.remote.rtp);
         self.rtcp.describe(if to.remote.mux { to.remote.rtp } else { to.remote.rtcp });
-        self.terms = Some(Terms { direction: to.direction, mux: to.remote.mux, event: to.event });
+        let Connect { direction, event, carries, .. } = *to;
+        self.terms = Some(Terms { direction, mux: to.remote.mux, event, carries });
     }
 
     pub(crate) fn is_described(&self) -> bool {
@@ -37,6 +39,11 @@ impl Peer {
     /// Whether it has a stream that we are to send on; a peer that is not known yet may have.
     pub(crate) fn may_send(&self) -> bool {
         self.terms.is_none_or(|t| t.direction.receives())
+    }
+
+    /// What its packets are; RTP until signalling has said so.
+    pub(crate) fn carries(&self) -> Carries {
+        self.terms.map_or(Carries::Rtp, |t| t.carries)
     }
 
     /// Whether packets are expected from it.
@@ -70,7 +77,25 @@ impl Peer {
         self.rtp.describes(to.remote.rtp) || self.is_at(Component::Rtp, to.remote.rtp)
     }
 
-    pub(crate) fn expects(&self, component: Component) -> Expect {
+    /// Say what `bytes` are that came to the port of a component.
+    pub(crate) fn read(&self, component: Component, bytes: &[u8]) -> Result<Packet, DropReason> {
+        match (self.carries(), component) {
+            (Carries::Rtp, _) => classify(bytes, self.expects(component)),
+            (Carries::Sealed, _) => match (classify(bytes, self.expects(component)), component) {
+                // Whatever it looks like.
+                (Ok(Packet::Rtcp), _) => Ok(Packet::Sealed),
+                (Err(DropReason::Dtls), Component::Rtp) => Ok(Packet::Dtls),
+                // Without RFC 5761 each port has a handshake of its own (RFC 5764 §4).
+                (Err(DropReason::Dtls), Component::Rtcp) => Ok(Packet::Sealed),
+                (read, _) => read,
+            },
+            (Carries::Datagrams, _) if bytes.is_empty() => Err(DropReason::TooShort),
+            (Carries::Datagrams, Component::Rtp) => Ok(Packet::Datagram),
+            (Carries::Datagrams, Component::Rtcp) => Err(DropReason::NotRtp),
+        }
+    }
+
+    fn expects(&self, component: Component) -> Expect {
         match component {
             Component::Rtcp => Expect::Rtcp,
             Component::Rtp if self.terms.is_some_and(|t| t.mux) => Expect::Both,
@@ -98,7 +123,9 @@ impl Peer {
             return Err(DropReason::Stranger);
         }
         // RTCP flows on hold as well (RFC 3264 §5.1).
-        if matches!(packet, Packet::Rtp(_)) && !self.terms.is_some_and(|t| t.direction.receives()) {
+        if matches!(packet, Packet::Rtp(_) | Packet::Datagram)
+            && !self.terms.is_some_and(|t| t.direction.receives())
+        {
             return Err(DropReason::Held);
         }
         if source == Source::Peer {
@@ -117,6 +144,11 @@ impl Peer {
         if !terms.direction.sends() {
             return Err(DropReason::Held);
         }
+        self.rtp.target(latching).ok_or(DropReason::NoTarget)
+    }
+
+    /// Where its DTLS goes, which is not media and so is not held.
+    pub(crate) fn dtls_target(&self, latching: Latching) -> Result<SocketAddr, DropReason> {
         self.rtp.target(latching).ok_or(DropReason::NoTarget)
     }
 

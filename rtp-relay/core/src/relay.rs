@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::watch::Wheel;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use relay_values::{DropReason, Leg, RelayCommand, RelayEvent, SessionId, SessionStats, Time};
+use relay_values::{Carries, DropReason, Leg, RelayCommand, RelayEvent, SessionId, SessionStats, Time};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -134,9 +134,9 @@ impl Relay {
                     s.connect(now, leg, &to);
                     s.tier_leg == leg
                 });
-                // Hold is not silence.
-                let held = !to.direction.receives();
-                if let (Some(&slot), Some(true), true) = (self.slot_of.get(&session), tier, held) {
+                // Hold is not silence, and a fax may be silent for long.
+                let quiet = !to.direction.receives() || to.carries == Carries::Datagrams;
+                if let (Some(&slot), Some(true), true) = (self.slot_of.get(&session), tier, quiet) {
                     self.regions.rest(slot);
                 }
             }

@@ -131,6 +131,14 @@ impl Line {
         }
     }
 
+    /// The next packet, whoever's it is, may not be changed: the line is always the sender's own.
+    pub(crate) fn leave(&mut self) {
+        match self {
+            Self::Unused | Self::Plain(_) => {}
+            Self::Shifted(..) | Self::Filled(..) | Self::Moved(_) => *self = Self::Unused,
+        }
+    }
+
     /// Let a packet pass, rewritten in place where the line asks for it. `header` is its header as it came.
     ///
     /// # Errors

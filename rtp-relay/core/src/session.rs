@@ -11,7 +11,8 @@ use crate::random::SplitMix;
 use crate::rtcp::Translation;
 use crate::watch::Watch;
 use relay_values::{
-    Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats, SilenceKind, Time,
+    Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats,
+    SilenceKind, Time,
 };
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -103,6 +104,9 @@ impl Session {
         outbox: &mut VecDeque<Own>,
     ) -> Option<Time> {
         self.end_event(leg, outbox);
+        // Nobody can speak in the place of a stream that is not RTP in the clear.
+        let plain = [&self.a, &self.b].into_iter().all(|leg| leg.peer.carries() == Carries::Rtp);
+        let fill = fill.filter(|_| plain);
         let state = self.leg_mut(leg);
         state.bridge.get_or_insert_default().play(now, fill, state.spoke)
     }
@@ -157,7 +161,8 @@ impl Session {
     fn watch_again(&mut self, now: Time) {
         let connected = self.a.peer.is_described() && self.b.peer.is_described();
         for leg in [&mut self.a, &mut self.b] {
-            let expected = connected && leg.peer.should_send();
+            let steady = leg.peer.carries() != Carries::Datagrams;
+            let expected = connected && steady && leg.peer.should_send();
             leg.watch = if expected { Watch::Since(now) } else { Watch::Off };
         }
     }
@@ -203,6 +208,11 @@ impl Session {
                 source.spoke = Some(now);
                 source.meter.packet(now, &header, bytes.len());
             }
+            Packet::Datagram => {
+                source.spoke = Some(now);
+                source.meter.datagram(bytes.len());
+            }
+            Packet::Dtls => source.meter.datagram(bytes.len()),
             Packet::Rtcp | Packet::Sealed => source.rtcp_packets += 1,
         }
         Ok(taken)
@@ -226,6 +236,16 @@ impl Session {
         let header = match taken.packet {
             Packet::Rtp(header) => header,
             Packet::Sealed => return sink.accept_rtcp(),
+            Packet::Datagram => {
+                let onward = sink.accept_rtp()?;
+                source.meter.forwarded();
+                return Ok(onward);
+            }
+            Packet::Dtls => {
+                let onward = sink.accept_dtls()?;
+                source.meter.forwarded();
+                return Ok(onward);
+            }
             Packet::Rtcp => {
                 let onward = sink.accept_rtcp()?;
                 let (speaker, farewell) = source.introduces(taken.whose);
@@ -241,6 +261,9 @@ impl Session {
         };
         if event && source.event.is_over(&header) {
             return Err(DropReason::Late);
+        }
+        if source.peer.carries() == Carries::Sealed {
+            source.line.leave();
         }
         let onset = source.line.pass(now, source.meter.clock_rate(), &header, bytes)?;
         source.reports.passed(onset, header.payload);

@@ -22,8 +22,8 @@ use random::Random;
 use relay_core::limits::STEADY_PACKETS;
 use relay_core::{Counters, Flow, FlowState, Offload, PortRef, PortRequest, Relay, RelayConfig, Verdict};
 use relay_values::{
-    Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote, SessionId,
-    Time,
+    Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
+    SessionId, Time,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -205,7 +205,11 @@ impl World {
         let rtp = side.peer.at;
         let remote = Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1), mux: side.mux };
         let direction = if side.held { Direction::SendOnly } else { Direction::SendRecv };
-        (call.session, side.leg, Connect { remote, direction, clock_rate: 8000, event: side.event })
+        (
+            call.session,
+            side.leg,
+            Connect { remote, direction, clock_rate: 8000, event: side.event, carries: Carries::Rtp },
+        )
     }
 
     /// The helped relay takes over what the program has done for a call.

@@ -11,8 +11,8 @@ use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle};
 use net::{Family, Net, V4, V6, socket};
 use relay_core::{Counters, RelayConfig};
 use relay_values::{
-    Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote, SessionId,
-    SessionStats, SilenceKind,
+    Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
+    SessionId, SessionStats, SilenceKind,
 };
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -73,6 +73,7 @@ fn connect(rtp: SocketAddr) -> Connect {
         direction: Direction::SendRecv,
         clock_rate: 8000,
         event: Some(EVENT),
+        carries: Carries::Rtp,
     }
 }
 

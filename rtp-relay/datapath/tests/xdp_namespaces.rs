@@ -9,8 +9,8 @@ use datapath::xdp::{Attached, FlowId, LoadError, NextHop, Program, Rung, Setup, 
 use net::{CARRIER, Family, Host, Net, RELAY_C, RELAY_T, TIER, V4, V6, socket};
 use relay_core::{Offload, PortRef, PortRequest, Recall, Relay, RelayConfig, Verdict};
 use relay_values::{
-    Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote, SessionId,
-    Time,
+    Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
+    SessionId, Time,
 };
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -130,7 +130,13 @@ impl Call {
         for (leg, phone) in [Leg::A, Leg::B].into_iter().zip(&phones) {
             let rtp = phone.local_addr().expect("it is bound");
             let remote = Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1), mux: false };
-            let to = Connect { remote, direction: Direction::SendRecv, clock_rate: 8000, event: None };
+            let to = Connect {
+                remote,
+                direction: Direction::SendRecv,
+                clock_rate: 8000,
+                event: None,
+                carries: Carries::Rtp,
+            };
             relay.command(now, RelayCommand::Connect { session, leg, to });
         }
         let sides = [(f.relay_c, a_port), (f.relay_t, b_port)].map(|(text, number)| {

@@ -109,6 +109,22 @@ pub struct Connect {
     pub clock_rate: u32,
     /// Payload type of telephone-event, where agreed (RFC 4733).
     pub event: Option<u8>,
+    /// What the packets are.
+    pub carries: Carries,
+}
+
+/// What a leg's packets are, and with that what the relay may do with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Carries {
+    /// RTP and RTCP in the clear (RFC 3550): measured, and rewritten where the stream has to go on under its old line.
+    #[default]
+    Rtp,
+    /// SRTP and SRTCP (RFC 3711), with the DTLS that agrees on their keys (RFC 5764): the headers can be read and measured,
+    /// but they are authenticated, so that nothing is rewritten and nothing can be said in the peer's place.
+    Sealed,
+    /// Anything else, like UDPTL (ITU-T T.38): whole datagrams on the RTP port, of which only the source is looked at. Their
+    /// silence says nothing, and nobody can speak in their place.
+    Datagrams,
 }
 
 /// What a leg hears while the other one has no peer.

@@ -11,7 +11,9 @@ mod event;
 mod stats;
 mod time;
 
-pub use command::{Connect, Direction, Fill, Latching, Law, LegSpec, Open, RelayCommand, Remote, Sound};
+pub use command::{
+    Carries, Connect, Direction, Fill, Latching, Law, LegSpec, Open, RelayCommand, Remote, Sound,
+};
 pub use event::{Gap, OpenFailure, RelayEvent, SilenceKind};
 pub use stats::{DropCounts, DropReason, FlowStats, SessionStats};
 pub use time::{Duration, Time};

@@ -5,7 +5,9 @@ mod moving;
 
 use crate::limits::MAX_KEPT_SDP;
 use crate::{Config, MediaMode};
-use relay_values::{Connect, Direction, Latching, Law, Leg, RegionId, RelayCommand, Remote, SessionId};
+use relay_values::{
+    Carries, Connect, Direction, Latching, Law, Leg, RegionId, RelayCommand, Remote, SessionId,
+};
 use sip_wire::sdp;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -318,7 +320,13 @@ impl Described {
             (false, true) => Direction::RecvOnly,
             (false, false) => Direction::Inactive,
         };
-        Connect { remote: self.remote, direction, clock_rate: self.clock_rate, event: self.event }
+        Connect {
+            remote: self.remote,
+            direction,
+            clock_rate: self.clock_rate,
+            event: self.event,
+            carries: Carries::Rtp,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use relay_core::{Outgoing, PortPair, PortRef, PortRequest, Relay, RelayConfig, Verdict};
 use relay_values::{
-    Connect, Direction, Duration, Latching, Leg, LegSpec, Open, OpenFailure, RegionId, RelayCommand,
+    Carries, Connect, Direction, Duration, Latching, Leg, LegSpec, Open, OpenFailure, RegionId, RelayCommand,
     RelayEvent, Remote, SessionId, SessionStats, Time,
 };
 use std::collections::BTreeMap;
@@ -57,6 +57,7 @@ pub(crate) fn connect(rtp: &str) -> Connect {
         direction: Direction::SendRecv,
         clock_rate: 8000,
         event: None,
+        carries: Carries::Rtp,
     }
 }
 

@@ -4,8 +4,8 @@
 use datapath::{Engine, EngineConfig, EngineCounters, RelayHandle};
 use relay_core::RelayConfig;
 use relay_values::{
-    Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote, SessionId,
-    SessionStats,
+    Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
+    SessionId, SessionStats,
 };
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -82,7 +82,13 @@ impl Phone {
     pub(crate) fn connect(&self) -> Connect {
         let remote =
             Remote { rtp: self.rtp.local_addr().unwrap(), rtcp: self.rtcp.local_addr().unwrap(), mux: false };
-        Connect { remote, direction: Direction::SendRecv, clock_rate: 8000, event: None }
+        Connect {
+            remote,
+            direction: Direction::SendRecv,
+            clock_rate: 8000,
+            event: None,
+            carries: Carries::Rtp,
+        }
     }
 
     pub(crate) fn say(&self, bytes: &[u8]) {
