@@ -1,13 +1,11 @@
 //! How the engine is set up, and what that setting can hold.
 
+use crate::io::SocketEngine;
 use crate::xdp::Rung;
 use relay_core::RelayConfig;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Instant;
-
-/// Descriptors that a call takes: RTP and RTCP on each of two legs.
-const DESCRIPTORS_PER_CALL: usize = 4;
 
 /// What may carry media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +44,8 @@ pub struct EngineConfig {
     pub send_buffer: Option<usize>,
     /// What may carry media.
     pub datapath: DatapathChoice,
+    /// How the sockets are served.
+    pub sockets: SocketEngine,
     /// Descriptors left to the rest of the process (signalling, files, admin).
     pub reserved_descriptors: usize,
 }
@@ -65,6 +65,7 @@ impl Default for EngineConfig {
             receive_buffer: None,
             send_buffer: None,
             datapath: DatapathChoice::Sockets,
+            sockets: SocketEngine::Epoll,
             reserved_descriptors: 1024,
         }
     }
@@ -77,19 +78,20 @@ impl EngineConfig {
         RelayConfig {
             ports: slice_ports(&self.relay, worker, workers),
             max_sessions: self.relay.max_sessions.div_ceil(workers),
-            max_open_pairs: self.relay.max_open_pairs.min(capacity.descriptors / 2) / workers,
+            max_open_pairs: self.relay.max_open_pairs.min(capacity.open_pairs()) / workers,
             ..self.relay.clone()
         }
     }
 
-    /// What this configuration holds under a limit of open descriptors.
-    pub(crate) fn capacity(&self, descriptor_limit: usize) -> Capacity {
+    /// What this configuration holds under a limit of open descriptors, of which a call takes so many.
+    pub(crate) fn capacity(&self, descriptor_limit: usize, descriptors_per_call: usize) -> Capacity {
         let pairs = self.relay.pairs_per_address() * self.relay.addresses.len();
         Capacity {
             sessions: self.relay.max_sessions,
             pairs,
             descriptors: descriptor_limit.saturating_sub(self.reserved_descriptors),
             descriptor_limit,
+            descriptors_per_call,
         }
     }
 }
@@ -118,19 +120,29 @@ pub struct Capacity {
     pub descriptors: usize,
     /// The process's limit of open files (`RLIMIT_NOFILE`).
     pub descriptor_limit: usize,
+    /// Descriptors that a call takes: none where one socket serves all ports.
+    pub descriptors_per_call: usize,
 }
 
 impl Capacity {
     /// Calls at a time, at most.
     pub fn calls(&self) -> usize {
-        self.sessions.min(self.pairs / 2).min(self.descriptors / DESCRIPTORS_PER_CALL)
+        let by_ports = self.sessions.min(self.pairs / 2);
+        let by_descriptors = self.descriptors.checked_div(self.descriptors_per_call);
+        by_descriptors.map_or(by_ports, |calls| calls.min(by_ports))
+    }
+
+    /// Pairs that may be open at a time; a call has two.
+    pub(crate) fn open_pairs(&self) -> usize {
+        (2 * self.descriptors).checked_div(self.descriptors_per_call).unwrap_or(usize::MAX)
     }
 
     /// The limit of open files under which ports and session limit could be used in full, if the present one is lower.
     pub fn wanted_descriptor_limit(&self) -> Option<usize> {
         let calls = self.sessions.min(self.pairs / 2);
-        let wanted = calls * DESCRIPTORS_PER_CALL + self.descriptor_limit.saturating_sub(self.descriptors);
-        (wanted > self.descriptor_limit).then_some(wanted)
+        let wanted =
+            calls * self.descriptors_per_call + self.descriptor_limit.saturating_sub(self.descriptors);
+        (self.descriptors_per_call > 0 && wanted > self.descriptor_limit).then_some(wanted)
     }
 }
 
@@ -141,9 +153,9 @@ impl fmt::Display for Capacity {
             None => write!(f, ")"),
             Some(wanted) => write!(
                 f,
-                "; limited by open files: {DESCRIPTORS_PER_CALL} descriptors a call, limit {}, {wanted} would use \
-                 all; raise LimitNOFILE= or shorten the port range)",
-                self.descriptor_limit
+                "; limited by open files: {} descriptors a call, limit {}, {wanted} would use all; raise LimitNOFILE= \
+                 or shorten the port range)",
+                self.descriptors_per_call, self.descriptor_limit
             ),
         }
     }
@@ -185,15 +197,18 @@ mod tests {
             },
             ..EngineConfig::default()
         };
-        let short = config.capacity(20_000);
+        let short = config.capacity(20_000, 4);
         assert_eq!((short.pairs, short.calls()), (20_000, 4744));
         assert_eq!(short.wanted_descriptor_limit(), Some(41_024));
         assert!(
             short.to_string().contains("4 descriptors a call, limit 20000, 41024 would use all"),
             "{short}"
         );
-        let ample = config.capacity(100_000);
+        let ample = config.capacity(100_000, 4);
         assert_eq!(ample.calls(), 10_000);
         assert_eq!(ample.to_string(), "room for 10000 calls at a time (20000 port pairs)");
+        let one_socket = config.capacity(1_000, 0);
+        assert_eq!((one_socket.calls(), one_socket.wanted_descriptor_limit()), (10_000, None));
+        assert_eq!(config.slice(0, &one_socket).max_open_pairs, usize::MAX);
     }
 }

@@ -3,17 +3,19 @@
 use crate::config::{Capacity, EngineConfig};
 use crate::fast::FastPath;
 use crate::handle::{Line, RelayHandle};
+use crate::io::{AnyIo, Chosen, PacketIo, Seat};
 use crate::kernel::{Kernel, OFFLOAD_AFTER, Standing};
 use crate::socket::SocketOptions;
-use crate::sys::{Epoll, pin_to_cpu, raise_descriptor_limit};
+use crate::sys::{pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
-use crate::worker::{ShardLine, Worker};
+use crate::worker::{Media, ShardLine, Worker};
 use crate::xdp::Passed;
 use relay_core::{Counters, Relay};
 use relay_values::Time;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -95,6 +97,9 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// The configured engine cannot be had.
+    #[error("the sockets cannot be served as configured: {0}")]
+    Sockets(String),
     /// The system refused something else.
     #[error("relay worker: {0}")]
     System(#[from] io::Error),
@@ -113,16 +118,21 @@ impl Engine {
     pub fn start(config: &EngineConfig) -> Result<(Self, Vec<RelayHandle>), StartError> {
         let workers = config.workers.max(1);
         check(config, workers)?;
-        let capacity = config.capacity(raise_descriptor_limit()?);
+        let (sockets, not_taken) = Chosen::choose(config).map_err(|e| StartError::Sockets(listed(&e)))?;
+        let capacity = config.capacity(raise_descriptor_limit()?, sockets.descriptors_per_call());
         let mut handles = Vec::new();
         for shard in 0..config.shards {
             let shard = u8::try_from(shard).map_err(|_| StartError::Shards(config.shards))?;
             handles.push(RelayHandle { shard, workers: Vec::new(), wake: Arc::new(Wake::new()?), next: 0 });
         }
-        let (kernel, standing) = Kernel::start(config);
+        let (kernel, mut standing) = Kernel::start(config);
+        standing.engine = sockets.engine().as_str().to_owned();
+        if !not_taken.is_empty() {
+            standing.engine = format!("{} ({})", standing.engine, listed(&not_taken));
+        }
         let mut engine = Self { workers: Vec::new(), capacity, standing, kernel: None };
         for worker in 0..workers {
-            let running = start_worker(config, &capacity, worker, &mut handles, kernel.as_ref())?;
+            let running = start_worker(config, &sockets, &capacity, worker, &mut handles, kernel.as_ref())?;
             engine.workers.push(running);
         }
         engine.kernel = kernel;
@@ -199,8 +209,13 @@ fn check(config: &EngineConfig, workers: usize) -> Result<(), StartError> {
     Ok(())
 }
 
+fn listed(not_taken: &[impl ToString]) -> String {
+    not_taken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 fn start_worker(
     config: &EngineConfig,
+    sockets: &Chosen,
     capacity: &Capacity,
     worker: usize,
     handles: &mut [RelayHandle],
@@ -226,32 +241,45 @@ fn start_worker(
     slice.offload_after = kernel.map(|_| OFFLOAD_AFTER);
     let relay = Relay::new(&slice, config.seed.wrapping_add(worker as u64));
     let fast = kernel.map(|k| FastPath::new(k.tables(), k.stands(), relay.ports())).transpose()?;
-    let state = Worker {
-        sockets: (0..relay.ports()).map(|_| None).collect(),
-        open: 0,
-        relay,
-        epoch: config.epoch,
-        options: SocketOptions::new(config),
-        epoll: Epoll::new()?,
-        wake: Arc::clone(&wake),
-        shared: Arc::clone(&shared),
-        shards,
-        receive_errors: 0,
-        published: Time::ZERO,
-        unpublished: true,
-        fast,
-    };
+    let news = fast.as_ref().map(FastPath::news);
+    let io = sockets.seat(&Seat { config, ports: relay.ports(), wake: wake.as_fd(), news })?;
+    let media = Media { relay, fast, epoch: config.epoch, receive_errors: 0, spoke: false };
     let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
-    let (pinned, answer) = std::sync::mpsc::channel();
-    let said = Arc::clone(&shared);
-    let thread = std::thread::Builder::new().name(format!("relay-{worker}")).spawn(move || {
-        let pin = cpu.map_or(Ok(()), |cpu| pin_to_cpu(cpu).map_err(|error| StartError::Cpu { cpu, error }));
-        let ready = pin.is_ok();
-        let _ = pinned.send(pin);
-        if ready && let Err(e) = state.run() {
-            *said.failure.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(e.to_string());
-        }
-    })?;
-    answer.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
+    let name = format!("relay-{worker}");
+    let start = Start { name, cpu, media, wake: Arc::clone(&wake), shared: Arc::clone(&shared), shards };
+    let thread = match io {
+        AnyIo::Epoll(io) => start.with(io)?,
+    };
     Ok(Running { thread: Some(thread), shared, wake })
+}
+
+/// A worker that lacks nothing but its engine.
+struct Start {
+    name: String,
+    cpu: Option<usize>,
+    media: Media,
+    wake: Arc<Wake>,
+    shared: Arc<Shared>,
+    shards: Vec<ShardLine>,
+}
+
+impl Start {
+    /// Start the thread; it is pinned when this returns.
+    fn with<Io: PacketIo + Send + 'static>(self, io: Io) -> Result<JoinHandle<()>, StartError> {
+        let Self { name, cpu, media, wake, shared, shards } = self;
+        let said = Arc::clone(&shared);
+        let worker = Worker { media, io, wake, shared, shards, published: Time::ZERO, unpublished: true };
+        let (pinned, answer) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let pin =
+                cpu.map_or(Ok(()), |cpu| pin_to_cpu(cpu).map_err(|error| StartError::Cpu { cpu, error }));
+            let ready = pin.is_ok();
+            let _ = pinned.send(pin);
+            if ready && let Err(e) = worker.run() {
+                *said.failure.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(e.to_string());
+            }
+        })?;
+        answer.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
+        Ok(thread)
+    }
 }

@@ -36,12 +36,15 @@ pub struct Standing {
     pub kernel: Vec<String>,
     /// What the sockets carry alone, and why.
     pub sockets: Vec<String>,
+    /// How the sockets are served, with the faster engines that cannot be had and why.
+    pub engine: String,
 }
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.kernel.iter().map(|k| format!("kernel: {k}"));
         let lines = lines.chain(self.sockets.iter().map(|s| format!("sockets: {s}")));
+        let lines = lines.chain([format!("sockets by {}", self.engine)]);
         f.write_str(&lines.collect::<Vec<_>>().join("; "))
     }
 }
@@ -49,7 +52,7 @@ impl fmt::Display for Standing {
 impl Kernel {
     /// Stand before every interface that has a media address, as far as that goes.
     pub(crate) fn start(config: &EngineConfig) -> (Option<Self>, Standing) {
-        let mut standing = Standing { kernel: Vec::new(), sockets: Vec::new() };
+        let mut standing = Standing { kernel: Vec::new(), sockets: Vec::new(), engine: String::new() };
         let kernel = match config.datapath {
             DatapathChoice::Sockets => Err("so configured".to_owned()),
             DatapathChoice::Auto => Self::try_start(config, ladder, &mut standing),
