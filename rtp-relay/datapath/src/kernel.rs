@@ -44,7 +44,7 @@ impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.kernel.iter().map(|k| format!("kernel: {k}"));
         let lines = lines.chain(self.sockets.iter().map(|s| format!("sockets: {s}")));
-        let lines = lines.chain([format!("sockets by {}", self.engine)]);
+        let lines = lines.chain([format!("sockets: served by {}", self.engine)]);
         f.write_str(&lines.collect::<Vec<_>>().join("; "))
     }
 }

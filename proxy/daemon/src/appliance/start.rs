@@ -175,8 +175,17 @@ fn media(
     settings: &Settings,
     clock: Clock,
 ) -> Result<(Option<Engine>, Vec<RelayHandle>), StartError> {
-    let Some(RelaySettings { addresses, first_port, last_port, dscp, datapath, workers, silence, prompt }) =
-        settings.relay.clone()
+    let Some(RelaySettings {
+        addresses,
+        first_port,
+        last_port,
+        dscp,
+        datapath,
+        sockets,
+        workers,
+        silence,
+        prompt,
+    }) = settings.relay.clone()
     else {
         return Ok((None, Vec::new()));
     };
@@ -200,6 +209,7 @@ fn media(
         seed: entropy(),
         dscp,
         datapath,
+        sockets,
         reserved_descriptors: reserved,
         ..EngineConfig::default()
     })?;

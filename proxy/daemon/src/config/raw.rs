@@ -177,6 +177,9 @@ pub(super) struct RawSilence {
 pub(super) enum RawDatapath {
     Auto,
     Sockets,
+    Lookup,
+    Uring,
+    Epoll,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

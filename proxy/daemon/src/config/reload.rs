@@ -1,7 +1,7 @@
 //! What a running process can take over from a new configuration, and what needs a restart.
 
 use super::{Loaded, RelaySettings, Settings};
-use datapath::DatapathChoice;
+use datapath::{DatapathChoice, SocketEngine};
 use proxy_core::Config;
 use relay_core::{Prompt, SilencePolicy};
 use std::net::IpAddr;
@@ -37,10 +37,19 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
     if differ.is_empty() { Ok(()) } else { Err(NeedsRestart(differ)) }
 }
 
-fn sockets(relay: &RelaySettings) -> (&[IpAddr], u16, u16, u8, DatapathChoice, u8) {
-    let RelaySettings { addresses, first_port, last_port, dscp, datapath, workers, silence: _, prompt: _ } =
-        relay;
-    (addresses, *first_port, *last_port, *dscp, *datapath, *workers)
+fn sockets(relay: &RelaySettings) -> (&[IpAddr], u16, u16, u8, (DatapathChoice, SocketEngine), u8) {
+    let RelaySettings {
+        addresses,
+        first_port,
+        last_port,
+        dscp,
+        datapath,
+        sockets,
+        workers,
+        silence: _,
+        prompt: _,
+    } = relay;
+    (addresses, *first_port, *last_port, *dscp, (*datapath, *sockets), *workers)
 }
 
 fn silence(relay: &RelaySettings) -> SilencePolicy {

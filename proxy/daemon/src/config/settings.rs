@@ -1,6 +1,6 @@
 //! What the shell is configured with: threads, files, addresses that no core needs to know.
 
-use datapath::DatapathChoice;
+use datapath::{DatapathChoice, SocketEngine};
 use relay_core::{Prompt, SilencePolicy};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub struct RelaySettings {
     pub dscp: u8,
     /// What may carry media.
     pub datapath: DatapathChoice,
+    /// How the sockets are served.
+    pub sockets: SocketEngine,
     /// Relay threads.
     pub workers: u8,
     /// When a region's flows have fallen silent together.

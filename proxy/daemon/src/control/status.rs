@@ -41,7 +41,7 @@ fn media(engine: &Engine, relay: &RelaySettings) -> Media {
         capacity: capacity.to_string(),
         room: capacity.calls(),
         kernel: standing.kernel,
-        sockets: standing.sockets,
+        sockets: standing.sockets.into_iter().chain([format!("served by {}", standing.engine)]).collect(),
         carried: Carried { sessions: counters.relay.sessions, kernel_flows: counters.kernel_flows },
         drops: DropReason::ALL
             .iter()

@@ -6,7 +6,7 @@ use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawConfig, RawDatapath, RawMedia, RawMediaMode};
 use crate::config::settings::RelaySettings;
 use crate::config::words::say;
-use datapath::DatapathChoice;
+use datapath::{DatapathChoice, SocketEngine};
 use proxy_core::{MediaMode, MediaPolicy};
 use serde_spanned::Spanned;
 use std::net::IpAddr;
@@ -62,19 +62,21 @@ pub(super) fn read(raw: &RawConfig, complaints: &mut Complaints) -> (MediaPolicy
     let (first_port, last_port) = ports(&media.ports, complaints);
     sip_among_media(raw, media, &addresses, (first_port, last_port), complaints);
     let dscp = media.dscp.as_ref().map_or(46, |d| ranged(d, 0, 63, "`dscp`", complaints)) as u8;
-    let datapath = match media.datapath.as_ref().map(Spanned::get_ref) {
-        None | Some(RawDatapath::Auto) => DatapathChoice::Auto,
-        Some(RawDatapath::Sockets) => DatapathChoice::Sockets,
+    let (datapath, sockets) = match media.datapath.as_ref().map(Spanned::get_ref) {
+        None | Some(RawDatapath::Auto) => (DatapathChoice::Auto, SocketEngine::Auto),
+        Some(RawDatapath::Sockets) => (DatapathChoice::Sockets, SocketEngine::Auto),
+        Some(RawDatapath::Lookup) => (DatapathChoice::Sockets, SocketEngine::Lookup),
+        Some(RawDatapath::Uring) => (DatapathChoice::Sockets, SocketEngine::Uring),
+        Some(RawDatapath::Epoll) => (DatapathChoice::Sockets, SocketEngine::Epoll),
     };
     let workers =
         raw.process.relay_workers.as_ref().map_or(1, |w| ranged(w, 1, 64, "`relay_workers`", complaints))
             as u8;
     let silence = rehome::silence(media.silence.as_ref(), complaints);
     let prompt = rehome::prompt(&raw.rehome, complaints);
-    (
-        policy,
-        Some(RelaySettings { addresses, first_port, last_port, dscp, datapath, workers, silence, prompt }),
-    )
+    let relay =
+        RelaySettings { addresses, first_port, last_port, dscp, datapath, sockets, workers, silence, prompt };
+    (policy, Some(relay))
 }
 
 fn address(written: &Maybe<IpAddr>, v4: bool, key: &str, complaints: &mut Complaints) -> Option<IpAddr> {
