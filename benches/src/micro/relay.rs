@@ -8,7 +8,7 @@ use relay_values::{
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+pub(super) const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
 /// Where the tier's legs are, and where they may be moved to.
 const TIER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
@@ -17,7 +17,7 @@ const OTHER_TIER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 3));
 /// A relay with sessions and the packets that go through it in turn.
 #[derive(Debug)]
 pub struct Packets {
-    relay: Relay,
+    pub(super) relay: Relay,
     streams: Vec<Stream>,
     at: usize,
     now: Time,
@@ -40,7 +40,17 @@ impl Packets {
     ///
     /// If the relay does not open what it is asked to.
     pub fn new(sessions: u16) -> Self {
-        let config = RelayConfig { addresses: vec![OURS], ports: 16384..=65533, ..RelayConfig::default() };
+        Self::offering(sessions, None)
+    }
+
+    /// The same with a fast path to which flows are offered.
+    pub(super) fn offering(sessions: u16, offload_after: Option<u16>) -> Self {
+        let config = RelayConfig {
+            addresses: vec![OURS],
+            ports: 16384..=65533,
+            offload_after,
+            ..RelayConfig::default()
+        };
         let mut relay = Relay::new(&config, 1);
         let now = Time::from_millis(1);
         let mut streams = Vec::new();
@@ -106,6 +116,12 @@ impl Packets {
     pub fn pass(&mut self, time: Duration) {
         let packets = self.streams.len() as u128 * time.as_nanos() / 20_000_000;
         (0..packets).for_each(|_| self.step());
+    }
+
+    /// Of every flow of the tier: from where, to which of our ports, and its last packet.
+    pub(super) fn tier(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, &[u8; 172])> {
+        let tier = self.streams.iter().filter(|s| s.leg == Leg::B);
+        tier.filter_map(|s| Some((s.from, self.relay.local(s.port)?, &s.packet)))
     }
 
     /// Time has come for the relay's timers: one look at every flow of the regions.

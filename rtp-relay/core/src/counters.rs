@@ -13,6 +13,8 @@ pub struct Counters {
     pub forwarded: u64,
     /// Of those, packets that a fast path has sent on.
     pub offloaded: u64,
+    /// Their payload of UDP, in bytes.
+    pub offloaded_bytes: u64,
     /// Packets dropped, by reason.
     pub drops: DropCounts,
     /// Sessions opened.
@@ -63,6 +65,18 @@ pub struct PortCounts {
 }
 
 impl Counters {
+    /// The same, if a fast path has sent on `packets` with `bytes` in all, whether the relay has been told of them or not.
+    pub fn offloading(mut self, packets: u64, bytes: u64) -> Self {
+        let untold = packets.saturating_sub(self.offloaded);
+        let untold_bytes = bytes.saturating_sub(self.offloaded_bytes);
+        self.packets += untold;
+        self.forwarded += untold;
+        self.offloaded += untold;
+        self.bytes += untold_bytes;
+        self.offloaded_bytes += untold_bytes;
+        self
+    }
+
     /// Add another relay's counts to these.
     pub fn add(&mut self, other: &Self) {
         self.drops.add(&other.drops);
@@ -72,6 +86,7 @@ impl Counters {
             (&mut self.bytes, other.bytes),
             (&mut self.forwarded, other.forwarded),
             (&mut self.offloaded, other.offloaded),
+            (&mut self.offloaded_bytes, other.offloaded_bytes),
             (&mut self.opened, other.opened),
             (&mut self.open_failed, other.open_failed),
             (&mut self.released, other.released),

@@ -13,7 +13,7 @@ use crate::leg::{LegState, Onward, Succession};
 use crate::limits::MAX_MISORDER;
 use crate::ports::PortRef;
 use crate::pulse::Pulse;
-use relay_values::{Carries, Time};
+use relay_values::{Carries, RegionId, Time};
 use std::net::SocketAddr;
 
 /// The RTP of one leg, on its way to the other.
@@ -31,6 +31,8 @@ pub struct Flow {
     pub event: Option<u8>,
     /// RTP clock rate in Hz.
     pub clock_rate: u32,
+    /// The region among whose flows it is counted, if it comes from the tier: its silence says something.
+    pub region: Option<RegionId>,
     /// The SSRC of its packets; any other one is not for a fast path.
     pub source: u32,
     /// How its packets become the receiver's.
@@ -221,12 +223,12 @@ impl Unfit {
     }
 }
 
-/// The flow from `source` to `sink`, as it is now. `pulse`: its beat, where that is counted.
+/// The flow from `source` to `sink`, as it is now. `counted`: its region and its beat there.
 pub(crate) fn flow(
     at: PortRef,
     source: &LegState,
     sink: &LegState,
-    pulse: Option<&Pulse>,
+    counted: Option<(RegionId, &Pulse)>,
 ) -> Result<Flow, Unfit> {
     for leg in [source, sink] {
         if !matches!(leg.succession, Succession::Settled) {
@@ -265,6 +267,7 @@ pub(crate) fn flow(
         to,
         event: source.peer.event(),
         clock_rate: source.meter.clock_rate(),
+        region: counted.map(|(region, _)| region),
         source: steady.source,
         shift: steady.shift,
         oldest: newest.wrapping_sub(steady.room.unwrap_or(MAX_MISORDER.into())),
@@ -278,7 +281,7 @@ pub(crate) fn flow(
             newest_at: steady.at,
             last_timestamp: metered.last_timestamp,
             jitter: metered.jitter,
-            beat: pulse.and_then(|p| p.shown(newest as u16)).unwrap_or_default(),
+            beat: counted.and_then(|(_, p)| p.shown(newest as u16)).unwrap_or_default(),
         },
     })
 }

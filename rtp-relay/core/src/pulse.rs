@@ -46,7 +46,13 @@ impl Pulse {
     }
 
     /// Another has taken packets: the last of them came at `last`, and the newest has the number `sequence`.
-    pub(crate) fn absorb(&mut self, last: Time, sequence: u16, beat: &FlowBeat, clock_rate: u32) -> Change {
+    pub(crate) fn absorb(
+        &mut self,
+        last: Time,
+        sequence: u16,
+        beat: &FlowBeat,
+        clock_rate: impl FnOnce() -> u32,
+    ) -> Change {
         let was = self.beat > 0;
         (self.last, self.sequence, self.timestamp) = (last, sequence, beat.timestamp);
         let same = was && beat.step == self.step && beat.steady >= STEADY_PACKETS;
@@ -54,7 +60,7 @@ impl Pulse {
             return Change::None;
         }
         (self.beat, self.step, self.steady) = (0, beat.step, beat.steady);
-        match (was, self.count_in(clock_rate)) {
+        match (was, self.count_in(clock_rate())) {
             (true, Change::None | Change::Irregular) => Change::Irregular,
             // It has changed its beat, and is as regular as before.
             (true, Change::Regular) => Change::None,

@@ -95,13 +95,21 @@ impl Regions {
     }
 
     /// Another has taken packets of a session's tier leg.
-    pub(crate) fn absorb(&mut self, now: Time, slot: usize, after: &FlowState, clock_rate: u32) {
+    pub(crate) fn absorb(
+        &mut self,
+        now: Time,
+        slot: usize,
+        after: &FlowState,
+        clock_rate: impl FnOnce() -> u32,
+    ) {
         self.beat(now, slot, |pulse| pulse.absorb(after.last, after.newest as u16, &after.beat, clock_rate));
     }
 
-    /// The beat of a session's tier leg, where it is counted.
-    pub(crate) fn pulse(&self, slot: usize) -> Option<&Pulse> {
-        self.flows.get(slot).filter(|(_, region)| region.is_some()).map(|(pulse, _)| pulse)
+    /// Where a session's tier leg is counted, and its beat.
+    pub(crate) fn counted(&self, slot: usize) -> Option<(RegionId, &Pulse)> {
+        let (pulse, place) = self.flows.get(slot)?;
+        let region = self.regions.get(usize::from((*place)?))?;
+        Some((region.id, pulse))
     }
 
     fn beat(&mut self, now: Time, slot: usize, take: impl FnOnce(&mut Pulse) -> Change) {

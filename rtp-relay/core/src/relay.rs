@@ -51,6 +51,8 @@ pub struct Relay {
     /// Pairs that the shell is binding, and for whom.
     binding: HashMap<u32, (SessionId, Leg), FixedState>,
     wheel: Wheel,
+    /// Sessions whose turn on the wheel has come and that the shell has been asked about.
+    asked: usize,
     beats: Beats,
     regions: Regions,
     /// Packets of our own making that wait to be sent.
@@ -86,6 +88,7 @@ impl Relay {
             slot_of: HashMap::with_hasher(FixedState::with_seed(seed)),
             binding: HashMap::with_hasher(FixedState::with_seed(seed)),
             wheel: Wheel::new(),
+            asked: 0,
             beats: Beats::default(),
             regions: Regions::new(&config.silence),
             outbox: VecDeque::new(),
@@ -284,6 +287,7 @@ impl Relay {
         }
         self.counters.region_silent += self.regions.tick(now, &mut self.events);
         self.wheel.turn(now);
+        self.asked = 0;
         while let Some(turn) = self.wheel.due() {
             let Some(session) = self.sessions.get_mut(turn.slot).filter(|s| s.id == turn.session) else {
                 continue;

@@ -11,7 +11,7 @@ use crate::random::SplitMix;
 use crate::rtcp::Translation;
 use crate::watch::Watch;
 use relay_values::{
-    Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats,
+    Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, RegionId, SessionId, SessionStats,
     SilenceKind, Time,
 };
 use std::collections::VecDeque;
@@ -275,11 +275,16 @@ impl Session {
     }
 
     /// The RTP from `leg`, if there is nothing more to decide about its next packets.
-    pub(crate) fn flow(&self, at: PortRef, leg: Leg, pulse: Option<&Pulse>) -> Result<Flow, Unfit> {
+    pub(crate) fn flow(
+        &self,
+        at: PortRef,
+        leg: Leg,
+        counted: Option<(RegionId, &Pulse)>,
+    ) -> Result<Flow, Unfit> {
         if self.cut {
             return Err(Unfit::Cut);
         }
-        offload::flow(at, self.leg(leg), self.leg(leg.other()), pulse)
+        offload::flow(at, self.leg(leg), self.leg(leg.other()), counted)
     }
 
     pub(crate) fn count_drop(&mut self, reason: DropReason) {

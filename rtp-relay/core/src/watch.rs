@@ -110,6 +110,11 @@ impl Wheel {
         self.due.pop()
     }
 
+    /// Those whose turn has come and that have not been taken.
+    pub(crate) fn waiting(&self) -> &[Turn] {
+        &self.due
+    }
+
     /// When the wheel wants to be turned.
     pub(crate) fn next(&self) -> Time {
         if self.turns == 0 {

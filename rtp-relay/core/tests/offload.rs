@@ -213,13 +213,19 @@ fn a_flow_that_no_fast_path_can_carry_is_offered_ever_more_rarely() {
 #[test]
 fn silence_is_judged_by_what_the_fast_path_has_heard() {
     let mut world = World::new();
-    let [mut a, _] = world.carried();
+    let [mut a, b] = world.carried();
+    let mut asked = 0;
     for _ in 0..30 {
         world.carry(&mut a, 50);
         let now = world.shell.now;
-        world.shell.relay.absorb(now, a.at, &a.state);
+        while let Some(carried) = world.shell.relay.poll_overdue(now) {
+            assert_eq!(carried, [Some(a.at), Some(b.at)], "asked about when its turn comes, not before");
+            world.shell.relay.absorb(now, a.at, &a.state);
+            asked += 1;
+        }
         world.shell.relay.timeout(now);
     }
+    assert!((2..=4).contains(&asked), "every twelve seconds: {asked}");
     world.shell.drain();
     let silent: Vec<_> = world
         .shell

@@ -1,7 +1,7 @@
 //! A worker's flows in the kernel: what the relay asks for is done, what the program has done is told to the relay.
 
-use crate::xdp::{FlowId, InstallError, NextHopId, Routes, Tables, Way};
-use relay_core::{Offload, PortRef, Relay};
+use crate::xdp::{InstallError, NextHopId, Roster, Routes, Tables, Totals, Way};
+use relay_core::{Counters, Offload, PortRef, Relay};
 use relay_values::{Duration, Time};
 use std::collections::HashMap;
 use std::io;
@@ -20,22 +20,12 @@ pub(crate) struct FastPath {
     routes: Routes,
     /// Interfaces that the program stands before: frames leave by these and no others.
     stands: Vec<u32>,
-    /// By [`PortRef::index`].
-    held: Vec<Option<Held>>,
-    /// The ports that hold one.
-    ports: Vec<PortRef>,
+    roster: Roster,
+    /// By [`PortRef::index`]: our address and the peer's.
+    ways: Vec<Option<(IpAddr, IpAddr)>>,
     /// By our address and the peer's.
     hops: HashMap<(IpAddr, IpAddr), Hop>,
     touched: Time,
-}
-
-/// A flow in the program's tables.
-#[derive(Debug)]
-struct Held {
-    id: FlowId,
-    way: (IpAddr, IpAddr),
-    /// Its place in `ports`.
-    place: usize,
 }
 
 /// A way that flows take.
@@ -58,8 +48,8 @@ impl FastPath {
             tables,
             routes: Routes::new()?,
             stands,
-            held: (0..ports).map(|_| None).collect(),
-            ports: Vec::new(),
+            roster: Roster::new(ports),
+            ways: vec![None; ports],
             hops: HashMap::new(),
             touched: Time::ZERO,
         })
@@ -72,7 +62,7 @@ impl FastPath {
 
     /// How many flows are in the kernel.
     pub(crate) fn flows(&self) -> usize {
-        self.ports.len()
+        self.roster.len()
     }
 
     /// Tell the relay what has become of the flows of a session, one of whose ports is `at`.
@@ -82,16 +72,26 @@ impl FastPath {
         }
     }
 
-    /// Tell the relay what has become of every flow.
-    pub(crate) fn absorb_all(&self, now: Time, relay: &mut Relay) {
-        for &port in &self.ports {
-            self.absorb(now, relay, port);
+    /// The relay is about to judge who is silent: tell it what it has to know for that.
+    pub(crate) fn before_timeout(&mut self, now: Time, relay: &mut Relay) {
+        self.roster.tell(now, &self.tables, relay);
+        while let Some(carried) = relay.poll_overdue(now) {
+            for port in carried.into_iter().flatten() {
+                self.absorb(now, relay, port);
+            }
         }
     }
 
+    /// What the relay has counted, and what it has not been told of yet; whether beats have changed is told it.
+    pub(crate) fn counters(&mut self, now: Time, relay: &mut Relay) -> Counters {
+        self.roster.tell(now, &self.tables, relay);
+        let Totals { packets, bytes } = self.roster.totals(&self.tables);
+        relay.counters().offloading(packets, bytes)
+    }
+
     fn absorb(&self, now: Time, relay: &mut Relay, port: PortRef) {
-        if let Some(Some(held)) = self.held.get(port.index()) {
-            relay.absorb(now, port, &self.tables.state(&held.id));
+        if let Some(id) = self.roster.get(port) {
+            relay.absorb(now, port, &self.tables.state(id));
         }
     }
 
@@ -108,10 +108,9 @@ impl FastPath {
                             .and_then(|hop| install(hop).map_err(|_: InstallError| Stays::Table));
                         match done {
                             Ok(id) => {
-                                let place = self.ports.len();
-                                self.ports.push(flow.at);
-                                if let Some(held) = self.held.get_mut(flow.at.index()) {
-                                    *held = Some(Held { id, way, place });
+                                self.roster.put(&flow, id);
+                                if let Some(its) = self.ways.get_mut(flow.at.index()) {
+                                    *its = Some(way);
                                 }
                                 true
                             }
@@ -127,12 +126,13 @@ impl FastPath {
                     }
                 }
                 Offload::Remove { at, why: _ } => {
-                    if let Some(Held { id, way, place }) =
-                        self.held.get_mut(at.index()).and_then(Option::take)
-                    {
-                        relay.recalled(now, at, &self.tables.remove(id));
-                        self.forget(place);
-                        self.release(way);
+                    if let Some(id) = self.roster.take(at) {
+                        let last = self.tables.remove(id);
+                        self.roster.taken(&last);
+                        relay.recalled(now, at, &last);
+                        if let Some(way) = self.ways.get_mut(at.index()).and_then(Option::take) {
+                            self.release(way);
+                        }
                     }
                 }
             }
@@ -198,21 +198,12 @@ impl FastPath {
             self.hops.remove(&way);
         }
     }
-
-    fn forget(&mut self, place: usize) {
-        self.ports.swap_remove(place);
-        if let Some(moved) = self.ports.get(place)
-            && let Some(Some(held)) = self.held.get_mut(moved.index())
-        {
-            held.place = place;
-        }
-    }
 }
 
 impl Drop for FastPath {
     fn drop(&mut self) {
-        for held in self.held.iter_mut().filter_map(Option::take) {
-            self.tables.remove(held.id);
+        for id in self.roster.drain() {
+            self.tables.remove(id);
         }
     }
 }

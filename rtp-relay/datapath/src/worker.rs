@@ -4,7 +4,7 @@ use crate::engine::{EngineCounters, Shared};
 use crate::fast::FastPath;
 use crate::io::{Arrived, Judge, PacketIo};
 use crate::wake::Wake;
-use relay_core::{Outgoing, PortRef, PortRequest, Relay, Verdict};
+use relay_core::{Counters, Outgoing, PortRef, PortRequest, Relay, Verdict};
 use relay_values::{DropReason, Duration, RelayCommand, RelayEvent, Time};
 use rtrb::{Consumer, Producer};
 use std::collections::VecDeque;
@@ -75,7 +75,7 @@ impl<Io: PacketIo> Worker<Io> {
                 self.media.relay.behind(now);
             }
             if self.media.relay.poll_timeout() <= now {
-                self.media.absorb_all(now);
+                self.media.before_timeout(now);
                 self.media.relay.timeout(now);
                 self.ports(now);
                 self.unpublished = true;
@@ -154,11 +154,11 @@ impl<Io: PacketIo> Worker<Io> {
         if now < due {
             return due;
         }
-        self.media.absorb_all(now);
+        let relay = self.media.counters(now);
         let mut shown = self.shared.counters.lock().unwrap_or_else(|broken| broken.into_inner());
         let flows = self.media.fast.as_ref().map_or(0, FastPath::flows);
         *shown = EngineCounters {
-            relay: self.media.relay.counters(),
+            relay,
             receive_errors: self.media.receive_errors,
             kernel_flows: flows as u64,
             ..EngineCounters::default()
@@ -185,9 +185,16 @@ impl Media {
         self.relay.command(now, command);
     }
 
-    fn absorb_all(&mut self, now: Time) {
-        if let Some(fast) = &self.fast {
-            fast.absorb_all(now, &mut self.relay);
+    fn before_timeout(&mut self, now: Time) {
+        if let Some(fast) = &mut self.fast {
+            fast.before_timeout(now, &mut self.relay);
+        }
+    }
+
+    fn counters(&mut self, now: Time) -> Counters {
+        match &mut self.fast {
+            Some(fast) => fast.counters(now, &mut self.relay),
+            None => self.relay.counters(),
         }
     }
 }

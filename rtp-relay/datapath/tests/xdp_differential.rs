@@ -453,7 +453,7 @@ impl World {
         }
         let (alone, helped) = (self.alone.counters(), self.helped.counters());
         assert_eq!(helped.offloaded, self.forwarded);
-        let helped = Counters { offloaded: 0, ..helped };
+        let helped = Counters { offloaded: 0, offloaded_bytes: 0, ..helped };
         assert_eq!(alone, helped);
     }
 }

@@ -35,8 +35,8 @@ impl Relay {
         let owner = owner.filter(|o| o.component == Component::Rtp).ok_or(Unfit::NoSession)?;
         let session = self.sessions.get(owner.slot as usize).ok_or(Unfit::NoSession)?;
         let tier = session.tier_leg == owner.leg;
-        let pulse = if tier { self.regions.pulse(owner.slot as usize) } else { None };
-        session.flow(at, owner.leg, pulse)
+        let counted = if tier { self.regions.counted(owner.slot as usize) } else { None };
+        session.flow(at, owner.leg, counted)
     }
 
     /// The flows of the session that port `at` belongs to which a fast path carries: their ports. What they have become is
@@ -60,11 +60,38 @@ impl Relay {
         self.counters.bytes += carried.bytes;
         self.counters.forwarded += carried.packets;
         self.counters.offloaded += carried.packets;
+        self.counters.offloaded_bytes += carried.bytes;
         offload::absorb(leg, source, &shift, before, &carried, after);
-        let rate = leg.meter.clock_rate();
         if tier {
-            self.regions.absorb(now, owner.slot as usize, after, rate);
+            let rate = leg.meter.clock_rate();
+            self.regions.absorb(now, owner.slot as usize, after, || rate);
         }
+    }
+
+    /// What has become of the flow that comes to port `at`, as far as the silence of its region asks for it: that alone is
+    /// taken over. It is to be told of all flows that are counted among a [region](Flow::region)'s before [`timeout`](Self::timeout), and now
+    /// and then besides.
+    pub fn heard(&mut self, now: Time, at: PortRef, after: &FlowState) {
+        let Some(owner) = self.by_port.get(at.index()).copied().flatten() else { return };
+        let slot = owner.slot as usize;
+        let rate = || self.sessions.get(slot).map_or(0, |s| s.leg(owner.leg).meter.clock_rate());
+        self.regions.absorb(now, slot, after, rate);
+    }
+
+    /// The next session whose turn has come to be looked at for silence: the ports of its flows that a fast path carries.
+    /// What has become of those is to be told by [`absorb`](Self::absorb) before [`timeout`](Self::timeout), with the same
+    /// time.
+    pub fn poll_overdue(&mut self, now: Time) -> Option<[Option<PortRef>; 2]> {
+        self.wheel.turn(now);
+        let waiting = self.wheel.waiting().get(self.asked..).unwrap_or_default();
+        for turn in waiting {
+            self.asked += 1;
+            let session = self.sessions.get(turn.slot).filter(|s| s.id == turn.session);
+            if let Some(carried) = session.map(carried_of).filter(|c| c.iter().any(Option::is_some)) {
+                return Some(carried);
+            }
+        }
+        None
     }
 
     /// An [`Offload::Remove`] has been done: no fast path carries the flow any more, and this is what has become of it.

@@ -125,7 +125,13 @@ impl<T: Plain> SharedArray<T> {
 
     /// The first eight bytes of an entry, to be read or written at once.
     pub(super) fn first_word(&self, i: usize) -> Option<&AtomicU64> {
-        self.memory.word((i < self.entries).then_some(i * size_of::<T>())?)
+        self.word(i, 0)
+    }
+
+    /// The eight bytes of an entry at `offset`, to be read or written at once.
+    pub(super) fn word(&self, i: usize, offset: usize) -> Option<&AtomicU64> {
+        self.memory
+            .word((i < self.entries && offset < size_of::<T>()).then_some(i * size_of::<T>() + offset)?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tables of the loaded program: what user space may do to them, and in which order.
 
+use super::Totals;
 use super::flow::{Epoch, Placed, entry, rates, state};
 use super::layout::{
     Address, AlternateEntry, CPUS, FlowEntry, LAYOUT_VERSION, MAX_LOCALS, MAX_NEXT_HOPS, MAX_SLOTS,
@@ -55,6 +56,16 @@ pub struct FlowId {
     /// Its place in `by_port`.
     port: u32,
 }
+
+impl FlowId {
+    /// Its place in the table.
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+}
+
+/// Where the program's half of an entry begins.
+const STATE: usize = offset_of!(FlowEntry, state);
 
 /// Which route the flows of a slot take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -261,8 +272,28 @@ impl Tables {
 
     /// What has become of a flow.
     pub fn state(&self, id: &FlowId) -> FlowState {
-        let line: Option<StateEntry> = self.flows.read_part(id.index as usize, offset_of!(FlowEntry, state));
+        self.state_at(id.index)
+    }
+
+    pub(super) fn state_at(&self, index: u32) -> FlowState {
+        let line: Option<StateEntry> = self.flows.read_part(index as usize, STATE);
         line.map(|entry| state(&entry, self.epoch)).unwrap_or_default()
+    }
+
+    /// When a flow's last packet came, as the kernel says it.
+    pub(super) fn last_seen(&self, index: u32) -> u64 {
+        self.state_word(index, offset_of!(StateEntry, last_seen))
+    }
+
+    /// What a flow has passed on since it was installed.
+    pub(super) fn totals(&self, index: u32) -> Totals {
+        let word = |offset| self.state_word(index, offset);
+        let (packets, bytes) = (offset_of!(StateEntry, packets), offset_of!(StateEntry, bytes));
+        Totals { packets: word(packets), bytes: word(bytes) }
+    }
+
+    fn state_word(&self, index: u32, offset: usize) -> u64 {
+        self.flows.word(index as usize, STATE + offset).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     /// Take a flow away: its next packet comes to the sockets. What has become of it, but for a packet that another CPU has
