@@ -248,6 +248,7 @@ fn start_worker(
     let name = format!("relay-{worker}");
     let start = Start { name, cpu, media, wake: Arc::clone(&wake), shared: Arc::clone(&shared), shards };
     let thread = match io {
+        AnyIo::Uring(io) => start.with(*io)?,
         AnyIo::Epoll(io) => start.with(io)?,
     };
     Ok(Running { thread: Some(thread), shared, wake })

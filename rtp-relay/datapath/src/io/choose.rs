@@ -1,6 +1,7 @@
 //! Which engine carries packets, and why not a faster one.
 
 use super::epoll::EpollIo;
+use super::uring::UringIo;
 use crate::config::EngineConfig;
 use std::fmt;
 use std::io;
@@ -54,11 +55,13 @@ pub(crate) struct Seat<'a> {
 
 /// The engine of all workers.
 pub(crate) enum Chosen {
+    Uring,
     Epoll,
 }
 
 /// A worker's part of it.
 pub(crate) enum AnyIo {
+    Uring(Box<UringIo>),
     Epoll(EpollIo),
 }
 
@@ -82,7 +85,7 @@ impl Chosen {
     pub(crate) fn choose(config: &EngineConfig) -> Result<(Self, Vec<NotTaken>), Vec<NotTaken>> {
         let mut not_taken = Vec::new();
         for &engine in config.sockets.ladder() {
-            match Self::have(engine) {
+            match Self::have(engine, config) {
                 Ok(chosen) => return Ok((chosen, not_taken)),
                 Err(why) => not_taken.push(NotTaken { engine, why }),
             }
@@ -90,18 +93,20 @@ impl Chosen {
         Err(not_taken)
     }
 
-    fn have(engine: SocketEngine) -> Result<Self, String> {
+    fn have(engine: SocketEngine, config: &EngineConfig) -> Result<Self, String> {
         match engine {
             SocketEngine::Epoll => Ok(Self::Epoll),
-            SocketEngine::Auto | SocketEngine::Lookup | SocketEngine::Uring => {
-                Err("not in this build".to_owned())
+            SocketEngine::Uring => {
+                UringIo::probe(config.workers).map(|()| Self::Uring).map_err(|why| why.to_string())
             }
+            SocketEngine::Auto | SocketEngine::Lookup => Err("not in this build".to_owned()),
         }
     }
 
     /// Its name.
     pub(crate) const fn engine(&self) -> SocketEngine {
         match self {
+            Self::Uring => SocketEngine::Uring,
             Self::Epoll => SocketEngine::Epoll,
         }
     }
@@ -110,13 +115,14 @@ impl Chosen {
     pub(crate) const fn descriptors_per_call(&self) -> usize {
         match self {
             // RTP and RTCP on each of two legs.
-            Self::Epoll => 4,
+            Self::Uring | Self::Epoll => 4,
         }
     }
 
     /// The part of one worker.
     pub(crate) fn seat(&self, seat: &Seat<'_>) -> io::Result<AnyIo> {
         match self {
+            Self::Uring => UringIo::new(seat).map(Box::new).map(AnyIo::Uring),
             Self::Epoll => EpollIo::new(seat).map(AnyIo::Epoll),
         }
     }

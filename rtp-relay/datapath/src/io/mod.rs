@@ -12,6 +12,7 @@
 
 mod choose;
 mod epoll;
+mod uring;
 
 pub use choose::SocketEngine;
 pub(crate) use choose::{AnyIo, Chosen, Seat};
