@@ -38,6 +38,15 @@ static long (*const l4_checksum_replace)(struct __sk_buff *, u32 at, u64 from, u
 	(void *)11;
 static long (*const pull_data)(struct __sk_buff *, u32 len) = (void *)39;
 
+struct sk_lookup;
+struct bpf_sock;
+static long (*const sk_assign)(struct sk_lookup *, struct bpf_sock *, u64 flags) = (void *)124;
+static long (*const sk_release)(struct bpf_sock *) = (void *)86;
+
+#define atomic_add(at, n) ((void)__sync_fetch_and_add(at, n))
+
+enum { SK_PASS = 1 };
+enum { FAMILY_IPV6 = 10 };
 enum { CHECKSUM_PSEUDO_HEADER = 1 << 4, CHECKSUM_KEEP_ZERO = 1 << 5 };
 enum { XDP_PASS = 2, XDP_TX = 3 };
 enum { TCX_NEXT = -1 };
@@ -62,6 +71,22 @@ struct __sk_buff {
 	u32 gso_size;
 };
 
+struct sk_lookup {
+	u64 socket;
+	u32 family;
+	u32 protocol;
+	be32 remote_ip4;
+	be32 remote_ip6[4];
+	be16 remote_port;
+	u16 unused;
+	be32 local_ip4;
+	be32 local_ip6[4];
+	/* In host byte order. */
+	u32 local_port;
+	u32 ingress_ifindex;
+};
+
+_Static_assert(__builtin_offsetof(struct sk_lookup, local_port) == 60, "as the kernel has it");
 _Static_assert(__builtin_offsetof(struct __sk_buff, vlan_present) == 20, "as the kernel has it");
 _Static_assert(__builtin_offsetof(struct __sk_buff, data) == 76, "as the kernel has it");
 _Static_assert(__builtin_offsetof(struct __sk_buff, gso_size) == 176, "as the kernel has it");

@@ -1,6 +1,6 @@
-//! The program in the kernel: its object is committed, so that nobody needs a compiler for BPF to build the daemon.
+//! The programs in the kernel: their objects are committed, so that nobody needs a compiler for BPF to build the daemon.
 //!
-//! Beside the object stands `relay.bpf.txt`: the compiler that has built it, and digests of the sources and of the object.
+//! Beside each object stands a note, such as `relay.bpf.txt`: the compiler that has built it, and digests of the sources and of the object.
 //! That sources have changed and the object has not is thus seen everywhere; that the object is what the sources give is
 //! seen where that compiler is.
 
@@ -12,24 +12,33 @@ use std::process::Command;
 
 /// One version builds the object: others give other instructions.
 const CLANG_NAME: &str = "clang-14";
-const OBJECT: &str = "relay.bpf.o";
-const NOTE: &str = "relay.bpf.txt";
+/// Each has its source beside it, `relay.c` for `relay.bpf.o`, and a note, `relay.bpf.txt`.
+const OBJECTS: [&str; 2] = ["relay", "lookup"];
 
-/// Build the object and the note beside it.
+/// Build the objects and the notes beside them.
 pub(crate) fn build() -> Result<(), Failed> {
     need(&[CLANG, LLVM])?;
     let folder = folder();
-    compile(&folder.join(OBJECT))?;
-    let text = note(&folder, &compiler()?)?;
-    fs::write(folder.join(NOTE), text).map_err(|e| format!("{NOTE}: {e}"))
+    for name in OBJECTS {
+        compile(name, &folder.join(object(name)))?;
+        let text = note(&folder, name, &compiler()?)?;
+        let to = folder.join(format!("{name}.bpf.txt"));
+        fs::write(&to, text).map_err(|e| format!("{}: {e}", to.display()))?;
+    }
+    Ok(())
 }
 
-/// Whether object and sources belong together.
+/// Whether objects and sources belong together.
 pub(crate) fn check() -> Result<(), Failed> {
+    OBJECTS.into_iter().try_for_each(check_one)
+}
+
+fn check_one(name: &str) -> Result<(), Failed> {
     let folder = folder();
-    let is = fs::read_to_string(folder.join(NOTE)).map_err(|e| format!("{NOTE}: {e}"))?;
+    let beside = folder.join(format!("{name}.bpf.txt"));
+    let is = fs::read_to_string(&beside).map_err(|e| format!("{}: {e}", beside.display()))?;
     let built_by = is.lines().next().unwrap_or_default();
-    if note(&folder, built_by)? != is {
+    if note(&folder, name, built_by)? != is {
         return Err(
             "rtp-relay/xdp: object and sources do not belong together; type: cargo xtask xdp".to_owned()
         );
@@ -38,16 +47,19 @@ pub(crate) fn check() -> Result<(), Failed> {
         Ok(here) if here == built_by => {
             let target = root().join("target");
             fs::create_dir_all(&target).map_err(|e| format!("{}: {e}", target.display()))?;
-            let again = target.join(OBJECT);
-            compile(&again)?;
-            if read(&again)? == read(&folder.join(OBJECT))? {
+            let again = target.join(object(name));
+            compile(name, &again)?;
+            if read(&again)? == read(&folder.join(object(name)))? {
                 Ok(())
             } else {
-                Err("rtp-relay/xdp: the sources give another object; type: cargo xtask xdp".to_owned())
+                Err(format!(
+                    "rtp-relay/xdp: the sources give another {}; type: cargo xtask xdp",
+                    object(name)
+                ))
             }
         }
         _ => {
-            eprintln!("not run: building the object of rtp-relay/xdp again needs {built_by}");
+            eprintln!("not run: building rtp-relay/xdp/{} again needs {built_by}", object(name));
             Ok(())
         }
     }
@@ -57,15 +69,19 @@ fn folder() -> PathBuf {
     root().join("rtp-relay/xdp")
 }
 
-fn compile(to: &Path) -> Result<(), Failed> {
+fn object(name: &str) -> String {
+    format!("{name}.bpf.o")
+}
+
+fn compile(name: &str, to: &Path) -> Result<(), Failed> {
     let folder = folder();
     let mut clang = Command::new(CLANG_NAME);
     // mcpu=v3 has jumps on 32 bits: Linux 5.1. Warnings about packed structures would be about every header.
     clang.args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]);
     clang.args(["-Wno-unused-function", "-Wno-address-of-packed-member"]);
     clang.arg(format!("-ffile-prefix-map={}=.", folder.display()));
-    clang.args(["-c", "relay.c", "-o"]).arg(to).current_dir(&folder);
-    run("the program for the kernel", &mut clang)?;
+    clang.arg("-c").arg(format!("{name}.c")).arg("-o").arg(to).current_dir(&folder);
+    run(&format!("{name}.c for the kernel"), &mut clang)?;
     // BTF stays, which describes the tables; what a debugger wants goes.
     run("without what a debugger wants", Command::new("llvm-strip").arg("-g").arg(to))
 }
@@ -77,19 +93,19 @@ fn compiler() -> Result<String, Failed> {
     Ok(String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
-fn note(folder: &Path, compiler: &str) -> Result<String, Failed> {
+fn note(folder: &Path, name: &str, compiler: &str) -> Result<String, Failed> {
     let mut sources: Vec<PathBuf> = fs::read_dir(folder)
         .map_err(|e| format!("{}: {e}", folder.display()))?
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "c" || e == "h"))
+        .filter(|path| path.extension().is_some_and(|e| e == "h") || path.ends_with(format!("{name}.c")))
         .collect();
     sources.sort();
     let mut all = Vec::new();
     for source in &sources {
         all.extend(read(source)?);
     }
-    let object = digest(&read(&folder.join(OBJECT))?);
+    let object = digest(&read(&folder.join(object(name)))?);
     Ok(format!("{compiler}\nsources {:016x}\nobject {object:016x}\n", digest(&all)))
 }
 

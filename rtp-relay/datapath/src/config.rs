@@ -76,11 +76,15 @@ impl EngineConfig {
     pub(crate) fn slice(&self, worker: usize, capacity: &Capacity) -> RelayConfig {
         let workers = self.workers.max(1);
         RelayConfig {
-            ports: slice_ports(&self.relay, worker, workers),
             max_sessions: self.relay.max_sessions.div_ceil(workers),
             max_open_pairs: self.relay.max_open_pairs.min(capacity.open_pairs()) / workers,
-            ..self.relay.clone()
+            ..self.ports_of(worker)
         }
+    }
+
+    /// The same without what the system's limits make of it.
+    pub(crate) fn ports_of(&self, worker: usize) -> RelayConfig {
+        RelayConfig { ports: slice_ports(&self.relay, worker, self.workers.max(1)), ..self.relay.clone() }
     }
 
     /// What this configuration holds under a limit of open descriptors, of which a call takes so many.

@@ -26,6 +26,8 @@ pub struct Engine {
     workers: Vec<Running>,
     capacity: Capacity,
     standing: Standing,
+    /// What serves the sockets, for as long as there are workers.
+    sockets: Chosen,
     /// It stands before its interfaces until this goes, after the workers.
     kernel: Option<Kernel>,
 }
@@ -54,6 +56,8 @@ pub struct EngineCounters {
     pub relay: Counters,
     /// Receive calls that failed for another reason than "nothing there".
     pub receive_errors: u64,
+    /// Packets that were turned away before they were received, because their worker had no room for more.
+    pub turned_away: u64,
     /// Flows that the kernel carries at the moment.
     pub kernel_flows: u64,
     /// Packets that the kernel engine left to the sockets although their port has a flow, by [`Passed::ALL`].
@@ -130,9 +134,10 @@ impl Engine {
         if !not_taken.is_empty() {
             standing.engine = format!("{} ({})", standing.engine, listed(&not_taken));
         }
-        let mut engine = Self { workers: Vec::new(), capacity, standing, kernel: None };
+        let mut engine = Self { workers: Vec::new(), capacity, standing, sockets, kernel: None };
         for worker in 0..workers {
-            let running = start_worker(config, &sockets, &capacity, worker, &mut handles, kernel.as_ref())?;
+            let running =
+                start_worker(config, &engine.sockets, &capacity, worker, &mut handles, kernel.as_ref())?;
             engine.workers.push(running);
         }
         engine.kernel = kernel;
@@ -158,6 +163,7 @@ impl Engine {
             sum.receive_errors += shown.receive_errors;
             sum.kernel_flows += shown.kernel_flows;
         }
+        sum.turned_away = self.sockets.turned_away();
         if let Some(kernel) = &self.kernel {
             for (to, (_, n)) in sum.passed.iter_mut().zip(kernel.tables().passed()) {
                 *to = n;
@@ -242,12 +248,13 @@ fn start_worker(
     let relay = Relay::new(&slice, config.seed.wrapping_add(worker as u64));
     let fast = kernel.map(|k| FastPath::new(k.tables(), k.stands(), relay.ports())).transpose()?;
     let news = fast.as_ref().map(FastPath::news);
-    let io = sockets.seat(&Seat { config, ports: relay.ports(), wake: wake.as_fd(), news })?;
+    let io = sockets.seat(&Seat { config, worker, ports: relay.ports(), wake: wake.as_fd(), news })?;
     let media = Media { relay, fast, epoch: config.epoch, receive_errors: 0, spoke: false };
     let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
     let name = format!("relay-{worker}");
     let start = Start { name, cpu, media, wake: Arc::clone(&wake), shared: Arc::clone(&shared), shards };
     let thread = match io {
+        AnyIo::Lookup(io) => start.with(io)?,
         AnyIo::Uring(io) => start.with(*io)?,
         AnyIo::Epoll(io) => start.with(io)?,
     };

@@ -30,16 +30,25 @@ impl SocketOptions {
         Ok((self.bind(pair.rtp_addr)?, self.bind(pair.rtcp_addr)?))
     }
 
+    /// The byte of DSCP above two bits of zero.
+    pub(crate) fn tos(&self) -> u8 {
+        // It is six bits long.
+        (self.tos & 0xff) as u8
+    }
+
+    /// Have what leaves by a socket of this family be media.
+    pub(crate) fn mark(&self, socket: &Socket, at: SocketAddr) -> io::Result<()> {
+        if at.is_ipv4() { socket.set_tos_v4(self.tos) } else { socket.set_tclass_v6(self.tos) }
+    }
+
     /// Bind one socket. It stays unconnected: the relay judges sources itself, and ICMP errors about one peer's port
     /// are then not reported on it.
     pub(crate) fn bind(&self, at: SocketAddr) -> io::Result<OwnedFd> {
         let socket = Socket::new(Domain::for_address(at), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-        if at.is_ipv4() {
-            socket.set_tos_v4(self.tos)?;
-        } else {
+        if at.is_ipv6() {
             socket.set_only_v6(true)?;
-            socket.set_tclass_v6(self.tos)?;
         }
+        self.mark(&socket, at)?;
         if let Some(bytes) = self.receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
         }

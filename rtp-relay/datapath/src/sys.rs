@@ -160,3 +160,40 @@ pub(crate) fn pin_to_cpu(cpu: usize) -> io::Result<()> {
     check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) })?;
     Ok(())
 }
+
+/// Give a socket a receive buffer of so many bytes, beyond the system's limit if we may.
+pub(crate) fn receive_buffer(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<()> {
+    set_buffer(fd, bytes, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)
+}
+
+/// The same of the send buffer.
+pub(crate) fn send_buffer(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<()> {
+    set_buffer(fd, bytes, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)
+}
+
+fn set_buffer(fd: BorrowedFd<'_>, bytes: usize, force: libc::c_int, ask: libc::c_int) -> io::Result<()> {
+    // The kernel doubles it, to account for what it adds itself.
+    let bytes = libc::c_int::try_from(bytes / 2).unwrap_or(libc::c_int::MAX);
+    set_option(fd, libc::SOL_SOCKET, force, bytes).or_else(|_| set_option(fd, libc::SOL_SOCKET, ask, bytes))
+}
+
+/// Have the kernel say with every packet to which address and port it was sent.
+pub(crate) fn want_destination(fd: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {
+    if is_ipv6 {
+        set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVORIGDSTADDR, 1)
+    } else {
+        set_option(fd, libc::IPPROTO_IP, libc::IP_RECVORIGDSTADDR, 1)
+    }
+}
+
+fn set_option(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value is live for the call and of the stated length.
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), len) })?;
+    Ok(())
+}

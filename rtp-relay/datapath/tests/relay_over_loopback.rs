@@ -1,15 +1,17 @@
 //! The whole engine with real sockets on loopback.
 
 mod common;
-use common::{PATIENCE, Phone, REPORT, call, config, counters_when, event, open, release, rtp, send, start};
-use datapath::{Engine, EngineConfig, RelayHandle, StartError};
+use common::{
+    PATIENCE, Phone, REPORT, call, config, counters_when, engines, event, open, release, rtp, send, start,
+};
+use datapath::{Engine, EngineConfig, RelayHandle, SocketEngine, StartError};
 use relay_values::{DropReason, Open, OpenFailure, RelayCommand, RelayEvent, SessionId, SilenceKind};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-fn two_way(ports: std::ops::RangeInclusive<u16>, a: (&str, &str), b: (&str, &str)) {
-    let (engine, mut relay) = start(&config(ports));
+fn two_way(sockets: SocketEngine, ports: std::ops::RangeInclusive<u16>, a: (&str, &str), b: (&str, &str)) {
+    let (engine, mut relay) = start(&config(sockets, ports));
     let (mut alice, mut bob) = (Phone::new(a.0, a.1), Phone::new(b.0, b.1));
     let id = SessionId::new(0, 1);
     call(&mut relay, open(id, a.1, b.1), &mut alice, &mut bob);
@@ -42,71 +44,80 @@ fn two_way(ports: std::ops::RangeInclusive<u16>, a: (&str, &str), b: (&str, &str
 
 #[test]
 fn two_phones_on_ipv4_hear_each_other() {
-    two_way(21_000..=21_019, ("127.0.0.2", "127.0.0.9"), ("127.0.0.3", "127.0.0.9"));
+    for sockets in engines() {
+        two_way(sockets, 21_000..=21_019, ("127.0.0.2", "127.0.0.9"), ("127.0.0.3", "127.0.0.9"));
+    }
 }
 
 #[test]
 fn two_phones_on_ipv6_hear_each_other() {
-    two_way(21_020..=21_039, ("::1", "::1"), ("::1", "::1"));
+    for sockets in engines() {
+        two_way(sockets, 21_020..=21_039, ("::1", "::1"), ("::1", "::1"));
+    }
 }
 
 #[test]
 fn a_phone_on_ipv4_hears_one_on_ipv6() {
-    two_way(21_040..=21_059, ("127.0.0.2", "127.0.0.9"), ("::1", "::1"));
+    for sockets in engines() {
+        two_way(sockets, 21_040..=21_059, ("127.0.0.2", "127.0.0.9"), ("::1", "::1"));
+    }
 }
 
 #[test]
 fn strangers_and_odd_packets_are_counted_and_nobody_hears_them() {
-    let (engine, mut relay) = start(&config(21_060..=21_079));
-    let (mut alice, mut bob) = (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
-    let stranger = UdpSocket::bind("127.0.0.4:0").unwrap();
-    let id = SessionId::new(0, 1);
-    call(&mut relay, open(id, "127.0.0.9", "127.0.0.9"), &mut alice, &mut bob);
-    // The first packet that gets through shows that the call is connected.
-    bob.rtp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    let until = Instant::now() + PATIENCE;
-    while bob.rtp.recv(&mut [0; 2048]).is_err() {
-        assert!(Instant::now() < until);
-        alice.say(&rtp(1));
-    }
-    let before = counters_when(&engine, |c| c.relay.forwarded > 0).relay.drops;
-    stranger.send_to(&rtp(2), (alice.relay, alice.port)).unwrap();
-    alice.say(&[]);
-    alice.say(&[0x80; 5]);
-    alice.say(&[0x80; 2049]);
-    alice.say(&vec![0x80; 9000]);
-    alice.say(&[&[0, 1, 0, 0][..], &[0; 16]].concat());
-    alice.say(&[22; 60]);
-    alice.say(&[0x60; 60]);
-    alice.say(&[0x8f; 20]);
-    alice.say(&rtp(7));
-    let mut buffer = [0; 4096];
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match bob.rtp.recv(&mut buffer) {
-            Ok(n) if buffer[..n] == rtp(7) => break,
-            Ok(n) => assert_eq!(buffer[..n], rtp(1), "something odd came through"),
-            Err(e) => assert!(e.kind() == ErrorKind::WouldBlock && Instant::now() < until, "{e}"),
+    for sockets in engines() {
+        let (engine, mut relay) = start(&config(sockets, 21_060..=21_079));
+        let (mut alice, mut bob) =
+            (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
+        let stranger = UdpSocket::bind("127.0.0.4:0").unwrap();
+        let id = SessionId::new(0, 1);
+        call(&mut relay, open(id, "127.0.0.9", "127.0.0.9"), &mut alice, &mut bob);
+        // The first packet that gets through shows that the call is connected.
+        bob.rtp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let until = Instant::now() + PATIENCE;
+        while bob.rtp.recv(&mut [0; 2048]).is_err() {
+            assert!(Instant::now() < until);
+            alice.say(&rtp(1));
         }
+        let before = counters_when(&engine, |c| c.relay.forwarded > 0).relay.drops;
+        stranger.send_to(&rtp(2), (alice.relay, alice.port)).unwrap();
+        alice.say(&[]);
+        alice.say(&[0x80; 5]);
+        alice.say(&[0x80; 2049]);
+        alice.say(&vec![0x80; 9000]);
+        alice.say(&[&[0, 1, 0, 0][..], &[0; 16]].concat());
+        alice.say(&[22; 60]);
+        alice.say(&[0x60; 60]);
+        alice.say(&[0x8f; 20]);
+        alice.say(&rtp(7));
+        let mut buffer = [0; 4096];
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match bob.rtp.recv(&mut buffer) {
+                Ok(n) if buffer[..n] == rtp(7) => break,
+                Ok(n) => assert_eq!(buffer[..n], rtp(1), "something odd came through"),
+                Err(e) => assert!(e.kind() == ErrorKind::WouldBlock && Instant::now() < until, "{e}"),
+            }
+        }
+        let drops = release(&mut relay, id).drops;
+        for (reason, n) in [
+            (DropReason::Stranger, 1),
+            (DropReason::TooShort, 2),
+            (DropReason::TooLong, 2),
+            (DropReason::Stun, 1),
+            (DropReason::Dtls, 1),
+            (DropReason::NotRtp, 1),
+            (DropReason::Malformed, 1),
+        ] {
+            assert_eq!(drops.get(reason) - before.get(reason), n, "{reason:?}");
+        }
+        stranger.set_nonblocking(true).unwrap();
+        assert_eq!(
+            stranger.recv(&mut buffer).unwrap_err().kind(),
+            ErrorKind::WouldBlock,
+            "a stranger was answered"
+        );
     }
-    let drops = release(&mut relay, id).drops;
-    for (reason, n) in [
-        (DropReason::Stranger, 1),
-        (DropReason::TooShort, 2),
-        (DropReason::TooLong, 2),
-        (DropReason::Stun, 1),
-        (DropReason::Dtls, 1),
-        (DropReason::NotRtp, 1),
-        (DropReason::Malformed, 1),
-    ] {
-        assert_eq!(drops.get(reason) - before.get(reason), n, "{reason:?}");
-    }
-    stranger.set_nonblocking(true).unwrap();
-    assert_eq!(
-        stranger.recv(&mut buffer).unwrap_err().kind(),
-        ErrorKind::WouldBlock,
-        "a stranger was answered"
-    );
 }
 
 fn descriptors_on(ports: std::ops::RangeInclusive<u16>) -> usize {
@@ -118,149 +129,167 @@ fn descriptors_on(ports: std::ops::RangeInclusive<u16>) -> usize {
 
 #[test]
 fn released_ports_rest_come_back_and_are_closed_when_idle() {
-    let ports = 21_080..=21_083;
-    let mut config = config(ports.clone());
-    config.relay.addresses.truncate(1);
-    config.relay.rest = Duration::from_millis(300);
-    config.relay.idle = Duration::from_millis(600);
-    let (engine, mut relay) = start(&config);
-    assert_eq!(descriptors_on(ports.clone()), 0, "sockets are bound when they are needed");
-    for serial in 0..3 {
-        let id = SessionId::new(0, serial);
-        let answer = |relay: &mut RelayHandle| {
-            send(relay, RelayCommand::Open(open(id, "127.0.0.9", "127.0.0.9")));
-            event(relay)
-        };
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match answer(&mut relay) {
-                RelayEvent::Opened { .. } => break,
-                RelayEvent::OpenFailed { reason: OpenFailure::PortsExhausted, .. } if serial > 0 => {
-                    assert!(Instant::now() < until);
-                    std::thread::sleep(Duration::from_millis(20));
+    for sockets in engines() {
+        let ports = 21_080..=21_083;
+        let mut config = config(sockets, ports.clone());
+        config.relay.addresses.truncate(1);
+        config.relay.rest = Duration::from_millis(300);
+        config.relay.idle = Duration::from_millis(600);
+        let (engine, mut relay) = start(&config);
+        assert_eq!(descriptors_on(ports.clone()), 0, "sockets are bound when they are needed");
+        for serial in 0..3 {
+            let id = SessionId::new(0, serial);
+            let answer = |relay: &mut RelayHandle| {
+                send(relay, RelayCommand::Open(open(id, "127.0.0.9", "127.0.0.9")));
+                event(relay)
+            };
+            let until = Instant::now() + PATIENCE;
+            loop {
+                match answer(&mut relay) {
+                    RelayEvent::Opened { .. } => break,
+                    RelayEvent::OpenFailed { reason: OpenFailure::PortsExhausted, .. } if serial > 0 => {
+                        assert!(Instant::now() < until);
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                    other => panic!("{other:?}"),
                 }
-                other => panic!("{other:?}"),
             }
+            let each = if sockets == SocketEngine::Lookup { 0 } else { 4 };
+            assert_eq!(descriptors_on(ports.clone()), each);
+            release(&mut relay, id);
         }
-        assert_eq!(descriptors_on(ports.clone()), 4);
-        release(&mut relay, id);
+        counters_when(&engine, |c| c.relay.ports.open == 0);
+        assert_eq!(descriptors_on(ports), 0);
     }
-    counters_when(&engine, |c| c.relay.ports.open == 0);
-    assert_eq!(descriptors_on(ports), 0);
 }
 
 #[test]
 fn a_port_that_somebody_else_holds_is_passed_over() {
-    let mut config = config(21_090..=21_095);
-    config.relay.addresses.truncate(1);
-    let _taken = UdpSocket::bind("127.0.0.9:21093").unwrap();
-    let (_engine, mut relay) = start(&config);
-    send(&mut relay, RelayCommand::Open(open(SessionId::new(0, 1), "127.0.0.9", "127.0.0.9")));
-    match event(&mut relay) {
-        RelayEvent::Opened { a_port, b_port, .. } => assert!(a_port != 21_092 && b_port != 21_092),
-        other => panic!("{other:?}"),
+    for sockets in engines() {
+        let mut config = config(sockets, 21_090..=21_095);
+        config.relay.addresses.truncate(1);
+        let _taken = UdpSocket::bind("127.0.0.9:21093").unwrap();
+        let (_engine, mut relay) = start(&config);
+        send(&mut relay, RelayCommand::Open(open(SessionId::new(0, 1), "127.0.0.9", "127.0.0.9")));
+        match event(&mut relay) {
+            RelayEvent::Opened { a_port, b_port, .. } => assert!(a_port != 21_092 && b_port != 21_092),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
 #[test]
 fn a_silent_leg_is_reported_through_the_handle() {
-    let (_engine, mut relay) = start(&config(21_100..=21_119));
-    let (mut alice, mut bob) = (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
-    let id = SessionId::new(0, 1);
-    let open = Open { inactivity: Some(Duration::from_millis(300)), ..open(id, "127.0.0.9", "127.0.0.9") };
-    call(&mut relay, open, &mut alice, &mut bob);
-    for _ in 0..2 {
-        let event = event(&mut relay);
-        assert!(matches!(event, RelayEvent::Silent { kind: SilenceKind::NeverHeard, .. }), "{event:?}");
+    for sockets in engines() {
+        let (_engine, mut relay) = start(&config(sockets, 21_100..=21_119));
+        let (mut alice, mut bob) =
+            (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
+        let id = SessionId::new(0, 1);
+        let open =
+            Open { inactivity: Some(Duration::from_millis(300)), ..open(id, "127.0.0.9", "127.0.0.9") };
+        call(&mut relay, open, &mut alice, &mut bob);
+        for _ in 0..2 {
+            let event = event(&mut relay);
+            assert!(matches!(event, RelayEvent::Silent { kind: SilenceKind::NeverHeard, .. }), "{event:?}");
+        }
     }
 }
 
 #[test]
 fn shards_and_workers_keep_their_sessions_apart() {
-    let mut config = config(21_200..=21_599);
-    (config.workers, config.shards) = (2, 3);
-    let (engine, mut relays) = Engine::start(&config).unwrap();
-    for serial in 0..20 {
-        for relay in &mut relays {
-            let id = SessionId::new(relay.shard(), serial);
-            relay.send(RelayCommand::Open(open(id, "127.0.0.9", "::1"))).unwrap();
-        }
-    }
-    for relay in &mut relays {
-        assert!(relay.flush());
-        let mut seen = std::collections::HashSet::new();
-        for _ in 0..20 {
-            match event(relay) {
-                RelayEvent::Opened { session, .. } => {
-                    assert_eq!(session.shard(), relay.shard());
-                    assert!(seen.insert(session));
-                }
-                other => panic!("{other:?}"),
+    for sockets in engines() {
+        let mut config = config(sockets, 21_200..=21_599);
+        (config.workers, config.shards) = (2, 3);
+        let (engine, mut relays) = Engine::start(&config).unwrap();
+        for serial in 0..20 {
+            for relay in &mut relays {
+                let id = SessionId::new(relay.shard(), serial);
+                relay.send(RelayCommand::Open(open(id, "127.0.0.9", "::1"))).unwrap();
             }
         }
-        assert_eq!(relay.recv(), None);
-    }
-    let counters = counters_when(&engine, |c| c.relay.sessions == 60);
-    assert_eq!((counters.relay.opened, counters.relay.ports.taken), (60, 120));
-    for serial in 0..20 {
         for relay in &mut relays {
-            let id = SessionId::new(relay.shard(), serial);
-            release(relay, id);
+            assert!(relay.flush());
+            let mut seen = std::collections::HashSet::new();
+            for _ in 0..20 {
+                match event(relay) {
+                    RelayEvent::Opened { session, .. } => {
+                        assert_eq!(session.shard(), relay.shard());
+                        assert!(seen.insert(session));
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(relay.recv(), None);
         }
+        let counters = counters_when(&engine, |c| c.relay.sessions == 60);
+        assert_eq!((counters.relay.opened, counters.relay.ports.taken), (60, 120));
+        for serial in 0..20 {
+            for relay in &mut relays {
+                let id = SessionId::new(relay.shard(), serial);
+                release(relay, id);
+            }
+        }
+        counters_when(&engine, |c| c.relay.sessions == 0 && c.relay.released == 60);
     }
-    counters_when(&engine, |c| c.relay.sessions == 0 && c.relay.released == 60);
 }
 
 #[test]
 fn a_full_queue_refuses_new_calls_and_loses_no_release() {
-    let mut config = config(21_600..=21_699);
-    config.queue = 1;
-    let (engine, mut relay) = start(&config);
-    let mut opened = Vec::new();
-    let mut refused = 0;
-    let until = Instant::now() + PATIENCE;
-    for serial in 0.. {
-        let id = SessionId::new(0, serial);
-        match relay.send(RelayCommand::Open(open(id, "127.0.0.9", "127.0.0.9"))) {
-            Ok(()) => {
-                opened.push(id);
-                // These find the queue full: it holds one command, and that is the Open.
-                relay.send(RelayCommand::Release { session: id }).unwrap();
+    for sockets in engines() {
+        let mut config = config(sockets, 21_600..=21_699);
+        config.queue = 1;
+        let (engine, mut relay) = start(&config);
+        let mut opened = Vec::new();
+        let mut refused = 0;
+        let until = Instant::now() + PATIENCE;
+        for serial in 0.. {
+            let id = SessionId::new(0, serial);
+            match relay.send(RelayCommand::Open(open(id, "127.0.0.9", "127.0.0.9"))) {
+                Ok(()) => {
+                    opened.push(id);
+                    // These find the queue full: it holds one command, and that is the Open.
+                    relay.send(RelayCommand::Release { session: id }).unwrap();
+                }
+                Err(datapath::Full) => refused += 1,
             }
-            Err(datapath::Full) => refused += 1,
+            if opened.len() == 20 && refused > 0 {
+                break;
+            }
+            relay.flush();
+            assert!(Instant::now() < until, "{} of 20 calls were let in", opened.len());
         }
-        if opened.len() == 20 && refused > 0 {
-            break;
+        let mut released = 0;
+        while released < opened.len() as u64 {
+            relay.flush();
+            match relay.recv() {
+                Some(RelayEvent::Released { .. }) => released += 1,
+                Some(_) => {}
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+            assert!(Instant::now() < until, "{released} releases were done");
         }
-        relay.flush();
-        assert!(Instant::now() < until, "{} of 20 calls were let in", opened.len());
+        counters_when(&engine, |c| c.relay.sessions == 0 && c.relay.released == released);
     }
-    let mut released = 0;
-    while released < opened.len() as u64 {
-        relay.flush();
-        match relay.recv() {
-            Some(RelayEvent::Released { .. }) => released += 1,
-            Some(_) => {}
-            None => std::thread::sleep(Duration::from_millis(1)),
-        }
-        assert!(Instant::now() < until, "{released} releases were done");
-    }
-    counters_when(&engine, |c| c.relay.sessions == 0 && c.relay.released == released);
 }
 
 #[test]
 fn what_cannot_work_is_refused_at_the_start() {
-    let start = |f: fn(&mut EngineConfig)| {
-        let mut c = config(21_700..=21_799);
-        f(&mut c);
-        Engine::start(&c).map(|_| ()).unwrap_err()
-    };
-    assert!(matches!(start(|c| c.relay.addresses.clear()), StartError::NoAddress));
-    assert!(matches!(start(|c| c.shards = 0), StartError::Shards(0)));
-    assert!(matches!(start(|c| c.relay.ports = 21_700..=21_701), StartError::PortRange { needed: 4, .. }));
-    assert!(matches!(start(|c| c.cpus = vec![100_000]), StartError::Cpu { cpu: 100_000, .. }));
-    let foreign = start(|c| c.relay.addresses.push("192.0.2.1".parse().unwrap()));
-    assert!(foreign.to_string().starts_with("media address 192.0.2.1: "), "{foreign}");
+    for sockets in engines() {
+        let start = |f: fn(&mut EngineConfig)| {
+            let mut c = config(sockets, 21_700..=21_799);
+            f(&mut c);
+            Engine::start(&c).map(|_| ()).unwrap_err()
+        };
+        assert!(matches!(start(|c| c.relay.addresses.clear()), StartError::NoAddress));
+        assert!(matches!(start(|c| c.shards = 0), StartError::Shards(0)));
+        assert!(matches!(
+            start(|c| c.relay.ports = 21_700..=21_701),
+            StartError::PortRange { needed: 4, .. }
+        ));
+        assert!(matches!(start(|c| c.cpus = vec![100_000]), StartError::Cpu { cpu: 100_000, .. }));
+        let foreign = start(|c| c.relay.addresses.push("192.0.2.1".parse().unwrap()));
+        assert!(foreign.to_string().starts_with("media address 192.0.2.1: "), "{foreign}");
+    }
 }
 
 #[test]

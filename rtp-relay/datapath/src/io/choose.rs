@@ -1,6 +1,7 @@
 //! Which engine carries packets, and why not a faster one.
 
 use super::epoll::EpollIo;
+use super::lookup::{LookupIo, Steering};
 use super::uring::UringIo;
 use crate::config::EngineConfig;
 use std::fmt;
@@ -45,6 +46,8 @@ impl SocketEngine {
 /// What an engine needs to know of the worker whose packets it carries.
 pub(crate) struct Seat<'a> {
     pub(crate) config: &'a EngineConfig,
+    /// Its number.
+    pub(crate) worker: usize,
     /// Ports of the worker: every index of one is below it.
     pub(crate) ports: usize,
     /// Readable when somebody knocks.
@@ -54,13 +57,16 @@ pub(crate) struct Seat<'a> {
 }
 
 /// The engine of all workers.
+#[derive(Debug)]
 pub(crate) enum Chosen {
+    Lookup(Steering),
     Uring,
     Epoll,
 }
 
 /// A worker's part of it.
 pub(crate) enum AnyIo {
+    Lookup(LookupIo),
     Uring(Box<UringIo>),
     Epoll(EpollIo),
 }
@@ -95,17 +101,19 @@ impl Chosen {
 
     fn have(engine: SocketEngine, config: &EngineConfig) -> Result<Self, String> {
         match engine {
+            SocketEngine::Lookup => Steering::start(config).map(Self::Lookup).map_err(|e| e.to_string()),
             SocketEngine::Epoll => Ok(Self::Epoll),
             SocketEngine::Uring => {
                 UringIo::probe(config.workers).map(|()| Self::Uring).map_err(|why| why.to_string())
             }
-            SocketEngine::Auto | SocketEngine::Lookup => Err("not in this build".to_owned()),
+            SocketEngine::Auto => Err("not one engine".to_owned()),
         }
     }
 
     /// Its name.
     pub(crate) const fn engine(&self) -> SocketEngine {
         match self {
+            Self::Lookup(_) => SocketEngine::Lookup,
             Self::Uring => SocketEngine::Uring,
             Self::Epoll => SocketEngine::Epoll,
         }
@@ -114,14 +122,25 @@ impl Chosen {
     /// Descriptors that a call takes.
     pub(crate) const fn descriptors_per_call(&self) -> usize {
         match self {
+            Self::Lookup(_) => 0,
             // RTP and RTCP on each of two legs.
             Self::Uring | Self::Epoll => 4,
+        }
+    }
+
+    /// Packets that were turned away because a worker had no room for them.
+    pub(crate) fn turned_away(&self) -> u64 {
+        match self {
+            Self::Lookup(steering) => steering.turned_away(),
+            // The kernel drops what finds a socket's buffer full, and counts it there.
+            Self::Uring | Self::Epoll => 0,
         }
     }
 
     /// The part of one worker.
     pub(crate) fn seat(&self, seat: &Seat<'_>) -> io::Result<AnyIo> {
         match self {
+            Self::Lookup(steering) => LookupIo::new(steering, seat).map(AnyIo::Lookup),
             Self::Uring => UringIo::new(seat).map(Box::new).map(AnyIo::Uring),
             Self::Epoll => EpollIo::new(seat).map(AnyIo::Epoll),
         }

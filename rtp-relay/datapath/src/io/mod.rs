@@ -12,6 +12,7 @@
 
 mod choose;
 mod epoll;
+mod lookup;
 mod uring;
 
 pub use choose::SocketEngine;

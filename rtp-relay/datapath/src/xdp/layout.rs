@@ -23,7 +23,7 @@ pub(super) const NO_EVENT: u8 = 0xff;
 /// An address of either family, IPv4 mapped (RFC 4291 §2.5.5.2), as it stands in a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
-pub(super) struct Address([u64; 2]);
+pub(crate) struct Address([u64; 2]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
@@ -188,7 +188,7 @@ impl Passed {
 }
 
 impl Address {
-    pub(super) fn of(ip: IpAddr) -> Self {
+    pub(crate) fn of(ip: IpAddr) -> Self {
         let bytes = match ip {
             IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
             IpAddr::V6(ip) => ip.octets(),

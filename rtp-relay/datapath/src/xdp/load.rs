@@ -75,8 +75,8 @@ impl Program {
             .map_max_entries("flows", entries)
             .map_max_entries("alternates", entries.saturating_mul(2))
             .load(OBJECT)?;
-        program::<Xdp>(&mut ebpf, XDP)?.load()?;
-        program::<SchedClassifier>(&mut ebpf, TCX)?.load()?;
+        loaded::<Xdp>(&mut ebpf, XDP)?.load()?;
+        loaded::<SchedClassifier>(&mut ebpf, TCX)?.load()?;
         let tables = Tables::map(setup, flows, |name| match ebpf.map(name)? {
             Map::Array(map) => Some(map.fd().as_fd()),
             _ => None,
@@ -101,10 +101,10 @@ impl Program {
     fn attach_by(&mut self, interface: &str, rung: Rung) -> Result<super::attach::Link, LoadError> {
         match rung {
             Rung::NativeXdp | Rung::GenericXdp => {
-                let xdp = program::<Xdp>(&mut self.ebpf, XDP)?;
+                let xdp = loaded::<Xdp>(&mut self.ebpf, XDP)?;
                 super::attach::xdp(xdp, interface, rung)
             }
-            Rung::Tcx => super::attach::tcx(program(&mut self.ebpf, TCX)?, interface),
+            Rung::Tcx => super::attach::tcx(loaded(&mut self.ebpf, TCX)?, interface),
         }
         .map_err(LoadError::from)
     }
@@ -120,9 +120,9 @@ impl Program {
             TestRunOptions { data_in: Some(frame.bytes), data_out: Some(&mut out), ..TestRunOptions::new() };
         let (result, pass) = match frame.rung {
             Rung::NativeXdp | Rung::GenericXdp => {
-                (program::<Xdp>(&mut self.ebpf, XDP)?.test_run(options)?, XDP_PASS)
+                (loaded::<Xdp>(&mut self.ebpf, XDP)?.test_run(options)?, XDP_PASS)
             }
-            Rung::Tcx => (program::<SchedClassifier>(&mut self.ebpf, TCX)?.test_run(options)?, TCX_NEXT),
+            Rung::Tcx => (loaded::<SchedClassifier>(&mut self.ebpf, TCX)?.test_run(options)?, TCX_NEXT),
         };
         out.truncate(result.data_size_out as usize);
         Ok(if result.return_value == pass { Tried::Passed(out) } else { Tried::Forwarded(out) })
@@ -133,7 +133,8 @@ impl Program {
 const XDP_PASS: u32 = 2;
 const TCX_NEXT: u32 = u32::MAX;
 
-fn program<'e, P>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut P, LoadError>
+/// A program of an object by its name.
+pub(crate) fn loaded<'e, P>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut P, LoadError>
 where
     &'e mut P: TryFrom<&'e mut aya::programs::Program, Error = ProgramError>,
 {
@@ -141,9 +142,16 @@ where
     Ok(program.try_into()?)
 }
 
+impl LoadError {
+    /// What an error of the library's about maps means.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        if is_permission(error) { Self::Permission } else { Self::Kernel(told(error)) }
+    }
+}
+
 impl From<EbpfError> for LoadError {
     fn from(error: EbpfError) -> Self {
-        if is_permission(&error) { Self::Permission } else { Self::Kernel(told(&error)) }
+        Self::of(&error)
     }
 }
 

@@ -17,8 +17,11 @@ mod shared;
 mod tables;
 
 pub use attach::{AttachError, Attached, Refusal, Rung, ladder};
+pub(crate) use layout::Address;
 pub use layout::{MAX_LOCALS, MAX_NEXT_HOPS, MAX_SLOTS, Passed};
+pub(crate) use load::loaded;
 pub use load::{Frame, LoadError, Program, Tried};
 pub use roster::{Roster, Totals};
 pub(crate) use routes::{Interface, Routes, Way};
+pub(crate) use shared::{Plain, SharedArray, SharedNumbers};
 pub use tables::{FlowId, InstallError, NextHop, NextHopId, Setup, SlotChoice, Tables};

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// # Safety
 ///
 /// Any bytes are a value of the type, all of its bytes are a field's, and its size is a multiple of eight.
-pub(super) unsafe trait Plain: Copy + 'static {}
+pub(crate) unsafe trait Plain: Copy + 'static {}
 
 /// Memory that is shared with the kernel, which both sides read and write at any time: it is only ever touched by atomic
 /// loads and stores.
@@ -66,7 +66,7 @@ impl Drop for Memory {
 
 /// An array of entries.
 #[derive(Debug)]
-pub(super) struct SharedArray<T> {
+pub(crate) struct SharedArray<T> {
     memory: Memory,
     entries: usize,
     entry: PhantomData<fn() -> T>,
@@ -77,23 +77,23 @@ impl<T: Plain> SharedArray<T> {
     const WHOLE: () = assert!(size_of::<T>().is_multiple_of(8) && size_of::<T>() > 0);
 
     /// Map the array `fd`.
-    pub(super) fn map(fd: BorrowedFd<'_>, entries: usize) -> io::Result<Self> {
+    pub(crate) fn map(fd: BorrowedFd<'_>, entries: usize) -> io::Result<Self> {
         let () = Self::WHOLE;
         let memory = Memory::map(fd, entries * size_of::<T>())?;
         Ok(Self { memory, entries, entry: PhantomData })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries
     }
 
     /// A copy of an entry. What the other side is writing meanwhile may be new in one half and old in the other.
-    pub(super) fn read(&self, i: usize) -> Option<T> {
+    pub(crate) fn read(&self, i: usize) -> Option<T> {
         self.read_part(i, 0)
     }
 
     /// A copy of the part of an entry that begins `offset` bytes into it.
-    pub(super) fn read_part<P: Plain>(&self, i: usize, offset: usize) -> Option<P> {
+    pub(crate) fn read_part<P: Plain>(&self, i: usize, offset: usize) -> Option<P> {
         if i >= self.entries || offset.checked_add(size_of::<P>())? > size_of::<T>() {
             return None;
         }
@@ -110,7 +110,7 @@ impl<T: Plain> SharedArray<T> {
     }
 
     /// Write an entry.
-    pub(super) fn write(&self, i: usize, value: &T) -> Option<()> {
+    pub(crate) fn write(&self, i: usize, value: &T) -> Option<()> {
         if i >= self.entries {
             return None;
         }
@@ -124,12 +124,12 @@ impl<T: Plain> SharedArray<T> {
     }
 
     /// The first eight bytes of an entry, to be read or written at once.
-    pub(super) fn first_word(&self, i: usize) -> Option<&AtomicU64> {
+    pub(crate) fn first_word(&self, i: usize) -> Option<&AtomicU64> {
         self.word(i, 0)
     }
 
     /// The eight bytes of an entry at `offset`, to be read or written at once.
-    pub(super) fn word(&self, i: usize, offset: usize) -> Option<&AtomicU64> {
+    pub(crate) fn word(&self, i: usize, offset: usize) -> Option<&AtomicU64> {
         self.memory
             .word((i < self.entries && offset < size_of::<T>()).then_some(i * size_of::<T>() + offset)?)
     }
@@ -137,17 +137,17 @@ impl<T: Plain> SharedArray<T> {
 
 /// An array of numbers of 32 bits without gaps.
 #[derive(Debug)]
-pub(super) struct SharedNumbers {
+pub(crate) struct SharedNumbers {
     memory: Memory,
 }
 
 impl SharedNumbers {
     /// Map the array `fd` of so many numbers.
-    pub(super) fn map(fd: BorrowedFd<'_>, numbers: usize) -> io::Result<Self> {
+    pub(crate) fn map(fd: BorrowedFd<'_>, numbers: usize) -> io::Result<Self> {
         Ok(Self { memory: Memory::map(fd, numbers * 4)? })
     }
 
-    pub(super) fn get(&self, i: usize) -> Option<&AtomicU32> {
+    pub(crate) fn get(&self, i: usize) -> Option<&AtomicU32> {
         self.memory.half(i.checked_mul(4)?)
     }
 }

@@ -1,7 +1,7 @@
 //! An engine on loopback, and phones to talk through it.
 #![allow(dead_code, reason = "every test file compiles this module and uses a part of it")]
 
-use datapath::{Engine, EngineConfig, EngineCounters, RelayHandle};
+use datapath::{Engine, EngineConfig, EngineCounters, RelayHandle, SocketEngine};
 use relay_core::RelayConfig;
 use relay_values::{
     Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
@@ -13,10 +13,22 @@ use std::time::{Duration, Instant};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The engines that can be had here. What is told of one holds for each: on the same ports, one right after the other.
+pub(crate) fn engines() -> Vec<SocketEngine> {
+    let mut engines = vec![SocketEngine::Epoll, SocketEngine::Uring];
+    if rustix::process::geteuid().is_root() {
+        engines.push(SocketEngine::Lookup);
+    } else {
+        eprintln!("not run with the lookup engine: needs root");
+    }
+    engines
+}
+
 /// Every test has ports of its own: they run at the same time.
-pub(crate) fn config(ports: std::ops::RangeInclusive<u16>) -> EngineConfig {
+pub(crate) fn config(sockets: SocketEngine, ports: std::ops::RangeInclusive<u16>) -> EngineConfig {
     let addresses = ["127.0.0.9", "::1"].map(|a| a.parse().unwrap()).to_vec();
     EngineConfig {
+        sockets,
         relay: RelayConfig { addresses, ports, ..RelayConfig::default() },
         ..EngineConfig::default()
     }
