@@ -57,3 +57,7 @@ pub(crate) const MAX_KEPT_SDP: usize = 8192;
 /// A region that said 503 is left alone for as long as it asked (RFC 3261 §21.5.4), unless the call's deadline is as near
 /// as this: refused once more is no worse than ended. Eight tries of `MOVE_RETRY`.
 pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(2);
+
+/// Lines of one call that are relayed: speech, picture, slides or real-time text, and a fax line beside them. Each costs
+/// two pairs of ports and about two KiB at the relay.
+pub(crate) const MAX_LINES: usize = 4;

@@ -357,13 +357,15 @@ impl Shard {
         let Some(key) = self.call_of(session) else { return };
         self.with(key, |call, env| match event {
             RelayEvent::Released { stats, .. } => call.released(env, session, stats),
-            _ if call.session() != Some(session) => {}
-            RelayEvent::Opened { a_port, b_port, .. } => {
-                call.handle(env, CallEvent::MediaReady { a_port, b_port });
+            RelayEvent::Opened { a_port, b_port, .. } => call.opened(env, session, a_port, b_port),
+            RelayEvent::OpenFailed { .. } => call.not_opened(env, session),
+            RelayEvent::Silent { .. } if call.session() == Some(session) => {
+                call.handle(env, CallEvent::Silent);
             }
-            RelayEvent::OpenFailed { .. } => call.handle(env, CallEvent::NoMedia),
-            RelayEvent::Silent { .. } => call.handle(env, CallEvent::Silent),
-            RelayEvent::Resumed { gap, .. } => call.handle(env, CallEvent::Resumed(gap)),
+            RelayEvent::Resumed { gap, .. } if call.is_led_by(session) => {
+                call.handle(env, CallEvent::Resumed(gap));
+            }
+            RelayEvent::Silent { .. } | RelayEvent::Resumed { .. } => {}
             RelayEvent::Latched { .. } | RelayEvent::RegionHeard { .. } | RelayEvent::RegionSilent { .. } => {
             }
         });

@@ -31,7 +31,7 @@ impl Call {
             // CANCEL has no effect on a request that was answered (RFC 3261 §9.2); the rest is history of the hunt.
             CallEvent::Cancel
             | CallEvent::Acknowledged(_)
-            | CallEvent::MediaReady { .. }
+            | CallEvent::MediaReady
             | CallEvent::NoMedia
             | CallEvent::Trying
             | CallEvent::Taken { .. }

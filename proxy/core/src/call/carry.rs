@@ -24,6 +24,8 @@ pub(crate) struct Carried {
     /// Our request on the other leg.
     client: ClientKey,
     cseq: u32,
+    /// It has not been sent: the relay was asked for ports for what it offers.
+    waits: bool,
 }
 
 /// What a carried request's final response means for the call.
@@ -144,24 +146,71 @@ impl Call {
             return Err((500, RejectReason::RequestPending));
         }
         let description = sdp::find(request);
-        let anchored = match description.map(|sdp| self.negotiate(env, leg, sdp)).transpose() {
-            Ok(anchored) => anchored,
-            Err(()) => return Err((488, RejectReason::NotAcceptable)),
-        };
+        let waits =
+            offers && description.is_some_and(|sdp| !self.media.is_answer(leg) && self.open_lines(env, sdp));
+        let client = env.txns.reserve(User::Carried(self.key, other));
+        let cseq = if waits { Ok(0) } else { self.send_carried(env, leg, client, request, rack) };
+        if cseq.is_err() {
+            env.txns.abandon(env.now, client);
+        }
+        let cseq = cseq?;
         if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| offers) {
             dialog.retarget(request);
         }
-        let client = env.txns.reserve(User::Carried(self.key, other));
-        let Some((out, cseq, to)) = self.build_carried(env, other, client, request, rack) else {
-            return Err((500, RejectReason::RequestPending));
-        };
-        let bytes = with_body(out, request, anchored);
-        let kind = if is_invite { ClientKind::Invite } else { ClientKind::NonInvite };
         env.txns.bind(server, User::Carried(self.key, other));
-        env.txns.start(env.now, client, to, kind, bytes);
         let request = Box::new(request.clone());
-        self.carried.push(Carried { from: leg, source: from, server, request, client, cseq });
+        self.carried.push(Carried { from: leg, source: from, server, request, client, cseq, waits });
         Ok(())
+    }
+
+    /// Sends a request from `leg` to the other one. Its number there.
+    fn send_carried(
+        &mut self,
+        env: &mut Env,
+        leg: Leg,
+        client: ClientKey,
+        request: &Message,
+        rack: Option<(u32, u32)>,
+    ) -> Result<u32, (u16, RejectReason)> {
+        let anchored = sdp::find(request).map(|sdp| self.negotiate(env, leg, sdp)).transpose();
+        let anchored = anchored.map_err(|()| (488, RejectReason::NotAcceptable))?;
+        let built = self.build_carried(env, leg.other(), client, request, rack);
+        let (out, cseq, to) = built.ok_or((500, RejectReason::RequestPending))?;
+        let invite = matches!(request.method(), Method::Invite);
+        let kind = if invite { ClientKind::Invite } else { ClientKind::NonInvite };
+        env.txns.start(env.now, client, to, kind, with_body(out, request, anchored));
+        Ok(cseq)
+    }
+
+    /// The relay has ports for what was offered, as far as it has any left: what has waited for them is sent.
+    pub(super) fn carry_on(&mut self, env: &mut Env) {
+        let Some(at) = self.carried.iter().position(|carried| carried.waits) else { return };
+        let mut carried = self.carried.swap_remove(at);
+        match self.send_carried(env, carried.from, carried.client, &carried.request, None) {
+            Ok(cseq) => {
+                (carried.cseq, carried.waits) = (cseq, false);
+                self.carried.push(carried);
+            }
+            Err((code, reason)) => {
+                env.counters.reject(reason);
+                self.drop_waiting(env, carried, code);
+            }
+        }
+    }
+
+    /// Refuses a request that was never sent on.
+    fn drop_waiting(&mut self, env: &mut Env, carried: Carried, code: u16) {
+        env.txns.abandon(env.now, carried.client);
+        self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+        self.media.rolled_back();
+        self.prune(env);
+    }
+
+    /// Once the call is up and nothing is being offered, lines that nobody takes have no ports.
+    fn prune(&mut self, env: &mut Env) {
+        if self.is_answered() && !self.is_negotiating(false) {
+            self.media.prune(&mut |command| env.relay(command));
+        }
     }
 
     /// Whether an offer is on its way, or an INVITE's 2xx waits for its ACK on either leg.
@@ -199,7 +248,7 @@ impl Call {
     /// The tier leg is lost: what the carrier has asked of it is put off; what it asked of the carrier is taken back.
     pub(super) fn park_carried(&mut self, env: &mut Env, tier: Leg) {
         for carried in std::mem::take(&mut self.carried) {
-            if carried.from == tier {
+            if carried.from == tier && !carried.waits {
                 // Its answer still says what the carrier agreed to.
                 env.txns.cancel(env.now, carried.client, None);
                 self.carried.push(carried);
@@ -210,6 +259,7 @@ impl Call {
             self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
             self.media.rolled_back();
         }
+        self.prune(env);
     }
 
     /// Whether an exchange of descriptions is under way, which a move would cross.
@@ -300,6 +350,7 @@ impl Call {
             if carried.is_invite() {
                 self.reinvite_answered(env, leg, &carried);
             }
+            self.prune(env);
         } else {
             self.carried_failed(env, code, &carried);
         }
@@ -321,6 +372,7 @@ impl Call {
     fn carried_failed(&mut self, env: &mut Env, code: u16, carried: &Carried) {
         if carried.is_invite() || matches!(carried.request.method(), Method::Update) {
             self.media.rolled_back();
+            self.prune(env);
         }
         // RFC 3261 §12.2.1.2: these mean that the dialog is gone on that leg.
         if matches!(code, 408 | 481) && self.is_answered() && !self.is_left(carried.from.other()) {
@@ -361,14 +413,21 @@ impl Call {
 
     /// CANCEL of a re-INVITE.
     pub(crate) fn cancel_carried(&mut self, env: &mut Env, server: ServerKey) {
-        if let Some(carried) = self.carried.iter().find(|carried| carried.server == server) {
+        let Some(at) = self.carried.iter().position(|carried| carried.server == server) else { return };
+        if let Some(carried) = self.carried.get(at).filter(|carried| !carried.waits) {
             env.txns.cancel(env.now, carried.client, None);
+            return;
         }
+        let carried = self.carried.swap_remove(at);
+        self.drop_waiting(env, carried, 487);
     }
 
     /// The call ends: whatever is still open is answered (RFC 3261 §15.1.2).
     pub(super) fn drop_carried(&mut self, env: &mut Env) {
         for carried in std::mem::take(&mut self.carried) {
+            if carried.waits {
+                env.txns.abandon(env.now, carried.client);
+            }
             self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 487);
         }
     }

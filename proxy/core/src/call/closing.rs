@@ -2,7 +2,7 @@
 
 use super::{Call, CallEvent, Closing, Env, State};
 use crate::{CloseReason, RejectReason};
-use relay_values::{Duration, Leg, RelayCommand, SessionStats, Time};
+use relay_values::{Duration, Leg, SessionStats, Time};
 
 /// A relay that does not answer for this long is given up: the record goes out without statistics.
 const STATISTICS_WAIT: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ impl Call {
             | CallEvent::Resumed(_)
             | CallEvent::Silent
             | CallEvent::LegGone
-            | CallEvent::MediaReady { .. }
+            | CallEvent::MediaReady
             | CallEvent::NoMedia
             | CallEvent::Trying
             | CallEvent::Progress(_)
@@ -76,12 +76,9 @@ impl Call {
         reject: Option<RejectReason>,
         a_bye: bool,
     ) -> State {
-        let session = self.media.session().filter(|_| self.is_open());
-        if let Some(session) = session {
-            env.relay(RelayCommand::Release { session });
-        }
+        self.media.release(&mut |command| env.relay(command));
         let until = env.now + STATISTICS_WAIT;
-        self.closed(Closing { reason, reject, stats: session.is_some(), a_bye, until })
+        self.closed(Closing { reason, reject, stats: self.is_open(), a_bye, until })
     }
 
     /// Over, unless something is awaited. A 2xx of ours on either leg is said again until its ACK comes, also when the

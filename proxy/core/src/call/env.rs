@@ -9,7 +9,7 @@ use crate::rng::Rng;
 use crate::transaction::Transactions;
 use crate::{Event, Evidence, EvidenceKind, ListenerId, Output, Snapshot, TargetId};
 use bytes::Bytes;
-use relay_values::{Leg, RelayCommand, Time};
+use relay_values::{Leg, RelayCommand, SessionId, Time};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -114,6 +114,12 @@ impl Env {
     /// The same of a target by the numbers of an earlier one.
     pub(crate) fn evidence_under(&mut self, target: TargetId, generation: u64, kind: EvidenceKind) {
         self.out.push_back(Output::Event(Event::Evidence(Evidence { target, generation, kind })));
+    }
+
+    /// A name for a session of a call's at the relay: the call's slot is in it.
+    pub(crate) fn fresh_session(&mut self, call: CallKey) -> SessionId {
+        self.sessions += 1;
+        SessionId::new(self.shard, (self.sessions << 32) | u64::from(call.slot))
     }
 
     /// Tells the relay something.

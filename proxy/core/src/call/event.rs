@@ -8,13 +8,8 @@ use relay_values::{Duration, Gap, Leg, SessionStats};
 /// Something that happened to a call.
 #[derive(Debug)]
 pub(crate) enum CallEvent {
-    /// The relay has opened the session: RTP ports towards A and B.
-    MediaReady {
-        /// Port that A sends to.
-        a_port: u16,
-        /// Port that B sends to.
-        b_port: u16,
-    },
+    /// The relay has ports for every line that it was asked for, as far as it has any left.
+    MediaReady,
     /// The relay could not; its own counters say why.
     NoMedia,
     /// The target lives: 100.

@@ -23,7 +23,7 @@ impl Call {
                 State::Hunting(attempt)
             }
             // Early media may fall silent; the hunt has timers of its own. The others belong to answered calls.
-            CallEvent::MediaReady { .. }
+            CallEvent::MediaReady
             | CallEvent::NoMedia
             | CallEvent::LineUp
             | CallEvent::Turn
@@ -96,6 +96,9 @@ impl Call {
         }
         // A 200 without a description stands by the one of the early answer.
         self.media.tell(&mut |command| env.relay(command));
+        if self.offer_in_invite() {
+            self.media.prune(&mut |command| env.relay(command));
+        }
         self.stamps.answered = Some(env.now);
         self.remember_trunk(attempt.target);
         self.sit_down(env, attempt.target);

@@ -1,16 +1,21 @@
 //! What a call knows of its media: offers and answers, anchored at the relay, and the commands that follow from them
 //! (RFC 3264).
 
+mod described;
+mod line;
+mod lines;
 mod moving;
+
+pub(crate) use lines::LineTerms;
 
 use crate::limits::MAX_KEPT_SDP;
 use crate::{Config, MediaMode};
-use relay_values::{
-    Carries, Connect, Direction, Latching, Law, Leg, RegionId, RelayCommand, Remote, SessionId,
-};
+use described::Described;
+use line::Line;
+use relay_values::{Latching, Leg, RegionId, RelayCommand, SessionId};
 use sip_wire::sdp;
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// Media of a call.
 #[derive(Debug)]
@@ -26,12 +31,16 @@ pub(crate) enum Media {
 /// Anchored media.
 #[derive(Debug)]
 pub(crate) struct Relayed {
-    /// The relay's name for it.
-    pub(crate) session: SessionId,
     a: Side,
     b: Side,
     /// How strictly the B-leg's media source is held to its SDP.
     b_latching: Latching,
+    /// The line that the call stands and falls with. Its session is the call's.
+    line: Line,
+    /// It has been found in an offer.
+    led: bool,
+    /// Other lines; most calls have none.
+    further: Vec<Line>,
     /// Whom the pending offer came from.
     offered: Option<Leg>,
     /// The pending offer itself, for what may have to be offered to somebody else one day.
@@ -50,7 +59,7 @@ enum Known {
     /// Both descriptions as they came. They are read only when the call has to move.
     Texts { offer: Box<[u8]>, answer: Box<[u8]>, answerer: Leg },
     /// What came of them.
-    Agreed(sdp::Agreed),
+    Agreed(sdp::AgreedSession),
 }
 
 /// One leg's side.
@@ -60,34 +69,11 @@ struct Side {
     bound: IpAddr,
     /// The same as SDP shows it.
     shown: IpAddr,
-    /// Our RTP port towards this leg; 0 until the relay has opened.
-    port: u16,
     /// Session id and version of the descriptions that we send to this leg (RFC 4566 §5.2).
     origin: u64,
     version: u64,
     /// Hash of what was last anchored, to tell a repetition from a change (RFC 3264 §8).
     sent: u64,
-    /// The leg's own description, as agreed.
-    described: Option<Described>,
-    /// The same while its offer or answer is not agreed yet.
-    pending: Option<Box<Described>>,
-    /// Hash of what the relay was last told, 0 before: it hears only of changes.
-    told: u64,
-}
-
-/// What matters of a leg's session description.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Described {
-    remote: Remote,
-    sends: bool,
-    receives: bool,
-    clock_rate: u32,
-    /// Payload type of telephone-event (RFC 4733).
-    event: Option<u8>,
-    /// The first codec, if it is one that we can speak ourselves.
-    law: Option<Law>,
-    /// `ptime` in milliseconds.
-    packet_time: Option<u8>,
 }
 
 /// Why a session description cannot be used.
@@ -95,8 +81,8 @@ struct Described {
 pub(crate) enum Unusable {
     /// It does not parse.
     Malformed,
-    /// No m-line that the relay carries: no audio over RTP, or no address.
-    NoAudio,
+    /// No m-line that the relay carries, or no address for the one that the call stands and falls with.
+    NoMedia,
 }
 
 impl Media {
@@ -115,10 +101,12 @@ impl Media {
                 let a = Side::new(config, a_v6(), origin)?;
                 let b = Side::new(config, b_v6, origin.rotate_left(17))?;
                 Some(Self::Relayed(Box::new(Relayed {
-                    session,
                     a,
                     b,
                     b_latching,
+                    line: Line::new(session, 0),
+                    led: false,
+                    further: Vec::new(),
                     offered: None,
                     offer: None,
                     known: Known::Nothing,
@@ -132,7 +120,7 @@ impl Media {
     pub(crate) fn session(&self) -> Option<SessionId> {
         match self {
             Self::None | Self::Bypass => None,
-            Self::Relayed(relayed) => Some(relayed.session),
+            Self::Relayed(relayed) => Some(relayed.line.session),
         }
     }
 
@@ -141,11 +129,12 @@ impl Media {
         match self {
             Self::None | Self::Bypass => Ok(Cow::Borrowed(body)),
             Self::Relayed(relayed) => {
-                let read = Read::new(body)?;
-                relayed.side_mut(from).pending = Some(Box::new(read.described));
+                let session = read(body)?;
+                relayed.choose_lead(&session);
+                relayed.describe(from, &session)?;
                 relayed.offered = Some(from);
                 relayed.offer = keep(body);
-                Ok(Cow::Owned(relayed.side_mut(from.other()).anchor(body, &read)))
+                Ok(Cow::Owned(relayed.anchor(from.other(), &session)))
             }
         }
     }
@@ -160,12 +149,11 @@ impl Media {
         match self {
             Self::None | Self::Bypass => Ok(Cow::Borrowed(body)),
             Self::Relayed(relayed) => {
-                let read = Read::new(body)?;
-                relayed.side_mut(from).pending = Some(Box::new(read.described));
+                let session = read(body)?;
+                relayed.describe(from, &session)?;
                 relayed.offered = None;
-                let anchored = relayed.side_mut(from.other()).anchor(body, &read);
-                relayed.a.agree();
-                relayed.b.agree();
+                let anchored = relayed.anchor(from.other(), &session);
+                relayed.lines_mut().for_each(Line::agree);
                 relayed.learn(from, body);
                 relayed.connect(out);
                 Ok(Cow::Owned(anchored))
@@ -181,32 +169,27 @@ impl Media {
     /// Forgets the B-leg's peer: the next target has not answered yet.
     pub(crate) fn forget_b(&mut self, region: RegionId, out: &mut impl FnMut(RelayCommand)) {
         if let Self::Relayed(relayed) = self {
-            relayed.b.described = None;
-            relayed.b.pending = None;
-            if std::mem::take(&mut relayed.b.told) != 0 {
-                out(RelayCommand::Retarget { session: relayed.session, leg: Leg::B, region, to: None });
+            // Without an offer of the caller's the next target's first line may be another.
+            relayed.led &= relayed.line.end(Leg::A).is_open();
+            for line in relayed.lines_mut() {
+                let session = line.session;
+                let end = line.end_mut(Leg::B);
+                (end.described, end.pending) = (None, None);
+                if std::mem::take(&mut end.told) != 0 {
+                    out(RelayCommand::Retarget { session, leg: Leg::B, region, to: None });
+                }
             }
         }
     }
 
-    /// The relay's ports are known.
-    pub(crate) fn opened(&mut self, a_port: u16, b_port: u16) {
-        if let Self::Relayed(relayed) = self {
-            relayed.a.port = a_port;
-            relayed.b.port = b_port;
-        }
-    }
-
-    /// Whether the relay has said which ports it has.
+    /// Whether the relay has said which ports it has, for every line that was asked for.
     pub(crate) fn is_opened(&self) -> bool {
-        matches!(self, Self::Relayed(relayed) if relayed.a.port != 0)
+        matches!(self, Self::Relayed(relayed) if relayed.lines().all(Line::is_opened))
     }
 
-    /// Gives the session up and returns its name.
-    pub(crate) fn close(&mut self) -> Option<SessionId> {
-        let session = self.session();
-        *self = Self::None;
-        session
+    /// Gives all sessions back.
+    pub(crate) fn release(&self, out: &mut impl FnMut(RelayCommand)) {
+        self.sessions().for_each(|session| out(RelayCommand::Release { session }));
     }
 
     /// Local addresses to bind, by leg.
@@ -230,7 +213,9 @@ impl Media {
     /// its watch for silence starts anew with that.
     pub(crate) fn forget_told(&mut self) {
         if let Self::Relayed(relayed) = self {
-            (relayed.a.told, relayed.b.told) = (0, 0);
+            for line in relayed.lines_mut() {
+                (line.end_mut(Leg::A).told, line.end_mut(Leg::B).told) = (0, 0);
+            }
         }
     }
 
@@ -247,8 +232,9 @@ impl Media {
         if let Self::Relayed(relayed) = self {
             relayed.offered = None;
             relayed.offer = None;
-            relayed.a.pending = None;
-            relayed.b.pending = None;
+            for line in relayed.lines_mut() {
+                (line.end_mut(Leg::A).pending, line.end_mut(Leg::B).pending) = (None, None);
+            }
         }
     }
 }
@@ -292,41 +278,41 @@ impl Relayed {
         }
     }
 
-    /// Tells the relay where both legs are and which way media flows. A direction is open when one side sends and the
-    /// other receives, whatever spelling either used for hold.
-    fn connect(&mut self, out: &mut impl FnMut(RelayCommand)) {
-        let (Some(a), Some(b)) = (self.a.described, self.b.described) else { return };
-        self.tell(Leg::A, a.facing(b), out);
-        self.tell(Leg::B, b.facing(a), out);
-    }
-
-    fn tell(&mut self, leg: Leg, to: Connect, out: &mut impl FnMut(RelayCommand)) {
-        let session = self.session;
-        let side = self.side_mut(leg);
-        let told = hash(&to) | 1;
-        if side.told != told {
-            side.told = told;
-            out(RelayCommand::Connect { session, leg, to });
+    /// Takes what a leg says of every line. A line that it does not mention any more is closed, like one whose place we
+    /// do not know how to reach.
+    fn describe(&mut self, from: Leg, session: &sdp::Session<'_>) -> Result<(), Unusable> {
+        if !session.media().iter().any(Described::is_carried) {
+            return Err(Unusable::NoMedia);
         }
-    }
-}
-
-impl Described {
-    /// What the relay is told of this leg while the other one is described like that.
-    fn facing(self, other: Self) -> Connect {
-        let direction = match (other.sends && self.receives, self.sends && other.receives) {
-            (true, true) => Direction::SendRecv,
-            (true, false) => Direction::SendOnly,
-            (false, true) => Direction::RecvOnly,
-            (false, false) => Direction::Inactive,
+        let first = match session.media().get(self.line.place()) {
+            Some(media) => Described::read(media).ok_or(Unusable::NoMedia)?,
+            None => Described::CLOSED,
         };
-        Connect {
-            remote: self.remote,
-            direction,
-            clock_rate: self.clock_rate,
-            event: self.event,
-            carries: Carries::Rtp,
+        self.line.end_mut(from).pending = Some(Box::new(first));
+        for line in &mut self.further {
+            let described = session.media().get(line.place()).and_then(Described::read);
+            line.end_mut(from).pending = Some(Box::new(described.unwrap_or(Described::CLOSED)));
         }
+        Ok(())
+    }
+
+    /// The other leg's description with our addresses, for `to`: our port for each line that both legs take, or may
+    /// still take. A repetition keeps its version.
+    fn anchor(&mut self, to: Leg, session: &sdp::Session<'_>) -> Vec<u8> {
+        let answering = self.offered.is_none();
+        let mut ports = [0; sip_wire::limits::MAX_MEDIA];
+        for line in self.lines() {
+            let open = line.end(to.other()).is_open() && (!answering || line.end(to).is_open());
+            if let Some(port) = ports.get_mut(line.place()).filter(|_| open) {
+                *port = line.end(to).port;
+            }
+        }
+        self.side_mut(to).anchor(session, ports.get(..session.media().len()).unwrap_or_default())
+    }
+
+    /// Tells the relay of every line.
+    fn connect(&mut self, out: &mut impl FnMut(RelayCommand)) {
+        self.lines_mut().for_each(|line| line.connect(out));
     }
 }
 
@@ -339,87 +325,25 @@ impl Side {
         Some(Self {
             bound,
             shown: advertised.unwrap_or(bound),
-            port: 0,
             // RFC 4566 §5.2 wants a numeric string; 62 bits stay below what anybody's parser takes.
             origin: origin >> 2,
             version: 0,
             sent: 0,
-            described: None,
-            pending: None,
-            told: 0,
         })
     }
 
-    /// The exchange is complete: what was pending holds.
-    fn agree(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            self.described = Some(*pending);
-        }
-    }
-
-    /// The other leg's description with our addresses, for this leg. A repetition keeps its version.
-    fn anchor(&mut self, body: &[u8], read: &Read<'_>) -> Vec<u8> {
-        let mut ports = [0; sip_wire::limits::MAX_MEDIA];
-        if let Some(port) = ports.get_mut(read.line) {
-            *port = if read.described.remote.rtp.port() == 0 { 0 } else { self.port };
-        }
-        let sent = hash(body);
+    fn anchor(&mut self, session: &sdp::Session<'_>, ports: &[u16]) -> Vec<u8> {
+        let sent = hash(&(session.body(), ports));
         if self.version == 0 || sent != self.sent {
             (self.version, self.sent) = (self.version + 1, sent);
         }
-        let with = sdp::Anchor {
-            address: self.shown,
-            ports: ports.get(..=read.line).unwrap_or_default(),
-            session_id: self.origin,
-            version: self.version,
-            mux: read.described.remote.mux,
-        };
-        read.session.anchor(&with)
+        let (session_id, version) = (self.origin, self.version);
+        session.anchor(&sdp::Anchor { address: self.shown, ports, session_id, version, mux: true })
     }
 }
 
-/// The m-lines that the relay carries: audio over plain RTP, secured or not (it does not look inside). T.38 and other
-/// media come with the multi-stream relay; until then they are offered onward with port 0, which refuses them.
-fn is_audio(media: &sdp::Media<'_>) -> bool {
-    media.kind == b"audio" && media.proto.starts_with(b"RTP/")
-}
-
-/// A session description, read once.
-struct Read<'a> {
-    session: sdp::Session<'a>,
-    described: Described,
-    /// Place of the m-line that the relay carries.
-    line: usize,
-}
-
-impl<'a> Read<'a> {
-    fn new(body: &'a [u8]) -> Result<Self, Unusable> {
-        let session = sdp::Session::parse(body).map_err(|_| Unusable::Malformed)?;
-        let (line, media) =
-            session.media().iter().enumerate().find(|(_, m)| is_audio(m)).ok_or(Unusable::NoAudio)?;
-        let address = media.address.ok_or(Unusable::NoAudio)?;
-        let rtcp = match media.rtcp {
-            Some((port, at)) => SocketAddr::new(at.unwrap_or(address), port),
-            None => SocketAddr::new(address, media.port.saturating_add(1)),
-        };
-        let open = media.port != 0;
-        let codec = media.payload_types().find_map(|payload_type| media.codec(payload_type));
-        let described = Described {
-            remote: Remote { rtp: SocketAddr::new(address, media.port), rtcp, mux: media.rtcp_mux },
-            sends: open && media.direction.sends(),
-            receives: open && media.direction.receives(),
-            clock_rate: codec.map_or(8000, |codec| codec.clock_rate),
-            event: media.telephone_event(codec.map_or(8000, |codec| codec.clock_rate)),
-            // The static numbers of RFC 3551 table 4: whoever gives G.711 another one is heard without fill.
-            law: match media.payload_types().next() {
-                Some(0) => Some(Law::Mu),
-                Some(8) => Some(Law::A),
-                _ => None,
-            },
-            packet_time: media.ptime.and_then(|ms| u8::try_from(ms).ok()).filter(|ms| (5..=60).contains(ms)),
-        };
-        Ok(Self { session, described, line })
-    }
+fn read(body: &[u8]) -> Result<sdp::Session<'_>, Unusable> {
+    sdp::Session::parse(body).map_err(|_| Unusable::Malformed)
 }
 
 fn hash(value: &(impl core::hash::Hash + ?Sized)) -> u64 {

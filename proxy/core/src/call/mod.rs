@@ -39,7 +39,7 @@ pub(crate) use carry::{Carried, CarriedOutcome};
 pub(crate) use env::{Env, User};
 pub(crate) use event::{CallEvent, Progress};
 pub(crate) use leg::{ALLOW, CallLeg};
-pub(crate) use media::{Media, Unusable};
+pub(crate) use media::{LineTerms, Media, Unusable};
 pub(crate) use uac::NotForTheCall;
 pub(crate) use uas::Pending;
 

@@ -2,7 +2,7 @@
 
 use super::{Call, CallEvent, Env, Media, State};
 use crate::{CloseReason, RejectReason, TargetId};
-use relay_values::Time;
+use relay_values::{RelayCommand, SessionId, Time};
 
 impl Call {
     pub(super) fn opening(
@@ -13,14 +13,16 @@ impl Call {
         event: CallEvent,
     ) -> State {
         match event {
-            CallEvent::MediaReady { a_port, b_port } => {
-                self.media.opened(a_port, b_port);
-                match self.choose_again(env, target, until) {
-                    State::Opening { target, .. } if self.media.is_opened() => self.attempt(env, target),
-                    elsewhere => elsewhere,
-                }
-            }
+            CallEvent::MediaReady => match self.choose_again(env, target, until) {
+                State::Opening { target, .. } if self.media.is_opened() => self.attempt(env, target),
+                elsewhere => elsewhere,
+            },
             CallEvent::NoMedia => {
+                // The relay knows nothing of the first line's session; the others' it may have.
+                let session = self.media.session();
+                for other in self.media.sessions().filter(|other| Some(*other) != session) {
+                    env.relay(RelayCommand::Release { session: other });
+                }
                 self.media = Media::None;
                 self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia))
             }
@@ -47,6 +49,29 @@ impl Call {
             | CallEvent::NoAck(_)
             | CallEvent::LegGone
             | CallEvent::Acknowledged(_) => State::Opening { target, until },
+        }
+    }
+
+    /// The relay has ports for a session of the call's.
+    pub(crate) fn opened(&mut self, env: &mut Env, session: SessionId, a_port: u16, b_port: u16) {
+        self.media.opened(session, a_port, b_port);
+        self.has_ports(env);
+    }
+
+    /// It has none. Where that is not the first line, the call goes without it.
+    pub(crate) fn not_opened(&mut self, env: &mut Env, session: SessionId) {
+        if self.media.goes_without(session) {
+            self.has_ports(env);
+        } else if self.session() == Some(session) {
+            self.handle(env, CallEvent::NoMedia);
+        }
+    }
+
+    /// What has waited for ports goes on once they are all there.
+    fn has_ports(&mut self, env: &mut Env) {
+        if self.media.is_opened() {
+            self.handle(env, CallEvent::MediaReady);
+            self.carry_on(env);
         }
     }
 

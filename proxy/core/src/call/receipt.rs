@@ -8,7 +8,7 @@ use crate::limits::MAX_RECEIPTS;
 use crate::record::Direction;
 use crate::{Correlation, Event, MoveOutcome, Output, Receipt, TargetId};
 use bytes::Bytes;
-use relay_values::{Gap, RegionId, RelayCommand};
+use relay_values::{Gap, RegionId};
 use sip_wire::Message;
 use std::sync::Arc;
 
@@ -61,10 +61,8 @@ impl Call {
     pub(super) fn change_seat(&mut self, env: &mut Env, edge: TargetId, region: RegionId) {
         self.seat.edge = Some(edge);
         self.admitted.region = region;
-        if self.seat.cut.take().is_some()
-            && let Some(session) = self.media.session()
-        {
-            env.relay(RelayCommand::Place { session, region, cut: false });
+        if self.seat.cut.take().is_some() {
+            self.place(env, region, false);
         }
     }
 

@@ -88,7 +88,7 @@ impl Call {
             // CANCEL has no effect on a request that was answered (RFC 3261 §9.2); the rest is history of the hunt.
             CallEvent::Cancel
             | CallEvent::Acknowledged(_)
-            | CallEvent::MediaReady { .. }
+            | CallEvent::MediaReady
             | CallEvent::NoMedia
             | CallEvent::Answer { .. } => State::Rehoming(rehome),
         }
@@ -390,6 +390,6 @@ impl Call {
 fn can_be_offered(misfit: Misfit) -> bool {
     match misfit {
         Misfit::Codec | Misfit::PayloadType | Misfit::Event | Misfit::Direction | Misfit::Secured => true,
-        Misfit::NoAudio | Misfit::Refused => false,
+        Misfit::NoAudio | Misfit::Refused | Misfit::Transport => false,
     }
 }

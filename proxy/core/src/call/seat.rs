@@ -71,8 +71,8 @@ impl Call {
         let now = region(self.admitted.region).unwrap_or(RegionId(u16::MAX - 1));
         if now != self.admitted.region {
             self.admitted.region = now;
-            if let Some(session) = self.media.session().filter(|_| self.seat.cut.is_none()) {
-                env.relay(RelayCommand::Place { session, region: now, cut: false });
+            if self.seat.cut.is_none() {
+                self.place(env, now, false);
             }
         }
     }
@@ -111,9 +111,7 @@ impl Call {
     /// A drill has chosen the call: for it, its edge is as good as dead.
     pub(crate) fn sever(&mut self, env: &mut Env, severed: Severed, media: bool) {
         self.seat.cut = Some(severed);
-        if let Some(session) = self.media.session() {
-            env.relay(RelayCommand::Place { session, region: RegionId::DRILL, cut: media });
-        }
+        self.place(env, RegionId::DRILL, media);
     }
 
     /// The drill is over for this call.
@@ -121,8 +119,13 @@ impl Call {
         if self.seat.cut.take().is_none() {
             return;
         }
-        if let Some(session) = self.media.session() {
-            env.relay(RelayCommand::Place { session, region: self.region(), cut: false });
+        self.place(env, self.region(), false);
+    }
+
+    /// Tells the relay where the tier leg counts, with all its lines.
+    pub(super) fn place(&self, env: &mut Env, region: RegionId, cut: bool) {
+        for session in self.media.sessions() {
+            env.relay(RelayCommand::Place { session, region, cut });
         }
     }
 

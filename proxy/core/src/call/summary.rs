@@ -55,12 +55,17 @@ impl Call {
         self.media.session()
     }
 
+    /// Whether a session is that by which the call's moves are measured.
+    pub(crate) fn is_led_by(&self, session: SessionId) -> bool {
+        self.media.leads(session)
+    }
+
     /// The relay has closed a session of ours.
     pub(crate) fn released(&mut self, env: &mut Env, session: SessionId, stats: Box<SessionStats>) {
         if self.session() == Some(session) {
             self.handle(env, CallEvent::Released(stats));
         } else {
-            // An earlier one, of another address family.
+            // Another line's, or an earlier one of another address family.
             self.add_stats(stats);
         }
     }

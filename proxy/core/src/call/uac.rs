@@ -2,12 +2,14 @@
 
 use super::leg::{ALLOW, finish};
 use super::uas::EarlyAnswer;
-use super::{Attempt, Attempted, Call, CallEvent, Env, Media, Phase, Progress, State, Unusable, User};
+use super::{
+    Attempt, Attempted, Call, CallEvent, Env, LineTerms, Media, Phase, Progress, State, Unusable, User,
+};
 use crate::dialog::{Dialog, put_cseq};
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, StepOutcome, TargetId};
 use bytes::Bytes;
-use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, SessionId, Time};
+use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 use std::borrow::Cow;
 
@@ -35,11 +37,9 @@ impl Call {
             self.media.forget_b(region, &mut |command| env.relay(command));
             return self.attempt(env, target);
         }
-        if let Some(session) = self.media.close() {
-            env.relay(RelayCommand::Release { session });
-        }
-        env.sessions += 1;
-        let session = SessionId::new(env.shard, (env.sessions << 32) | u64::from(self.key.slot));
+        self.media.release(&mut |command| env.relay(command));
+        self.media = Media::None;
+        let session = env.fresh_session(self.key);
         let media = Media::new(
             &self.pinned.config,
             session,
@@ -65,7 +65,17 @@ impl Call {
             tier_leg: self.tier_leg(),
             inactivity: self.pinned.config.media.inactivity,
         }));
+        if let Some(offer) = self.invite.as_ref().and_then(|pending| pending.offer.clone()) {
+            self.open_lines(env, &offer);
+        }
         State::Opening { target, until: env.now + MEDIA_WAIT }
+    }
+
+    /// Asks the relay for ports for the lines of an offer beside the first. Whether there is something to wait for.
+    pub(super) fn open_lines(&mut self, env: &mut Env, offer: &[u8]) -> bool {
+        let (key, region, tier_leg) = (self.key, self.admitted.region, self.tier_leg());
+        let terms = LineTerms { a_latching: self.admitted.latching, region, tier_leg };
+        self.media.open_lines(offer, terms, env, key)
     }
 
     /// Whether the relay's session, as it was opened, serves a target too.

@@ -186,6 +186,7 @@ impl Call {
             let answer = sdp::find(ack);
             let answer = answer.and_then(|sdp| self.media.answer(leg, sdp, &mut |c| env.relay(c)).ok());
             self.leg_mut(leg.other()).ack(env, cseq, answer.as_deref());
+            self.media.prune(&mut |command| env.relay(command));
         }
         self.handle(env, CallEvent::Acknowledged(leg));
     }
@@ -193,7 +194,11 @@ impl Call {
     /// Whether the caller's media is IPv6: by his offer, else by the way he signals.
     pub(super) fn a_wants_v6(&self) -> bool {
         let offered = self.invite.as_ref().and_then(|pending| pending.offer.as_ref());
-        let offered = offered.and_then(|sdp| sdp::Session::parse(sdp).ok().and_then(|s| s.audio()?.address));
+        let offered = offered.and_then(|sdp| {
+            let session = sdp::Session::parse(sdp).ok()?;
+            let open = session.media().iter().find(|media| media.port != 0);
+            session.audio().or(open)?.address
+        });
         offered.map_or(self.admitted.source.remote.is_ipv6(), |address| address.is_ipv6())
     }
 

@@ -106,6 +106,10 @@ pub struct Stage {
     pub events: Vec<Event>,
     /// The relay has no ports left.
     pub exhausted: bool,
+    /// Sessions that it has opened: each has ports of its own, from 20000 up.
+    pub opened: u16,
+    /// The relay takes its time: what it has to say is kept until it may.
+    pub held: Option<Vec<RelayEvent>>,
 }
 
 impl Stage {
@@ -126,6 +130,8 @@ impl Stage {
             evidence: vec![],
             events: vec![],
             exhausted: false,
+            opened: 0,
+            held: None,
         }
     }
 
@@ -144,11 +150,10 @@ impl Stage {
                             events.push(RelayEvent::OpenFailed { session: open.session, reason });
                         }
                         RelayCommand::Open(open) => {
-                            events.push(RelayEvent::Opened {
-                                session: open.session,
-                                a_port: 20000,
-                                b_port: 20002,
-                            });
+                            let a_port = 20000 + 4 * self.opened;
+                            self.opened += 1;
+                            let (session, b_port) = (open.session, a_port + 2);
+                            events.push(RelayEvent::Opened { session, a_port, b_port });
                         }
                         RelayCommand::Release { session } => {
                             let stats = Box::new(SessionStats::default());
@@ -166,7 +171,15 @@ impl Stage {
                 Output::Event(event) => self.events.push(event),
             }
         }
-        for event in events {
+        match &mut self.held {
+            Some(held) => held.extend(events),
+            None => events.into_iter().for_each(|event| self.input(Input::Relay(event))),
+        }
+    }
+
+    /// The relay says what it has to say.
+    pub fn let_go(&mut self) {
+        for event in self.held.take().unwrap_or_default() {
             self.input(Input::Relay(event));
         }
     }

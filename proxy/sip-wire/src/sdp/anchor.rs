@@ -32,6 +32,7 @@ pub struct Anchor<'a> {
 /// - `a=rtcp` becomes our next port, or goes where RTCP shares the RTP port.
 /// - ICE, `a=ssrc` and `a=source-filter` are dropped, and so is any attribute that names an address or the other side's
 ///   host.
+/// - `a=group:BUNDLE` is dropped, and `a=bundle-only` with it (RFC 9143): each line has a port of its own here.
 /// - A null `c=` (hold, RFC 2543) becomes the direction that it means, since our own address cannot say it.
 pub fn anchor(body: &[u8], with: &Anchor<'_>) -> Result<Vec<u8>, SdpError> {
     Ok(Session::parse(body)?.anchor(with))
@@ -177,6 +178,8 @@ impl<'w> Out<'w> {
                 false
             }
             (Section::Media { mux, .. }, b"rtcp-mux" | b"rtcp-mux-only") => mux,
+            (Section::Session, b"group") if is_bundle(line.value) => false,
+            (Section::Media { .. }, b"bundle-only") => false,
             (Section::Media { held: Some(_), .. }, _) if is_direction => false,
             // A word of the grammar, even where the other side calls its host so.
             _ if is_direction => true,
@@ -186,6 +189,12 @@ impl<'w> Out<'w> {
             self.keep(line);
         }
     }
+}
+
+/// `group:BUNDLE` and the lines that it names (RFC 5888, RFC 9143).
+fn is_bundle(group: &[u8]) -> bool {
+    let semantics = group.strip_prefix(b"group:").unwrap_or_default();
+    semantics.split(|b| *b == b' ').next().is_some_and(|word| word.eq_ignore_ascii_case(b"BUNDLE"))
 }
 
 /// What stands before an attribute's colon.

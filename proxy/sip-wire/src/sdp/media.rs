@@ -69,6 +69,19 @@ impl Direction {
     }
 }
 
+/// How a line's packets travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// RTP/AVP (RFC 3551), RTP/AVPF (RFC 4585).
+    Rtp,
+    /// RTP/SAVP (RFC 3711), RTP/SAVPF (RFC 5124), both with keys by DTLS as well (RFC 5764 §8).
+    Srtp,
+    /// Fax over UDP (ITU-T T.38 Annex D), in the clear or over DTLS (RFC 7345).
+    Udptl,
+    /// Anything else: over TCP, SCTP…
+    Other,
+}
+
 /// One media description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Media<'a> {
@@ -124,6 +137,25 @@ impl<'a> Media<'a> {
             ptime: None,
             section: b"",
         })
+    }
+
+    /// How its packets travel. A transport's name has no case where devices write it in either (`udptl`).
+    pub fn transport(&self) -> Transport {
+        let (dtls, proto) = match self.proto.strip_prefix(b"UDP/TLS/") {
+            Some(rest) => (true, rest),
+            None => (false, self.proto),
+        };
+        match proto.strip_prefix(b"RTP/") {
+            Some(profile) if profile.starts_with(b"SAVP") => Transport::Srtp,
+            Some(_) if !dtls => Transport::Rtp,
+            None if proto.eq_ignore_ascii_case(b"udptl") => Transport::Udptl,
+            Some(_) | None => Transport::Other,
+        }
+    }
+
+    /// Whether it has keys of its own: `a=crypto` (RFC 4568) or `a=fingerprint` (RFC 5763).
+    pub fn is_keyed(&self) -> bool {
+        self.attribute(b"crypto").is_some() || self.attribute(b"fingerprint").is_some()
     }
 
     /// Each format in order of preference.

@@ -6,10 +6,10 @@ mod find;
 mod media;
 mod session;
 
-pub use agreed::{Agreed, Answerer, Misfit, With};
+pub use agreed::{Agreed, AgreedSession, Answerer, LineWith, Misfit, SessionWith, With};
 pub use anchor::{Anchor, anchor};
 pub use find::find;
-pub use media::{Codec, Direction, Media};
+pub use media::{Codec, Direction, Media, Transport};
 pub use session::Session;
 
 use crate::eight;

@@ -99,6 +99,11 @@ impl<'a> Session<'a> {
         &self.media
     }
 
+    /// The whole text.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
     /// The first audio line over RTP that is not refused.
     pub fn audio(&self) -> Option<&Media<'a>> {
         self.media.iter().find(|m| m.kind == b"audio" && m.port != 0 && m.proto.starts_with(b"RTP/"))

@@ -1,9 +1,10 @@
 //! A tier leg that moves: what is offered to its next peer, and what becomes of the answer.
 
-use super::{Known, Media, Read, Relayed, Unusable, hash};
+use super::described::Described;
+use super::{Known, Media, Relayed, Unusable, read};
 use crate::GapFill;
-use relay_values::{Duration, Fill, Law, Leg, RegionId, RelayCommand, Sound};
-use sip_wire::sdp::{self, Agreed, Answerer, Misfit};
+use relay_values::{Carries, Duration, Fill, Law, Leg, RegionId, RelayCommand, Sound};
+use sip_wire::sdp::{self, AgreedSession, Answerer, LineWith, Misfit, SessionWith};
 
 /// RFC 3551 §4.2: the default packet time of audio, in milliseconds.
 const PACKET_TIME: u32 = 20;
@@ -17,8 +18,8 @@ impl Media {
         match self {
             Self::None | Self::Bypass => false,
             Self::Relayed(relayed) => {
-                let described = relayed.a.described.is_some() && relayed.b.described.is_some();
-                described && !matches!(relayed.known, Known::Nothing)
+                let ends = [Leg::A, Leg::B].map(|leg| relayed.line.end(leg).described);
+                ends.iter().all(Option::is_some) && !matches!(relayed.known, Known::Nothing)
             }
         }
     }
@@ -28,34 +29,36 @@ impl Media {
         matches!(self, Self::Relayed(relayed) if relayed.side(tier).bound.is_ipv6() == v6)
     }
 
-    /// The offer to the tier leg's next peer: what the carrier has agreed to, and nothing else.
+    /// The offer to the tier leg's next peer: every line that the carrier has agreed to, in its place, and nothing else.
     pub(crate) fn offer_again(&mut self, tier: Leg) -> Option<Vec<u8>> {
         let Self::Relayed(relayed) = self else { return None };
         relayed.agreed(tier)?;
-        let carrier = relayed.side(tier.other()).described?;
-        let direction = carrier.direction();
+        let mut lines = [LineWith { port: 0, direction: sdp::Direction::Inactive, mux: false };
+            sip_wire::limits::MAX_MEDIA];
+        for line in relayed.lines() {
+            let carrier = line.end(tier.other()).described.filter(Described::is_open);
+            if let (Some(with), Some(carrier)) = (lines.get_mut(line.place()), carrier) {
+                let (direction, mux) = (carrier.direction(), carrier.remote.mux);
+                *with = LineWith { port: line.end(tier).port, direction, mux };
+            }
+        }
         let side = relayed.side_mut(tier);
         side.version += 1;
-        let with = sdp::With {
-            address: side.shown,
-            port: side.port,
-            session_id: side.origin,
-            version: side.version,
-            direction,
-            mux: carrier.remote.mux,
-        };
-        Some(relayed.agreed(tier)?.offer(&with))
+        let (address, session_id, version) = (side.shown, side.origin, side.version);
+        Some(relayed.agreed(tier)?.offer(&SessionWith { address, session_id, version, lines: &lines }))
     }
 
-    /// Whether the next peer's answer leaves the carrier as it is.
+    /// Whether the next peer's answer leaves the carrier as it is. It may refuse what is beside the line that the call
+    /// stands and falls with.
     pub(crate) fn fits(&mut self, tier: Leg, answer: &[u8]) -> Result<(), Misfit> {
         let Self::Relayed(relayed) = self else { return Err(Misfit::NoAudio) };
-        let Some(carrier) = relayed.side(tier.other()).described else { return Err(Misfit::NoAudio) };
         let session = sdp::Session::parse(answer).map_err(|_| Misfit::NoAudio)?;
-        relayed.agreed(tier).ok_or(Misfit::NoAudio)?.fits(carrier.direction(), &session)
+        let place = relayed.agreed(tier).ok_or(Misfit::NoAudio)?.lead();
+        relayed.fits(tier, place, &session)
     }
 
-    /// The tier leg has another peer from now on: the relay's stream goes there.
+    /// The tier leg has another peer from now on: the relay's streams go there. A line that it has refused, or that does
+    /// not fit, is left without a peer.
     pub(crate) fn move_tier(
         &mut self,
         tier: Leg,
@@ -63,36 +66,59 @@ impl Media {
         region: RegionId,
         out: &mut impl FnMut(RelayCommand),
     ) -> Result<(), Unusable> {
-        let Self::Relayed(relayed) = self else { return Err(Unusable::NoAudio) };
-        let described = Read::new(answer)?.described;
-        let carrier = relayed.side(tier.other()).described.ok_or(Unusable::NoAudio)?;
-        let session = relayed.session;
-        let side = relayed.side_mut(tier);
-        (side.described, side.pending) = (Some(described), None);
-        let to = described.facing(carrier);
-        side.told = hash(&to) | 1;
-        out(RelayCommand::Retarget { session, leg: tier, region, to: Some(to) });
-        relayed.tell(tier.other(), carrier.facing(described), out);
+        let Self::Relayed(relayed) = self else { return Err(Unusable::NoMedia) };
+        let session = read(answer)?;
+        let lead = relayed.agreed(tier).ok_or(Unusable::NoMedia)?.lead();
+        let described = session.media().get(lead).and_then(Described::read);
+        described.filter(Described::is_open).ok_or(Unusable::NoMedia)?;
+        for at in 0..=relayed.further.len() {
+            let Some(place) = relayed.lines().nth(at).map(super::Line::place) else { break };
+            let taken = place == lead || relayed.fits(tier, place, &session).is_ok();
+            let described = session.media().get(place).and_then(Described::read).filter(|_| taken);
+            let Some(line) = relayed.lines_mut().nth(at) else { break };
+            line.succeed(tier, described.unwrap_or(Described::CLOSED), region, out);
+        }
         Ok(())
     }
 
     /// The next peer's answer did not fit: the offer to the carrier that follows from it.
     pub(crate) fn offer_to_carrier(&mut self, tier: Leg, answer: &[u8]) -> Result<Vec<u8>, Unusable> {
-        let Self::Relayed(relayed) = self else { return Err(Unusable::NoAudio) };
-        let read = Read::new(answer)?;
+        let Self::Relayed(relayed) = self else { return Err(Unusable::NoMedia) };
+        let session = read(answer)?;
+        let carrier = tier.other();
+        let mut ports = [0; sip_wire::limits::MAX_MEDIA];
+        for line in relayed.lines() {
+            let described = session.media().get(line.place()).and_then(Described::read);
+            let open = described.is_some_and(|described| described.is_open());
+            if let Some(port) = ports.get_mut(line.place()).filter(|_| open) {
+                *port = line.end(carrier).port;
+            }
+        }
+        if ports.iter().all(|port| *port == 0) {
+            return Err(Unusable::NoMedia);
+        }
         relayed.offer = super::keep(answer);
-        Ok(relayed.side_mut(tier.other()).anchor(answer, &read))
+        let ports = ports.get(..session.media().len()).unwrap_or_default();
+        Ok(relayed.side_mut(carrier).anchor(&session, ports))
     }
 
     /// The carrier has taken that offer; [`move_tier`](Self::move_tier) follows.
     pub(crate) fn carrier_answered(&mut self, tier: Leg, answer: &[u8]) -> Result<(), Unusable> {
-        let Self::Relayed(relayed) = self else { return Err(Unusable::NoAudio) };
-        let read = Read::new(answer)?;
+        let Self::Relayed(relayed) = self else { return Err(Unusable::NoMedia) };
+        let session = read(answer)?;
         let carrier = tier.other();
-        if read.described.remote.rtp.port() == 0 {
-            return Err(Unusable::NoAudio);
+        let described = session.media().get(relayed.line.place()).and_then(Described::read);
+        let others = relayed.further.iter().any(|line| {
+            let described = session.media().get(line.place()).and_then(Described::read);
+            described.is_some_and(|described| described.is_open())
+        });
+        if !others && !described.is_some_and(|described| described.is_open()) {
+            return Err(Unusable::NoMedia);
         }
-        relayed.side_mut(carrier).described = Some(read.described);
+        for line in relayed.lines_mut() {
+            let described = session.media().get(line.place()).and_then(Described::read);
+            line.end_mut(carrier).described = Some(described.unwrap_or(Described::CLOSED));
+        }
         relayed.learn(carrier, answer);
         Ok(())
     }
@@ -100,7 +126,7 @@ impl Media {
     /// The tier leg's peer, which was taken for lost, is there after all.
     pub(crate) fn is_back(&mut self, tier: Leg, out: &mut impl FnMut(RelayCommand)) {
         if let Self::Relayed(relayed) = self {
-            relayed.side_mut(tier).told = 0;
+            relayed.lines_mut().for_each(|line| line.end_mut(tier).told = 0);
             relayed.connect(out);
         }
     }
@@ -109,15 +135,18 @@ impl Media {
     /// call of a dead region before anything else is done, so nothing is parsed for it.
     pub(crate) fn fill(&mut self, tier: Leg, fill: GapFill) -> Option<Fill> {
         let Self::Relayed(relayed) = self else { return None };
-        let carrier = relayed.side(tier.other()).described?;
-        let law = relayed.side(relayed.answerer).described?.law;
+        let (carrier, lost) = (relayed.line.end(tier.other()).described?, relayed.line.end(tier).described?);
+        if carrier.carries(&lost) != Carries::Rtp {
+            return None;
+        }
+        let law = relayed.line.end(relayed.answerer).described?.law;
         let packet_time = carrier.packet_time.map_or(PACKET_TIME, u32::from);
         let (payload_type, sound) = match (fill, law) {
             (GapFill::Nothing, _) => return None,
             (GapFill::Noise, Some(law)) => (number(law), Sound::Noise(law)),
             (GapFill::Prompt, Some(law)) => (number(law), Sound::Prompt(law)),
             (GapFill::Noise | GapFill::Prompt, None) => {
-                (relayed.agreed(tier)?.comfort_noise()?, Sound::ComfortNoise)
+                (relayed.agreed(tier)?.stream()?.comfort_noise()?, Sound::ComfortNoise)
             }
         };
         let packet_time = Duration::from_millis(u64::from(packet_time));
@@ -135,7 +164,7 @@ const fn number(law: Law) -> u8 {
 
 impl Relayed {
     /// What was agreed, worked out when it is first asked for.
-    fn agreed(&mut self, tier: Leg) -> Option<&Agreed> {
+    fn agreed(&mut self, tier: Leg) -> Option<&AgreedSession> {
         if let Known::Texts { offer, answer, answerer } = &self.known {
             let agreed = agreed(offer, answer, *answerer == tier);
             self.known = agreed.map_or(Known::Nothing, Known::Agreed);
@@ -145,27 +174,21 @@ impl Relayed {
             Known::Nothing | Known::Texts { .. } => None,
         }
     }
-}
 
-/// What both descriptions have in common, the tier's being the answer or the offer.
-fn agreed(offer: &[u8], answer: &[u8], tier_answered: bool) -> Option<Agreed> {
-    let (offer, answer) = (sdp::Session::parse(offer).ok()?, sdp::Session::parse(answer).ok()?);
-    let offer = offer.media().iter().find(|media| super::is_audio(media))?;
-    let answer = answer.media().iter().find(|media| super::is_audio(media))?;
-    if tier_answered {
-        Agreed::new(offer, answer, Answerer::Leaves)
-    } else {
-        Agreed::new(answer, offer, Answerer::Stays)
+    /// Whether the answer of the tier leg's next peer goes on with a line as the carrier has it.
+    fn fits(&mut self, tier: Leg, place: usize, answer: &sdp::Session<'_>) -> Result<(), Misfit> {
+        let line = self.lines().find(|line| line.place() == place).ok_or(Misfit::Refused)?;
+        let carrier = line.end(tier.other()).described.ok_or(Misfit::NoAudio)?;
+        self.agreed(tier).ok_or(Misfit::NoAudio)?.fits(place, carrier.direction(), answer)
     }
 }
 
-impl super::Described {
-    fn direction(&self) -> sdp::Direction {
-        match (self.sends, self.receives) {
-            (true, true) => sdp::Direction::SendRecv,
-            (true, false) => sdp::Direction::SendOnly,
-            (false, true) => sdp::Direction::RecvOnly,
-            (false, false) => sdp::Direction::Inactive,
-        }
+/// What both descriptions have in common, the tier's being the answer or the offer.
+fn agreed(offer: &[u8], answer: &[u8], tier_answered: bool) -> Option<AgreedSession> {
+    let (offer, answer) = (sdp::Session::parse(offer).ok()?, sdp::Session::parse(answer).ok()?);
+    if tier_answered {
+        AgreedSession::new(&offer, &answer, Answerer::Leaves)
+    } else {
+        AgreedSession::new(&answer, &offer, Answerer::Stays)
     }
 }

@@ -1,9 +1,9 @@
 //! Whether another peer goes on with a stream as it was agreed.
 
 use super::formats::{is_speech, known};
-use super::{Agreed, is_open_audio, is_secured};
+use super::{Agreed, is_open_rtp, is_secured};
 use crate::fault::reasons;
-use crate::sdp::media::{Codec, Direction};
+use crate::sdp::media::{Codec, Direction, Media};
 use crate::sdp::session::Session;
 
 reasons! {
@@ -11,7 +11,7 @@ reasons! {
     Misfit {
         /// No audio over RTP, or none with an address.
         NoAudio = "no_audio",
-        /// Audio is refused: port 0 (RFC 3264 §6).
+        /// The line is refused: port 0 (RFC 3264 §6).
         Refused = "refused",
         /// The first codec is another one, or there is none.
         Codec = "codec",
@@ -23,6 +23,8 @@ reasons! {
         Direction = "direction",
         /// Media is encrypted: the keys differ.
         Secured = "secured",
+        /// Another kind of media, or another transport.
+        Transport = "transport",
     }
 }
 
@@ -34,13 +36,21 @@ impl Agreed {
     /// numbers of the side that left. `a=ptime` is a preference and no misfit (RFC 8866 §6.4).
     pub fn fits(&self, offered: Direction, answer: &Session<'_>) -> Result<(), Misfit> {
         let media = answer.media().iter().find(|media| media.kind == b"audio").ok_or(Misfit::NoAudio)?;
+        self.fits_line(offered, media)
+    }
+
+    /// The same of one line.
+    pub(super) fn fits_line(&self, offered: Direction, media: &Media<'_>) -> Result<(), Misfit> {
+        if media.kind != self.kind() {
+            return Err(Misfit::Transport);
+        }
         if media.port == 0 {
             return Err(Misfit::Refused);
         }
         if self.secured || is_secured(media) {
             return Err(Misfit::Secured);
         }
-        if !is_open_audio(media) || media.address.is_none() {
+        if !is_open_rtp(media) || media.address.is_none() {
             return Err(Misfit::NoAudio);
         }
         let formats = known(media);

@@ -2,15 +2,16 @@
 
 mod fits;
 mod formats;
+mod session;
 mod travels;
 
 pub use fits::Misfit;
+pub use session::{AgreedSession, LineWith, SessionWith};
 
-use crate::class::{self, VISIBLE};
-use crate::host::Literal;
+use crate::class::{self, TOKEN, VISIBLE};
 use crate::lex::{Decimal, sub};
 use crate::limits::{MAX_AGREED, MAX_PACKET_TIME_MS};
-use crate::sdp::media::{Direction, Media};
+use crate::sdp::media::{Direction, Media, Transport};
 use formats::Format;
 use std::fmt;
 use std::net::IpAddr;
@@ -24,7 +25,7 @@ pub enum Answerer {
     Leaves,
 }
 
-/// An audio stream as it was agreed, in one allocation: about 100 bytes for G.711 with telephone-event, never more than
+/// A stream over RTP as it was agreed, in one allocation: about 100 bytes for G.711 with telephone-event, never more than
 /// [`MAX_AGREED`](crate::limits::MAX_AGREED).
 ///
 /// One side *stays*: its peer is to notice nothing. The other *leaves*, and another takes its place: it is offered the
@@ -32,9 +33,10 @@ pub enum Answerer {
 /// what the staying side sends.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Agreed {
-    /// The first codec's name, then the rest of the `m=` line behind the port and the lines below it.
+    /// The kind (`audio`), the first codec's name, then the rest of the `m=` line behind the port and the lines below it.
     text: Box<[u8]>,
-    /// Where the name ends.
+    /// How long the kind is, and the name.
+    kind: u8,
     name: u8,
     channels: u8,
     packet_time: Option<u8>,
@@ -84,7 +86,14 @@ impl Agreed {
     /// `None` where there is nothing to offer: not audio over RTP, refused by either side, no codec in common, or longer
     /// than [`MAX_AGREED`](crate::limits::MAX_AGREED).
     pub fn new(stays: &Media<'_>, leaves: &Media<'_>, answerer: Answerer) -> Option<Agreed> {
-        if !is_open_audio(stays) || !is_open_audio(leaves) {
+        let audio = is_open_audio(stays) && is_open_audio(leaves);
+        if audio { Agreed::stream(stays, leaves, answerer) } else { None }
+    }
+
+    /// The same of any kind of media.
+    fn stream(stays: &Media<'_>, leaves: &Media<'_>, answerer: Answerer) -> Option<Agreed> {
+        let same = stays.kind == leaves.kind && stays.kind.len() <= usize::from(u8::MAX);
+        if !same || !class::is_word(stays.kind, TOKEN) || !is_open_rtp(stays) || !is_open_rtp(leaves) {
             return None;
         }
         let formats = formats::common(stays, leaves, answerer);
@@ -98,10 +107,12 @@ impl Agreed {
         let secured = is_savp(stays) || (is_secured(stays) && is_secured(leaves));
         let ptime = stays.ptime.filter(|ms| *ms > 0);
         let mut text = Vec::with_capacity(stays.section.len().min(MAX_AGREED) + 32);
+        text.extend_from_slice(stays.kind);
         text.extend_from_slice(first.codec.name);
         travels::write(&mut text, stays, &formats, ptime, secured);
         (text.len() <= MAX_AGREED).then(|| Agreed {
             text: text.into_boxed_slice(),
+            kind: stays.kind.len() as u8,
             name: first.codec.name.len() as u8,
             channels: first.codec.channels,
             packet_time: ptime.filter(|ms| *ms <= MAX_PACKET_TIME_MS).map(|ms| ms as u8),
@@ -123,7 +134,8 @@ impl Agreed {
     /// Payload type that the staying side receives, name and RTP clock rate in Hz of the first codec: the one that an
     /// answerer means to use (RFC 3264 §6.1).
     pub fn first_codec(&self) -> (u8, &[u8], u32) {
-        (self.codec.stays, sub(&self.text, 0, usize::from(self.name)), self.codec.clock_rate)
+        let kind = usize::from(self.kind);
+        (self.codec.stays, sub(&self.text, kind, kind + usize::from(self.name)), self.codec.clock_rate)
     }
 
     /// How much audio the staying side wants in a packet, in milliseconds; `None` where it did not say, or said more than
@@ -145,29 +157,35 @@ impl Agreed {
 
     /// A whole session description that offers the stream as it was agreed.
     pub fn offer(&self, with: &With) -> Vec<u8> {
-        let address = Literal::new(with.address);
-        let family: &[u8] = if with.address.is_ipv4() { b"IN IP4 " } else { b"IN IP6 " };
-        let (id, version) = (Decimal::new(with.session_id), Decimal::new(with.version));
+        let With { address, port, session_id, version, direction, mux } = *with;
+        let mut out = session::head(address, session_id, version, self.text.len());
+        self.write(&LineWith { port, direction, mux }, &mut out);
+        out
+    }
+
+    /// The kind of media: `audio`.
+    pub(crate) fn kind(&self) -> &[u8] {
+        sub(&self.text, 0, usize::from(self.kind))
+    }
+
+    /// The `m=` line and the lines below it.
+    fn write(&self, with: &LineWith, out: &mut Vec<u8>) {
+        let text = sub(&self.text, usize::from(self.kind) + usize::from(self.name), self.text.len());
         let (port, next) = (Decimal::new(u64::from(with.port)), Decimal::new(u64::from(with.port | 1)));
-        let text = sub(&self.text, usize::from(self.name), self.text.len());
-        let mux = with.mux && self.mux;
-        let rtcp: [&[u8]; 3] = match (mux, self.rtcp) {
-            (true, _) => [b"a=rtcp-mux\r\n", b"", b""],
-            (false, true) => [b"a=rtcp:", next.as_bytes(), b"\r\n"],
-            (false, false) => [b"", b"", b""],
-        };
-        let at: [&[u8]; 3] = [family, address.as_bytes(), b"\r\n"];
-        let parts: [&[&[u8]]; 8] = [
-            &[b"v=0\r\no=- ", id.as_bytes(), b" ", version.as_bytes(), b" "],
-            &at,
-            &[b"s=-\r\nc="],
-            &at,
-            &[b"t=0 0\r\nm=audio ", port.as_bytes(), b" ", text],
-            &rtcp,
-            &[b"a=", with.direction.as_str().as_bytes()],
-            &[b"\r\n"],
-        ];
-        parts.concat().concat()
+        let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| out.extend_from_slice(part));
+        put(&[b"m=", self.kind(), b" ", port.as_bytes(), b" "]);
+        if with.port == 0 {
+            // A refused line needs no more than its first.
+            let end = memchr::memchr(b'\n', text).map_or(text.len(), |lf| lf + 1);
+            return put(&[sub(text, 0, end)]);
+        }
+        put(&[text]);
+        match (with.mux && self.mux, self.rtcp) {
+            (true, _) => put(&[b"a=rtcp-mux\r\n"]),
+            (false, true) => put(&[b"a=rtcp:", next.as_bytes(), b"\r\n"]),
+            (false, false) => {}
+        }
+        put(&[b"a=", with.direction.as_str().as_bytes(), b"\r\n"]);
     }
 }
 
@@ -188,15 +206,18 @@ fn numbered(format: &Format<'_>) -> Numbered {
 }
 
 fn is_open_audio(media: &Media<'_>) -> bool {
-    let is_rtp = media.proto.starts_with(b"RTP/") && class::is_word(media.proto, VISIBLE);
-    media.kind == b"audio" && media.port != 0 && is_rtp
+    media.kind == b"audio" && media.proto.starts_with(b"RTP/") && is_open_rtp(media)
 }
 
-/// RTP/SAVP (RFC 3711) and RTP/SAVPF (RFC 5124).
+fn is_open_rtp(media: &Media<'_>) -> bool {
+    let is_rtp = matches!(media.transport(), Transport::Rtp | Transport::Srtp);
+    media.port != 0 && is_rtp && class::is_word(media.proto, VISIBLE)
+}
+
 fn is_savp(media: &Media<'_>) -> bool {
-    media.proto.split(|b| *b == b'/').any(|word| word.starts_with(b"SAVP"))
+    media.transport() == Transport::Srtp
 }
 
 fn is_secured(media: &Media<'_>) -> bool {
-    is_savp(media) || media.attribute(b"crypto").is_some() || media.attribute(b"fingerprint").is_some()
+    media.is_keyed() || is_savp(media)
 }

@@ -43,8 +43,16 @@ pub(super) fn write(
     if let Some(ptime) = ptime {
         put(&[b"a=ptime:", Decimal::new(u64::from(ptime)).as_bytes(), b"\r\n"]);
     }
-    for line in lines().filter(|line| line.letter == b'a' && travels(line.value, formats, secured)) {
-        put(&[b"a=", line.value, b"\r\n"]);
+    attributes(text, stays, formats, secured);
+}
+
+/// The attributes that are not written apart.
+pub(super) fn attributes(text: &mut Vec<u8>, stays: &Media<'_>, formats: &[Format<'_>], secured: bool) {
+    let lines = Lines::new(stays.section).flatten().filter(|line| line.letter == b'a');
+    for line in lines.filter(|line| is_one_line(line.value) && travels(line.value, formats, secured)) {
+        for part in [b"a=", line.value, b"\r\n"] {
+            text.extend_from_slice(part);
+        }
     }
 }
 
