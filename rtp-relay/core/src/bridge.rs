@@ -7,6 +7,8 @@
 use crate::limits::{MAX_FILL_TIME, MIN_FILL_TIME, QUIET_PACKETS};
 use crate::meter::in_units;
 use crate::own::Payload;
+use crate::random::SplitMix;
+use crate::rtcp::interval;
 use relay_values::{Duration, Fill, Time};
 
 /// A bridge over a leg.
@@ -21,6 +23,8 @@ pub(crate) struct Bridge {
     heard: u32,
     /// The beat that is waited for.
     due: Option<Time>,
+    /// When we report ourselves next; `None` before our first packet.
+    report: Option<Time>,
 }
 
 /// One packet of fill.
@@ -88,6 +92,19 @@ impl Bridge {
         }
         self.last = Some(at);
         (Some(piece), again)
+    }
+
+    /// A packet of ours has been sent: whether it is the first, and whether a report is due. `random` spreads reports.
+    pub(crate) fn spoken(&mut self, now: Time, random: &mut SplitMix) -> (bool, bool) {
+        let Some(due) = self.report else {
+            self.report = Some(now + interval(true, random));
+            return (true, false);
+        };
+        if due > now {
+            return (false, false);
+        }
+        self.report = Some(now + interval(false, random));
+        (false, true)
     }
 
     /// When the first packet was sent after `last`, the peer's last one.

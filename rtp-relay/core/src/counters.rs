@@ -31,7 +31,7 @@ pub struct Counters {
     pub retargets: u64,
     /// Legs whose peer was taken for lost.
     pub bridged: u64,
-    /// Packets of our own making sent.
+    /// Packets of our own making sent, and those that were written anew on their way.
     pub filled: u64,
     /// Packets of our own making that could not be sent.
     pub fill_failed: u64,

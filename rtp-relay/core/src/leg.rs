@@ -12,7 +12,7 @@ use crate::reports::Reports;
 use crate::rewrite::Line;
 use crate::rtcp::Speaker;
 use crate::watch::Watch;
-use relay_values::{Connect, DropReason, Gap, Latching, LegSpec, Time};
+use relay_values::{Connect, DropReason, FlowStats, Gap, Latching, LegSpec, Time};
 use std::net::{IpAddr, SocketAddr};
 
 /// Which of a leg's two flows.
@@ -152,6 +152,11 @@ impl LegState {
         }
     }
 
+    /// Another receives the stream from its peer from now on.
+    pub(crate) fn hand_over(&mut self) {
+        self.reports.hearing.new_receiver(self.line.since_now());
+    }
+
     /// The peer is gone, and nobody has its place yet.
     pub(crate) fn vacate(&mut self) {
         self.peer = Peer::default();
@@ -236,6 +241,17 @@ impl LegState {
             _ => self.line.speaker(),
         };
         (speaker, settled && self.bridge.is_none())
+    }
+
+    /// Whether what it reports of the other leg's stream counts: that still goes to it, and while we speak in its place we
+    /// report ourselves.
+    pub(crate) fn hears(&self, whose: Whose) -> bool {
+        whose != Whose::Old && !(self.bridge.is_some() && self.line.is_filled())
+    }
+
+    /// What was measured of the stream from its peer, and reported of it by the other leg's.
+    pub(crate) fn stats(&self) -> FlowStats {
+        FlowStats { reported: self.reports.reported(self.meter.clock_rate()), ..self.meter.stats() }
     }
 
     /// Whether a packet reports an event.

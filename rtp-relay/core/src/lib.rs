@@ -19,7 +19,7 @@
 //! Where to look: [`Relay`] in `relay.rs` is the contract; `session.rs` is the way of a packet through a session, and
 //! `leg.rs` how a leg comes from one peer to the next; `latch.rs` says who is a stranger. What keeps a call together when
 //! its region dies: `silence.rs` notices, `bridge.rs` speaks meanwhile, `rewrite.rs` keeps one stream going over a change
-//! of its source, `rtcp.rs` what is reported of it, and `event.rs` the digit that was being pressed.
+//! of its source, `rtcp/` what is reported of it, and `event.rs` the digit that was being pressed.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -32,6 +32,7 @@ mod bridge;
 mod config;
 mod counters;
 mod event;
+mod hearing;
 mod latch;
 mod leg;
 pub mod limits;

@@ -34,6 +34,17 @@ pub const DEFAULT_CLOCK_RATE: u32 = 8000;
 /// first offer. With 8 of those it is ten seconds of speech; a flow that no fast path can carry costs next to nothing.
 pub const MOST_PATIENCE: u8 = 6;
 
+/// Most packets in a compound of RTCP. Two or three are usual; every one has at least four bytes, so without a bound a
+/// packet could hold 512.
+pub const MAX_RTCP_PACKETS: usize = 32;
+
+/// Mean time between two reports of our own, of which the first comes after half of it (RFC 3550 §6.2).
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The least and the most of it that is waited, in percent: 0.5 to 1.5 over e − 3/2 = 1.218, as timer reconsideration would
+/// have it (RFC 3550 §6.3.1). There are two in a session, so there is nothing to reconsider.
+pub const REPORT_SPREAD: (u32, u32) = (41, 123);
+
 /// A bridge speaks when nothing has come for this many packet times: one packet may be late by a whole one.
 pub const QUIET_PACKETS: u32 = 2;
 

@@ -47,6 +47,18 @@ pub(crate) struct Metered {
     pub(crate) jitter: u32,
 }
 
+/// The same for a report block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) ssrc: u32,
+    /// The highest sequence number, extended.
+    pub(crate) newest: u32,
+    /// In timestamp units.
+    pub(crate) jitter: u32,
+    /// Packets lost on the way to us, of all sources.
+    pub(crate) lost: u64,
+}
+
 impl Meter {
     pub(crate) fn new() -> Self {
         Self {
@@ -125,6 +137,22 @@ impl Meter {
         })
     }
 
+    /// Where the present source stands, as a report says it.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let source = self.source.as_ref().filter(|_| !self.ended)?;
+        Some(Standing {
+            ssrc: source.ssrc,
+            newest: source.rounds << 16 | u32::from(source.highest),
+            jitter: source.jitter >> 4,
+            lost: self.lost(),
+        })
+    }
+
+    /// Packets lost so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost_before + self.source.map_or(0, |s| s.lost())
+    }
+
     /// Another has taken packets of `ssrc` and passed them on. The newest number was `before`.
     pub(crate) fn absorb(&mut self, ssrc: u32, before: u32, carried: &Carried, after: &FlowState) {
         self.packets += carried.packets;
@@ -151,15 +179,15 @@ impl Meter {
 
     pub(crate) fn stats(&self) -> FlowStats {
         let jitter_ts = self.source.map_or(0, |s| s.jitter >> 4);
-        let jitter_us = u64::from(jitter_ts) * 1_000_000 / u64::from(self.clock_rate.max(1));
         FlowStats {
             packets: self.packets,
             bytes: self.bytes,
             forwarded: self.forwarded,
-            lost: self.lost_before + self.source.map_or(0, |s| s.lost()),
+            lost: self.lost(),
             jitter_ts,
-            jitter_us: u32::try_from(jitter_us).unwrap_or(u32::MAX),
+            jitter_us: micros(jitter_ts, self.clock_rate),
             ssrc: self.source.map_or(0, |s| s.ssrc),
+            ..FlowStats::default()
         }
     }
 }
@@ -226,6 +254,11 @@ pub(crate) fn in_units(time: Time, hz: u32) -> u32 {
     const SECOND: u64 = 1_000_000_000;
     let (ns, hz) = (time.as_nanos(), u64::from(hz));
     ((ns / SECOND).wrapping_mul(hz)).wrapping_add(ns % SECOND * hz / SECOND) as u32
+}
+
+/// Units of a clock in microseconds.
+pub(crate) fn micros(units: u32, hz: u32) -> u32 {
+    u32::try_from(u64::from(units) * 1_000_000 / u64::from(hz.max(1))).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

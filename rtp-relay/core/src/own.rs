@@ -19,9 +19,18 @@ pub struct Outgoing {
     pub len: usize,
 }
 
-/// A packet that has its place in a stream but not its bytes yet.
+/// A packet that waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// RTP of our own making.
+    Rtp(OwnRtp),
+    /// RTCP: of our own, or a peer's that has become longer or shorter on its way.
+    Rtcp { port: PortRef, to: SocketAddr, bytes: Box<[u8]> },
+}
+
+/// RTP that has its place in a stream but not its bytes yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Own {
+pub(crate) struct OwnRtp {
     pub(crate) port: PortRef,
     pub(crate) to: SocketAddr,
     pub(crate) line: Sent,
@@ -57,6 +66,18 @@ impl Payload {
 impl Own {
     /// Write the packet to the beginning of `buf`; `None` if it does not fit.
     pub(crate) fn write(&self, prompt: Option<&Prompt>, buf: &mut [u8]) -> Option<Outgoing> {
+        match self {
+            Self::Rtp(rtp) => rtp.write(prompt, buf),
+            Self::Rtcp { port, to, bytes } => {
+                buf.get_mut(..bytes.len())?.copy_from_slice(bytes);
+                Some(Outgoing { port: *port, to: *to, len: bytes.len() })
+            }
+        }
+    }
+}
+
+impl OwnRtp {
+    fn write(&self, prompt: Option<&Prompt>, buf: &mut [u8]) -> Option<Outgoing> {
         let len = RTP_HEADER + self.payload.len();
         let (header, payload) = buf.get_mut(..len)?.split_first_chunk_mut::<RTP_HEADER>()?;
         let [s0, s1] = (self.line.sequence as u16).to_be_bytes();

@@ -1,5 +1,6 @@
 //! What a packet is, by its own bytes: RTP, RTCP or something else on the same port.
 
+use crate::rtcp;
 use relay_values::DropReason;
 
 /// Bytes of the fixed RTP header (RFC 3550 §5.1).
@@ -71,7 +72,7 @@ pub(crate) fn classify(bytes: &[u8], expect: Expect) -> Result<Packet, DropReaso
     let Some(&kind) = bytes.get(1) else { return Err(DropReason::TooShort) };
     match (expect, kind) {
         // RFC 5761 §4: RTCP packet types stand where RTP has payload types 64 to 95 with the marker set.
-        (Expect::Both | Expect::Rtcp, 192..=223) => rtcp(bytes),
+        (Expect::Both | Expect::Rtcp, 192..=223) => of_rtcp(bytes),
         (Expect::Rtcp, _) => Err(DropReason::NotRtp),
         // Payload types 72 to 76 are reserved so that stray RTCP is known (RFC 3551 §6).
         (Expect::Rtp, 200..=204) => Err(DropReason::NotRtp),
@@ -115,12 +116,13 @@ fn rtp(bytes: &[u8]) -> Result<Packet, DropReason> {
 }
 
 /// RFC 3550 appendix A.2, but for the rule that a report comes first, which RFC 5506 lifts.
-fn rtcp(bytes: &[u8]) -> Result<Packet, DropReason> {
+fn of_rtcp(bytes: &[u8]) -> Result<Packet, DropReason> {
     if bytes.len() < RTCP_LEAST {
         return Err(DropReason::TooShort);
     }
     let plain = compound(bytes);
     match plain {
+        Ok(_) if !rtcp::hold_together(bytes) => Err(DropReason::Malformed),
         Err(_) if may_be_sealed(bytes) => Ok(Packet::Sealed),
         Ok(_) | Err(_) => plain,
     }

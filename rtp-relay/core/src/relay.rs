@@ -16,7 +16,7 @@ use crate::packet::Packet;
 use crate::ports::{PortPool, PortRef, PortRequest};
 use crate::random::SplitMix;
 use crate::regions::Regions;
-use crate::session::Session;
+use crate::session::{Passed, Session};
 use crate::watch::Wheel;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -35,6 +35,8 @@ pub enum Verdict {
         /// To this address.
         to: SocketAddr,
     },
+    /// It goes on in other words, of another length: [`Relay::poll_send`] gives them.
+    Anew,
     /// It has been counted; forget it.
     Drop(DropReason),
 }
@@ -204,11 +206,15 @@ impl Relay {
                     let rate = session.leg(leg).meter.clock_rate();
                     self.regions.packet(now, slot as usize, &header, rate);
                 }
-                session.pass(now, leg, &taken, bytes)
+                session.pass(now, leg, &taken, bytes, &mut self.outbox)
             })
         };
         match outcome {
-            Ok(Onward { port, to }) => {
+            Ok(Passed::Anew) => {
+                self.counters.forwarded += 1;
+                Verdict::Anew
+            }
+            Ok(Passed::Here(Onward { port, to })) => {
                 self.counters.forwarded += 1;
                 if let Some(header) = heard {
                     self.by_socket(at, &header, true);

@@ -31,6 +31,7 @@
 //! - **Over a change timestamps grow by the time that has passed**, and always grow. The packets of one event (RFC 4733)
 //!   share a timestamp for as long as a key is held, so time is counted from the first packet of the newest timestamp.
 
+use crate::hearing::Since;
 use crate::limits::{MAX_DROPOUT, MAX_MISORDER};
 use crate::meter::in_units;
 use crate::offload::{Carried, FlowShift, FlowState};
@@ -110,7 +111,18 @@ pub(crate) enum Onset {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Left {
     source: u32,
-    sequence: u16,
+    /// Extended.
+    sequence: u32,
+}
+
+/// A number of the line, as its source counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) source: u32,
+    /// Extended.
+    pub(crate) highest: u32,
+    /// The first one that is both the source's and the present receiver's.
+    pub(crate) first: u32,
 }
 
 /// Where a sequence number lies, seen from the newest.
@@ -256,6 +268,60 @@ impl Line {
         onset
     }
 
+    /// The SSRC of the source that sends on it, or did so last.
+    pub(crate) fn source(&self) -> Option<u32> {
+        match self {
+            Self::Unused | Self::Moved(_) => None,
+            Self::Plain(sent) => Some(sent.ssrc),
+            Self::Shifted(_, shift) => Some(shift.source),
+            Self::Filled(_, left) => left.map(|left| left.source),
+        }
+    }
+
+    /// What the receiver, who has the line `since` some place, means by its `highest` number. While we speak ourselves, that
+    /// is the last one of the source that we speak for.
+    pub(crate) fn as_sent(&self, highest: u16, since: Option<Since>) -> Option<Named> {
+        match *self {
+            Self::Unused | Self::Moved(_) => None,
+            Self::Plain(sent) => sent.back(highest, sent.room(since)),
+            Self::Shifted(sent, shift) => {
+                let room = sent.room(since).min(sent.sequence.wrapping_sub(shift.first).saturating_add(1));
+                sent.back(highest, room).map(|b| Named {
+                    source: shift.source,
+                    highest: b.highest.wrapping_sub(shift.sequence),
+                    first: b.first.wrapping_sub(shift.sequence),
+                })
+            }
+            Self::Filled(_, left) => {
+                left.map(|l| Named { source: l.source, highest: l.sequence, first: l.sequence })
+            }
+        }
+    }
+
+    /// A number of the line as its present source counts, if it is one of that source's.
+    pub(crate) fn number_back(&self, number: u16, since: Option<Since>) -> Option<u16> {
+        match self {
+            Self::Plain(_) | Self::Shifted(..) => self.as_sent(number, since).map(|n| n.highest as u16),
+            Self::Unused | Self::Filled(..) | Self::Moved(_) => None,
+        }
+    }
+
+    /// The timestamp that belongs to `now`.
+    pub(crate) fn clock(&self, now: Time, clock_rate: u32) -> Option<u32> {
+        let sent = self.sent()?;
+        Some(sent.timestamp.wrapping_add(in_units(Time::ZERO + now.since(sent.at), clock_rate)))
+    }
+
+    /// Whether what was sent last is ours.
+    pub(crate) fn is_filled(&self) -> bool {
+        matches!(self, Self::Filled(..))
+    }
+
+    /// Its place now, for whoever receives it from here on.
+    pub(crate) fn since_now(&self) -> Option<Since> {
+        self.sent().map(|sent| Since { ssrc: sent.ssrc, sequence: sent.sequence })
+    }
+
     fn sent(&self) -> Option<Sent> {
         match *self {
             Self::Unused => None,
@@ -322,7 +388,7 @@ impl Line {
             Self::Plain(sent) => (sent.ssrc, sent.sequence),
             Self::Shifted(sent, shift) => (shift.source, sent.sequence.wrapping_sub(shift.sequence)),
         };
-        Some(Left { source, sequence: sequence as u16 })
+        Some(Left { source, sequence })
     }
 }
 
@@ -348,6 +414,22 @@ impl Sent {
             timestamp: self.timestamp.wrapping_add(passed.max(1)),
             at: now,
         }
+    }
+
+    /// How many of the last numbers somebody can have received who does so `since` some place.
+    fn room(&self, since: Option<Since>) -> u32 {
+        let since = since.filter(|since| since.ssrc == self.ssrc);
+        since.map_or(1 << 15, |since| self.sequence.wrapping_sub(since.sequence))
+    }
+
+    /// A number that is one of the last `room`.
+    fn back(&self, number: u16, room: u32) -> Option<Named> {
+        let behind = u32::from((self.sequence as u16).wrapping_sub(number));
+        (behind < room).then(|| Named {
+            source: self.ssrc,
+            highest: self.sequence.wrapping_sub(behind),
+            first: self.sequence.wrapping_sub(room - 1),
+        })
     }
 
     fn place(&self, sequence: u16) -> Place {
@@ -376,7 +458,7 @@ impl Sent {
 impl Left {
     /// Whether this number of its own, or one after it, had been sent when it was followed.
     fn has_sent(self, sequence: u16) -> bool {
-        self.sequence.wrapping_sub(sequence) <= MAX_MISORDER
+        (self.sequence as u16).wrapping_sub(sequence) <= MAX_MISORDER
     }
 }
 

@@ -3,12 +3,12 @@
 use crate::event::END_PACKETS;
 use crate::leg::{Component, LegState, Onward, Succession, Taken, Whose};
 use crate::offload::{self, Flow, Unfit};
-use crate::own::{Own, Payload};
+use crate::own::{Own, OwnRtp, Payload};
 use crate::packet::Packet;
 use crate::ports::PortRef;
 use crate::pulse::Pulse;
 use crate::random::SplitMix;
-use crate::rtcp::Translation;
+use crate::rtcp::{Draft, Once, OwnReport, Translation};
 use crate::watch::Watch;
 use relay_values::{
     Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, RegionId, SessionId, SessionStats,
@@ -30,6 +30,15 @@ pub(crate) struct Session {
     a: LegState,
     b: LegState,
     drops: DropCounts,
+}
+
+/// How a packet goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// Where it is, rewritten.
+    Here(Onward),
+    /// Written anew, among the packets of our own making.
+    Anew,
 }
 
 impl Session {
@@ -72,6 +81,7 @@ impl Session {
     /// Move a leg to another peer.
     pub(crate) fn retarget(&mut self, now: Time, leg: Leg, to: Option<&Connect>, outbox: &mut VecDeque<Own>) {
         let alive = self.leg(leg).bridge.is_none() && !self.is_cut(leg);
+        self.leg_mut(leg.other()).hand_over();
         match to {
             Some(to) => {
                 if alive && let Some(timestamp) = self.leg(leg.other()).event.under_way() {
@@ -130,8 +140,8 @@ impl Session {
         outbox: &mut VecDeque<Own>,
     ) -> Option<Time> {
         let (source, sink) = match leg {
-            Leg::A => (&mut self.a, &self.b),
-            Leg::B => (&mut self.b, &self.a),
+            Leg::A => (&mut self.a, &mut self.b),
+            Leg::B => (&mut self.b, &mut self.a),
         };
         let bridge = source.bridge.as_mut()?;
         if !bridge.waits_for(at) {
@@ -145,14 +155,15 @@ impl Session {
                 end_event(source, sink, outbox);
             }
             source.reports.filled(piece.payload.len());
-            outbox.push_back(Own {
+            outbox.push_back(Own::Rtp(OwnRtp {
                 port,
                 to,
                 line: source.line.fill(piece.at, piece.clock_rate, random),
                 marker: piece.marker,
                 payload_type: piece.payload_type,
                 payload: piece.payload,
-            });
+            }));
+            report(now, source, sink, piece.clock_rate, random, outbox);
         }
         again
     }
@@ -225,7 +236,8 @@ impl Session {
         leg: Leg,
         taken: &Taken,
         bytes: &mut [u8],
-    ) -> Result<Onward, DropReason> {
+        outbox: &mut VecDeque<Own>,
+    ) -> Result<Passed, DropReason> {
         if self.is_cut(leg.other()) {
             return Err(DropReason::Cut);
         }
@@ -235,24 +247,18 @@ impl Session {
         };
         let header = match taken.packet {
             Packet::Rtp(header) => header,
-            Packet::Sealed => return sink.accept_rtcp(),
+            Packet::Sealed => return sink.accept_rtcp().map(Passed::Here),
             Packet::Datagram => {
                 let onward = sink.accept_rtp()?;
                 source.meter.forwarded();
-                return Ok(onward);
+                return Ok(Passed::Here(onward));
             }
             Packet::Dtls => {
                 let onward = sink.accept_dtls()?;
                 source.meter.forwarded();
-                return Ok(onward);
+                return Ok(Passed::Here(onward));
             }
-            Packet::Rtcp => {
-                let onward = sink.accept_rtcp()?;
-                let (speaker, farewell) = source.introduces(taken.whose);
-                let (own, other) = (&mut source.reports, &mut sink.reports);
-                Translation { speaker, farewell, own, line: &sink.line, other }.compound(bytes);
-                return Ok(onward);
-            }
+            Packet::Rtcp => return pass_rtcp(now, source, sink, taken.whose, bytes, outbox),
         };
         let event = source.is_event(taken.whose, &header);
         let onward = match sink.accept_event(header.timestamp).filter(|_| event) {
@@ -271,7 +277,7 @@ impl Session {
             source.event.reported(&header, bytes, source.line.heard_as(header.timestamp));
         }
         source.meter.forwarded();
-        Ok(onward)
+        Ok(Passed::Here(onward))
     }
 
     /// The RTP from `leg`, if there is nothing more to decide about its next packets.
@@ -301,8 +307,8 @@ impl Session {
 
     pub(crate) fn stats(&self) -> SessionStats {
         SessionStats {
-            from_a: self.a.meter.stats(),
-            from_b: self.b.meter.stats(),
+            from_a: self.a.stats(),
+            from_b: self.b.stats(),
             rtcp_from_a: self.a.rtcp_packets,
             rtcp_from_b: self.b.rtcp_packets,
             drops: self.drops,
@@ -318,19 +324,90 @@ impl Session {
     }
 }
 
+/// Pass RTCP of the peer of `source` on.
+fn pass_rtcp(
+    now: Time,
+    source: &mut LegState,
+    sink: &mut LegState,
+    whose: Whose,
+    bytes: &mut [u8],
+    outbox: &mut VecDeque<Own>,
+) -> Result<Passed, DropReason> {
+    let onward = sink.accept_rtcp();
+    let (speaker, farewell) = source.introduces(whose);
+    let mut draft = Draft::new();
+    let as_it_is = Translation {
+        now,
+        speaker,
+        farewell,
+        hears: source.hears(whose),
+        own_ssrc: source.line.ssrc(),
+        own: &mut source.reports,
+        line: &sink.line,
+        other: &mut sink.reports,
+        once: Once::default(),
+    }
+    .compound(bytes, &mut draft)?;
+    // It was listened to, wherever it goes.
+    let onward = onward?;
+    let written = if as_it_is { None } else { draft.written() };
+    match written {
+        None => Ok(Passed::Here(onward)),
+        Some(anew) if anew.len() == bytes.len() => {
+            bytes.copy_from_slice(anew);
+            Ok(Passed::Here(onward))
+        }
+        Some(anew) => {
+            let Onward { port, to } = onward;
+            outbox.push_back(Own::Rtcp { port, to, bytes: anew.into() });
+            Ok(Passed::Anew)
+        }
+    }
+}
+
 fn end_event(source: &mut LegState, sink: &LegState, outbox: &mut VecDeque<Own>) {
     let Some(end) = source.event.end() else { return };
     let Ok(Onward { port, to }) = sink.accept_rtp() else { return };
     for _ in 0..END_PACKETS {
         let Some(line) = source.line.repeat(end.timestamp) else { return };
         source.reports.filled(end.report.len());
-        outbox.push_back(Own {
+        outbox.push_back(Own::Rtp(OwnRtp {
             port,
             to,
             line,
             marker: false,
             payload_type: end.payload_type,
             payload: Payload::Event(end.report),
-        });
+        }));
+    }
+}
+
+/// We have spoken on the line from `source`: report of it, if it is time to.
+fn report(
+    now: Time,
+    source: &mut LegState,
+    sink: &mut LegState,
+    clock_rate: u32,
+    random: &mut SplitMix,
+    outbox: &mut VecDeque<Own>,
+) {
+    let Some((first, due)) = source.bridge.as_mut().map(|b| b.spoken(now, random)) else { return };
+    if first {
+        sink.reports.hearing.begin_own(sink.meter.lost());
+    }
+    let (true, Ok(Onward { port, to })) = (due, sink.accept_rtcp()) else { return };
+    let mut draft = Draft::new();
+    let own = OwnReport {
+        now,
+        line: &source.line,
+        clock_rate,
+        reports: &mut source.reports,
+        from: sink.meter.standing(),
+        heard: &mut sink.reports,
+    };
+    if own.write(random, &mut draft)
+        && let Some(bytes) = draft.written()
+    {
+        outbox.push_back(Own::Rtcp { port, to, bytes: bytes.into() });
     }
 }

@@ -53,6 +53,7 @@ impl World {
         let mut bytes = packet.to_vec();
         match self.shell.relay.packet(self.shell.now, port, at(from), &mut bytes) {
             relay_core::Verdict::Forward { .. } => Ok(bytes),
+            relay_core::Verdict::Anew => panic!("RTP is rewritten in place"),
             relay_core::Verdict::Drop(reason) => Err(reason),
         }
     }

@@ -15,7 +15,7 @@ pub use command::{
     Carries, Connect, Direction, Fill, Latching, Law, LegSpec, Open, RelayCommand, Remote, Sound,
 };
 pub use event::{Gap, OpenFailure, RelayEvent, SilenceKind};
-pub use stats::{DropCounts, DropReason, FlowStats, SessionStats};
+pub use stats::{Bursts, DropCounts, DropReason, FlowStats, Reported, SessionStats};
 pub use time::{Duration, Time};
 
 /// Names one relay session: the flows of one call. Chosen by the signalling shard that owns the call, unique while the

@@ -32,6 +32,55 @@ pub struct FlowStats {
     pub jitter_us: u32,
     /// The last SSRC seen.
     pub ssrc: u32,
+    /// The payload type of its sound, as last seen by the sockets (a fast path does not look at it).
+    pub payload_type: Option<u8>,
+    /// Time in a packet in microseconds, by its timestamps; 0: no two packets had the same.
+    pub packet_time_us: u32,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Packets that came after one with a later number, once.
+    pub reordered: u64,
+    /// Where losses lay close together.
+    pub bursts: Bursts,
+    /// What the far end of the other leg has reported of it.
+    pub reported: Reported,
+}
+
+/// Losses that lie close together: from the first to the last of them there are never 16 or more packets in a row that
+/// came (RFC 3611 §4.7.2 with Gmin 16). A loss by itself is not in a burst. Together with packets and losses this gives
+/// the densities and mean lengths of bursts and gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bursts {
+    /// How many there were.
+    pub bursts: u32,
+    /// Packets in them, lost ones included.
+    pub packets: u64,
+    /// Of those, lost ones.
+    pub lost: u64,
+    /// Packets of the longest one.
+    pub longest: u32,
+    /// Most packets lost in a row, in a burst or by themselves.
+    pub longest_loss: u32,
+}
+
+/// What the receiver of a flow has reported of it (RFC 3550 §6.4.1), and how far it is away from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reported {
+    /// Report blocks about the flow. Without any the rest is nothing.
+    pub reports: u32,
+    /// Share of packets lost between the last two reports, in 1/256.
+    pub fraction_lost: u8,
+    /// The most of that.
+    pub fraction_lost_max: u8,
+    /// Interarrival jitter in the last report, in microseconds.
+    pub jitter_us: u32,
+    /// The most of that.
+    pub jitter_us_max: u32,
+    /// Round trip from the relay to the receiver and back, in microseconds, by the last report that answered a sender
+    /// report; 0: none did.
+    pub rtt_us: u32,
+    /// The most of that.
+    pub rtt_us_max: u32,
 }
 
 /// Why a packet was not forwarded.
@@ -137,7 +186,7 @@ impl DropCounts {
 }
 
 impl FlowStats {
-    /// Adds the counts of a later flow of the same direction; jitter and SSRC are the later one's.
+    /// Adds the counts of a later flow of the same direction; what is of a moment is the later one's.
     pub fn add(&mut self, later: &Self) {
         self.packets += later.packets;
         self.bytes += later.bytes;
@@ -145,7 +194,39 @@ impl FlowStats {
         self.lost += later.lost;
         if later.packets > 0 {
             (self.jitter_ts, self.jitter_us, self.ssrc) = (later.jitter_ts, later.jitter_us, later.ssrc);
+            (self.payload_type, self.packet_time_us) = (later.payload_type, later.packet_time_us);
         }
+        self.duplicates += later.duplicates;
+        self.reordered += later.reordered;
+        self.bursts.add(&later.bursts);
+        self.reported.add(&later.reported);
+    }
+}
+
+impl Bursts {
+    fn add(&mut self, later: &Self) {
+        self.bursts = self.bursts.saturating_add(later.bursts);
+        self.packets += later.packets;
+        self.lost += later.lost;
+        self.longest = self.longest.max(later.longest);
+        self.longest_loss = self.longest_loss.max(later.longest_loss);
+    }
+}
+
+impl Reported {
+    fn add(&mut self, later: &Self) {
+        if later.reports == 0 {
+            return;
+        }
+        let before = *self;
+        *self = Self {
+            reports: before.reports.saturating_add(later.reports),
+            fraction_lost_max: before.fraction_lost_max.max(later.fraction_lost_max),
+            jitter_us_max: before.jitter_us_max.max(later.jitter_us_max),
+            rtt_us: if later.rtt_us == 0 { before.rtt_us } else { later.rtt_us },
+            rtt_us_max: before.rtt_us_max.max(later.rtt_us_max),
+            ..*later
+        };
     }
 }
 

@@ -1,6 +1,8 @@
 //! A shell for stories: it binds every pair that it is asked for, and drains what the relay says.
 #![allow(dead_code, reason = "every test file compiles this module and uses a part of it")]
 
+pub(crate) mod compounds;
+
 use relay_core::{Outgoing, PortPair, PortRef, PortRequest, Relay, RelayConfig, Verdict};
 use relay_values::{
     Carries, Connect, Direction, Duration, Latching, Leg, LegSpec, Open, OpenFailure, RegionId, RelayCommand,
@@ -211,6 +213,7 @@ impl Shell {
         self.drain();
         match verdict {
             Verdict::Drop(reason) => Err(reason),
+            Verdict::Anew => Ok(self.own.pop().expect("a packet written anew")),
             Verdict::Forward { port, to } => Ok(Sent { from: self.relay.local(port).unwrap(), to, bytes }),
         }
     }
