@@ -220,7 +220,8 @@ impl Judge for Media {
         }
         match verdict {
             Verdict::Forward { port, to } => Some((port, to)),
-            Verdict::Drop(_) => None,
+            // What is written anew is among our own.
+            Verdict::Anew | Verdict::Drop(_) => None,
         }
     }
 
