@@ -1,6 +1,9 @@
 //! Session descriptions.
 
-use sip_wire::sdp::{Agreed, Anchor, Answerer, Direction, Media, Misfit, Session, With, anchor};
+use sip_wire::sdp::{
+    Agreed, AgreedSession, Anchor, Answerer, Direction, LineWith, Media, Misfit, Session, SessionWith, With,
+    anchor,
+};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// No panic; what any two lines agree on can be offered again; what was read can be anchored; the anchored description names our address and ports only, and anchoring it
@@ -29,6 +32,15 @@ pub fn sdp(data: &[u8]) {
         }
     }
     assert_eq!(anchor(&ours, &with).as_ref(), Ok(&ours), "anchoring is idempotent");
+    if let Some(agreed) = AgreedSession::new(&session, &session, Answerer::Leaves) {
+        let lines = [LineWith { port: 40_000, direction: Direction::SendRecv, mux: true }; 3];
+        let offer = agreed.offer(&SessionWith { address, session_id: 7, version: 1, lines: &lines });
+        let read = Session::parse(&offer).expect("an offer can be read");
+        assert_eq!(read.media().len(), session.media().len(), "no line is lost (RFC 3264 §8)");
+        for place in 0..read.media().len() {
+            let _ = agreed.fits(place, Direction::SendRecv, &session);
+        }
+    }
     for stays in session.media() {
         for leaves in session.media() {
             for answerer in [Answerer::Stays, Answerer::Leaves] {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use sip_wire::sdp::{Agreed, Answerer, Direction, Session, With};
+use sip_wire::sdp::{Agreed, AgreedSession, Answerer, Direction, LineWith, Session, SessionWith, With};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Lines that mean something to each other, and some that are broken.
@@ -53,7 +53,7 @@ fn description() -> impl Strategy<Value = String> {
     let formats =
         proptest::collection::vec(select(vec!["0", "8", "9", "13", "96", "97", "101", "x", "300"]), 1..9);
     (
-        select(vec!["audio", "audio", "audio", "video"]),
+        select(vec!["audio", "audio", "audio", "video", "image"]),
         port,
         proto,
         formats,
@@ -114,6 +114,42 @@ proptest! {
         for session in [&stays, &leaves] {
             let _ = agreed.fits(Direction::SendRecv, session);
         }
+    }
+
+    #[test]
+    fn a_session_of_several_lines_is_offered_line_for_line(
+        stays in proptest::collection::vec(description(), 1..4),
+        leaves in proptest::collection::vec(description(), 1..4),
+        ports in proptest::collection::vec(select(vec![0_u16, 30_000, 65_534]), 0..6),
+        stays_answers in any::<bool>(),
+    ) {
+        // One session of what are sessions of a line each.
+        let join = |all: Vec<String>| {
+            let line = |text: &String| text.split_once("m=").map(|(_, line)| format!("m={line}")).unwrap_or_default();
+            let lines: String = all.iter().map(line).collect();
+            format!("v=0\r\nc=IN IP4 203.0.113.7\r\n{lines}")
+        };
+        let (stays, leaves) = (join(stays), join(leaves));
+        let (Ok(stays), Ok(leaves)) = (Session::parse(stays.as_bytes()), Session::parse(leaves.as_bytes())) else {
+            return Ok(());
+        };
+        let answerer = if stays_answers { Answerer::Stays } else { Answerer::Leaves };
+        let Some(agreed) = AgreedSession::new(&stays, &leaves, answerer) else { return Ok(()) };
+        let lines: Vec<_> = ports.iter().map(|port| LineWith { port: *port, direction: Direction::SendRecv, mux: true }).collect();
+        let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+        let offer = agreed.offer(&SessionWith { address, session_id: 1, version: 1, lines: &lines });
+        let text = String::from_utf8_lossy(&offer);
+        prop_assert!(!text.contains("203.0.113.7") && !text.contains("host.example"), "{}", text);
+        let read = Session::parse(&offer).unwrap();
+        prop_assert_eq!(read.media().len(), stays.media().len(), "no line is lost (RFC 3264 §8)");
+        for (place, media) in read.media().iter().enumerate() {
+            let open = stays.media()[place].port != 0 && leaves.media().get(place).is_some_and(|line| line.port != 0);
+            let port = ports.get(place).copied().unwrap_or(0);
+            prop_assert!(media.port == 0 || (open && media.port == port), "{}", text);
+            let fits = agreed.fits(place, Direction::SendRecv, &read);
+            prop_assert!(media.port != 0 || fits.is_err(), "{:?}", fits);
+        }
+        let _ = agreed.fits(agreed.lead(), Direction::SendRecv, &leaves);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod sdp_agreed;
 mod sdp_anchor;
 mod sdp_fits;
 mod sdp_reading;
+mod sdp_session;
 mod splicing;
 mod uris;
 
