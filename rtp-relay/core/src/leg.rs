@@ -249,6 +249,15 @@ impl LegState {
         whose != Whose::Old && !(self.bridge.is_some() && self.line.is_filled())
     }
 
+    /// The line, as it is to be reported of to the peer: one that has not spoken yet has no part in it.
+    pub(crate) fn answerable(&self) -> Line {
+        let mut line = self.line;
+        if !matches!(self.succession, Succession::Settled) {
+            line.moved();
+        }
+        line
+    }
+
     /// What was measured of the stream from its peer, and reported of it by the other leg's.
     pub(crate) fn stats(&self) -> FlowStats {
         FlowStats { reported: self.reports.reported(self.meter.clock_rate()), ..self.meter.stats() }

@@ -343,7 +343,7 @@ fn pass_rtcp(
         hears: source.hears(whose),
         own_ssrc: source.line.ssrc(),
         own: &mut source.reports,
-        line: &sink.line,
+        line: &sink.answerable(),
         other: &mut sink.reports,
         once: Once::default(),
     }

@@ -187,3 +187,55 @@ fn what_is_encrypted_passes_as_it_is() {
     assert_eq!(s.packet(b + 1, CAROL_RTCP, &sealed).unwrap().bytes, sealed);
     assert_eq!(s.packet(a + 1, ALICE_RTCP, &sealed).unwrap().bytes, sealed);
 }
+
+#[test]
+fn a_peer_that_has_not_spoken_yet_hears_no_report_of_the_one_before_it() {
+    let (mut s, a, b) = talking();
+    speak(&mut s, b, BOB, LINE, 1, 10, 0);
+    retarget(&mut s, CAROL);
+    let about_bob = receiver_report(LINE, 3, 10, 0, 0);
+    let heard = s.packet(a + 1, ALICE_RTCP, &about_bob).unwrap();
+    assert_eq!((heard.to.to_string(), heard.bytes), (CAROL_RTCP.to_owned(), packet(201, 0, &[CALLER])));
+    // The losses until then stay his, when she has spoken.
+    speak(&mut s, b, CAROL, SOURCE, 300, 4, 9);
+    let heard = read(&s.packet(a + 1, ALICE_RTCP, &receiver_report(LINE, 4, 14, 0, 0)).unwrap().bytes);
+    assert_eq!(heard[2..5], [SOURCE, 64 << 24 | 1, 303]);
+}
+
+#[test]
+fn while_we_speak_a_peer_hears_what_became_of_its_own_packets() {
+    let (mut s, a, b) = talking();
+    speak(&mut s, b, BOB, LINE, 1, 10, 0);
+    bridge(&mut s);
+    s.pass(ms(200));
+    let last = u32::from(header(&s.own.last().unwrap().bytes).sequence);
+    assert!(last > 15);
+    // Two of his were lost, and three of ours.
+    let heard = read(&s.packet(a + 1, ALICE_RTCP, &receiver_report(LINE, 5, last, 0, 0)).unwrap().bytes);
+    assert_eq!((heard[2], heard[4]), (LINE, 10), "not beyond what he has sent");
+}
+
+#[test]
+fn whoever_receives_next_begins_with_no_loss_and_counts_go_on() {
+    let (mut s, a, b) = talking();
+    speak(&mut s, a, ALICE, CALLER, 65_000, 600, 0);
+    speak(&mut s, b, BOB, LINE, 1, 10, 0);
+    // Bob has lost twenty of Alice's 600.
+    let bobs = report_of(LINE, CALLER, 20, 0x0001_0000 | 63, [0; 2]);
+    assert_eq!(s.packet(b + 1, BOB_RTCP, &bobs).unwrap().bytes, bobs);
+    retarget(&mut s, CAROL);
+    speak(&mut s, b, CAROL, SOURCE, 300, 1, 0);
+    // Carol speaks of packets that she never got: of the time before.
+    let never = report_of(SOURCE, CALLER, 0xff00_0258, 63, [0; 2]);
+    assert_eq!(s.packet(b + 1, CAROL_RTCP, &never).unwrap().bytes, packet(201, 0, &[LINE]));
+    // Then of her first ten, none of them lost; she counts rounds and losses from zero.
+    speak(&mut s, a, ALICE, CALLER, 64, 10, 600 * 160);
+    let first = report_of(SOURCE, CALLER, 0x0000_0258, 73, [0; 2]);
+    let heard = read(&s.packet(b + 1, CAROL_RTCP, &first).unwrap().bytes);
+    assert_eq!(heard[1..5], [LINE, CALLER, 20, 0x0001_0000 | 73]);
+    // Half of the next ten.
+    speak(&mut s, a, ALICE, CALLER, 74, 10, 610 * 160);
+    let next = report_of(SOURCE, CALLER, 0x8000_025d, 83, [0; 2]);
+    let heard = read(&s.packet(b + 1, CAROL_RTCP, &next).unwrap().bytes);
+    assert_eq!(heard[1..5], [LINE, CALLER, 128 << 24 | 25, 0x0001_0000 | 83]);
+}
