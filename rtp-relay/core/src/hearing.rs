@@ -14,6 +14,8 @@ pub(crate) struct Hearing {
     /// The receiver's last count of lost packets; of our own meter, where we report ourselves.
     count: i32,
     own_count: i32,
+    /// The source's newest number when we began to report ourselves.
+    own_first: u32,
     /// What the present source was told to be lost of it.
     told: i32,
     /// And its highest sequence number then, extended, in its own numbers.
@@ -94,9 +96,9 @@ impl Hearing {
         self.tell(more, highest, first)
     }
 
-    /// We report ourselves from now on, and have counted so many losses until now.
-    pub(crate) fn begin_own(&mut self, count: u64) {
-        self.own_count = clipped(count);
+    /// We report ourselves from now on, and have counted so many losses up to `newest`.
+    pub(crate) fn begin_own(&mut self, count: u64, newest: u32) {
+        (self.own_count, self.own_first) = (clipped(count), newest);
     }
 
     /// A block of our own: the source has lost so many packets on its way to us.
@@ -104,7 +106,7 @@ impl Hearing {
         let count = clipped(count);
         let more = count.wrapping_sub(self.own_count);
         self.own_count = count;
-        self.tell(more, highest, highest)
+        self.tell(more, highest, self.own_first.wrapping_add(1))
     }
 
     fn tell(&mut self, more: i32, highest: u32, first: u32) -> Loss {

@@ -392,8 +392,8 @@ fn report(
     outbox: &mut VecDeque<Own>,
 ) {
     let Some((first, due)) = source.bridge.as_mut().map(|b| b.spoken(now, random)) else { return };
-    if first {
-        sink.reports.hearing.begin_own(sink.meter.lost());
+    if first && let Some(standing) = sink.meter.standing() {
+        sink.reports.hearing.begin_own(standing.lost, standing.newest);
     }
     let (true, Ok(Onward { port, to })) = (due, sink.accept_rtcp()) else { return };
     let mut draft = Draft::new();
