@@ -2,6 +2,8 @@
 
 use crate::bridge::Bridge;
 use crate::event::Event;
+use crate::ghosts::Ghost;
+use crate::limits::AT_ONCE;
 use crate::meter::Meter;
 use crate::offload::Fast;
 use crate::packet::{Packet, RtpHeader};
@@ -69,6 +71,11 @@ pub(crate) struct LegState {
     /// Who carries its RTP.
     pub(crate) fast: Fast,
     pub(crate) patience: Patience,
+    /// When its ports became ours, and the stream that goes on from before that.
+    opened: Time,
+    ghost: Option<Ghost>,
+    /// What has been learnt and not been told.
+    learnt: Option<SocketAddr>,
 }
 
 /// How a leg comes from one peer to the next.
@@ -95,8 +102,6 @@ pub(crate) struct Detour {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) packet: Packet,
-    /// The flow has learnt its peer with it.
-    pub(crate) learnt: bool,
     /// Whose packet it is.
     pub(crate) whose: Whose,
 }
@@ -132,7 +137,15 @@ impl LegState {
             watch: Watch::Off,
             fast: Fast::default(),
             patience: Patience::default(),
+            opened: Time::NEVER,
+            ghost: None,
+            learnt: None,
         }
+    }
+
+    /// Packets may come from now on; `ghost` has come before.
+    pub(crate) fn opened(&mut self, now: Time, ghost: Option<Ghost>) {
+        (self.opened, self.ghost) = (now, ghost);
     }
 
     /// The pair, once it is bound.
@@ -144,7 +157,7 @@ impl LegState {
     }
 
     pub(crate) fn describe(&mut self, to: &Connect) {
-        self.peer.describe(to);
+        self.peer.describe(self.latching, to);
         self.meter.set_clock_rate(to.clock_rate);
         if !to.direction.receives() {
             // What is held from now on is not taken, and not loss either.
@@ -159,7 +172,7 @@ impl LegState {
 
     /// The peer is gone, and nobody has its place yet.
     pub(crate) fn vacate(&mut self) {
-        self.peer = Peer::default();
+        self.peer = Peer::after(self.peer.rtp_heard());
         self.succession = Succession::Vacant;
         self.detour = None;
         self.heard = None;
@@ -177,6 +190,7 @@ impl LegState {
         };
         // Nobody can tell two peers in one place apart: what comes from there is the new one's.
         let old = if old.shares_place(to) { Box::default() } else { old };
+        self.peer = Peer::after(old.rtp_heard());
         self.succession = Succession::Overlap(old);
         self.describe(to);
     }
@@ -200,18 +214,39 @@ impl LegState {
             && old.is_at(component, from)
         {
             let packet = old.read(component, bytes)?;
-            old.admit(self.latching, component, from, packet)?;
+            old.admit(now, self.latching, component, from, packet)?;
             self.heard = Some(now);
-            return Ok(Taken { packet, learnt: false, whose: Whose::Old });
+            return Ok(Taken { packet, whose: Whose::Old });
+        }
+        if !self.peer.is_described() && now < self.opened + AT_ONCE {
+            self.peer.sends_too_soon(from);
         }
         let packet = self.peer.read(component, bytes)?;
-        let learnt = self.peer.admit(self.latching, component, from, packet)?;
+        if let (Some(ghost), Packet::Rtp(header)) = (&self.ghost, &packet)
+            && ghost.goes_on(from, header)
+            && !self.peer.is_described_at(from)
+        {
+            return Err(DropReason::Stranger);
+        }
+        let learnt = self.peer.admit(now, self.latching, component, from, packet)?;
+        self.learnt = learnt.or(self.learnt);
         self.heard = Some(now);
         let whose = match packet {
             Packet::Rtp(_) | Packet::Datagram => self.settle(now),
             Packet::Rtcp | Packet::Sealed | Packet::Dtls => Whose::Present,
         };
-        Ok(Taken { packet, learnt, whose })
+        Ok(Taken { packet, whose })
+    }
+
+    /// Time has passed: what is learnt with it is learnt.
+    pub(crate) fn lapse(&mut self, now: Time) {
+        let learnt = self.peer.lapse(now);
+        self.learnt = learnt.or(self.learnt);
+    }
+
+    /// Where its RTP comes from, if that is news.
+    pub(crate) fn learnt(&mut self) -> Option<SocketAddr> {
+        self.learnt.take()
     }
 
     /// The present peer has spoken: there is no other one any more.

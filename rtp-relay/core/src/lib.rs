@@ -17,9 +17,10 @@
 //! as it is.
 //!
 //! Where to look: [`Relay`] in `relay.rs` is the contract; `session.rs` is the way of a packet through a session, and
-//! `leg.rs` how a leg comes from one peer to the next; `latch.rs` says who is a stranger. What keeps a call together when
-//! its region dies: `silence.rs` notices, `bridge.rs` speaks meanwhile, `rewrite.rs` keeps one stream going over a change
-//! of its source, `rtcp/` what is reported of it, and `event.rs` the digit that was being pressed.
+//! `leg.rs` how a leg comes from one peer to the next; `latch.rs` says who is a stranger, and `learn.rs` who of several is
+//! the peer. What keeps a call together when its region dies: `silence.rs` notices, `bridge.rs` speaks meanwhile,
+//! `rewrite.rs` keeps one stream going over a change of its source, `rtcp/` what is reported of it, and `event.rs` the
+//! digit that was being pressed.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -32,8 +33,10 @@ mod bridge;
 mod config;
 mod counters;
 mod event;
+mod ghosts;
 mod hearing;
 mod latch;
+mod learn;
 mod leg;
 pub mod limits;
 mod meter;

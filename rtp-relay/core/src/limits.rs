@@ -77,3 +77,27 @@ pub const FALSE_ALARM_LOG: f32 = 25.0;
 
 /// The most that one tick may add to the sum: a fifth of what is needed.
 pub const TICK_BOUND: f32 = 5.0;
+
+/// How long a flow learns where its peer sends from, counted from the first packet of the first candidate. Both ends of a
+/// call begin to send within a round trip of the answer: half a second is one to the other side of the world and back, and
+/// the time to start a phone's sending.
+pub const LEARN_TIME: Duration = Duration::from_millis(500);
+
+/// Sources that a flow weighs against each other while it learns: the peer, the one before it, and two more. With the
+/// packets of [`LEARN_PACKETS`] it bounds what strangers get in during the time of a window.
+pub const LEARN_CANDIDATES: usize = 4;
+
+/// Packets of one source that pass while a flow learns. In half a second of 5 ms packets there are 100.
+pub const LEARN_PACKETS: u16 = 128;
+
+/// How long one who was here before the description must be the only one before he is taken for the peer. Whoever moves
+/// has moved after a round trip; that which goes on for two seconds is where it was.
+pub const STALE_TIME: Duration = Duration::from_secs(2);
+
+/// Who sends to the ports of a session so soon after they were taken cannot know of it: the invitation that names them has
+/// not come back. Two packet times of 20 ms and a half.
+pub const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// A stream that was heard at a port this short a time before a session took it goes on from a call that is over. Whoever
+/// sends at all sends more often; the last packets of a phone that has hung up come in less, and the port rests for longer.
+pub const GHOST_TIME: Duration = Duration::from_secs(2);

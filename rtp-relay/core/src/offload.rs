@@ -246,7 +246,7 @@ pub(crate) fn flow(
     }
     let from = source.peer.rtp_source().ok_or(Unfit::Unlearnt)?;
     // Where a peer behind a NAT is reached is known with its first packet.
-    if sink.peer.should_send() && sink.peer.rtp_source().is_none() {
+    if sink.peer.is_being_learnt() || (sink.peer.should_send() && sink.peer.rtp_source().is_none()) {
         return Err(Unfit::Unlearnt);
     }
     let Onward { port: out, to } =

@@ -1,9 +1,10 @@
 //! A leg's peer: what signalling said of it, and what its flows have learnt.
 
-use crate::latch::{Latch, Source};
+use crate::latch::{Fence, Latch, Source, same};
+use crate::learn::{Hearing, Place};
 use crate::leg::Component;
 use crate::packet::{Expect, Packet, classify};
-use relay_values::{Carries, Connect, Direction, DropReason, Latching};
+use relay_values::{Carries, Connect, Direction, DropReason, Latching, Time};
 use std::net::SocketAddr;
 
 /// A peer.
@@ -13,6 +14,8 @@ pub(crate) struct Peer {
     terms: Option<Terms>,
     rtp: Latch,
     rtcp: Latch,
+    /// Who sent before it was described.
+    stale: Option<SocketAddr>,
 }
 
 /// What was agreed with a peer, beside its addresses.
@@ -22,14 +25,39 @@ struct Terms {
     mux: bool,
     event: Option<u8>,
     carries: Carries,
+    /// Its address is nobody's: the old way to hold (RFC 3264 §8.4).
+    null: bool,
 }
 
 impl Peer {
-    pub(crate) fn describe(&mut self, to: &Connect) {
-        self.rtp.describe(to.remote.rtp);
-        self.rtcp.describe(if to.remote.mux { to.remote.rtp } else { to.remote.rtcp });
-        let Connect { direction, event, carries, .. } = *to;
-        self.terms = Some(Terms { direction, mux: to.remote.mux, event, carries });
+    /// A peer of whom nothing is known, but who sent before.
+    pub(crate) fn after(stale: Option<SocketAddr>) -> Self {
+        Self { stale, ..Self::default() }
+    }
+
+    pub(crate) fn describe(&mut self, latching: Latching, to: &Connect) {
+        let Connect { remote, direction, event, carries, .. } = *to;
+        self.rtp.describe(remote.rtp, latching != Latching::Exact, self.stale);
+        self.rtcp.describe(if remote.mux { remote.rtp } else { remote.rtcp }, false, None);
+        let null = remote.rtp.ip().is_unspecified();
+        self.terms = Some(Terms { direction, mux: remote.mux, event, carries, null });
+    }
+
+    /// Somebody sends who cannot know of it yet.
+    pub(crate) fn sends_too_soon(&mut self, from: SocketAddr) {
+        self.stale = Some(from);
+    }
+
+    /// Time has passed: where its RTP comes from, if that has been learnt with it.
+    pub(crate) fn lapse(&mut self, now: Time) -> Option<SocketAddr> {
+        let source = self.rtp.lapse(now)?;
+        self.rtcp.unlearn_unless(source.ip());
+        Some(source)
+    }
+
+    /// Whether it is being learnt where its RTP comes from, and somebody has come.
+    pub(crate) fn is_being_learnt(&self) -> bool {
+        self.rtp.source().is_none() && self.rtp.heard().is_some()
     }
 
     pub(crate) fn is_described(&self) -> bool {
@@ -48,7 +76,12 @@ impl Peer {
 
     /// Whether packets are expected from it.
     pub(crate) fn should_send(&self) -> bool {
-        self.rtp != Latch::Closed && self.terms.is_some_and(|t| t.direction.receives())
+        !matches!(self.rtp, Latch::Closed) && self.terms.is_some_and(|t| t.direction.receives())
+    }
+
+    /// Whether `from` is where its description says.
+    pub(crate) fn is_described_at(&self, from: SocketAddr) -> bool {
+        self.rtp.describes(from)
     }
 
     /// Whether a payload type is its telephone-event.
@@ -66,10 +99,14 @@ impl Peer {
         self.rtp.source()
     }
 
-    /// Whether `from` is where its packets are known to come from.
+    /// Where its RTP comes from, for all that is known so far.
+    pub(crate) fn rtp_heard(&self) -> Option<SocketAddr> {
+        self.rtp.heard()
+    }
+
+    /// Whether `from` is where its packets come from, for all that is known so far.
     pub(crate) fn is_at(&self, component: Component, from: SocketAddr) -> bool {
-        // The rule for a source that is latched is the same whatever the rule for learning it was.
-        self.latch(component).judge(Latching::Exact, from, None) == Source::Peer
+        self.latch(component).heard().is_some_and(|heard| same(heard, from))
     }
 
     /// Whether a description names the same place as this peer's.
@@ -103,39 +140,76 @@ impl Peer {
         }
     }
 
-    /// Whether the packet is the peer's; whether the RTP flow has learnt that just now.
+    /// Whether the packet is the peer's; where its RTP comes from, if the flow has learnt that just now.
     pub(crate) fn admit(
         &mut self,
+        now: Time,
         latching: Latching,
         component: Component,
         from: SocketAddr,
         packet: Packet,
-    ) -> Result<bool, DropReason> {
-        // What RTCP may learn is the host that RTP has learnt; RTP is fenced by nothing but its own rule.
-        let (source, latch) = match component {
-            Component::Rtp => (self.rtp.judge(latching, from, None), &mut self.rtp),
-            Component::Rtcp => {
-                let fence = self.rtp.source().map(|a| a.ip());
-                (self.rtcp.judge(latching, from, fence), &mut self.rtcp)
-            }
+    ) -> Result<Option<SocketAddr>, DropReason> {
+        match component {
+            Component::Rtp => self.admit_rtp(now, latching, from, packet),
+            Component::Rtcp => self.admit_rtcp(latching, from).map(|()| None),
+        }
+    }
+
+    fn admit_rtp(
+        &mut self,
+        now: Time,
+        latching: Latching,
+        from: SocketAddr,
+        packet: Packet,
+    ) -> Result<Option<SocketAddr>, DropReason> {
+        // Reports and keys flow on hold as well (RFC 3264 §5.1).
+        let (header, is_media) = match &packet {
+            Packet::Rtp(header) => (Some(header), true),
+            Packet::Datagram => (None, true),
+            Packet::Dtls | Packet::Rtcp | Packet::Sealed => (None, false),
         };
-        if source == Source::Stranger {
-            return Err(DropReason::Stranger);
+        let place = match self.rtp.judge(latching, from, Fence::None) {
+            Source::Stranger => return Err(DropReason::Stranger),
+            Source::Peer | Source::Candidate(_)
+                if is_media && !self.terms.is_some_and(|t| t.direction.receives()) =>
+            {
+                return Err(DropReason::Held);
+            }
+            Source::Peer => return Ok(None),
+            Source::Candidate(place) => place,
+        };
+        if let Packet::Rtcp | Packet::Sealed = packet {
+            // Nobody is the peer for a report, but whoever is heard may report.
+            let heard = place == Place::Exact || self.is_at(Component::Rtp, from);
+            return if heard { Ok(None) } else { Err(DropReason::Stranger) };
         }
-        // RTCP flows on hold as well (RFC 3264 §5.1).
-        if matches!(packet, Packet::Rtp(_) | Packet::Datagram)
-            && !self.terms.is_some_and(|t| t.direction.receives())
-        {
-            return Err(DropReason::Held);
+        let hearing = match &mut self.rtp {
+            Latch::Learning { window, .. } => window.hear(now, from, place, header),
+            Latch::Expecting { .. } => Hearing::Won,
+            Latch::Closed | Latch::Latched { .. } => Hearing::Outranked,
+        };
+        match hearing {
+            Hearing::Won => {
+                self.rtp.hold(from);
+                self.rtcp.unlearn_unless(from.ip());
+                Ok(Some(from))
+            }
+            Hearing::Best => Ok(None),
+            Hearing::Outranked => Err(DropReason::Stranger),
         }
-        if source == Source::Peer {
-            return Ok(false);
+    }
+
+    /// What RTCP may learn is the host that RTP has learnt.
+    fn admit_rtcp(&mut self, latching: Latching, from: SocketAddr) -> Result<(), DropReason> {
+        let fence = self.rtp.source().map_or(Fence::Described, |at| Fence::Host(at.ip()));
+        match self.rtcp.judge(latching, from, fence) {
+            Source::Stranger => Err(DropReason::Stranger),
+            Source::Peer => Ok(()),
+            Source::Candidate(_) => {
+                self.rtcp.hold(from);
+                Ok(())
+            }
         }
-        latch.hold(from);
-        if component == Component::Rtp {
-            self.rtcp.unlearn_unless(from.ip());
-        }
-        Ok(component == Component::Rtp)
     }
 
     /// Where its RTP goes.
@@ -144,7 +218,7 @@ impl Peer {
         if !terms.direction.sends() {
             return Err(DropReason::Held);
         }
-        self.rtp.target(latching).ok_or(DropReason::NoTarget)
+        self.rtp.target(latching).filter(|_| !terms.null).ok_or(DropReason::NoTarget)
     }
 
     /// Where its DTLS goes, which is not media and so is not held.
@@ -154,9 +228,13 @@ impl Peer {
 
     /// On which of our ports its RTCP is exchanged, and where that goes.
     pub(crate) fn rtcp_target(&self, latching: Latching) -> Result<(Component, SocketAddr), DropReason> {
-        let mux = self.terms.is_some_and(|t| t.mux);
+        let (mux, null) = self.terms.map_or((false, false), |t| (t.mux, t.null));
         let component = if mux { Component::Rtp } else { Component::Rtcp };
-        self.latch(component).target(latching).map(|to| (component, to)).ok_or(DropReason::NoTarget)
+        self.latch(component)
+            .target(latching)
+            .filter(|_| !null)
+            .map(|to| (component, to))
+            .ok_or(DropReason::NoTarget)
     }
 
     fn latch(&self, component: Component) -> &Latch {

@@ -8,12 +8,13 @@ pub(crate) use offloading::Patience;
 use crate::beats::{Beat, Beats};
 use crate::config::{Prompt, RelayConfig};
 use crate::counters::Counters;
+use crate::ghosts::Ghosts;
 use crate::leg::{Component, Onward, Whose};
 use crate::limits::MAX_PACKET;
 use crate::offload::Offload;
 use crate::own::{Outgoing, Own};
-use crate::packet::Packet;
-use crate::ports::{PortPool, PortRef, PortRequest};
+use crate::packet::{Expect, Packet, classify};
+use crate::ports::{Pair, PortPool, PortRef, PortRequest};
 use crate::random::SplitMix;
 use crate::regions::Regions;
 use crate::session::{Passed, Session};
@@ -55,6 +56,7 @@ pub struct Relay {
     wheel: Wheel,
     /// Sessions whose turn on the wheel has come and that the shell has been asked about.
     asked: usize,
+    ghosts: Ghosts,
     beats: Beats,
     regions: Regions,
     /// Packets of our own making that wait to be sent.
@@ -83,6 +85,7 @@ impl Relay {
         let pool = PortPool::new(config, seed);
         Self {
             by_port: vec![None; pool.ports()],
+            ghosts: Ghosts::new(pool.ports() / 2),
             pool,
             // Owners count slots in 32 bits.
             max_sessions: config.max_sessions.min(u32::MAX as usize),
@@ -179,36 +182,39 @@ impl Relay {
         self.counters.packets += 1;
         self.counters.bytes += bytes.len() as u64;
         let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at) else {
+            if let (Some(pair), Ok(Packet::Rtp(header))) = (Pair::of_rtp(at), classify(bytes, Expect::Rtp)) {
+                self.ghosts.heard(now, pair, from, &header);
+            }
             return self.drop_packet(DropReason::NoSession);
         };
         let Owner { slot, leg, component } = owner;
         // RTP of the peer, whatever becomes of it.
         let mut heard = None;
-        let outcome = if bytes.len() > MAX_PACKET {
+        let taken = if bytes.len() > MAX_PACKET {
             Err(DropReason::TooLong)
         } else {
-            session.take(now, leg, component, from, bytes, &mut self.outbox).and_then(|taken| {
-                let session_id = session.id;
-                if let Packet::Rtp(header) = taken.packet {
-                    heard = Some(header);
-                }
-                if taken.learnt {
-                    self.counters.latched += 1;
-                    self.events.push_back(RelayEvent::Latched { session: session_id, leg, from });
-                }
-                if let Whose::First(Some(gap)) = taken.whose {
-                    self.counters.resumed += 1;
-                    self.events.push_back(RelayEvent::Resumed { session: session_id, leg, gap });
-                }
-                if let (true, Packet::Rtp(header), Whose::Present | Whose::First(_)) =
-                    (leg == session.tier_leg, taken.packet, taken.whose)
-                {
-                    let rate = session.leg(leg).meter.clock_rate();
-                    self.regions.packet(now, slot as usize, &header, rate);
-                }
-                session.pass(now, leg, &taken, bytes, &mut self.outbox)
-            })
+            session.take(now, leg, component, from, bytes, &mut self.outbox)
         };
+        while let Some((leg, from)) = session.learnt() {
+            self.counters.latched += 1;
+            self.events.push_back(RelayEvent::Latched { session: session.id, leg, from });
+        }
+        let outcome = taken.and_then(|taken| {
+            if let Packet::Rtp(header) = taken.packet {
+                heard = Some(header);
+            }
+            if let Whose::First(Some(gap)) = taken.whose {
+                self.counters.resumed += 1;
+                self.events.push_back(RelayEvent::Resumed { session: session.id, leg, gap });
+            }
+            if let (true, Packet::Rtp(header), Whose::Present | Whose::First(_)) =
+                (leg == session.tier_leg, taken.packet, taken.whose)
+            {
+                let rate = session.leg(leg).meter.clock_rate();
+                self.regions.packet(now, slot as usize, &header, rate);
+            }
+            session.pass(now, leg, &taken, bytes, &mut self.outbox)
+        });
         match outcome {
             Ok(Passed::Anew) => {
                 self.counters.forwarded += 1;

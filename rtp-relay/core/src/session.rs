@@ -139,6 +139,7 @@ impl Session {
         random: &mut SplitMix,
         outbox: &mut VecDeque<Own>,
     ) -> Option<Time> {
+        self.lapse(now);
         let (source, sink) = match leg {
             Leg::A => (&mut self.a, &mut self.b),
             Leg::B => (&mut self.b, &mut self.a),
@@ -205,6 +206,7 @@ impl Session {
         bytes: &[u8],
         outbox: &mut VecDeque<Own>,
     ) -> Result<Taken, DropReason> {
+        self.lapse(now);
         if self.is_cut(leg) {
             return Err(DropReason::Cut);
         }
@@ -227,6 +229,17 @@ impl Session {
             Packet::Rtcp | Packet::Sealed => source.rtcp_packets += 1,
         }
         Ok(taken)
+    }
+
+    /// Time has passed: windows in which peers are learnt may be over.
+    fn lapse(&mut self, now: Time) {
+        self.a.lapse(now);
+        self.b.lapse(now);
+    }
+
+    /// A leg whose peer has been learnt, and where; ask until there is none.
+    pub(crate) fn learnt(&mut self) -> Option<(Leg, SocketAddr)> {
+        [Leg::A, Leg::B].into_iter().find_map(|leg| Some((leg, self.leg_mut(leg).learnt()?)))
     }
 
     /// Pass a packet that was taken from `leg` on to the other leg, rewritten in place.

@@ -98,9 +98,13 @@ fn behind_a_nat_the_first_source_is_learnt_and_nobody_takes_it_over() {
         "only a valid packet is learnt"
     );
     s.packet(a, nat, &rtp(1, 1, 1)).unwrap();
-    assert_eq!(s.events(), [RelayEvent::Latched { session: ID, leg: Leg::A, from: at(nat) }]);
     assert_eq!(s.packet(b, BOB, &rtp(2, 2, 2)).unwrap().to, at(nat), "and answered there");
-    for _ in 0..100 {
+    s.packet(a, nat, &rtp(1, 2, 161)).unwrap();
+    assert_eq!(s.events(), [], "while it is learnt, somebody better may come");
+    s.pass(Duration::from_millis(500));
+    assert_eq!(s.packet(a, thief, &rtp(1, 3, 321)), Err(DropReason::Stranger));
+    assert_eq!(s.events(), [RelayEvent::Latched { session: ID, leg: Leg::A, from: at(nat) }]);
+    for _ in 0..99 {
         assert_eq!(s.packet(a, thief, &rtp(1, 2, 2)), Err(DropReason::Stranger));
     }
     // RTCP is held to the same host, though its port may be any.
@@ -110,21 +114,44 @@ fn behind_a_nat_the_first_source_is_learnt_and_nobody_takes_it_over() {
     s.connect(ID, Leg::A, connect("10.0.0.5:4000"));
     assert_eq!(s.packet(a, thief, &rtp(1, 3, 3)), Err(DropReason::Stranger));
     s.connect(ID, Leg::A, connect("10.0.0.5:4400"));
-    s.packet(a, "198.18.0.9:62000", &rtp(1, 4, 4)).unwrap();
-    assert_eq!(s.release(ID).drops.get(DropReason::Stranger), 102);
+    assert_eq!(s.packet(a, "198.18.0.9:62000", &rtp(1, 4, 4)), Err(DropReason::Stranger), "is it a stream?");
+    s.packet(a, "198.18.0.9:62000", &rtp(1, 5, 5)).unwrap();
+    assert_eq!(s.release(ID).drops.get(DropReason::Stranger), 103);
 }
 
 #[test]
-fn rtcp_that_came_first_does_not_keep_its_place_when_rtp_comes_from_elsewhere() {
+fn rtcp_learns_the_host_of_rtp_and_before_that_nobody() {
     let mut s = shell();
     let mut o = open(0);
     o.a.latching = Latching::Learn;
     let (a, b) = s.call(o, connect("10.0.0.5:4000"), connect(BOB));
-    s.packet(a + 1, "198.18.6.6:9", &rtcp(1)).unwrap();
-    s.packet(a, "198.18.0.9:61000", &rtp(1, 1, 1)).unwrap();
+    let (nat, its_rtcp) = ("198.18.0.9:61000", "198.18.0.9:61007");
+    let rtcp_to_a = |s: &mut Shell| s.packet(b + 1, "203.0.113.1:5001", &rtcp(2)).unwrap().to;
+    for n in 1..3 {
+        assert_eq!(s.packet(a + 1, its_rtcp, &rtcp(1)), Err(DropReason::Stranger));
+        s.packet(a, nat, &rtp(1, n, 1)).unwrap();
+    }
+    s.pass(Duration::from_millis(500));
     assert_eq!(s.packet(a + 1, "198.18.6.6:9", &rtcp(1)), Err(DropReason::Stranger));
-    let sent = s.packet(b + 1, "203.0.113.1:5001", &rtcp(2)).unwrap();
-    assert_eq!(sent.to, at("10.0.0.5:4001"), "until it is learnt, RTCP goes where the SDP said");
+    assert_eq!(rtcp_to_a(&mut s), at("10.0.0.5:4001"), "until it is learnt, RTCP goes where the SDP said");
+    s.packet(a + 1, its_rtcp, &rtcp(1)).unwrap();
+    assert_eq!(rtcp_to_a(&mut s), at(its_rtcp));
+}
+
+#[test]
+fn rtcp_from_the_described_place_does_not_keep_it_when_rtp_comes_from_elsewhere() {
+    let mut s = shell();
+    let mut o = open(0);
+    o.a.latching = Latching::Learn;
+    let (a, _) = s.call(o, connect("10.0.0.5:4000"), connect(BOB));
+    s.packet(a + 1, "10.0.0.5:4001", &rtcp(1)).unwrap();
+    for n in 1..3 {
+        s.packet(a, "198.18.0.9:61000", &rtp(1, n, 1)).unwrap();
+    }
+    s.packet(a + 1, "10.0.0.5:4001", &rtcp(1)).unwrap();
+    s.pass(Duration::from_millis(500));
+    s.packet(a, "198.18.0.9:61000", &rtp(1, 3, 1)).unwrap();
+    assert_eq!(s.packet(a + 1, "10.0.0.5:4001", &rtcp(1)), Err(DropReason::Stranger));
 }
 
 #[test]

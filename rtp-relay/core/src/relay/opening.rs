@@ -26,7 +26,7 @@ impl Relay {
                 } else if let Err(reason) = self.try_another(now, id, leg, tries + 1) {
                     return self.abandon(now, id, reason);
                 }
-                self.open_if_ready(id);
+                self.open_if_ready(now, id);
             }
             // Its session has gone in the meantime.
             _ if done => self.pool.give_back(now, pair),
@@ -51,7 +51,7 @@ impl Relay {
                 return self.abandon(now, id, reason);
             }
         }
-        self.open_if_ready(id);
+        self.open_if_ready(now, id);
     }
 
     /// Take a pair for a leg, after `tries` that failed.
@@ -75,12 +75,12 @@ impl Relay {
     }
 
     /// Once both legs have their ports, packets may come.
-    fn open_if_ready(&mut self, id: SessionId) {
+    fn open_if_ready(&mut self, now: Time, id: SessionId) {
         let Some(&slot) = self.slot_of.get(&id) else { return };
         let Some(session) = self.sessions.get(slot) else { return };
         let (Some(a), Some(b)) = (session.leg(Leg::A).pair(), session.leg(Leg::B).pair()) else { return };
-        self.own(a, slot, Leg::A);
-        self.own(b, slot, Leg::B);
+        self.own(now, a, slot, Leg::A);
+        self.own(now, b, slot, Leg::B);
         let number = |pair: Pair| self.pool.local(pair.rtp()).map_or(0, |at| at.port());
         let (a_port, b_port) = (number(a), number(b));
         self.counters.opened += 1;
@@ -124,7 +124,11 @@ impl Relay {
         self.sessions.try_remove(slot)
     }
 
-    fn own(&mut self, pair: Pair, slot: usize, leg: Leg) {
+    fn own(&mut self, now: Time, pair: Pair, slot: usize, leg: Leg) {
+        let ghost = self.ghosts.follow(now, pair);
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.leg_mut(leg).opened(now, ghost);
+        }
         let slot = slot as u32;
         for (port, component) in [(pair.rtp(), Component::Rtp), (pair.rtcp(), Component::Rtcp)] {
             if let Some(owner) = self.by_port.get_mut(port.index()) {
