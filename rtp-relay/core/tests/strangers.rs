@@ -1,0 +1,288 @@
+//! Strangers stay out: the core alone.
+
+mod common;
+#[path = "strangers/table.rs"]
+mod table;
+
+use common::{ALICE, BOB, Shell, V4, at, config, connect, open, rtcp, rtp};
+use relay_core::{RelayConfig, Verdict};
+use relay_values::{DropReason, Duration, Latching, Leg, Open, RelayCommand, RelayEvent, SessionId};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use table::{Engine, Heard, Socket, Who};
+
+/// The core, and nobody's sockets.
+struct Core {
+    shell: Shell,
+    sockets: BTreeMap<SocketAddr, Socket>,
+    heard: Vec<Heard>,
+}
+
+impl Core {
+    fn new() -> Self {
+        let mut core =
+            Self { shell: Shell::new(config(10_000..=19_999)), sockets: BTreeMap::new(), heard: Vec::new() };
+        for leg in [Leg::A, Leg::B] {
+            for who in Who::ALL {
+                for rtcp in [false, true] {
+                    let socket = (leg, who, rtcp);
+                    core.sockets.insert(core.address(socket), socket);
+                }
+            }
+        }
+        core
+    }
+}
+
+impl Engine for Core {
+    fn local(&self, _: Leg) -> IpAddr {
+        V4.parse().unwrap()
+    }
+
+    fn address(&self, (leg, who, rtcp): Socket) -> SocketAddr {
+        let (host, port) = who.place();
+        let side = if leg == Leg::A { 10 } else { 20 };
+        SocketAddr::new(Ipv4Addr::new(203, 0, 113, side + host).into(), port + u16::from(rtcp))
+    }
+
+    fn open(&mut self, open: Open) -> (u16, u16) {
+        self.shell.open(open).unwrap()
+    }
+
+    fn command(&mut self, command: RelayCommand) {
+        self.shell.command(command);
+    }
+
+    fn settle(&mut self) {}
+
+    fn pass(&mut self, time: Duration) {
+        self.shell.pass(time);
+    }
+
+    fn send(&mut self, from: Socket, port: u16, bytes: &[u8]) {
+        let ours = self.shell.bound[&SocketAddr::new(V4.parse().unwrap(), port)];
+        let (from, mut bytes) = (self.address(from), bytes.to_vec());
+        self.shell.now += Duration::from_micros(10);
+        if let Verdict::Forward { port, to } = self.shell.relay.packet(self.shell.now, ours, from, &mut bytes)
+        {
+            let port = self.shell.relay.local(port).unwrap().port();
+            self.heard.push(Heard { by: self.sockets[&to], port, bytes });
+        }
+        self.shell.drain();
+        assert!(self.shell.own.is_empty(), "nothing is said of our own");
+    }
+
+    fn heard(&mut self) -> Vec<Heard> {
+        std::mem::take(&mut self.heard)
+    }
+}
+
+#[test]
+fn the_matrix_holds_in_the_core() {
+    table::run(&mut Core::new(), |_| ());
+}
+
+const ID: SessionId = SessionId::new(0, 0);
+const NAT: &str = "198.18.0.9:61000";
+const THIEF: &str = "198.18.6.6:4000";
+
+/// A call whose A-leg is behind a NAT.
+fn behind_a_nat(s: &mut Shell) -> (u16, u16) {
+    let mut o = open(0);
+    o.a.latching = Latching::Learn;
+    let ports = s.open(o).unwrap();
+    s.pass(Duration::from_millis(100));
+    s.connect(ID, Leg::A, connect("10.0.0.5:4000"));
+    s.connect(ID, Leg::B, connect(BOB));
+    ports
+}
+
+fn stranger(s: &mut Shell, port: u16, from: &str, bytes: &[u8]) {
+    assert_eq!(s.packet(port, from, bytes), Err(DropReason::Stranger), "{from} to {port}");
+}
+
+#[test]
+fn a_spray_over_the_whole_range_finds_no_open_door() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    for n in 0..10 {
+        for (rule, base) in [(Latching::Exact, 0), (Latching::Address, 10)] {
+            let mut o = open(base + n);
+            (o.a.latching, o.b.latching) = (rule, rule);
+            s.call(o, connect(ALICE), connect(BOB));
+        }
+    }
+    for round in 0..50 {
+        for port in 10_000..=10_099 {
+            for bytes in [rtp(6, round, 0), rtcp(6)] {
+                let from = format!("198.18.6.6:{}", 1024 + port);
+                let port = s.bound.get(&SocketAddr::new(V4.parse().unwrap(), port)).copied();
+                let Some(port) = port else { continue };
+                let verdict = s.relay.packet(s.now, port, at(&from), &mut bytes.clone());
+                assert!(matches!(verdict, Verdict::Drop(_)), "{verdict:?}");
+            }
+        }
+        s.pass(Duration::from_millis(20));
+    }
+    assert_eq!(s.relay.counters().forwarded, 0);
+    assert!(!s.events().iter().any(|e| matches!(e, RelayEvent::Latched { .. })));
+}
+
+#[test]
+fn right_numbers_from_a_wrong_place_are_not_enough() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = s.call(open(0), connect(ALICE), connect(BOB));
+    for n in 0..50 {
+        s.packet(a, ALICE, &rtp(0xa, n, u32::from(n) * 160)).unwrap();
+        for from in ["192.0.2.1:4002", "192.0.2.1:4001", "192.0.2.2:4000", THIEF] {
+            stranger(&mut s, a, from, &rtp(0xa, n + 1, u32::from(n + 1) * 160));
+        }
+        assert_eq!(s.packet(b, BOB, &rtp(0xb, n, 0)).unwrap().to, at(ALICE));
+        s.pass(Duration::from_millis(20));
+    }
+    assert_eq!(s.release(ID).from_a.packets, 50);
+}
+
+#[test]
+fn early_media_from_behind_a_nat_flows_from_its_first_packet() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = behind_a_nat(&mut s);
+    for n in 0..100 {
+        s.packet(a, NAT, &rtp(1, n, 0)).unwrap();
+        assert_eq!(s.packet(b, BOB, &rtp(2, n, 0)).unwrap().to, at(NAT));
+        stranger(&mut s, a, THIEF, &rtp(1, n + 1, 0));
+        s.pass(Duration::from_millis(20));
+    }
+    assert_eq!(s.release(ID).from_a.forwarded, 100);
+}
+
+#[test]
+fn whoever_scans_the_port_before_the_phone_speaks_does_not_get_the_call() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = behind_a_nat(&mut s);
+    s.packet(a, THIEF, &rtp(6, 1, 0)).unwrap();
+    for n in 0..40 {
+        let to = s.packet(b, BOB, &rtp(2, n, 0)).unwrap().to;
+        let expected = if n < 25 { THIEF } else { "10.0.0.5:4000" };
+        assert_eq!(to, at(expected), "packet {n}");
+        s.pass(Duration::from_millis(20));
+    }
+    for n in 0..100 {
+        s.packet(a, NAT, &rtp(1, n, 0)).unwrap();
+        s.pass(Duration::from_millis(20));
+    }
+    let latched: Vec<_> =
+        s.events().into_iter().filter(|e| matches!(e, RelayEvent::Latched { leg: Leg::A, .. })).collect();
+    assert_eq!(latched, [RelayEvent::Latched { session: ID, leg: Leg::A, from: at(NAT) }]);
+}
+
+#[test]
+fn a_window_that_nobody_speaks_in_any_more_is_over_with_the_other_legs_packets() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = behind_a_nat(&mut s);
+    for n in 0..2 {
+        s.packet(a, NAT, &rtp(1, n, 0)).unwrap();
+    }
+    s.events();
+    s.pass(Duration::from_millis(600));
+    s.packet(b, BOB, &rtp(2, 1, 0)).unwrap();
+    assert!(s.events().contains(&RelayEvent::Latched { session: ID, leg: Leg::A, from: at(NAT) }));
+    stranger(&mut s, a, THIEF, &rtp(1, 3, 0));
+}
+
+/// A relay with two pairs of ports: the next call gets those of the last.
+fn narrow() -> Shell {
+    Shell::new(RelayConfig { rest: Duration::from_secs(5), ..config(10_000..=10_003) })
+}
+
+#[test]
+fn a_phone_that_never_hung_up_is_not_the_next_calls_peer() {
+    for rule in [Latching::Address, Latching::Learn] {
+        let mut s = narrow();
+        let (zombie, phone) = ("192.0.2.1:4002", "192.0.2.1:4444");
+        let mut o = open(0);
+        o.a.latching = rule;
+        let before = s.call(o.clone(), connect("192.0.2.1:4002"), connect(BOB));
+        let mut n = 0;
+        let mut say = |s: &mut Shell, port| {
+            n += 1;
+            s.pass(Duration::from_millis(20));
+            s.packet(port, zombie, &rtp(0x20b1e, n, u32::from(n) * 160))
+        };
+        say(&mut s, before.0).unwrap();
+        s.release(ID);
+        for _ in 0..300 {
+            for port in [before.0, before.1] {
+                assert_eq!(say(&mut s, port), Err(DropReason::NoSession), "six seconds");
+            }
+        }
+        o.session = SessionId::new(0, 1);
+        let (a, b) = s.call(o, connect(ALICE), connect(BOB));
+        for _ in 0..100 {
+            // Nobody else has come, and still it is nobody.
+            assert_eq!(say(&mut s, a), Err(DropReason::Stranger), "{rule:?}");
+            assert_eq!(s.packet(b, BOB, &rtp(2, 1, 1)).unwrap().to, at(ALICE));
+        }
+        // The phone sends from another port than it said, as the zombie does.
+        for n in 0..50 {
+            s.packet(a, phone, &rtp(1, n, 0)).unwrap();
+            assert_eq!(say(&mut s, a), Err(DropReason::Stranger));
+        }
+    }
+}
+
+#[test]
+fn the_same_phone_from_the_same_port_is_welcome_with_its_next_stream() {
+    let mut s = narrow();
+    let mut o = open(0);
+    o.a.latching = Latching::Learn;
+    let before = s.call(o.clone(), connect("10.0.0.5:4000"), connect(BOB));
+    s.release(ID);
+    for _ in 0..2 {
+        s.pass(Duration::from_millis(2600));
+        for port in [before.0, before.1] {
+            assert_eq!(s.packet(port, NAT, &rtp(1, 1, 1)), Err(DropReason::NoSession));
+        }
+    }
+    o.session = SessionId::new(0, 1);
+    let (a, _) = s.call(o, connect("10.0.0.5:4000"), connect(BOB));
+    stranger(&mut s, a, NAT, &rtp(1, 2, 1));
+    s.packet(a, NAT, &rtp(0x2ed, 2, 1)).unwrap();
+}
+
+#[test]
+fn a_stream_that_was_there_at_once_gives_way_to_the_peers() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let mut o = open(0);
+    o.a.latching = Latching::Learn;
+    let (a, b) = s.open(o).unwrap();
+    // The daemon has just been started, and phones still talk to calls of the one before it.
+    stranger(&mut s, a, THIEF, &rtp(6, 1, 1));
+    s.pass(Duration::from_millis(300));
+    s.connect(ID, Leg::A, connect("10.0.0.5:4000"));
+    s.connect(ID, Leg::B, connect(BOB));
+    for n in 2..4 {
+        s.packet(a, THIEF, &rtp(6, n, 1)).unwrap();
+    }
+    stranger(&mut s, a, NAT, &rtp(1, 1, 1));
+    s.packet(a, NAT, &rtp(1, 2, 1)).unwrap();
+    stranger(&mut s, a, THIEF, &rtp(6, 5, 1));
+    assert_eq!(s.packet(b, BOB, &rtp(2, 1, 1)).unwrap().to, at(NAT));
+}
+
+#[test]
+fn the_old_way_to_hold_opens_no_window() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = behind_a_nat(&mut s);
+    for n in 0..2 {
+        s.packet(a, NAT, &rtp(1, n, 0)).unwrap();
+    }
+    s.pass(Duration::from_millis(600));
+    s.packet(a, NAT, &rtp(1, 2, 0)).unwrap();
+    s.connect(ID, Leg::A, connect("0.0.0.0:4000"));
+    stranger(&mut s, a, THIEF, &rtp(1, 3, 0));
+    assert_eq!(s.packet(b, BOB, &rtp(2, 1, 1)), Err(DropReason::NoTarget));
+    s.connect(ID, Leg::A, connect("10.0.0.5:4000"));
+    stranger(&mut s, a, THIEF, &rtp(1, 3, 0));
+    s.packet(a, NAT, &rtp(1, 3, 0)).unwrap();
+    assert_eq!(s.packet(b, BOB, &rtp(2, 2, 1)).unwrap().to, at(NAT));
+}
