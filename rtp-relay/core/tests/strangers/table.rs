@@ -137,11 +137,14 @@ use Phase::{
 };
 use Prober::{Described, New, Peer, Thief, WrongPort};
 
+/// Who probes, and what becomes of it in each column.
+type Verdicts = &'static [(Prober, &'static str)];
+
 /// `+`: the probe is passed on. `-`: it is not. `.`: there is no such case.
 ///
 /// Columns: Exact; Address with the peer at its place, and at another port; Learn with the peer at its place, and elsewhere.
 #[rustfmt::skip]
-const TABLE: &[(Kind, Phase, &[(Prober, &str)])] = &[
+const TABLE: &[(Kind, Phase, Verdicts)] = &[
     (Rtp, Before,   &[(Peer, "-----"), (Described, "..-.-"), (WrongPort, "-----"), (Thief, "-----")]),
     (Rtp, Told,     &[(Peer, "+++++"), (Described, "..+.+"), (WrongPort, "-++++"), (Thief, "---++")]),
     (Rtp, During,   &[(Peer, "+++++"), (Described, "..+.+"), (WrongPort, "----+"), (Thief, "-----")]),
