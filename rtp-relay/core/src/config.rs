@@ -1,7 +1,7 @@
 //! How a relay is set up.
 
 use relay_values::Duration;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -28,6 +28,9 @@ pub struct RelayConfig {
     pub prompt: Option<Prompt>,
     /// A flow is offered to a fast path after so many packets in a row that it could carry. `None`: there is no fast path.
     pub offload_after: Option<u16>,
+    /// RTP ports that others hold for now: streams of an earlier run that a fast path still carries. Each comes back by
+    /// [`Relay::give`](crate::Relay::give).
+    pub withheld: Vec<SocketAddr>,
 }
 
 /// When a region is silent.
@@ -83,6 +86,7 @@ impl Default for RelayConfig {
             silence: SilencePolicy::default(),
             prompt: None,
             offload_after: None,
+            withheld: Vec::new(),
         }
     }
 }

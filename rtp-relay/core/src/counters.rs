@@ -62,6 +62,8 @@ pub struct PortCounts {
     pub free: u64,
     /// Left alone because binding failed.
     pub failed: u64,
+    /// Withheld for streams of an earlier run.
+    pub withheld: u64,
 }
 
 impl Counters {
@@ -80,7 +82,7 @@ impl Counters {
     /// Add another relay's counts to these.
     pub fn add(&mut self, other: &Self) {
         self.drops.add(&other.drops);
-        let PortCounts { open, taken, resting, free, failed } = other.ports;
+        let PortCounts { open, taken, resting, free, failed, withheld } = other.ports;
         for (sum, n) in [
             (&mut self.packets, other.packets),
             (&mut self.bytes, other.bytes),
@@ -106,6 +108,7 @@ impl Counters {
             (&mut self.ports.resting, resting),
             (&mut self.ports.free, free),
             (&mut self.ports.failed, failed),
+            (&mut self.ports.withheld, withheld),
         ] {
             *sum += n;
         }

@@ -6,6 +6,8 @@
 //!    ▲               │ refused                                                  │ unused for long
 //!    └──── Failed ◀──┘                                                          ▼
 //!    ▲   a minute                                                             Fresh
+//!    │ rest is over          given
+//!    └───────────── Returning ◀───── Withheld: others' streams of an earlier run go by it
 //! ```
 //!
 //! Pairs with open sockets are taken first, so a steady load makes no system call; among them, and among the fresh
@@ -16,7 +18,7 @@ use crate::counters::PortCounts;
 use crate::limits::FAILED_REST;
 use crate::random::SplitMix;
 use relay_values::{Duration, OpenFailure, Time};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 /// Names one local port (address and number) of a relay: an index into dense tables, from 0 to
@@ -112,16 +114,26 @@ struct AddressPool {
     resting: VecDeque<(Time, Pair)>,
     /// With the time until which it is left alone, soonest first.
     failed: VecDeque<(Time, Pair)>,
+    /// Held by others.
+    withheld: BTreeSet<u32>,
+    /// Given by others, with the time when its rest is over, soonest first. It has no sockets, as those that rest have.
+    returning: VecDeque<(Time, Pair)>,
 }
 
 impl PortPool {
     pub(crate) fn new(config: &RelayConfig, seed: u64) -> Self {
         let pairs = u32::try_from(config.pairs_per_address()).unwrap_or(0);
         let mut random = SplitMix::new(seed);
+        let held: BTreeSet<SocketAddr> = config.withheld.iter().copied().collect();
         let addresses = (0..)
             .zip(&config.addresses)
             .map(|(i, &ip)| {
-                let mut fresh: Vec<Pair> = (0..pairs).map(|p| Pair(i * pairs + p)).collect();
+                let number = |p: &u32| u16::try_from(u32::from(config.first_port()) + p * 2).ok();
+                let is_withheld = |p: &u32| {
+                    number(p).is_some_and(|port| held.contains(&SocketAddr::new(ip, port)))
+                };
+                let (withheld, free): (Vec<u32>, Vec<u32>) = (0..pairs).partition(is_withheld);
+                let mut fresh: Vec<Pair> = free.into_iter().map(|p| Pair(i * pairs + p)).collect();
                 // An order that outsiders do not know makes it harder to aim at the next call's ports (RFC 6056 §1).
                 for at in (1..fresh.len()).rev() {
                     fresh.swap(at, random.below(at + 1));
@@ -132,6 +144,8 @@ impl PortPool {
                     ready: VecDeque::new(),
                     resting: VecDeque::new(),
                     failed: VecDeque::new(),
+                    withheld: withheld.into_iter().map(|p| i * pairs + p).collect(),
+                    returning: VecDeque::new(),
                 }
             })
             .collect();
@@ -193,6 +207,17 @@ impl PortPool {
         }
     }
 
+    /// The others are done with a pair that was withheld, by its RTP port.
+    pub(crate) fn give(&mut self, now: Time, rtp: SocketAddr) {
+        let until = now + self.rest;
+        let Some((i, pool)) = (0..).zip(&mut self.addresses).find(|(_, p)| p.ip == rtp.ip()) else { return };
+        let Some(offset) = rtp.port().checked_sub(self.first_port) else { return };
+        let pair = i * self.pairs_per_address + u32::from(offset) / 2;
+        if pool.withheld.remove(&pair) {
+            pool.returning.push_back((until, Pair(pair)));
+        }
+    }
+
     /// One pair that has been unused for long, if there is one. It is fresh again.
     pub(crate) fn close_idle(&mut self, now: Time) -> Option<Pair> {
         for pool in &mut self.addresses {
@@ -218,12 +243,14 @@ impl PortPool {
     pub(crate) fn counts(&self) -> PortCounts {
         let mut counts = PortCounts { open: self.open as u64, ..PortCounts::default() };
         for pool in &self.addresses {
-            counts.resting += pool.resting.len() as u64;
+            counts.resting += (pool.resting.len() + pool.returning.len()) as u64;
+            counts.withheld += pool.withheld.len() as u64;
             counts.free += (pool.ready.len() + pool.fresh.len()) as u64;
             counts.failed += pool.failed.len() as u64;
         }
         let all = self.ports() as u64 / 2;
-        counts.taken = all.saturating_sub(counts.resting + counts.free + counts.failed);
+        let PortCounts { resting, free, failed, withheld, .. } = counts;
+        counts.taken = all.saturating_sub(resting + free + failed + withheld);
         counts
     }
 
@@ -253,8 +280,10 @@ impl AddressPool {
         while let Some(due) = self.resting.pop_front_if(|(until, _)| *until <= now) {
             self.ready.push_back(due);
         }
-        while let Some((_, pair)) = self.failed.pop_front_if(|(until, _)| *until <= now) {
-            self.fresh.push_back(pair);
+        for waiting in [&mut self.failed, &mut self.returning] {
+            while let Some((_, pair)) = waiting.pop_front_if(|(until, _)| *until <= now) {
+                self.fresh.push_back(pair);
+            }
         }
     }
 }

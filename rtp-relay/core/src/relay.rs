@@ -255,6 +255,11 @@ impl Relay {
         }
     }
 
+    /// Who held a pair of [`RelayConfig::withheld`] is done with it: it rests, as after a release, and is then free.
+    pub fn give(&mut self, now: Time, rtp: SocketAddr) {
+        self.pool.give(now, rtp);
+    }
+
     /// A packet of our own making ([`poll_send`](Self::poll_send)) could not be sent.
     pub fn own_failed(&mut self) {
         self.counters.filled = self.counters.filled.saturating_sub(1);

@@ -5,6 +5,7 @@ use common::{Shell, V6, config, open};
 use relay_core::RelayConfig;
 use relay_values::{Duration, OpenFailure, RelayCommand, RelayEvent, SessionId};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 #[test]
 fn every_leg_gets_a_pair_of_its_own() {
@@ -47,6 +48,34 @@ fn a_released_pair_rests_before_it_is_used_again() {
     shell.pass(Duration::from_millis(1));
     let again = shell.open(open(2)).unwrap();
     assert_eq!(BTreeSet::from(<[u16; 2]>::from(first)), BTreeSet::from(<[u16; 2]>::from(again)));
+}
+
+#[test]
+fn a_pair_that_others_hold_is_nobodys_until_it_is_given_and_has_rested() {
+    let withheld = config(10_000..=10_005).addresses.iter().map(|ip| SocketAddr::new(*ip, 10_002)).collect();
+    let mut shell = Shell::new(RelayConfig { withheld, ..config(10_000..=10_005) });
+    let held = shell.relay.counters().ports.withheld;
+    assert_eq!(held, config(10_000..=10_005).addresses.len() as u64);
+    let (a, b) = shell.open(open(0)).unwrap();
+    assert_eq!(BTreeSet::from([a, b]), BTreeSet::from([10_000, 10_004]));
+    assert_eq!(shell.open(open(1)), Err(OpenFailure::PortsExhausted));
+    shell.release(SessionId::new(0, 0));
+    shell.pass(Duration::from_secs(5));
+    shell.open(open(2)).unwrap();
+    // Given twice, and a port that nobody held: it comes once, after its rest.
+    let ip = open(3).a.local;
+    for port in [10_002, 10_002, 10_004, 9_998, 10_006] {
+        shell.relay.give(shell.now, SocketAddr::new(ip, port));
+    }
+    assert_eq!(shell.relay.counters().ports.withheld, held - 1);
+    assert_eq!(shell.open(open(3)), Err(OpenFailure::PortsExhausted));
+    shell.release(SessionId::new(0, 2));
+    shell.pass(Duration::from_secs(5));
+    shell.open(open(4)).unwrap();
+    let other = shell.relay.counters().ports;
+    assert_eq!((other.taken, other.withheld), (2, held - 1));
+    let (resting, free) = (other.resting, other.free);
+    assert_eq!(resting + free + 2 + held - 1, 3 * held, "no pair is lost, none is there twice");
 }
 
 #[test]

@@ -245,6 +245,7 @@ fn media(counters: &EngineCounters) {
         ("resting", ports.resting),
         ("free", ports.free),
         ("failed", ports.failed),
+        ("withheld", ports.withheld),
     ] {
         gauge!("bascule_media_port_pairs", "state" => what).set(n as f64);
     }
