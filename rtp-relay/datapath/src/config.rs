@@ -3,8 +3,10 @@
 use crate::io::SocketEngine;
 use crate::xdp::Rung;
 use relay_core::RelayConfig;
+use relay_values::Duration;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What may carry media.
@@ -46,6 +48,12 @@ pub struct EngineConfig {
     pub datapath: DatapathChoice,
     /// How the sockets are served.
     pub sockets: SocketEngine,
+    /// Where the kernel engine's flows outlive this process, if it is killed: a directory in a bpffs, or one on which a bpffs
+    /// can be mounted. `None`: they end with it.
+    pub pins: Option<PathBuf>,
+    /// Streams of an earlier process are ended when one of their sources has been silent for this long, as calls are
+    /// ([`Open::inactivity`](relay_values::Open::inactivity)); `None`: only when all of a call's are, for a minute.
+    pub orphan_inactivity: Option<Duration>,
     /// Descriptors left to the rest of the process (signalling, files, admin).
     pub reserved_descriptors: usize,
 }
@@ -66,6 +74,8 @@ impl Default for EngineConfig {
             send_buffer: None,
             datapath: DatapathChoice::Sockets,
             sockets: SocketEngine::Epoll,
+            pins: None,
+            orphan_inactivity: Some(Duration::from_secs(12)),
             reserved_descriptors: 1024,
         }
     }

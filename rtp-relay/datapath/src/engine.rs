@@ -4,6 +4,7 @@ use crate::config::{Capacity, EngineConfig};
 use crate::fast::FastPath;
 use crate::handle::{Line, RelayHandle};
 use crate::io::{AnyIo, Chosen, PacketIo, Seat};
+use crate::keeper::{Keeper, Orphaned};
 use crate::kernel::{Kernel, OFFLOAD_AFTER, Standing};
 use crate::socket::SocketOptions;
 use crate::sys::{pin_to_cpu, raise_descriptor_limit};
@@ -29,7 +30,7 @@ pub struct Engine {
     /// What serves the sockets, for as long as there are workers.
     sockets: Chosen,
     /// It stands before its interfaces until this goes, after the workers.
-    kernel: Option<Kernel>,
+    kernel: Option<Keeper>,
 }
 
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub struct EngineCounters {
     pub kernel_flows: u64,
     /// Packets that the kernel engine left to the sockets although their port has a flow, by [`Passed::ALL`].
     pub passed: [u64; Passed::ALL.len()],
+    /// Calls of an earlier run whose streams the kernel went on forwarding.
+    pub orphaned: Orphaned,
 }
 
 /// Why the engine did not start.
@@ -140,7 +143,8 @@ impl Engine {
                 start_worker(config, &engine.sockets, &capacity, worker, &mut handles, kernel.as_ref())?;
             engine.workers.push(running);
         }
-        engine.kernel = kernel;
+        let wakes = engine.workers.iter().map(|w| Arc::clone(&w.wake)).collect();
+        engine.kernel = kernel.map(|kernel| Keeper::start(kernel, config.epoch, wakes)).transpose()?;
         Ok((engine, handles))
     }
 
@@ -149,9 +153,10 @@ impl Engine {
         self.capacity
     }
 
-    /// What carries media, and why not something faster.
-    pub fn standing(&self) -> &Standing {
-        &self.standing
+    /// What carries media at the moment, and why not something faster.
+    pub fn standing(&self) -> Standing {
+        let now = self.kernel.as_ref().map(|kernel| kernel.board().standing());
+        now.map_or_else(|| self.standing.clone(), |now| Standing { engine: self.standing.engine.clone(), ..now })
     }
 
     /// What has been counted, summed over the workers; at most 100 ms old.
@@ -168,6 +173,7 @@ impl Engine {
             for (to, (_, n)) in sum.passed.iter_mut().zip(kernel.tables().passed()) {
                 *to = n;
             }
+            sum.orphaned = kernel.board().orphaned();
         }
         sum
     }
@@ -245,8 +251,9 @@ fn start_worker(
     }
     let mut slice = config.slice(worker, capacity);
     slice.offload_after = kernel.map(|_| OFFLOAD_AFTER);
+    slice.withheld = kernel.map(Kernel::withheld).unwrap_or_default();
     let relay = Relay::new(&slice, config.seed.wrapping_add(worker as u64));
-    let fast = kernel.map(|k| FastPath::new(k.tables(), k.stands(), relay.ports())).transpose()?;
+    let fast = kernel.map(|k| FastPath::new(k, relay.ports())).transpose()?;
     let news = fast.as_ref().map(FastPath::news);
     let io = sockets.seat(&Seat { config, worker, ports: relay.ports(), wake: wake.as_fd(), news })?;
     let media = Media { relay, fast, epoch: config.epoch, receive_errors: 0, spoke: false };

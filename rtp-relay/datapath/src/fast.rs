@@ -1,5 +1,7 @@
 //! A worker's flows in the kernel: what the relay asks for is done, what the program has done is told to the relay.
 
+use crate::keeper::{Change, Reader};
+use crate::kernel::{Kernel, way};
 use crate::xdp::{InstallError, NextHopId, Roster, Routes, Tables, Totals, Way};
 use relay_core::{Counters, Offload, PortRef, Relay};
 use relay_values::{Duration, Time};
@@ -11,13 +13,15 @@ use std::sync::Arc;
 
 /// How often the stack is asked to make sure of the neighbours that flows go by: it does so by itself only for packets that
 /// it sends. Half of its own time of confidence (30 s, RFC 4861 §10 REACHABLE_TIME).
-const TOUCH: Duration = Duration::from_secs(15);
+pub(crate) const TOUCH: Duration = Duration::from_secs(15);
 
 /// The kernel engine as one worker sees it.
 #[derive(Debug)]
 pub(crate) struct FastPath {
     tables: Arc<Tables>,
     routes: Routes,
+    /// What changes without us.
+    board: Reader,
     /// Interfaces that the program stands before: frames leave by these and no others.
     stands: Vec<u32>,
     roster: Roster,
@@ -43,11 +47,12 @@ enum Stays {
 }
 
 impl FastPath {
-    pub(crate) fn new(tables: Arc<Tables>, stands: Vec<u32>, ports: usize) -> io::Result<Self> {
+    pub(crate) fn new(kernel: &Kernel, ports: usize) -> io::Result<Self> {
         Ok(Self {
-            tables,
+            tables: kernel.tables(),
             routes: Routes::new()?,
-            stands,
+            board: kernel.board().reader(),
+            stands: kernel.stands(),
             roster: Roster::new(ports),
             ways: vec![None; ports],
             hops: HashMap::new(),
@@ -141,9 +146,24 @@ impl FastPath {
 
     /// There may be news: look at every way again.
     pub(crate) fn look_again(&mut self) {
-        if !self.routes.has_changed() {
-            return;
+        if self.routes.has_changed() {
+            self.every_way_again();
         }
+    }
+
+    /// The keeper may have something to say.
+    pub(crate) fn heed(&mut self, now: Time, relay: &mut Relay) {
+        let Some(Change { stands, given }) = self.board.read() else { return };
+        for rtp in given {
+            relay.give(now, rtp);
+        }
+        if stands != self.stands {
+            self.stands = stands;
+            self.every_way_again();
+        }
+    }
+
+    fn every_way_again(&mut self) {
         for (&(from, to), hop) in &mut self.hops {
             let way = way(&self.routes, &self.stands, from, to);
             if way.map(|w| w.hop) != hop.way.map(|w| w.hop) {
@@ -206,10 +226,4 @@ impl Drop for FastPath {
             self.tables.remove(id);
         }
     }
-}
-
-/// The way to a peer, if it leaves by an interface that the program stands before.
-fn way(routes: &Routes, stands: &[u32], from: IpAddr, to: IpAddr) -> Option<Way> {
-    // An error of the kernel's is no way either.
-    routes.way(from, to).ok().flatten().filter(|w| stands.contains(&w.hop.ifindex))
 }

@@ -1,9 +1,17 @@
 //! The kernel engine of all workers: whether it can be had, where it stands, and why not elsewhere.
 
 use crate::config::{DatapathChoice, EngineConfig};
-use crate::xdp::{Attached, Interface, MAX_LOCALS, Program, Refusal, Routes, Rung, Setup, Tables, ladder};
+use crate::keeper::Board;
+use crate::orphans::Orphans;
+use crate::socket::SocketOptions;
+use crate::xdp::{
+    Attached, Inherited, Interface, LoadError, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes, Rung, Setup,
+    Tables, Way, detach, ladder,
+};
+use relay_values::Time;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Flows of one call.
@@ -23,14 +31,30 @@ const BETWEEN_DRIVERS: &str =
 /// The program in front of the interfaces that have a media address.
 #[derive(Debug)]
 pub(crate) struct Kernel {
+    // In the order in which they go: nothing stands before an interface when what it needs is taken away.
+    stands: Vec<Stand>,
+    orphans: Orphans,
     program: Program,
-    attached: Vec<Attached>,
-    /// Of `attached`.
-    stands: Vec<u32>,
+    pins: Option<Pins>,
+    routes: Routes,
+    addresses: Vec<IpAddr>,
+    choice: DatapathChoice,
+    /// Why it does not stand elsewhere.
+    nowhere: Vec<String>,
+    survival: String,
+    board: Arc<Board>,
+}
+
+/// Where it stands.
+#[derive(Debug)]
+struct Stand {
+    ifindex: u32,
+    attached: Attached,
+    left_out: Vec<Refusal>,
 }
 
 /// What carries media, for an operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Standing {
     /// Where the kernel engine stands, one line for each interface, with what did not hold and why.
     pub kernel: Vec<String>,
@@ -38,6 +62,8 @@ pub struct Standing {
     pub sockets: Vec<String>,
     /// How the sockets are served, with the faster engines that cannot be had and why.
     pub engine: String,
+    /// What becomes of the kernel engine's flows when the process is killed, and what it found of an earlier one.
+    pub survival: Option<String>,
 }
 
 impl fmt::Display for Standing {
@@ -45,6 +71,7 @@ impl fmt::Display for Standing {
         let lines = self.kernel.iter().map(|k| format!("kernel: {k}"));
         let lines = lines.chain(self.sockets.iter().map(|s| format!("sockets: {s}")));
         let lines = lines.chain([format!("sockets: served by {}", self.engine)]);
+        let lines = lines.chain(self.survival.iter().map(|s| format!("survival: {s}")));
         f.write_str(&lines.collect::<Vec<_>>().join("; "))
     }
 }
@@ -52,86 +79,263 @@ impl fmt::Display for Standing {
 impl Kernel {
     /// Stand before every interface that has a media address, as far as that goes.
     pub(crate) fn start(config: &EngineConfig) -> (Option<Self>, Standing) {
-        let mut standing = Standing { kernel: Vec::new(), sockets: Vec::new(), engine: String::new() };
-        let kernel = match config.datapath {
+        Self::start_with(OBJECT, config)
+    }
+
+    fn start_with(object: &[u8], config: &EngineConfig) -> (Option<Self>, Standing) {
+        let started = match config.datapath {
             DatapathChoice::Sockets => Err("so configured".to_owned()),
-            DatapathChoice::Auto => Self::try_start(config, ladder, &mut standing),
-            DatapathChoice::By(rung) => Self::try_start(config, |_| (vec![rung], Vec::new()), &mut standing),
+            DatapathChoice::Auto | DatapathChoice::By(_) => Self::try_start(object, config),
         };
-        match kernel {
-            Ok(kernel) => (Some(kernel), standing),
+        match started {
+            Ok(kernel) => {
+                let standing = kernel.standing();
+                (Some(kernel), standing)
+            }
             Err(why) => {
+                let mut standing = Standing::default();
                 standing.sockets.push(why);
+                // Nobody would watch over what an earlier run has left.
+                if let Some(dir) = &config.pins {
+                    standing.survival = match detach(dir) {
+                        Ok(0) => None,
+                        Ok(_) => Some("what an earlier run had left is taken away".to_owned()),
+                        Err(why) => Some(format!("what an earlier run may have left is still there: {why}")),
+                    };
+                }
                 (None, standing)
             }
         }
     }
 
-    fn try_start(
-        config: &EngineConfig,
-        ladder: impl Fn(&str) -> (Vec<Rung>, Vec<Refusal>),
-        standing: &mut Standing,
-    ) -> Result<Self, String> {
+    fn try_start(object: &[u8], config: &EngineConfig) -> Result<Self, String> {
         let addresses = &config.relay.addresses;
         if addresses.len() > MAX_LOCALS {
             return Err(format!("{} media addresses, and the program knows {MAX_LOCALS}", addresses.len()));
         }
         let routes = Routes::new().map_err(|e| format!("the kernel's routes cannot be asked for: {e}"))?;
-        let interfaces = interfaces(&routes, addresses, standing);
-        if interfaces.is_empty() {
-            return Err("no interface for the program".to_owned());
+        let found = Found::look(&routes, addresses);
+        if found.interfaces.is_empty() && found.absent == 0 {
+            return Err(format!("{}; no interface for the program", found.nowhere.join("; ")));
         }
         let (dscp, epoch) = (config.dscp, config.epoch);
         let setup = Setup { locals: addresses.clone(), dscp, hop_limit: HOP_LIMIT, epoch };
         let flows = config.relay.max_sessions.saturating_mul(FLOWS_PER_CALL) + 1;
-        let mut program = Program::load(&setup, flows).map_err(|e| e.to_string())?;
-        let (mut attached, mut stands) = (Vec::new(), Vec::new());
-        let many = interfaces.len() > 1 && config.datapath == DatapathChoice::Auto;
-        for Interface { ifindex, name, .. } in interfaces {
-            let (rungs, left_out) = if many { between(ladder(&name)) } else { ladder(&name) };
-            match program.attach(&name, &rungs) {
-                Ok(stand) => {
-                    let mut line = format!("{name} by {}", stand.rung.as_str());
-                    for refusal in left_out.iter().chain(&stand.refused) {
-                        line = format!("{line} ({refusal})");
-                    }
-                    standing.kernel.push(line);
-                    attached.push(stand);
-                    stands.push(ifindex);
-                }
-                Err(why) => standing.sockets.push(why.to_string()),
-            }
+        let loaded = Loaded::load(object, config, &setup, flows).map_err(|e| e.to_string())?;
+        let Loaded { program, pins, inherited, mut survival } = loaded;
+        let tables = program.tables();
+        let adopted = if matches!(inherited, Inherited::Tables { .. }) { tables.adopt() } else { Vec::new() };
+        let now = Time::from_nanos(u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let options = SocketOptions::new(config);
+        let orphans = Orphans::new(tables, adopted, now, config.orphan_inactivity, options);
+        if orphans.sessions() > 0 {
+            survival = format!("{survival}, {} flows of {} calls", orphans.flows(), orphans.sessions());
         }
-        if attached.is_empty() {
-            return Err("the program stands nowhere".to_owned());
-        }
-        Ok(Self { program, attached, stands })
+        let mut kernel = Self {
+            stands: Vec::new(),
+            board: Board::new(Vec::new(), Standing::default(), orphans.sessions()),
+            orphans,
+            program,
+            pins,
+            routes,
+            addresses: addresses.clone(),
+            choice: config.datapath,
+            nowhere: Vec::new(),
+            survival,
+        };
+        kernel.stand(found);
+        kernel.tidy();
+        kernel.look_again();
+        let adopted = kernel.orphans.sessions();
+        kernel.board = Board::new(kernel.stands(), kernel.standing(), adopted);
+        Ok(kernel)
     }
 
     pub(crate) fn tables(&self) -> Arc<Tables> {
         self.program.tables()
     }
 
+    pub(crate) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
+    }
+
+    pub(crate) fn orphans(&mut self) -> &mut Orphans {
+        &mut self.orphans
+    }
+
+    /// RTP ports that are not the relay's to give.
+    pub(crate) fn withheld(&self) -> Vec<SocketAddr> {
+        self.orphans.ports().collect()
+    }
+
     /// The interfaces that frames may leave by.
     pub(crate) fn stands(&self) -> Vec<u32> {
-        debug_assert_eq!(self.attached.len(), self.stands.len());
-        self.stands.clone()
+        self.stands.iter().map(|s| s.ifindex).collect()
+    }
+
+    /// Where it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let line = |stand: &Stand| {
+            let Attached { interface, rung, refused, inherited, .. } = &stand.attached;
+            let since = if *inherited { " (since an earlier run)" } else { "" };
+            let line = format!("{interface} by {}{since}", rung.as_str());
+            stand.left_out.iter().chain(refused).fold(line, |line, refusal| format!("{line} ({refusal})"))
+        };
+        Standing {
+            kernel: self.stands.iter().map(line).collect(),
+            sockets: self.nowhere.clone(),
+            engine: String::new(),
+            survival: Some(self.survival.clone()),
+        }
+    }
+
+    /// Readable when interfaces, routes or neighbours may have changed.
+    pub(crate) fn news(&self) -> BorrowedFd<'_> {
+        self.routes.news()
+    }
+
+    /// Whether they have since the last time.
+    pub(crate) fn has_news(&self) -> bool {
+        self.routes.has_changed()
+    }
+
+    /// Look at interfaces and ways again; whether what the workers go by has changed.
+    pub(crate) fn look_again(&mut self) -> bool {
+        let before = (self.stands(), self.nowhere.clone());
+        let gone = |s: &Stand| matches!(self.routes.exists(s.ifindex), Ok(false));
+        let gone: Vec<u32> = self.stands.iter().filter(|s| gone(s)).map(|s| s.ifindex).collect();
+        self.stands.retain(|s| !gone.contains(&s.ifindex));
+        self.stand(Found::look(&self.routes, &self.addresses));
+        let stands = self.stands();
+        self.orphans.look_again(|from, to| way(&self.routes, &stands, from, to));
+        self.orphans.seek(&self.routes);
+        before != (stands, self.nowhere.clone())
+    }
+
+    /// Have the neighbours of the streams of an earlier run made sure of.
+    pub(crate) fn touch(&self) {
+        self.orphans.touch(&self.routes);
+    }
+
+    /// Stand before interfaces, as far as that goes.
+    fn stand(&mut self, found: Found) {
+        let Found { interfaces, nowhere, absent: _ } = found;
+        self.nowhere = nowhere;
+        let many = interfaces.len() > 1;
+        for Interface { ifindex, name, .. } in interfaces {
+            if self.stands.iter().any(|s| s.ifindex == ifindex) {
+                continue;
+            }
+            let (rungs, left_out) = match self.choice {
+                DatapathChoice::By(rung) => (vec![rung], Vec::new()),
+                DatapathChoice::Auto | DatapathChoice::Sockets if many => between(ladder(&name)),
+                DatapathChoice::Auto | DatapathChoice::Sockets => ladder(&name),
+            };
+            match self.stand_before(&name, ifindex, &rungs) {
+                Ok(attached) => self.stands.push(Stand { ifindex, attached, left_out }),
+                Err(why) => self.nowhere.push(why),
+            }
+        }
+    }
+
+    fn stand_before(&mut self, name: &str, ifindex: u32, rungs: &[Rung]) -> Result<Attached, String> {
+        let Some(pins) = &self.pins else {
+            return self.program.attach(name, rungs).map_err(|e| e.to_string());
+        };
+        let inherited = self.program.inherit(pins, name, ifindex, rungs);
+        if let Some(attached) = inherited.map_err(|e| format!("what stands before {name}: {e}"))? {
+            return Ok(attached);
+        }
+        let attached = self.program.attach(name, rungs).map_err(|e| e.to_string())?;
+        let path = pins.link(ifindex, attached.rung);
+        attached.pin(path).map_err(|e| format!("pinning what stands before {name}: {e}"))
+    }
+
+    /// Take away what an earlier run has put where there is nothing to do for us.
+    fn tidy(&self) {
+        for (ifindex, _, path) in self.pins.iter().flat_map(Pins::links) {
+            if !self.stands.iter().any(|s| s.ifindex == ifindex) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 }
 
-/// The interfaces that have a media address, each once; why an address has none goes to `standing`.
-fn interfaces(routes: &Routes, addresses: &[IpAddr], standing: &mut Standing) -> Vec<Interface> {
-    let mut found: Vec<Interface> = Vec::new();
-    for &ip in addresses {
-        match routes.interface_of(ip) {
-            Ok(Some(i)) if i.is_loopback => standing.sockets.push(format!("{ip} is on loopback")),
-            Ok(Some(i)) if found.iter().any(|f| f.ifindex == i.ifindex) => {}
-            Ok(Some(i)) => found.push(i),
-            Ok(None) => standing.sockets.push(format!("{ip} is on no interface that is up")),
-            Err(e) => standing.sockets.push(format!("the interface of {ip}: {e}")),
-        }
+/// The program in the kernel, and what is said of its survival.
+struct Loaded {
+    program: Program,
+    pins: Option<Pins>,
+    inherited: Inherited,
+    survival: String,
+}
+
+impl Loaded {
+    fn load(object: &[u8], config: &EngineConfig, setup: &Setup, flows: usize) -> Result<Self, LoadError> {
+        let pins = match &config.pins {
+            Some(dir) => Pins::open(dir),
+            None => Err("no directory for pins is configured".to_owned()),
+        };
+        let why = match pins {
+            Ok(pins) => match Program::load_pinned(object, setup, flows, &pins) {
+                Ok((program, inherited)) => {
+                    let at = format!("pinned under {}", pins.dir().display());
+                    let survival = match &inherited {
+                        Inherited::Nothing => at,
+                        Inherited::Replaced(why) => {
+                            format!("{at}; what an earlier run had left is replaced: {why}")
+                        }
+                        Inherited::Tables { kept: true } => format!("{at}; the tables of an earlier run are adopted"),
+                        Inherited::Tables { kept: false } => {
+                            format!("{at}; the tables of an earlier run are adopted, its program is replaced")
+                        }
+                    };
+                    return Ok(Self { program, pins: Some(pins), inherited, survival });
+                }
+                // It is as good without pins.
+                Err(LoadError::Kernel(why)) => why,
+                Err(error) => return Err(error),
+            },
+            Err(why) => why,
+        };
+        let program = Program::load_object(object, setup, flows)?;
+        let survival = format!("not pinned, the kernel's flows end with the process: {why}");
+        Ok(Self { program, pins: None, inherited: Inherited::Nothing, survival })
     }
-    found
+}
+
+/// The interfaces of the media addresses.
+struct Found {
+    /// Each once.
+    interfaces: Vec<Interface>,
+    /// Why an address has none.
+    nowhere: Vec<String>,
+    /// Addresses that are on no interface at present.
+    absent: usize,
+}
+
+impl Found {
+    fn look(routes: &Routes, addresses: &[IpAddr]) -> Self {
+        let mut found = Self { interfaces: Vec::new(), nowhere: Vec::new(), absent: 0 };
+        for &ip in addresses {
+            match routes.interface_of(ip) {
+                Ok(Some(i)) if i.is_loopback => found.nowhere.push(format!("{ip} is on loopback")),
+                Ok(Some(i)) if found.interfaces.iter().any(|f| f.ifindex == i.ifindex) => {}
+                Ok(Some(i)) => found.interfaces.push(i),
+                Ok(None) => {
+                    found.absent += 1;
+                    found.nowhere.push(format!("{ip} is on no interface that is up"));
+                }
+                Err(e) => found.nowhere.push(format!("the interface of {ip}: {e}")),
+            }
+        }
+        found
+    }
+}
+
+/// The way to a peer, if it leaves by an interface that the program stands before.
+pub(crate) fn way(routes: &Routes, stands: &[u32], from: IpAddr, to: IpAddr) -> Option<Way> {
+    // An error of the kernel's is no way either.
+    routes.way(from, to).ok().flatten().filter(|w| stands.contains(&w.hop.ifindex))
 }
 
 /// The rungs for an interface from which frames go on to another one.

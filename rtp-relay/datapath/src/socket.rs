@@ -25,6 +25,11 @@ impl SocketOptions {
         }
     }
 
+    /// The same with another receive buffer, in bytes.
+    pub(crate) fn with_receive_buffer(self, bytes: usize) -> Self {
+        Self { receive_buffer: Some(bytes), ..self }
+    }
+
     /// Bind both ports of a pair, or none.
     pub(crate) fn bind_pair(&self, pair: &PortPair) -> io::Result<(OwnedFd, OwnedFd)> {
         Ok((self.bind(pair.rtp_addr)?, self.bind(pair.rtcp_addr)?))

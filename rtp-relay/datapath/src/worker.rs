@@ -69,6 +69,7 @@ impl<Io: PacketIo> Worker<Io> {
             self.io.receive(&mut self.media);
             // Before the queues are looked at; no system call when nobody has knocked.
             self.wake.lower();
+            self.media.heed();
             let more = self.commands();
             let now = self.media.now();
             if woken.behind {
@@ -183,6 +184,14 @@ impl Media {
             fast.obey(now, &mut self.relay);
         }
         self.relay.command(now, command);
+    }
+
+    /// The kernel engine may stand elsewhere, and streams of an earlier run may have ended.
+    fn heed(&mut self) {
+        let now = self.now();
+        if let Some(fast) = &mut self.fast {
+            fast.heed(now, &mut self.relay);
+        }
     }
 
     fn before_timeout(&mut self, now: Time) {

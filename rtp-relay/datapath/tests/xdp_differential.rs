@@ -41,8 +41,8 @@ const JITTER_ROUNDING: u32 = 48;
 fn program(setup: &Setup) -> Option<Program> {
     match Program::load(setup, 64) {
         Ok(program) => Some(program),
-        Err(LoadError::Permission) => {
-            eprintln!("not run: {}", LoadError::Permission);
+        Err(why @ LoadError::Permission(_)) => {
+            eprintln!("not run: {why}");
             None
         }
         Err(why) => panic!("{why}"),

@@ -30,8 +30,8 @@ fn mac(text: &str) -> [u8; 6] {
 fn load(setup: &Setup) -> Option<Program> {
     match Program::load(setup, 64) {
         Ok(program) => Some(program),
-        Err(LoadError::Permission) => {
-            eprintln!("not run: {}", LoadError::Permission);
+        Err(why @ LoadError::Permission(_)) => {
+            eprintln!("not run: {why}");
             None
         }
         Err(why) => panic!("{why}"),

@@ -1,11 +1,12 @@
 //! Which way the program stands before an interface, and why.
 
 use super::load::LoadError;
+use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
 use aya::programs::xdp::XdpLink;
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode};
+use std::path::{Path, PathBuf};
 use std::fmt;
-use std::path::Path;
 
 /// A way to stand before an interface, fastest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +20,9 @@ pub enum Rung {
 }
 
 impl Rung {
+    /// Every rung, fastest first.
+    pub const ALL: [Self; 3] = [Self::NativeXdp, Self::GenericXdp, Self::Tcx];
+
     /// A short name for logs and the status.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,14 +57,50 @@ pub struct Attached {
     pub rung: Rung,
     /// What was tried before, and why it did not hold.
     pub refused: Vec<Refusal>,
-    _link: Link,
+    /// It has stood there since an earlier run.
+    pub(crate) inherited: bool,
+    link: Link,
 }
 
-/// The kernel detaches the program when the link is closed.
+/// The kernel detaches the program when the link is closed and not pinned.
 #[derive(Debug)]
 pub(super) enum Link {
-    Xdp(#[expect(dead_code, reason = "held, not read")] XdpLink),
-    Tcx(#[expect(dead_code, reason = "held, not read")] SchedClassifierLink),
+    Xdp(XdpLink),
+    Tcx(SchedClassifierLink),
+    #[expect(dead_code, reason = "held, not read")]
+    Pinned(PinnedLink, Pin),
+}
+
+/// The file of a pinned link. A clean end removes it; a process that is killed does not.
+#[derive(Debug)]
+pub(super) struct Pin(PathBuf);
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // Who has removed it already has done what is to be done.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Attached {
+    /// A link of an earlier run, pinned at `path`.
+    pub(super) fn inherited(interface: &str, rung: Rung, link: PinnedLink, path: PathBuf) -> Self {
+        let interface = interface.to_owned();
+        Self { interface, rung, refused: Vec::new(), inherited: true, link: Link::Pinned(link, Pin(path)) }
+    }
+
+    /// Let it outlive the process, as the file `path`.
+    pub(crate) fn pin(self, path: PathBuf) -> Result<Self, LoadError> {
+        let link = match self.link {
+            Link::Xdp(link) => FdLink::try_from(link)?,
+            Link::Tcx(link) => FdLink::try_from(link)?,
+            Link::Pinned(..) => return Ok(self),
+        };
+        // A link that nobody holds any more may be in the way.
+        let _ = std::fs::remove_file(&path);
+        let link = link.pin(&path)?;
+        Ok(Self { link: Link::Pinned(link, Pin(path)), ..self })
+    }
 }
 
 /// No rung held.
@@ -108,7 +148,7 @@ pub(super) fn climb(
     let mut refused = Vec::new();
     for &rung in rungs {
         match attach(rung) {
-            Ok(link) => return Ok(Attached { interface, rung, refused, _link: link }),
+            Ok(link) => return Ok(Attached { interface, rung, refused, inherited: false, link }),
             Err(why) => refused.push(Refusal { rung, why: why.to_string() }),
         }
     }
@@ -125,4 +165,20 @@ pub(super) fn tcx(program: &mut SchedClassifier, interface: &str) -> Result<Link
     let order = TcAttachOptions::TcxOrder(LinkOrder::default());
     let id = program.attach_with_options(interface, TcAttachType::Ingress, order)?;
     Ok(Link::Tcx(program.take_link(id)?))
+}
+
+/// Put our program behind a link, in the place of the one that is there.
+pub(super) fn replace_xdp(program: &mut Xdp, link: FdLink) -> Result<(), LoadError> {
+    let id = program.attach_to_link(link.try_into()?)?;
+    // The file holds it.
+    drop(program.take_link(id)?);
+    Ok(())
+}
+
+/// The same at the traffic control hook.
+pub(super) fn replace_tcx(program: &mut SchedClassifier, link: FdLink) -> Result<(), LoadError> {
+    let id = program.attach_to_link(link.try_into()?)?;
+    // The file holds it.
+    drop(program.take_link(id)?);
+    Ok(())
 }

@@ -197,6 +197,14 @@ impl Address {
         let half = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
         Self([half(high), half(low)])
     }
+
+    pub(super) fn ip(self) -> IpAddr {
+        let mut bytes = [0; 16];
+        for (to, half) in bytes.chunks_exact_mut(8).zip(self.0) {
+            to.copy_from_slice(&half.to_ne_bytes());
+        }
+        IpAddr::from(bytes).to_canonical()
+    }
 }
 
 impl RouteEntry {

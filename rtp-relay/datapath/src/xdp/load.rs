@@ -1,21 +1,30 @@
 //! Bringing the program into the kernel.
 
 use super::attach::{AttachError, Attached, Rung};
+use super::pins::{Left, Pins, tables};
 use super::tables::{Setup, Tables};
+use crate::sys;
 use aya::maps::Map;
-use aya::programs::{ProgramError, SchedClassifier, TestRun, TestRunOptions, Xdp};
+use aya::pin::PinError;
+use aya::programs::links::{FdLink, LinkError, PinnedLink};
+use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use std::error::Error;
 use std::io;
+use std::{fmt, fs};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// The program as it was built from `rtp-relay/xdp` by `cargo xtask xdp`.
-static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../xdp/relay.bpf.o");
+pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../xdp/relay.bpf.o");
 
 /// Names in the object.
 const XDP: &str = "relay_xdp";
 const TCX: &str = "relay_tcx";
+
+/// Their files.
+const PINNED_XDP: &str = "program-xdp";
+const PINNED_TCX: &str = "program-tcx";
 
 /// Least and most flows of a table. Above, `by_port`'s numbers would still fit; below, it would be no table.
 const FLOWS: std::ops::RangeInclusive<usize> = 2..=1 << 24;
@@ -23,9 +32,9 @@ const FLOWS: std::ops::RangeInclusive<usize> = 2..=1 << 24;
 /// Why the kernel engine cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Neither root nor CAP_BPF, CAP_PERFMON (the program computes with packet pointers) and CAP_NET_ADMIN.
-    #[error("the kernel does not let us load programs: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed")]
-    Permission,
+    /// Not all of CAP_BPF, CAP_PERFMON (the program computes with packet pointers) and CAP_NET_ADMIN are there.
+    #[error("the kernel does not let us load programs: {0}")]
+    Permission(Lacks),
     /// The verifier did not accept the program.
     #[error("the kernel's verifier refuses the program: {0}")]
     Verifier(String),
@@ -35,6 +44,30 @@ pub enum LoadError {
     /// A table could not be mapped.
     #[error("mapping the program's tables: {0}")]
     Tables(#[from] io::Error),
+}
+
+/// What a process needs for the kernel engine, and which of it is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacks(Vec<&'static str>);
+
+impl fmt::Display for Lacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [] => f.write_str(
+                "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are there, but not of the first user namespace",
+            ),
+            [one] => write!(f, "{one} is missing"),
+            [more @ .., last] => write!(f, "{} and {last} are missing", more.join(", ")),
+        }
+    }
+}
+
+/// What the calling thread may not. All three exist since Linux 5.8; what CAP_SYS_ADMIN did before, it still does.
+fn lacks() -> Lacks {
+    let may = sys::effective_capabilities().unwrap_or(u64::MAX);
+    let has = |number: u32| may & 1 << number != 0;
+    let needs = [("CAP_BPF", has(39) || has(21)), ("CAP_PERFMON", has(38) || has(21)), ("CAP_NET_ADMIN", has(12))];
+    Lacks(needs.into_iter().filter_map(|(name, has)| (!has).then_some(name)).collect())
 }
 
 /// The loaded program and its tables. Dropping it detaches it from every interface.
@@ -53,6 +86,20 @@ pub struct Frame<'f> {
     pub rung: Rung,
 }
 
+/// What was found of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Inherited {
+    /// Nothing.
+    Nothing,
+    /// Something that this program cannot go on with, and why. It is gone.
+    Replaced(String),
+    /// Its tables.
+    Tables {
+        /// The program is the same, too.
+        kept: bool,
+    },
+}
+
 /// What the program has made of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
@@ -69,12 +116,61 @@ impl Program {
     ///
     /// [`LoadError`]: media then stays with the sockets.
     pub fn load(setup: &Setup, flows: usize) -> Result<Self, LoadError> {
+        Self::load_object(OBJECT, setup, flows)
+    }
+
+    pub(crate) fn load_object(object: &[u8], setup: &Setup, flows: usize) -> Result<Self, LoadError> {
+        Self::bring(object, setup, flows, None)
+    }
+
+    /// The same, but what is loaded outlives the process: it is pinned, and what an earlier one has pinned is gone on with, if
+    /// it fits. What fits not is taken away.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]: media then stays with the sockets, and nothing is pinned.
+    pub(crate) fn load_pinned(
+        object: &[u8],
+        setup: &Setup,
+        flows: usize,
+        pins: &Pins,
+    ) -> Result<(Self, Inherited), LoadError> {
+        let flows = flows.clamp(*FLOWS.start(), *FLOWS.end());
+        let left = pins.look(setup, flows);
+        if let Left::Foreign(_) = left {
+            pins.wipe()?;
+        }
+        let loaded = Self::bring(object, setup, flows, Some(pins)).and_then(|mut program| {
+            let inherited = match left {
+                Left::Nothing => Inherited::Nothing,
+                Left::Foreign(why) => Inherited::Replaced(why),
+                Left::Tables => Inherited::Tables { kept: program.is_kept(pins)? },
+            };
+            if !matches!(inherited, Inherited::Tables { kept: true }) {
+                program.pin(pins)?;
+            }
+            Ok((program, inherited))
+        });
+        if loaded.is_err() {
+            // Tables that nobody watches forward for ever.
+            let _ = pins.wipe();
+        }
+        loaded
+    }
+
+    fn bring(object: &[u8], setup: &Setup, flows: usize, pins: Option<&Pins>) -> Result<Self, LoadError> {
+        let lacks = lacks();
+        if !lacks.0.is_empty() {
+            return Err(LoadError::Permission(lacks));
+        }
         let flows = flows.clamp(*FLOWS.start(), *FLOWS.end());
         let entries = u32::try_from(flows).unwrap_or(u32::MAX);
-        let mut ebpf = EbpfLoader::new()
-            .map_max_entries("flows", entries)
-            .map_max_entries("alternates", entries.saturating_mul(2))
-            .load(OBJECT)?;
+        let mut loader = EbpfLoader::new();
+        loader.map_max_entries("flows", entries).map_max_entries("alternates", entries.saturating_mul(2));
+        for name in pins.iter().flat_map(|_| tables()) {
+            loader.map_pin_path(name, pins.map(|p| p.path(name)).unwrap_or_default());
+        }
+        let mut ebpf = loader.load(object)?;
         loaded::<Xdp>(&mut ebpf, XDP)?.load()?;
         loaded::<SchedClassifier>(&mut ebpf, TCX)?.load()?;
         let tables = Tables::map(setup, flows, |name| match ebpf.map(name)? {
@@ -82,6 +178,63 @@ impl Program {
             _ => None,
         })?;
         Ok(Self { tables: Arc::new(tables), ebpf })
+    }
+
+    /// Whether both entries that are pinned are, instruction by instruction, those that we have loaded.
+    fn is_kept(&mut self, pins: &Pins) -> Result<bool, LoadError> {
+        let xdp = loaded::<Xdp>(&mut self.ebpf, XDP)?.info()?.tag();
+        let tcx = loaded::<SchedClassifier>(&mut self.ebpf, TCX)?.info()?.tag();
+        let pinned = |name| ProgramInfo::from_pin(pins.path(name)).map(|info| info.tag()).ok();
+        Ok((pinned(PINNED_XDP), pinned(PINNED_TCX)) == (Some(xdp), Some(tcx)))
+    }
+
+    fn pin(&mut self, pins: &Pins) -> Result<(), LoadError> {
+        for name in [PINNED_XDP, PINNED_TCX] {
+            match fs::remove_file(pins.path(name)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        loaded::<Xdp>(&mut self.ebpf, XDP)?.pin(pins.path(PINNED_XDP))?;
+        Ok(loaded::<SchedClassifier>(&mut self.ebpf, TCX)?.pin(pins.path(PINNED_TCX))?)
+    }
+
+    /// Go on with a link of an earlier run, if it stands before `ifindex` by one of `rungs`; the program behind it is then
+    /// ours, with no packet in between. Links that are no use are taken away.
+    pub(crate) fn inherit(
+        &mut self,
+        pins: &Pins,
+        interface: &str,
+        ifindex: u32,
+        rungs: &[Rung],
+    ) -> Result<Option<Attached>, LoadError> {
+        for (before, rung, path) in pins.links() {
+            if before != ifindex {
+                continue;
+            }
+            let stands = sys::pinned_link(&path).ok().filter(|(on, _)| *on == ifindex && rungs.contains(&rung));
+            let Some((_, behind)) = stands else {
+                fs::remove_file(&path)?;
+                continue;
+            };
+            let entry = if rung == Rung::Tcx { PINNED_TCX } else { PINNED_XDP };
+            let ours = ProgramInfo::from_pin(pins.path(entry)).is_ok_and(|info| info.id() == behind);
+            let mut link = PinnedLink::from_pin(&path)?;
+            if !ours {
+                let fd = FdLink::from(link);
+                link = match rung {
+                    Rung::NativeXdp | Rung::GenericXdp => {
+                        super::attach::replace_xdp(loaded::<Xdp>(&mut self.ebpf, XDP)?, fd)
+                    }
+                    Rung::Tcx => {
+                        super::attach::replace_tcx(loaded::<SchedClassifier>(&mut self.ebpf, TCX)?, fd)
+                    }
+                }
+                .and_then(|()| Ok(PinnedLink::from_pin(&path)?))?;
+            }
+            return Ok(Some(Attached::inherited(interface, rung, link, path)));
+        }
+        Ok(None)
     }
 
     /// The tables, for everybody who has to do with flows.
@@ -145,7 +298,7 @@ where
 impl LoadError {
     /// What an error of the library's about maps means.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
-        if is_permission(error) { Self::Permission } else { Self::Kernel(told(error)) }
+        if is_permission(error) { Self::Permission(lacks()) } else { Self::Kernel(told(error)) }
     }
 }
 
@@ -155,10 +308,22 @@ impl From<EbpfError> for LoadError {
     }
 }
 
+impl From<LinkError> for LoadError {
+    fn from(error: LinkError) -> Self {
+        Self::Kernel(told(&error))
+    }
+}
+
+impl From<PinError> for LoadError {
+    fn from(error: PinError) -> Self {
+        Self::Kernel(told(&error))
+    }
+}
+
 impl From<ProgramError> for LoadError {
     fn from(error: ProgramError) -> Self {
         match &error {
-            _ if is_permission(&error) => Self::Permission,
+            _ if is_permission(&error) => Self::Permission(lacks()),
             // The last lines of the log say what was wrong.
             ProgramError::LoadError { verifier_log, .. } => {
                 let log = verifier_log.to_string();

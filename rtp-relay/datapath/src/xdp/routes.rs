@@ -87,6 +87,16 @@ impl Routes {
 
     /// The way from one of our addresses to a peer, if all of it is known.
     pub(crate) fn way(&self, from: IpAddr, to: IpAddr) -> io::Result<Option<Way>> {
+        let Some((on, neighbour)) = self.route(from, to)? else { return Ok(None) };
+        let (Some(to), Some(interface)) = (self.neighbour(on, neighbour)?, self.interface(on)?) else {
+            return Ok(None);
+        };
+        let Interface { ifindex, address, mtu, tags, .. } = interface;
+        Ok(Some(Way { hop: NextHop { to, from: address, ifindex, mtu, tags }, neighbour, on }))
+    }
+
+    /// The interface and the neighbour that packets to a peer go to.
+    fn route(&self, from: IpAddr, to: IpAddr) -> io::Result<Option<(u32, IpAddr)>> {
         let mut question = RouteMessage::default();
         question.header.address_family = family(to);
         question.header.destination_prefix_length = bits(to);
@@ -109,22 +119,38 @@ impl Routes {
                 _ => {}
             }
         }
-        let Some(on) = on else { return Ok(None) };
-        let (Some(to), Some(interface)) = (self.neighbour(on, neighbour)?, self.interface(on)?) else {
-            return Ok(None);
-        };
-        let Interface { ifindex, address, mtu, tags, .. } = interface;
-        Ok(Some(Way { hop: NextHop { to, from: address, ifindex, mtu, tags }, neighbour, on }))
+        Ok(on.map(|on| (on, neighbour)))
+    }
+
+    /// Let the stack look for the neighbour that packets to a peer would go to, as it does for packets of its own.
+    pub(crate) fn seek(&self, from: IpAddr, to: IpAddr) -> io::Result<()> {
+        let Some((on, neighbour)) = self.route(from, to)? else { return Ok(()) };
+        self.use_neighbour(on, neighbour)
+    }
+
+    /// Whether there is an interface with this index, be it up or down.
+    pub(crate) fn exists(&self, ifindex: u32) -> io::Result<bool> {
+        let mut question = LinkMessage::default();
+        question.header.index = ifindex;
+        match self.ask(Message::GetLink(question), 0) {
+            Ok(answer) => Ok(!answer.is_empty()),
+            Err(e) if e.raw_os_error() == Some(libc::ENODEV) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     /// Let the stack make sure that a neighbour is still there, as it does for packets of its own.
     pub(crate) fn touch(&self, way: &Way) -> io::Result<()> {
+        self.use_neighbour(way.on, way.neighbour)
+    }
+
+    fn use_neighbour(&self, on: u32, neighbour: IpAddr) -> io::Result<()> {
         let mut question = NeighbourMessage::default();
-        question.header.family = family(way.neighbour);
-        question.header.ifindex = way.on;
+        question.header.family = family(neighbour);
+        question.header.ifindex = on;
         question.header.state = NeighbourState::None;
         question.header.flags = NeighbourFlags::Use;
-        question.attributes = vec![NeighbourAttribute::Destination(address(way.neighbour))];
+        question.attributes = vec![NeighbourAttribute::Destination(address(neighbour))];
         self.send(Message::NewNeighbour(question), 0)
     }
 

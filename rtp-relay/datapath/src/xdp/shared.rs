@@ -123,6 +123,16 @@ impl<T: Plain> SharedArray<T> {
         Some(())
     }
 
+    /// Write eight bytes of an entry at once, those that begin `offset` bytes into it, and everything else before them.
+    pub(super) fn write_word(&self, i: usize, offset: usize, value: &T) -> Option<()> {
+        let word = self.word(i, offset)?;
+        // SAFETY: within the value, all of whose bytes are a field's and whose size is a multiple of eight, as the offset of a
+        // word is.
+        let bytes = unsafe { std::ptr::from_ref(value).cast::<u8>().add(offset).cast::<[u8; 8]>().read() };
+        word.store(u64::from_ne_bytes(bytes), Ordering::Release);
+        Some(())
+    }
+
     /// The first eight bytes of an entry, to be read or written at once.
     pub(crate) fn first_word(&self, i: usize) -> Option<&AtomicU64> {
         self.word(i, 0)

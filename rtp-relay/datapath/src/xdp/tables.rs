@@ -1,5 +1,9 @@
 //! The tables of the loaded program: what user space may do to them, and in which order.
 
+mod adopt;
+
+pub(crate) use adopt::Adopted;
+
 use super::Totals;
 use super::flow::{Epoch, Placed, entry, rates, state};
 use super::layout::{
@@ -30,8 +34,26 @@ pub struct Setup {
     pub epoch: Instant,
 }
 
+impl Setup {
+    /// As the program reads it.
+    pub(super) fn entry(&self) -> SetupEntry {
+        let mut local = [Address::default(); MAX_LOCALS];
+        for (place, ip) in local.iter_mut().zip(&self.locals) {
+            *place = Address::of(*ip);
+        }
+        SetupEntry {
+            version: LAYOUT_VERSION,
+            locals: u32::try_from(self.locals.len().min(MAX_LOCALS)).unwrap_or(0),
+            tos: u32::from(self.dscp & 0x3f) << 2,
+            hop_limit: self.hop_limit.into(),
+            local,
+            rate: rates(),
+        }
+    }
+}
+
 /// Where frames go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NextHop {
     /// The neighbour.
     pub to: [u8; 6],
@@ -46,7 +68,7 @@ pub struct NextHop {
 }
 
 /// A next hop of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NextHopId(u16);
 
 /// A flow of the table.
@@ -143,19 +165,7 @@ impl Tables {
                 next_hops: (1..MAX_NEXT_HOPS as u16).collect(),
             }),
         };
-        let mut local = [Address::default(); MAX_LOCALS];
-        for (place, ip) in local.iter_mut().zip(&setup.locals) {
-            *place = Address::of(*ip);
-        }
-        let entry = SetupEntry {
-            version: LAYOUT_VERSION,
-            locals: u32::try_from(setup.locals.len().min(MAX_LOCALS)).unwrap_or(0),
-            tos: u32::from(setup.dscp & 0x3f) << 2,
-            hop_limit: setup.hop_limit.into(),
-            local,
-            rate: rates(),
-        };
-        let _ = tables.setup.write(0, &entry);
+        let _ = tables.setup.write(0, &setup.entry());
         Ok(tables)
     }
 
