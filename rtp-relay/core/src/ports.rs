@@ -129,9 +129,8 @@ impl PortPool {
             .zip(&config.addresses)
             .map(|(i, &ip)| {
                 let number = |p: &u32| u16::try_from(u32::from(config.first_port()) + p * 2).ok();
-                let is_withheld = |p: &u32| {
-                    number(p).is_some_and(|port| held.contains(&SocketAddr::new(ip, port)))
-                };
+                let is_withheld =
+                    |p: &u32| number(p).is_some_and(|port| held.contains(&SocketAddr::new(ip, port)));
                 let (withheld, free): (Vec<u32>, Vec<u32>) = (0..pairs).partition(is_withheld);
                 let mut fresh: Vec<Pair> = free.into_iter().map(|p| Pair(i * pairs + p)).collect();
                 // An order that outsiders do not know makes it harder to aim at the next call's ports (RFC 6056 §1).

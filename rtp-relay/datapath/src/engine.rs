@@ -132,7 +132,7 @@ impl Engine {
             let shard = u8::try_from(shard).map_err(|_| StartError::Shards(config.shards))?;
             handles.push(RelayHandle { shard, workers: Vec::new(), wake: Arc::new(Wake::new()?), next: 0 });
         }
-        let (kernel, mut standing) = Kernel::start(config);
+        let (kernel, mut standing) = Kernel::start(config, sockets.descriptors_per_call() > 0);
         standing.engine = sockets.engine().as_str().to_owned();
         if !not_taken.is_empty() {
             standing.engine = format!("{} ({})", standing.engine, listed(&not_taken));
@@ -156,7 +156,10 @@ impl Engine {
     /// What carries media at the moment, and why not something faster.
     pub fn standing(&self) -> Standing {
         let now = self.kernel.as_ref().map(|kernel| kernel.board().standing());
-        now.map_or_else(|| self.standing.clone(), |now| Standing { engine: self.standing.engine.clone(), ..now })
+        now.map_or_else(
+            || self.standing.clone(),
+            |now| Standing { engine: self.standing.engine.clone(), ..now },
+        )
     }
 
     /// What has been counted, summed over the workers; at most 100 ms old.

@@ -5,8 +5,8 @@ use crate::keeper::Board;
 use crate::orphans::Orphans;
 use crate::socket::SocketOptions;
 use crate::xdp::{
-    Attached, Inherited, Interface, LoadError, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes, Rung, Setup,
-    Tables, Way, detach, ladder,
+    Attached, Inherited, Interface, LoadError, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes, Rung,
+    Setup, Tables, Way, detach, ladder,
 };
 use relay_values::Time;
 use std::fmt;
@@ -77,15 +77,16 @@ impl fmt::Display for Standing {
 }
 
 impl Kernel {
-    /// Stand before every interface that has a media address, as far as that goes.
-    pub(crate) fn start(config: &EngineConfig) -> (Option<Self>, Standing) {
-        Self::start_with(OBJECT, config)
+    /// Stand before every interface that has a media address, as far as that goes. `by_port`: ports without a socket are
+    /// answered by the system.
+    pub(crate) fn start(config: &EngineConfig, by_port: bool) -> (Option<Self>, Standing) {
+        Self::start_with(OBJECT, config, by_port)
     }
 
-    fn start_with(object: &[u8], config: &EngineConfig) -> (Option<Self>, Standing) {
+    fn start_with(object: &[u8], config: &EngineConfig, by_port: bool) -> (Option<Self>, Standing) {
         let started = match config.datapath {
             DatapathChoice::Sockets => Err("so configured".to_owned()),
-            DatapathChoice::Auto | DatapathChoice::By(_) => Self::try_start(object, config),
+            DatapathChoice::Auto | DatapathChoice::By(_) => Self::try_start(object, config, by_port),
         };
         match started {
             Ok(kernel) => {
@@ -108,7 +109,7 @@ impl Kernel {
         }
     }
 
-    fn try_start(object: &[u8], config: &EngineConfig) -> Result<Self, String> {
+    fn try_start(object: &[u8], config: &EngineConfig, by_port: bool) -> Result<Self, String> {
         let addresses = &config.relay.addresses;
         if addresses.len() > MAX_LOCALS {
             return Err(format!("{} media addresses, and the program knows {MAX_LOCALS}", addresses.len()));
@@ -126,8 +127,8 @@ impl Kernel {
         let tables = program.tables();
         let adopted = if matches!(inherited, Inherited::Tables { .. }) { tables.adopt() } else { Vec::new() };
         let now = Time::from_nanos(u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        let options = SocketOptions::new(config);
-        let orphans = Orphans::new(tables, adopted, now, config.orphan_inactivity, options);
+        let unread = by_port.then(|| SocketOptions::new(config));
+        let orphans = Orphans::new(tables, adopted, now, config.orphan_inactivity, unread);
         if orphans.sessions() > 0 {
             survival = format!("{survival}, {} flows of {} calls", orphans.flows(), orphans.sessions());
         }
@@ -284,7 +285,9 @@ impl Loaded {
                         Inherited::Replaced(why) => {
                             format!("{at}; what an earlier run had left is replaced: {why}")
                         }
-                        Inherited::Tables { kept: true } => format!("{at}; the tables of an earlier run are adopted"),
+                        Inherited::Tables { kept: true } => {
+                            format!("{at}; the tables of an earlier run are adopted")
+                        }
                         Inherited::Tables { kept: false } => {
                             format!("{at}; the tables of an earlier run are adopted, its program is replaced")
                         }

@@ -71,13 +71,13 @@ struct Known {
 }
 
 impl Orphans {
-    /// Take over what was adopted. Until [`look_again`](Self::look_again), flows go by the next hops of the earlier run.
+    /// Take over what was adopted. `unread`: how to hold ports that would be answered otherwise. Until [`look_again`](Self::look_again), flows go by the next hops of the earlier run.
     pub(crate) fn new(
         tables: Arc<Tables>,
         adopted: Vec<Adopted>,
         now: Time,
         inactivity: Option<Duration>,
-        options: SocketOptions,
+        unread: Option<SocketOptions>,
     ) -> Self {
         let mut orphans = Self {
             tables,
@@ -99,14 +99,15 @@ impl Orphans {
             ports.sort_unstable();
             sessions.entry(ports).or_default().push(flow);
         }
-        let unread = |ports: &[SocketAddr; 2]| {
+        let hold = |ports: &[SocketAddr; 2]| {
             let both = ports.iter().flat_map(|at| [*at, SocketAddr::new(at.ip(), at.port() ^ 1)]);
             // What cannot be held is answered by the system; nothing else depends on it.
-            both.filter_map(|at| options.with_receive_buffer(UNREAD).bind(at).ok()).collect()
+            let bind = |at| unread?.with_receive_buffer(UNREAD).bind(at).ok();
+            both.filter_map(bind).collect()
         };
         let sessions = sessions.into_iter();
         orphans.sessions =
-            sessions.map(|(ports, flows)| Session { _unread: unread(&ports), flows, ports }).collect();
+            sessions.map(|(ports, flows)| Session { _unread: hold(&ports), flows, ports }).collect();
         orphans
     }
 

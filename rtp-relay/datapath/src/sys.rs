@@ -220,11 +220,8 @@ pub(crate) fn pinned_link(path: &Path) -> io::Result<(u32, u32)> {
     // SAFETY: a descriptor that the kernel has just given us and nobody else owns.
     let link = unsafe { OwnedFd::from_raw_fd(fd) };
     let mut info = Info::default();
-    let mut ask = Ask {
-        fd: link.as_raw_fd() as u32,
-        len: size_of::<Info>() as u32,
-        info: (&raw mut info) as u64,
-    };
+    let mut ask =
+        Ask { fd: link.as_raw_fd() as u32, len: size_of::<Info>() as u32, info: (&raw mut info) as u64 };
     // SAFETY: both structures are live for the call and have the stated sizes.
     let done = unsafe { libc::syscall(libc::SYS_bpf, INFO_BY_FD, &raw mut ask, size_of::<Ask>()) };
     check(done as libc::c_int)?;

@@ -43,7 +43,10 @@ fn survives(name: &str, rung: Rung, choice: DatapathChoice) {
     talk.some(25);
     let mut second = Holder::start(&world, 0);
     let survival = second.survival();
-    assert!(survival.ends_with("the tables of an earlier run are adopted, 80 flows of 40 calls"), "{survival}");
+    assert!(
+        survival.ends_with("the tables of an earlier run are adopted, 80 flows of 40 calls"),
+        "{survival}"
+    );
     talk.some(25);
     second.kill();
     // The third does not find the program that it has itself: another version may have stood there.

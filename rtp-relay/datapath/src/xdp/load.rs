@@ -11,9 +11,9 @@ use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, TestRun, TestRun
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use std::error::Error;
 use std::io;
-use std::{fmt, fs};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::{fmt, fs};
 
 /// The program as it was built from `rtp-relay/xdp` by `cargo xtask xdp`.
 pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../xdp/relay.bpf.o");
@@ -66,7 +66,8 @@ impl fmt::Display for Lacks {
 fn lacks() -> Lacks {
     let may = sys::effective_capabilities().unwrap_or(u64::MAX);
     let has = |number: u32| may & 1 << number != 0;
-    let needs = [("CAP_BPF", has(39) || has(21)), ("CAP_PERFMON", has(38) || has(21)), ("CAP_NET_ADMIN", has(12))];
+    let needs =
+        [("CAP_BPF", has(39) || has(21)), ("CAP_PERFMON", has(38) || has(21)), ("CAP_NET_ADMIN", has(12))];
     Lacks(needs.into_iter().filter_map(|(name, has)| (!has).then_some(name)).collect())
 }
 
@@ -212,7 +213,8 @@ impl Program {
             if before != ifindex {
                 continue;
             }
-            let stands = sys::pinned_link(&path).ok().filter(|(on, _)| *on == ifindex && rungs.contains(&rung));
+            let stands =
+                sys::pinned_link(&path).ok().filter(|(on, _)| *on == ifindex && rungs.contains(&rung));
             let Some((_, behind)) = stands else {
                 fs::remove_file(&path)?;
                 continue;

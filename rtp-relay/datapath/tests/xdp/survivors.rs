@@ -155,7 +155,8 @@ impl Running {
         for (leg, rtp) in [(Leg::A, carrier), (Leg::B, tier)] {
             let remote = Remote { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1), mux: false };
             let direction = Direction::SendRecv;
-            let to = Connect { remote, direction, clock_rate: 8000, event: None, carries: Default::default() };
+            let to =
+                Connect { remote, direction, clock_rate: 8000, event: None, carries: Default::default() };
             self.send(RelayCommand::Connect { session, leg, to });
         }
     }
@@ -201,28 +202,34 @@ pub(crate) fn hold_if_asked() -> bool {
     };
     let (engine, mut handles) = Engine::start(&config).expect("it starts");
     let mut running = Running { engine, relay: handles.remove(0), serial: 0 };
-    println!("\nsurvival {}", running.standing().survival.unwrap_or_default());
+    tell(&format!("\nsurvival {}", running.standing().survival.unwrap_or_default()));
     for call in 0..calls {
         let (a, b) = running.open();
         let at = |text, port| SocketAddr::new(ip(text), port + 2 * call);
         running.connect(at(V4.carrier, CARRIER_PORT), at(V4.tier, TIER_PORT));
-        println!("call {a} {b}");
+        tell(&format!("call {a} {b}"));
     }
     running.heeded();
-    println!("held");
+    tell("held");
     std::thread::spawn(move || {
         while running.counters().kernel_flows < 2 * u64::from(calls) {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        println!("carried");
+        tell("carried");
         // Its input ends when it is to end cleanly.
         let _ = std::io::stdin().read(&mut [0]);
         drop(running);
-        println!("ended");
+        tell("ended");
     })
     .join()
     .expect("it does not panic");
     true
+}
+
+/// A line for whoever has started us.
+fn tell(line: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush()).expect("somebody listens");
 }
 
 /// The other process.

@@ -44,7 +44,7 @@ pub(crate) enum SteeringError {
 impl From<LoadError> for SteeringError {
     fn from(error: LoadError) -> Self {
         match error {
-            LoadError::Permission => Self::Permission,
+            LoadError::Permission(_) => Self::Permission,
             other => Self::Program(other.to_string()),
         }
     }
