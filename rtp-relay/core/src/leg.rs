@@ -50,6 +50,8 @@ pub(crate) struct LegState {
     pub(crate) ports: Ports,
     latching: Latching,
     pub(crate) peer: Peer,
+    /// What signalling said of it last.
+    described: Option<Connect>,
     pub(crate) succession: Succession,
     pub(crate) rtcp_packets: u64,
     pub(crate) meter: Meter,
@@ -124,6 +126,7 @@ impl LegState {
             ports: Ports::None,
             latching: spec.latching,
             peer: Peer::default(),
+            described: None,
             succession: Succession::Settled,
             rtcp_packets: 0,
             meter: Meter::new(),
@@ -156,7 +159,21 @@ impl LegState {
         }
     }
 
+    /// Whether a description says something new of the packets that come from its peer.
+    pub(crate) fn is_news_of_source(&self, to: &Connect) -> bool {
+        let of_source =
+            |c: &Connect| (c.remote.rtp, c.direction.receives(), c.clock_rate, c.event, c.carries);
+        self.described.as_ref().map(of_source) != Some(of_source(to))
+    }
+
+    /// Whether its peer may be reached elsewhere than it said: behind a NAT that is known with its first packet.
+    pub(crate) fn is_sought(&self) -> bool {
+        let is_known = !self.peer.should_send() || self.peer.rtp_source().is_some();
+        self.latching == Latching::Learn && (self.peer.is_being_learnt() || !is_known)
+    }
+
     pub(crate) fn describe(&mut self, to: &Connect) {
+        self.described = Some(*to);
         self.peer.describe(self.latching, to);
         self.meter.set_clock_rate(to.clock_rate);
         if !to.direction.receives() {
@@ -173,6 +190,7 @@ impl LegState {
     /// The peer is gone, and nobody has its place yet.
     pub(crate) fn vacate(&mut self) {
         self.peer = Peer::after(self.peer.rtp_heard());
+        self.described = None;
         self.succession = Succession::Vacant;
         self.detour = None;
         self.heard = None;

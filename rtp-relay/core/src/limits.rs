@@ -45,6 +45,10 @@ pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// have it (RFC 3550 §6.3.1). There are two in a session, so there is nothing to reconsider.
 pub const REPORT_SPREAD: (u32, u32) = (41, 123);
 
+/// How often a flow that signalling has taken back is offered again with its first packet. Packets that were under way by the
+/// sockets take it back at once: a burst at a peer's begin is two or three of them.
+pub const MOST_RETURNS: u8 = 3;
+
 /// A bridge speaks when nothing has come for this many packet times: one packet may be late by a whole one.
 pub const QUIET_PACKETS: u32 = 2;
 

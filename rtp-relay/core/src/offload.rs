@@ -3,8 +3,9 @@
 //! The slow path is the truth: it learns peers, begins the lines of streams and sees everything unusual. A fast path (a
 //! program in the kernel) is told of a flow when there is nothing more to decide about its next packets ([`Relay::flow`]),
 //! passes up every packet that is not exactly one of those, and hands back what its packets have changed
-//! ([`Relay::absorb`]): before the relay is given a packet of the flow's session, and whenever somebody wants to know. Before
-//! a command about the session the flow is taken back.
+//! ([`Relay::absorb`]): before the relay is given a packet or a command of the flow's session, and whenever somebody wants to
+//! know. A command that says something new of the flow's source takes it back first; one that says something new of its
+//! receiver alone changes it where it is.
 //!
 //! [`Relay::flow`]: crate::Relay::flow
 //! [`Relay::absorb`]: crate::Relay::absorb
@@ -12,7 +13,7 @@
 use crate::leg::{LegState, Onward, Succession};
 use crate::limits::MAX_MISORDER;
 use crate::ports::PortRef;
-use crate::pulse::Pulse;
+use crate::regions::Counted;
 use relay_values::{Carries, RegionId, Time};
 use std::net::SocketAddr;
 
@@ -97,6 +98,14 @@ pub struct FlowBeat {
 pub enum Offload {
     /// Let the fast path carry this flow; [`Relay::declined`](crate::Relay::declined) if it cannot.
     Install(Box<Flow>),
+    /// Let it carry the flow that comes to [`Flow::at`] like this from now on, without a packet in between that it does not
+    /// carry; [`Relay::changed`](crate::Relay::changed) then, or [`Relay::recalled`](crate::Relay::recalled) if it cannot.
+    Change(Box<Flow>),
+    /// Let it carry no flow of a region any more, in one step. They are its flows nevertheless: each is taken back when its
+    /// time comes, or goes on when the region is open again.
+    Shut(RegionId),
+    /// Let it carry them again.
+    Open(RegionId),
     /// Let it do so no longer, and say by [`Relay::recalled`](crate::Relay::recalled) what has become of the flow.
     Remove {
         /// The port that it comes to.
@@ -119,6 +128,8 @@ pub enum Recall {
     Place,
     /// The session ends.
     Release,
+    /// A peer has been found elsewhere.
+    Latched,
     /// The fast path has passed up a telephone-event.
     Event,
     /// It has passed up a packet of another source.
@@ -136,10 +147,19 @@ impl Recall {
             Self::Bridge => "bridge",
             Self::Place => "place",
             Self::Release => "release",
+            Self::Latched => "latched",
             Self::Event => "event",
             Self::Source => "source",
             Self::PassedUp => "passed_up",
         }
+    }
+}
+
+impl Flow {
+    /// Whether a fast path that carries the other one does all that this one asks for.
+    pub(crate) fn is_carried_by(&self, other: &Self) -> bool {
+        let Self { oldest, state, .. } = *other;
+        Self { oldest, state, ..*self } == *other
     }
 }
 
@@ -187,13 +207,15 @@ pub enum Unfit {
     NoSession,
     /// A drill cuts the tier leg off.
     Cut,
-    /// One of the legs goes from one peer to another, or has none.
+    /// It may come from one peer or from the next.
     Moving,
-    /// One of the legs has a bridge.
+    /// Its peer is taken for lost.
     Bridged,
+    /// Its region is taken for lost, whatever still comes from there.
+    Shut,
     /// It is not RTP.
     Datagrams,
-    /// A telephone-event is under way, or ends at a peer that was left.
+    /// A telephone-event is under way.
     Event,
     /// A peer's source has not been learnt.
     Unlearnt,
@@ -213,6 +235,7 @@ impl Unfit {
             Self::Cut => "cut",
             Self::Moving => "moving",
             Self::Bridged => "bridged",
+            Self::Shut => "shut",
             Self::Datagrams => "datagrams",
             Self::Event => "event",
             Self::Unlearnt => "unlearnt",
@@ -228,25 +251,26 @@ pub(crate) fn flow(
     at: PortRef,
     source: &LegState,
     sink: &LegState,
-    counted: Option<(RegionId, &Pulse)>,
+    counted: Option<Counted<'_>>,
 ) -> Result<Flow, Unfit> {
-    for leg in [source, sink] {
-        if !matches!(leg.succession, Succession::Settled) {
-            return Err(Unfit::Moving);
-        }
-        if leg.bridge.is_some() {
-            return Err(Unfit::Bridged);
-        }
-        if leg.peer.carries() == Carries::Datagrams {
-            return Err(Unfit::Datagrams);
-        }
+    // The receiver need not have been heard: where its packets go is known.
+    if !matches!(source.succession, Succession::Settled) {
+        return Err(Unfit::Moving);
     }
-    if source.event.under_way().is_some() || sink.detour.is_some() {
+    if source.bridge.is_some() {
+        return Err(Unfit::Bridged);
+    }
+    if counted.is_some_and(|c| c.shut) {
+        return Err(Unfit::Shut);
+    }
+    if [source, sink].into_iter().any(|leg| leg.peer.carries() == Carries::Datagrams) {
+        return Err(Unfit::Datagrams);
+    }
+    if source.event.under_way().is_some() {
         return Err(Unfit::Event);
     }
     let from = source.peer.rtp_source().ok_or(Unfit::Unlearnt)?;
-    // Where a peer behind a NAT is reached is known with its first packet.
-    if sink.peer.is_being_learnt() || (sink.peer.should_send() && sink.peer.rtp_source().is_none()) {
+    if sink.is_sought() {
         return Err(Unfit::Unlearnt);
     }
     let Onward { port: out, to } =
@@ -267,7 +291,7 @@ pub(crate) fn flow(
         to,
         event: source.peer.event(),
         clock_rate: source.meter.clock_rate(),
-        region: counted.map(|(region, _)| region),
+        region: counted.map(|c| c.region),
         source: steady.source,
         shift: steady.shift,
         oldest: newest.wrapping_sub(steady.room.unwrap_or(MAX_MISORDER.into())),
@@ -281,7 +305,7 @@ pub(crate) fn flow(
             newest_at: steady.at,
             last_timestamp: metered.last_timestamp,
             jitter: metered.jitter,
-            beat: counted.and_then(|(_, p)| p.shown(newest as u16)).unwrap_or_default(),
+            beat: counted.and_then(|c| c.pulse.shown(newest as u16)).unwrap_or_default(),
         },
     })
 }

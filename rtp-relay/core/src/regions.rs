@@ -2,7 +2,7 @@
 
 use crate::config::SilencePolicy;
 use crate::limits::{LATE_TICK, SILENCE_TICK};
-use crate::offload::FlowState;
+use crate::offload::{FlowState, Offload};
 use crate::packet::RtpHeader;
 use crate::pulse::{Change, Pulse};
 use crate::silence::{News, Sweep, Tick, Verdict, Weights};
@@ -30,6 +30,16 @@ struct Region {
     regular: u32,
     verdict: Verdict,
     sweep: Sweep,
+    /// Its silence was taken for its death: what a fast path carries of it, it is to carry no longer.
+    shut: bool,
+}
+
+/// Where a session's tier leg is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted<'r> {
+    pub(crate) region: RegionId,
+    pub(crate) shut: bool,
+    pub(crate) pulse: &'r Pulse,
 }
 
 impl Regions {
@@ -105,11 +115,20 @@ impl Regions {
         self.beat(now, slot, |pulse| pulse.absorb(after.last, after.newest as u16, &after.beat, clock_rate));
     }
 
-    /// Where a session's tier leg is counted, and its beat.
-    pub(crate) fn counted(&self, slot: usize) -> Option<(RegionId, &Pulse)> {
+    /// Where a session's tier leg is counted, if it is.
+    pub(crate) fn counted(&self, slot: usize) -> Option<Counted<'_>> {
         let (pulse, place) = self.flows.get(slot)?;
         let region = self.regions.get(usize::from((*place)?))?;
-        Some((region.id, pulse))
+        Some(Counted { region: region.id, shut: region.shut, pulse })
+    }
+
+    /// The peer of a session's tier leg is taken for lost: its region, if that has fallen silent and this is the first one.
+    pub(crate) fn shut(&mut self, slot: usize) -> Option<RegionId> {
+        let (_, place) = self.flows.get(slot)?;
+        let region = self.regions.get_mut(usize::from((*place)?))?;
+        let first = matches!(region.verdict, Verdict::Silent { .. }) && !region.shut;
+        region.shut |= first;
+        first.then_some(region.id)
     }
 
     fn beat(&mut self, now: Time, slot: usize, take: impl FnOnce(&mut Pulse) -> Change) {
@@ -136,8 +155,14 @@ impl Regions {
         self.next
     }
 
-    /// Look at every flow, if it is time. What is to be told goes to `events`; how many regions have fallen silent.
-    pub(crate) fn tick(&mut self, now: Time, events: &mut VecDeque<RelayEvent>) -> u64 {
+    /// Look at every flow, if it is time. What is to be told goes to `events`, and to `offloads` what that means for a fast
+    /// path; how many regions have fallen silent.
+    pub(crate) fn tick(
+        &mut self,
+        now: Time,
+        events: &mut VecDeque<RelayEvent>,
+        offloads: &mut VecDeque<Offload>,
+    ) -> u64 {
         if now < self.next {
             return 0;
         }
@@ -158,7 +183,12 @@ impl Regions {
             let sweep = std::mem::take(&mut region.sweep);
             match region.verdict.judge(&self.weights, &sweep, now) {
                 None => {}
-                Some(News::Heard) => events.push_back(RelayEvent::RegionHeard { region: region.id }),
+                Some(News::Heard) => {
+                    events.push_back(RelayEvent::RegionHeard { region: region.id });
+                    if std::mem::take(&mut region.shut) {
+                        offloads.push_back(Offload::Open(region.id));
+                    }
+                }
                 Some(News::Silent) => {
                     silent += 1;
                     let (region, since) = (region.id, sweep.last);
@@ -193,8 +223,8 @@ impl Regions {
         let place = known.or_else(|| self.regions.iter().position(Region::is_unused));
         let place = place.unwrap_or(self.regions.len());
         if known.is_none() {
-            let fresh =
-                Region { id, flows: 0, regular: 0, verdict: Verdict::Alive(0.0), sweep: Sweep::default() };
+            let (verdict, sweep) = (Verdict::Alive(0.0), Sweep::default());
+            let fresh = Region { id, flows: 0, regular: 0, verdict, sweep, shut: false };
             match self.regions.get_mut(place) {
                 Some(unused) => *unused = fresh,
                 None => self.regions.push(fresh),

@@ -4,6 +4,7 @@ mod offloading;
 mod opening;
 
 pub(crate) use offloading::Patience;
+use offloading::about;
 
 use crate::beats::{Beat, Beats};
 use crate::config::{Prompt, RelayConfig};
@@ -11,7 +12,7 @@ use crate::counters::Counters;
 use crate::ghosts::Ghosts;
 use crate::leg::{Component, Onward, Whose};
 use crate::limits::MAX_PACKET;
-use crate::offload::Offload;
+use crate::offload::{Offload, Recall};
 use crate::own::{Outgoing, Own};
 use crate::packet::{Expect, Packet, classify};
 use crate::ports::{Pair, PortPool, PortRef, PortRequest};
@@ -135,6 +136,14 @@ impl Relay {
     /// Do what signalling asks.
     pub fn command(&mut self, now: Time, command: RelayCommand) {
         self.recall(&command);
+        let about = about(&command);
+        self.obey(now, command);
+        if let Some((session, why)) = about {
+            self.follow(session, why);
+        }
+    }
+
+    fn obey(&mut self, now: Time, command: RelayCommand) {
         match command {
             RelayCommand::Open(open) => self.open(now, &open),
             RelayCommand::Connect { session, leg, to } => {
@@ -190,6 +199,8 @@ impl Relay {
         let Owner { slot, leg, component } = owner;
         // RTP of the peer, whatever becomes of it.
         let mut heard = None;
+        // Where a peer is may be known better than before.
+        let mut found = None;
         let taken = if bytes.len() > MAX_PACKET {
             Err(DropReason::TooLong)
         } else {
@@ -198,10 +209,14 @@ impl Relay {
         while let Some((leg, from)) = session.learnt() {
             self.counters.latched += 1;
             self.events.push_back(RelayEvent::Latched { session: session.id, leg, from });
+            found = Some(session.id);
         }
         let outcome = taken.and_then(|taken| {
             if let Packet::Rtp(header) = taken.packet {
                 heard = Some(header);
+            }
+            if matches!(taken.whose, Whose::First(_)) {
+                found = Some(session.id);
             }
             if let Whose::First(Some(gap)) = taken.whose {
                 self.counters.resumed += 1;
@@ -215,6 +230,12 @@ impl Relay {
             }
             session.pass(now, leg, &taken, bytes, &mut self.outbox)
         });
+        if let Err(reason) = outcome {
+            session.count_drop(reason);
+        }
+        if let Some(session) = found {
+            self.follow(session, Recall::Latched);
+        }
         match outcome {
             Ok(Passed::Anew) => {
                 self.counters.forwarded += 1;
@@ -228,7 +249,6 @@ impl Relay {
                 Verdict::Forward { port, to }
             }
             Err(reason) => {
-                session.count_drop(reason);
                 if let Some(header) = heard {
                     self.by_socket(at, &header, false);
                 }
@@ -302,7 +322,7 @@ impl Relay {
                 self.beats.put(Beat { at, slot, session: id, leg });
             }
         }
-        self.counters.region_silent += self.regions.tick(now, &mut self.events);
+        self.counters.region_silent += self.regions.tick(now, &mut self.events, &mut self.offloads);
         self.wheel.turn(now);
         self.asked = 0;
         while let Some(turn) = self.wheel.due() {

@@ -6,12 +6,12 @@ use crate::offload::{self, Flow, Unfit};
 use crate::own::{Own, OwnRtp, Payload};
 use crate::packet::Packet;
 use crate::ports::PortRef;
-use crate::pulse::Pulse;
 use crate::random::SplitMix;
+use crate::regions::Counted;
 use crate::rtcp::{Draft, Once, OwnReport, Translation};
 use crate::watch::Watch;
 use relay_values::{
-    Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, RegionId, SessionId, SessionStats,
+    Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats,
     SilenceKind, Time,
 };
 use std::collections::VecDeque;
@@ -124,6 +124,11 @@ impl Session {
     /// A drill cuts the tier leg off, or does so no longer.
     pub(crate) fn cut(&mut self, cut: bool) {
         self.cut = cut;
+    }
+
+    /// Whether a drill has cut the tier leg off.
+    pub(crate) fn has_cut(&self) -> bool {
+        self.cut
     }
 
     fn is_cut(&self, leg: Leg) -> bool {
@@ -294,12 +299,7 @@ impl Session {
     }
 
     /// The RTP from `leg`, if there is nothing more to decide about its next packets.
-    pub(crate) fn flow(
-        &self,
-        at: PortRef,
-        leg: Leg,
-        counted: Option<(RegionId, &Pulse)>,
-    ) -> Result<Flow, Unfit> {
+    pub(crate) fn flow(&self, at: PortRef, leg: Leg, counted: Option<Counted<'_>>) -> Result<Flow, Unfit> {
         if self.cut {
             return Err(Unfit::Cut);
         }

@@ -5,7 +5,8 @@ mod common;
 use common::{ALICE, BOB, Shell, at, config, connect, header, open, rtp};
 use relay_core::{Flow, FlowState, Offload, PortRef, Recall, RelayConfig, Unfit};
 use relay_values::{
-    Connect, Direction, DropReason, Duration, Leg, RegionId, RelayCommand, SessionId, SilenceKind,
+    Connect, Direction, DropReason, Duration, Latching, Leg, LegSpec, Open, RegionId, RelayCommand,
+    SessionId, SilenceKind,
 };
 
 const AFTER: u16 = 4;
@@ -20,8 +21,18 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(Latching::Exact)
+    }
+
+    /// Bob is behind a NAT.
+    fn learning() -> Self {
+        Self::with(Latching::Learn)
+    }
+
+    fn with(latching: Latching) -> Self {
         let mut shell = Shell::new(RelayConfig { offload_after: Some(AFTER), ..config(10_000..=10_099) });
-        let (a_port, b_port) = shell.open(open(1)).unwrap();
+        let (a, b) = (open(1).a, LegSpec { latching, ..open(1).b });
+        let (a_port, b_port) = shell.open(Open { a, b, ..open(1) }).unwrap();
         let port = |number| shell.bound[&at(&format!("{}:{number}", common::V4))];
         let (a, b) = (port(a_port), port(b_port));
         let mut world = Self { shell, a, b };
@@ -30,17 +41,31 @@ impl World {
         world
     }
 
-    /// As the shell must: first what is carried comes back.
-    fn command(&mut self, command: RelayCommand) -> Vec<Offload> {
+    /// As the shell must: what is to be done before, and after.
+    fn command(&mut self, command: RelayCommand) -> (Vec<Offload>, Vec<Offload>) {
         self.shell.relay.recall(&command);
-        let offloads = self.offloads();
+        let before = self.offloads();
         self.shell.command(command);
-        assert_eq!(self.offloads(), [], "nothing more, once everything was taken back");
-        offloads
+        (before, self.offloads())
     }
 
-    fn connect(&mut self, leg: Leg, to: Connect) -> Vec<Offload> {
+    fn connect(&mut self, leg: Leg, to: Connect) -> (Vec<Offload>, Vec<Offload>) {
         self.command(RelayCommand::Connect { session: SESSION, leg, to })
+    }
+
+    /// The fast path has done it, and has carried nothing since it was asked last.
+    fn done(&mut self, offloads: &[Offload]) {
+        for offload in offloads {
+            match offload {
+                Offload::Change(flow) => {
+                    self.shell.relay.changed(self.shell.now, flow, &FlowState::default())
+                }
+                Offload::Remove { at, .. } => {
+                    self.shell.relay.recalled(self.shell.now, *at, &FlowState::default())
+                }
+                Offload::Install(_) | Offload::Shut(_) | Offload::Open(_) => {}
+            }
+        }
     }
 
     fn offloads(&mut self) -> Vec<Offload> {
@@ -70,7 +95,7 @@ impl World {
             .into_iter()
             .map(|offload| match offload {
                 Offload::Install(flow) => *flow,
-                Offload::Remove { at, why } => panic!("{at:?} {why:?}"),
+                other => panic!("{other:?}"),
             })
             .collect();
         <[Flow; 2]>::try_from(flows).unwrap()
@@ -94,8 +119,8 @@ impl World {
 }
 
 #[test]
-fn a_flow_is_offered_after_some_packets_in_a_row_once_both_sides_are_known() {
-    let mut world = World::new();
+fn a_flow_is_offered_after_some_packets_in_a_row_once_it_is_known_where_they_go() {
+    let mut world = World::learning();
     for n in 0..2 * AFTER {
         world.send(world.a, ALICE, &rtp(0xa, n, 0)).unwrap();
     }
@@ -118,29 +143,113 @@ fn without_a_fast_path_nothing_is_offered() {
     assert_eq!(shell.relay.poll_offload(), None);
 }
 
+/// What is taken back before a command, and what is left to do after it.
+fn told(command: RelayCommand) -> (World, Vec<Offload>, Vec<Offload>) {
+    let mut world = World::new();
+    world.carried();
+    let (before, after) = world.command(command);
+    world.done(&before);
+    world.done(&after);
+    (world, before, after)
+}
+
+fn removed(at: PortRef, why: Recall) -> Vec<Offload> {
+    vec![Offload::Remove { at, why }]
+}
+
 #[test]
-fn every_command_about_the_session_takes_its_flows_back_first() {
-    let on_hold = Connect { direction: Direction::SendOnly, ..connect(BOB) };
+fn a_command_takes_back_the_flows_of_whose_source_it_speaks() {
     let session = SESSION;
-    let elsewhere = Some(connect("203.0.113.2:6000"));
     for (command, expected) in [
-        (RelayCommand::Connect { session, leg: Leg::B, to: on_hold }, Recall::Connect),
-        (
-            RelayCommand::Retarget { session, leg: Leg::B, region: RegionId(2), to: elsewhere },
-            Recall::Retarget,
-        ),
-        (RelayCommand::Bridge { session, leg: Leg::B, fill: None }, Recall::Bridge),
+        (RelayCommand::Retarget { session, leg: Leg::B, region: RegionId(2), to: None }, Recall::Retarget),
         (RelayCommand::Place { session, region: RegionId(1), cut: true }, Recall::Place),
         (RelayCommand::Release { session }, Recall::Release),
     ] {
-        let mut world = World::new();
-        world.carried();
-        let (a, b) = (world.a, world.b);
-        let both = [Offload::Remove { at: a, why: expected }, Offload::Remove { at: b, why: expected }];
-        assert_eq!(world.command(command), both);
-        let why_not = world.shell.relay.flow(b).unwrap_err();
+        let (world, before, after) = told(command);
+        assert_eq!(before, [removed(world.a, expected), removed(world.b, expected)].concat());
+        assert_eq!(after, []);
+        let why_not = world.shell.relay.flow(world.b).unwrap_err();
         assert!(!why_not.as_str().is_empty());
     }
+    let (mut world, before, after) = told(RelayCommand::Bridge { session, leg: Leg::B, fill: None });
+    assert_eq!((before, after), (removed(world.b, Recall::Bridge), vec![]));
+    assert_eq!(world.shell.relay.flow(world.b), Err(Unfit::Bridged));
+    // What goes to the lost peer needs nobody's care.
+    assert_eq!(world.shell.relay.carried(world.b), [Some(world.a), None]);
+    assert_eq!(world.offloads(), []);
+}
+
+#[test]
+fn a_leg_that_moves_is_followed_by_what_goes_to_it_without_a_pause() {
+    const CAROL: &str = "203.0.113.2:6000";
+    let (region, to) = (RegionId(2), Some(connect(CAROL)));
+    let (mut world, before, after) =
+        told(RelayCommand::Retarget { session: SESSION, leg: Leg::B, region, to });
+    assert_eq!(before, removed(world.b, Recall::Retarget));
+    let [Offload::Change(flow)] = &after[..] else { panic!("{after:?}") };
+    assert_eq!((flow.at, flow.out, flow.to), (world.a, world.b, at(CAROL)));
+    assert_eq!(world.shell.relay.flow(world.b), Err(Unfit::Moving));
+    // Packets of the old peer change nothing, the first one of the new peer is enough.
+    world.send(world.b, BOB, &rtp(0xb, AFTER, 640)).unwrap();
+    assert_eq!(world.offloads(), []);
+    world.send(world.b, CAROL, &rtp(0xc, 7000, 5)).unwrap();
+    let offloads = world.offloads();
+    let [Offload::Install(flow)] = &offloads[..] else { panic!("{offloads:?}") };
+    assert_eq!((flow.at, flow.from, flow.to), (world.b, at(CAROL), at(ALICE)));
+    assert_eq!((flow.source, flow.shift.ssrc, flow.region), (0xc, 0xb, Some(RegionId(2))));
+}
+
+#[test]
+fn what_was_under_way_by_the_sockets_takes_a_moved_flow_back_a_few_times_only() {
+    const CAROL: &str = "203.0.113.2:6000";
+    let (region, to) = (RegionId(2), Some(connect(CAROL)));
+    let (mut world, ..) = told(RelayCommand::Retarget { session: SESSION, leg: Leg::B, region, to });
+    let mut installed = Vec::new();
+    for n in 0..60_u16 {
+        world.send(world.b, CAROL, &rtp(0xc, n, u32::from(n) * 160)).unwrap();
+        for offload in world.offloads() {
+            match offload {
+                Offload::Install(_) => installed.push(n),
+                Offload::Remove { at, why: Recall::PassedUp } => {
+                    world.shell.relay.recalled(world.shell.now, at, &FlowState::default());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    // With the first packet, three times; then after 8 and 16 of them.
+    assert_eq!(installed, [0, 2, 4, 13, 30]);
+}
+
+#[test]
+fn a_description_that_says_nothing_new_takes_nothing_back() {
+    for leg in [Leg::A, Leg::B] {
+        let to = connect(if leg == Leg::A { ALICE } else { BOB });
+        let (world, before, after) = told(RelayCommand::Connect { session: SESSION, leg, to });
+        assert_eq!((before, after), (vec![], vec![]));
+        assert_eq!(world.shell.relay.carried(world.a), [Some(world.a), Some(world.b)]);
+    }
+    // Neither does a region that is numbered anew.
+    let (world, before, after) =
+        told(RelayCommand::Place { session: SESSION, region: RegionId(7), cut: false });
+    assert_eq!(before, []);
+    let [Offload::Change(flow)] = &after[..] else { panic!("{after:?}") };
+    assert_eq!((flow.at, flow.region), (world.b, Some(RegionId(7))));
+}
+
+#[test]
+fn who_is_put_on_hold_goes_on_to_hear_and_is_heard_again_at_once() {
+    let on_hold = Connect { direction: Direction::SendOnly, ..connect(BOB) };
+    let (mut world, before, after) =
+        told(RelayCommand::Connect { session: SESSION, leg: Leg::B, to: on_hold });
+    assert_eq!((before, after), (removed(world.b, Recall::Connect), vec![]));
+    assert_eq!(world.shell.relay.carried(world.a), [Some(world.a), None], "music goes to him");
+    assert_eq!(world.connect(Leg::B, connect(BOB)), (vec![], vec![]));
+    world.send(world.b, BOB, &rtp(0xb, 400, 9000)).unwrap();
+    assert!(matches!(world.offloads()[..], [Offload::Install(_)]));
+    // One that is to hear nothing has no flow.
+    let deaf = Connect { direction: Direction::RecvOnly, ..connect(BOB) };
+    assert_eq!(world.connect(Leg::B, deaf), (vec![], removed(world.a, Recall::Connect)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Starting and stopping the workers.
 
 use crate::config::{Capacity, EngineConfig};
-use crate::fast::FastPath;
+use crate::fast::{FastCounts, FastPath};
 use crate::handle::{Line, RelayHandle};
 use crate::io::{AnyIo, Chosen, PacketIo, Seat};
 use crate::keeper::{Keeper, Orphaned};
@@ -61,6 +61,8 @@ pub struct EngineCounters {
     pub turned_away: u64,
     /// Flows that the kernel carries at the moment.
     pub kernel_flows: u64,
+    /// What the workers did about flows and the kernel, and declined.
+    pub fast: FastCounts,
     /// Packets that the kernel engine left to the sockets although their port has a flow, by [`Passed::ALL`].
     pub passed: [u64; Passed::ALL.len()],
     /// Calls of an earlier run whose streams the kernel went on forwarding.
@@ -170,6 +172,7 @@ impl Engine {
             sum.relay.add(&shown.relay);
             sum.receive_errors += shown.receive_errors;
             sum.kernel_flows += shown.kernel_flows;
+            sum.fast.add(&shown.fast);
         }
         sum.turned_away = self.sockets.turned_away();
         if let Some(kernel) = &self.kernel {

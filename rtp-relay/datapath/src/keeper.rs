@@ -17,7 +17,7 @@ use std::time::Instant;
 const CALM: Duration = Duration::from_millis(50);
 
 /// How often neighbours of the streams of an earlier run are made sure of: as of any other stream.
-pub(crate) const TOUCH: Duration = crate::fast::TOUCH;
+pub(crate) const TOUCH: Duration = crate::ways::TOUCH;
 
 const NEWS: u64 = 0;
 const WAKE: u64 = 1;

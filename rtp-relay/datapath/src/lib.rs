@@ -24,11 +24,13 @@ mod sockaddr;
 mod socket;
 mod sys;
 mod wake;
+mod ways;
 mod worker;
 pub mod xdp;
 
 pub use config::{Capacity, DatapathChoice, EngineConfig};
 pub use engine::{Engine, EngineCounters, StartError};
+pub use fast::{Declined, FastCounts};
 pub use handle::{Full, RelayHandle};
 pub use io::SocketEngine;
 pub use keeper::Orphaned;

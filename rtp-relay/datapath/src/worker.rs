@@ -78,6 +78,7 @@ impl<Io: PacketIo> Worker<Io> {
             if self.media.relay.poll_timeout() <= now {
                 self.media.before_timeout(now);
                 self.media.relay.timeout(now);
+                self.media.obey(now);
                 self.ports(now);
                 self.unpublished = true;
             }
@@ -85,8 +86,8 @@ impl<Io: PacketIo> Worker<Io> {
             self.unpublished |= std::mem::take(&mut self.media.spoke);
             let waiting = self.events();
             let stale = self.publish(now);
-            let touch = self.media.fast.as_mut().map_or(Time::NEVER, |fast| fast.touch(now));
-            let next = self.media.relay.poll_timeout().min(stale).min(touch);
+            let ways = self.media.fast.as_mut().map_or(Time::NEVER, |fast| fast.turn(now));
+            let next = self.media.relay.poll_timeout().min(stale).min(ways);
             timeout = match (more, waiting) {
                 (true, _) => Some(Duration::ZERO),
                 (false, true) => Some(RETRY_EVENTS),
@@ -162,6 +163,7 @@ impl<Io: PacketIo> Worker<Io> {
             relay,
             receive_errors: self.media.receive_errors,
             kernel_flows: flows as u64,
+            fast: self.media.fast.as_ref().map_or_else(Default::default, FastPath::counts),
             ..EngineCounters::default()
         };
         (self.published, self.unpublished) = (now, false);
@@ -180,10 +182,16 @@ impl Media {
 
     fn command(&mut self, now: Time, command: RelayCommand) {
         if let Some(fast) = &mut self.fast {
-            self.relay.recall(&command);
-            fast.obey(now, &mut self.relay);
+            fast.before_command(now, &mut self.relay, &command);
         }
         self.relay.command(now, command);
+        self.obey(now);
+    }
+
+    fn obey(&mut self, now: Time) {
+        if let Some(fast) = &mut self.fast {
+            fast.obey(now, &mut self.relay);
+        }
     }
 
     /// The kernel engine may stand elsewhere, and streams of an earlier run may have ended.
@@ -224,9 +232,7 @@ impl Judge for Media {
             fast.absorb_session(now, &mut self.relay, at);
         }
         let verdict = self.relay.packet(now, at, from, bytes);
-        if let Some(fast) = &mut self.fast {
-            fast.obey(now, &mut self.relay);
-        }
+        self.obey(now);
         match verdict {
             Verdict::Forward { port, to } => Some((port, to)),
             // What is written anew is among our own.

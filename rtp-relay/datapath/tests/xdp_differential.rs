@@ -65,6 +65,7 @@ struct World {
     forwarded: u64,
     passed: u64,
     recalls: BTreeMap<&'static str, u64>,
+    changes: u64,
     beats: u64,
     beats_apart: u64,
 }
@@ -135,6 +136,7 @@ impl World {
             forwarded: 0,
             passed: 0,
             recalls: BTreeMap::new(),
+            changes: 0,
             beats: 0,
             beats_apart: 0,
         };
@@ -242,6 +244,8 @@ impl World {
                 }
                 Offload::Install(flow) if self.random.one_in(50) => self.helped.declined(flow.at),
                 Offload::Install(flow) => self.install(*flow),
+                Offload::Change(flow) => self.change(*flow),
+                Offload::Shut(region) | Offload::Open(region) => panic!("{region:?} has few flows"),
             }
         }
     }
@@ -257,6 +261,20 @@ impl World {
         let generation = self.tables.generation(slot).filter(|n| moves && *n > 0);
         let (_, side) = self.side_at(flow.at);
         side.carried = Some(Carried { id, flow, hop, slot, generation });
+    }
+
+    fn change(&mut self, flow: Flow) {
+        let out = self.helped.local(flow.out).expect("one of ours");
+        let hop = self.random.below(self.hops.len() as u64) as usize;
+        let slot = self.random.below(2) as u8;
+        let (tables, next) = (Arc::clone(&self.tables), self.hops[hop].0);
+        let (_, side) = self.side_at(flow.at);
+        let carried = side.carried.as_mut().expect("only what is there is changed");
+        let until = tables.replace(&mut carried.id, &flow, out, next, slot).expect("there is room");
+        assert_eq!(tables.state(&carried.id), flow.state, "what was written is read");
+        (carried.flow, carried.hop, carried.slot, carried.generation) = (flow, hop, slot, None);
+        self.helped.changed(self.now, &flow, &until);
+        self.changes += 1;
     }
 
     fn step(&mut self) {
@@ -297,6 +315,16 @@ impl World {
     /// Signalling says something.
     fn signal(&mut self, call: usize, s: usize) {
         let held = self.calls[call].sides[s].held;
+        // Said again and nothing new, and counted elsewhere: neither makes a difference to anybody.
+        if self.random.one_in(5) {
+            let (session, leg, to) = self.described(call, s);
+            let region = RegionId(self.random.below(3) as u16);
+            let command = match self.random.one_in(2) {
+                true => RelayCommand::Connect { session, leg, to },
+                false => RelayCommand::Place { session, region, cut: false },
+            };
+            return self.say(call, command);
+        }
         let moves = !held && !self.random.one_in(4);
         let side = &mut self.calls[call].sides[s];
         if moves {
@@ -311,9 +339,15 @@ impl World {
             true => RelayCommand::Retarget { session, leg, region: RegionId(1), to: Some(to) },
             false => RelayCommand::Connect { session, leg, to },
         };
+        self.say(call, command);
+    }
+
+    fn say(&mut self, call: usize, command: RelayCommand) {
         self.helped.recall(&command);
         self.offload();
+        self.absorb(call);
         self.command(command);
+        self.offload();
     }
 
     /// Whose port a datagram is for.
@@ -491,7 +525,8 @@ fn the_program_and_the_core_agree_on_every_packet() {
     world.compare();
     let World { forwarded, passed, beats, beats_apart, .. } = world;
     assert!(beats > 0 && beats_apart * 50 < beats, "{beats_apart} of {beats} beats are known to one only");
-    eprintln!("taken back: {:?}", world.recalls);
+    eprintln!("taken back: {:?}, changed: {}", world.recalls, world.changes);
+    assert!(world.changes > packets / 4000, "flows are changed where they are");
     eprintln!("{forwarded} forwarded, {passed} left to the sockets");
     for (reason, count) in world.tables.passed() {
         eprintln!("  {}: {count}", reason.as_str());

@@ -11,12 +11,13 @@
 
 use super::{Relay, owned};
 use crate::leg::{Component, LegState};
-use crate::limits::MOST_PATIENCE;
+use crate::limits::{MOST_PATIENCE, MOST_RETURNS};
 use crate::offload::{self, Carried, Fast, Flow, FlowState, Offload, Recall, Unfit};
 use crate::packet::RtpHeader;
 use crate::ports::PortRef;
 use crate::session::Session;
 use relay_values::{Leg, RelayCommand, SessionId, Time};
+use std::collections::VecDeque;
 
 impl Relay {
     /// The next thing to do about flows that a fast path carries or may carry. Nothing comes unless
@@ -45,6 +46,12 @@ impl Relay {
         let owner = self.by_port.get(at.index()).copied().flatten();
         let session = owner.and_then(|o| self.sessions.get(o.slot as usize));
         session.map(carried_of).unwrap_or_default()
+    }
+
+    /// The same of the session that a command is about.
+    pub fn carried_of(&self, command: &RelayCommand) -> [Option<PortRef>; 2] {
+        let slot = about(command).and_then(|(session, _)| self.slot_of.get(&session));
+        slot.and_then(|slot| self.sessions.get(*slot)).map(carried_of).unwrap_or_default()
     }
 
     /// What has become of the flow that comes to port `at`, which a fast path carries.
@@ -100,6 +107,16 @@ impl Relay {
         self.slow(at);
     }
 
+    /// An [`Offload::Change`] has been done: the flow is carried as `flow` says, and this had become of it until then.
+    pub fn changed(&mut self, now: Time, flow: &Flow, until: &FlowState) {
+        self.absorb(now, flow.at, until);
+        if let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, flow.at)
+            && let Fast::Carried(was) | Fast::Recalled(was) = &mut session.leg_mut(owner.leg).fast
+        {
+            **was = *flow;
+        }
+    }
+
     /// An [`Offload::Install`] cannot be done at present.
     pub fn declined(&mut self, at: PortRef) {
         if let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at) {
@@ -108,29 +125,47 @@ impl Relay {
         self.slow(at);
     }
 
-    /// A command is about to come: take back what it is about. The shell calls this, does what
-    /// [`poll_offload`](Self::poll_offload) says, and then gives the [`command`](Self::command): so nobody carries packets by
-    /// old rules.
+    /// A command is about to come: take back the flows of whose source it says something new. The shell calls this, does what
+    /// [`poll_offload`](Self::poll_offload) says, [absorbs](Self::absorb) what is still [carried](Self::carried_of) of the
+    /// session, gives the [`command`](Self::command) and does what `poll_offload` says then. So nobody carries packets by old
+    /// rules, and those that go to another place do so without a pause.
     pub fn recall(&mut self, command: &RelayCommand) {
-        let (session, why) = match command {
-            RelayCommand::Open(_) => return,
-            RelayCommand::Connect { session, .. } => (session, Recall::Connect),
-            RelayCommand::Retarget { session, .. } => (session, Recall::Retarget),
-            RelayCommand::Bridge { session, .. } => (session, Recall::Bridge),
-            RelayCommand::Place { session, .. } => (session, Recall::Place),
-            RelayCommand::Release { session } => (session, Recall::Release),
-        };
-        self.recall_session(*session, why);
+        let Some((id, why)) = about(command) else { return };
+        let Some(&slot) = self.slot_of.get(&id) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        for leg in [Leg::A, Leg::B] {
+            let is_over = match command {
+                RelayCommand::Open(_) => false,
+                RelayCommand::Connect { leg: of, to, .. } => {
+                    *of == leg && session.leg(leg).is_news_of_source(to)
+                }
+                RelayCommand::Retarget { leg: of, to, .. } => *of == leg || to.is_none(),
+                RelayCommand::Bridge { leg: of, .. } => *of == leg,
+                RelayCommand::Place { cut, .. } => *cut != session.has_cut(),
+                RelayCommand::Release { .. } => true,
+            };
+            let lost = matches!(command, RelayCommand::Bridge { .. }) && session.tier_leg == leg && is_over;
+            if lost && let Some(region) = self.regions.shut(slot) {
+                // Before any of its flows: what comes to life again finds all doors closed.
+                self.offloads.push_back(Offload::Shut(region));
+            }
+            if is_over {
+                take_back(session.leg_mut(leg), why, &mut self.offloads);
+            }
+        }
     }
 
-    fn recall_session(&mut self, id: SessionId, why: Recall) {
-        let Some(session) = self.slot_of.get(&id).and_then(|s| self.sessions.get_mut(*s)) else { return };
+    /// Something has been said or learnt of a session: what a fast path carries of it may go another way from now on.
+    pub(super) fn follow(&mut self, id: SessionId, why: Recall) {
+        let Some(&slot) = self.slot_of.get(&id) else { return };
         for leg in [Leg::A, Leg::B] {
-            let leg = session.leg_mut(leg);
-            match leg.fast.recall() {
-                Some(at) => self.offloads.push_back(Offload::Remove { at, why }),
-                // What was ordinary before is no sign for what comes.
-                None => leg.fast.begin_anew(),
+            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let Fast::Carried(carried) = &session.leg(leg).fast else { continue };
+            let counted = if session.tier_leg == leg { self.regions.counted(slot) } else { None };
+            match session.flow(carried.at, leg, counted) {
+                Ok(flow) if flow.is_carried_by(carried) => {}
+                Ok(flow) => self.offloads.push_back(Offload::Change(Box::new(flow))),
+                Err(_) => take_back(session.leg_mut(leg), why, &mut self.offloads),
             }
         }
     }
@@ -176,6 +211,30 @@ impl Relay {
     }
 }
 
+/// The session that a command is about, and why flows of it are taken back, if they are.
+pub(super) fn about(command: &RelayCommand) -> Option<(SessionId, Recall)> {
+    match command {
+        RelayCommand::Open(_) => None,
+        RelayCommand::Connect { session, .. } => Some((*session, Recall::Connect)),
+        RelayCommand::Retarget { session, .. } => Some((*session, Recall::Retarget)),
+        RelayCommand::Bridge { session, .. } => Some((*session, Recall::Bridge)),
+        RelayCommand::Place { session, .. } => Some((*session, Recall::Place)),
+        RelayCommand::Release { session } => Some((*session, Recall::Release)),
+    }
+}
+
+/// Signalling takes the flow from a leg back. It had proved itself: what follows it will go the same way soon.
+fn take_back(leg: &mut LegState, why: Recall, offloads: &mut VecDeque<Offload>) {
+    match leg.fast.recall() {
+        Some(at) => {
+            leg.patience.returns();
+            offloads.push_back(Offload::Remove { at, why });
+        }
+        // What was ordinary before is no sign for what comes.
+        None => leg.fast.begin_anew(),
+    }
+}
+
 /// The ports of a session's flows that are carried.
 fn carried_of(session: &Session) -> [Option<PortRef>; 2] {
     [Leg::A, Leg::B].map(|leg| match &session.leg(leg).fast {
@@ -189,21 +248,35 @@ fn carried_of(session: &Session) -> [Option<PortRef>; 2] {
 pub(crate) struct Patience {
     /// How often in a row it was not worth it.
     wasted: u8,
+    /// How often it may still be offered with its first packet: signalling has taken it back, not its packets.
+    returns: u8,
 }
 
 impl Patience {
     fn needed(self, after: u16) -> u16 {
+        if self.returns > 0 { 1 } else { self.proven(after) }
+    }
+
+    fn proven(self, after: u16) -> u16 {
         after.max(1).saturating_mul(1 << self.wasted.min(MOST_PATIENCE))
     }
 
+    fn returns(&mut self) {
+        self.returns = MOST_RETURNS;
+    }
+
     fn wasted(&mut self) {
+        self.returns = 0;
         self.wasted = (self.wasted + 1).min(MOST_PATIENCE);
     }
 
-    /// It was carried for so many packets.
+    /// It was carried for so many packets, until one came that could not be.
     fn served(&mut self, packets: u64, after: u16) {
-        if packets >= self.needed(after).into() {
-            self.wasted = 0;
+        if packets >= self.proven(after).into() {
+            (self.wasted, self.returns) = (0, 0);
+        } else if self.returns > 1 {
+            // It was under way when the flow was offered.
+            self.returns -= 1;
         } else {
             self.wasted();
         }

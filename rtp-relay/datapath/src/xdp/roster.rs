@@ -44,6 +44,11 @@ pub struct Totals {
     pub bytes: u64,
 }
 
+/// What the relay has been told of a flow that is new here.
+fn told(flow: &Flow) -> u64 {
+    if flow.region.is_some() { 0 } else { UNCOUNTED }
+}
+
 impl Roster {
     /// Nobody yet; there are so many ports.
     pub fn new(ports: usize) -> Self {
@@ -64,8 +69,7 @@ impl Roster {
     pub fn put(&mut self, flow: &Flow, id: FlowId) {
         let Some(place) = self.places.get_mut(flow.at.index()) else { return };
         *place = self.flows.len() as u32;
-        let told = if flow.region.is_some() { 0 } else { UNCOUNTED };
-        self.flows.push(Entry { at: flow.at, index: id.index(), told });
+        self.flows.push(Entry { at: flow.at, index: id.index(), told: told(flow) });
         self.ids.push(id);
     }
 
@@ -89,10 +93,25 @@ impl Roster {
         Some(self.ids.swap_remove(place))
     }
 
-    /// It has been taken, and this had become of it.
+    /// A flow has been changed: the id of what it was before is to be changed by `change`.
+    pub fn change<T>(&mut self, flow: &Flow, change: impl FnOnce(&mut FlowId) -> T) -> Option<T> {
+        let place = self.place(flow.at)?;
+        let (entry, id) = self.flows.get_mut(place).zip(self.ids.get_mut(place))?;
+        let done = change(id);
+        entry.index = id.index();
+        entry.told = told(flow);
+        Some(done)
+    }
+
+    /// It has been taken, or changed, and this had become of it until then.
     pub fn taken(&mut self, last: &FlowState) {
         self.gone.packets += last.packets;
         self.gone.bytes += last.bytes;
+    }
+
+    /// All flows, and the ports that they come to.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (PortRef, &FlowId)> {
+        self.flows.iter().map(|flow| flow.at).zip(&self.ids)
     }
 
     /// All flows are about to be taken from the tables.

@@ -1,7 +1,7 @@
 //! What the kernel knows of the way to a peer (rtnetlink, RFC 3549): route, neighbour, interface.
 //!
-//! A way is looked up when the first flow takes it, and again with every news of routes, neighbours and interfaces; never for
-//! a packet. What cannot be told is no way: the packets then take the sockets, and the stack finds one.
+//! A way is looked up when the first flow takes it, and again with news of routes, neighbours and interfaces; never for a
+//! packet. What cannot be told is no way: the packets then take the sockets, and the stack finds one.
 
 use super::tables::NextHop;
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
@@ -43,13 +43,29 @@ pub(crate) struct Routes {
     news: Socket,
 }
 
-/// The way to a peer, and whose hardware address it is by.
+/// By whom a way goes: many peers may be behind one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Via {
+    /// The peer itself, or the gateway before it.
+    pub(crate) neighbour: IpAddr,
+    /// On which interface, VLAN or not, the neighbour is known.
+    pub(crate) on: u32,
+}
+
+/// The way to a peer, all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) hop: NextHop,
-    neighbour: IpAddr,
-    /// On which interface, VLAN or not, the neighbour is known.
-    on: u32,
+    via: Via,
+}
+
+/// What may be otherwise than it was.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct News {
+    /// Where neighbours are, or whether they are there.
+    pub(crate) neighbours: Vec<Via>,
+    /// Anything.
+    pub(crate) everything: bool,
 }
 
 impl Routes {
@@ -74,29 +90,38 @@ impl Routes {
 
     /// Whether something has changed since the last time; all news is read.
     pub(crate) fn has_changed(&self) -> bool {
-        let mut changed = false;
+        self.changes() != News::default()
+    }
+
+    /// What has changed since the last time: all news is read.
+    pub(crate) fn changes(&self) -> News {
+        let mut news = News::default();
         loop {
             match self.news.recv_from_full() {
-                Ok(_) => changed = true,
+                Ok((bytes, _)) => {
+                    // A neighbour is sure or not so sure of itself all the time; everything else is rare.
+                    match NetlinkMessage::<Message>::deserialize(&bytes).map(|m| m.payload) {
+                        Ok(NetlinkPayload::InnerMessage(
+                            Message::NewNeighbour(about) | Message::DelNeighbour(about),
+                        )) => news.neighbours.extend(named(&about)),
+                        _ => news.everything = true,
+                    }
+                }
                 // More news than there was room for.
-                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => changed = true,
-                Err(_) => return changed,
+                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => news.everything = true,
+                Err(_) => return news,
             }
         }
     }
 
     /// The way from one of our addresses to a peer, if all of it is known.
     pub(crate) fn way(&self, from: IpAddr, to: IpAddr) -> io::Result<Option<Way>> {
-        let Some((on, neighbour)) = self.route(from, to)? else { return Ok(None) };
-        let (Some(to), Some(interface)) = (self.neighbour(on, neighbour)?, self.interface(on)?) else {
-            return Ok(None);
-        };
-        let Interface { ifindex, address, mtu, tags, .. } = interface;
-        Ok(Some(Way { hop: NextHop { to, from: address, ifindex, mtu, tags }, neighbour, on }))
+        let Some(via) = self.via(from, to)? else { return Ok(None) };
+        Ok(self.next_hop(&via)?.map(|hop| Way { hop, via }))
     }
 
-    /// The interface and the neighbour that packets to a peer go to.
-    fn route(&self, from: IpAddr, to: IpAddr) -> io::Result<Option<(u32, IpAddr)>> {
+    /// By whom the way from one of our addresses to a peer goes, if there is one. One question to the kernel.
+    pub(crate) fn via(&self, from: IpAddr, to: IpAddr) -> io::Result<Option<Via>> {
         let mut question = RouteMessage::default();
         question.header.address_family = family(to);
         question.header.destination_prefix_length = bits(to);
@@ -119,13 +144,23 @@ impl Routes {
                 _ => {}
             }
         }
-        Ok(on.map(|on| (on, neighbour)))
+        Ok(on.map(|on| Via { neighbour, on }))
+    }
+
+    /// Where frames for a neighbour go, if it is there. Two questions, and one more for each VLAN.
+    pub(crate) fn next_hop(&self, via: &Via) -> io::Result<Option<NextHop>> {
+        let (Some(to), Some(interface)) = (self.neighbour(via.on, via.neighbour)?, self.interface(via.on)?)
+        else {
+            return Ok(None);
+        };
+        let Interface { ifindex, address, mtu, tags, .. } = interface;
+        Ok(Some(NextHop { to, from: address, ifindex, mtu, tags }))
     }
 
     /// Let the stack look for the neighbour that packets to a peer would go to, as it does for packets of its own.
     pub(crate) fn seek(&self, from: IpAddr, to: IpAddr) -> io::Result<()> {
-        let Some((on, neighbour)) = self.route(from, to)? else { return Ok(()) };
-        self.use_neighbour(on, neighbour)
+        let Some(via) = self.via(from, to)? else { return Ok(()) };
+        self.make_sure(&via)
     }
 
     /// Whether there is an interface with this index, be it up or down.
@@ -141,16 +176,17 @@ impl Routes {
 
     /// Let the stack make sure that a neighbour is still there, as it does for packets of its own.
     pub(crate) fn touch(&self, way: &Way) -> io::Result<()> {
-        self.use_neighbour(way.on, way.neighbour)
+        self.make_sure(&way.via)
     }
 
-    fn use_neighbour(&self, on: u32, neighbour: IpAddr) -> io::Result<()> {
+    /// The same of any neighbour.
+    pub(crate) fn make_sure(&self, via: &Via) -> io::Result<()> {
         let mut question = NeighbourMessage::default();
-        question.header.family = family(neighbour);
-        question.header.ifindex = on;
+        question.header.family = family(via.neighbour);
+        question.header.ifindex = via.on;
         question.header.state = NeighbourState::None;
         question.header.flags = NeighbourFlags::Use;
-        question.attributes = vec![NeighbourAttribute::Destination(address(neighbour))];
+        question.attributes = vec![NeighbourAttribute::Destination(address(via.neighbour))];
         self.send(Message::NewNeighbour(question), 0)
     }
 
@@ -263,6 +299,16 @@ impl Routes {
             }
         }
     }
+}
+
+/// Whom news of a neighbour is about.
+fn named(about: &NeighbourMessage) -> Option<Via> {
+    let neighbour = about.attributes.iter().find_map(|a| match a {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some(IpAddr::V4(*ip)),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some(IpAddr::V6(*ip)),
+        _ => None,
+    })?;
+    Some(Via { neighbour, on: about.header.ifindex })
 }
 
 /// Ethernet's own words of a link.

@@ -140,6 +140,7 @@ struct Free {
     /// The longest unused goes first: a packet that was under way when its flow was taken away finds nobody else's entry.
     flows: VecDeque<u32>,
     next_hops: VecDeque<u16>,
+    slots: VecDeque<u8>,
 }
 
 impl Tables {
@@ -163,6 +164,8 @@ impl Tables {
             free: Mutex::new(Free {
                 flows: (1..u32::try_from(flows).unwrap_or(u32::MAX)).collect(),
                 next_hops: (1..MAX_NEXT_HOPS as u16).collect(),
+                // Of numbers of eight bits, but for the one that is never switched.
+                slots: (1..=u8::MAX).collect(),
             }),
         };
         let _ = tables.setup.write(0, &setup.entry());
@@ -177,9 +180,14 @@ impl Tables {
 
     /// Make a next hop known; `None` if there are too many.
     pub fn add_next_hop(&self, hop: &NextHop) -> Option<NextHopId> {
-        let id = NextHopId(self.free().next_hops.pop_front()?);
+        let id = self.reserve_next_hop()?;
         self.set_next_hop(id, Some(hop));
         Some(id)
+    }
+
+    /// A next hop that is not known yet; `None` if there are too many.
+    pub fn reserve_next_hop(&self) -> Option<NextHopId> {
+        self.free().next_hops.pop_front().map(NextHopId)
     }
 
     /// Change a next hop, or say that it is not known at present.
@@ -225,16 +233,58 @@ impl Tables {
         slot: u8,
         moves: bool,
     ) -> Result<FlowId, InstallError> {
-        let place = |ip: IpAddr| self.known.locals.iter().position(|l| *l == ip).filter(|i| *i < MAX_LOCALS);
-        let (arrives, leaves) = place(at.ip()).zip(place(out.ip())).ok_or(InstallError::Local)?;
-        let generation = if moves { self.generation(slot).ok_or(InstallError::Slot)? } else { 0 };
-        let placed = Placed { local: leaves as u8, our_port: out.port(), next_hop: hop.0, slot, generation };
-        let entry = entry(flow, &placed, self.epoch).ok_or(InstallError::ClockRate)?;
-        let index = self.free().flows.pop_front().ok_or(InstallError::Full)?;
-        let id = FlowId { index, port: (arrives * PORTS) as u32 + u32::from(at.port()) };
-        let _ = self.flows.write(index as usize, &entry);
+        let arrives = self.local(at.ip())?;
+        let index = self.write(flow, out, hop, slot, moves)?;
+        let id = FlowId { index, port: u32::from(arrives) * PORTS as u32 + u32::from(at.port()) };
         self.publish(&id, index);
         Ok(id)
+    }
+
+    /// Let a flow go on as `flow` says, which has its present state: by one store, so that every packet goes either the old
+    /// way or the new one. What has become of it until then, to the last packet but one that another CPU has in hand.
+    ///
+    /// # Errors
+    ///
+    /// [`InstallError`]; then the flow goes on as before.
+    pub fn replace(
+        &self,
+        id: &mut FlowId,
+        flow: &Flow,
+        out: SocketAddr,
+        hop: NextHopId,
+        slot: u8,
+    ) -> Result<FlowState, InstallError> {
+        let index = self.write(flow, out, hop, slot, false)?;
+        let before = std::mem::replace(&mut id.index, index);
+        self.publish(id, index);
+        std::sync::atomic::fence(Ordering::SeqCst);
+        let until = self.state_at(before);
+        self.free().flows.push_back(before);
+        Ok(until)
+    }
+
+    /// Write an entry that nobody is led to yet.
+    fn write(
+        &self,
+        flow: &Flow,
+        out: SocketAddr,
+        hop: NextHopId,
+        slot: u8,
+        moves: bool,
+    ) -> Result<u32, InstallError> {
+        let local = self.local(out.ip())?;
+        let generation = if moves { self.generation(slot).ok_or(InstallError::Slot)? } else { 0 };
+        let placed = Placed { local, our_port: out.port(), next_hop: hop.0, slot, generation };
+        let entry = entry(flow, &placed, self.epoch).ok_or(InstallError::ClockRate)?;
+        let index = self.free().flows.pop_front().ok_or(InstallError::Full)?;
+        let _ = self.flows.write(index as usize, &entry);
+        Ok(index)
+    }
+
+    /// The place of one of our addresses.
+    fn local(&self, ip: IpAddr) -> Result<u8, InstallError> {
+        let place = self.known.locals.iter().position(|local| *local == ip).filter(|i| *i < MAX_LOCALS);
+        place.map(|place| place as u8).ok_or(InstallError::Local)
     }
 
     /// Where a flow goes while its slot says so, or no longer.
@@ -256,6 +306,18 @@ impl Tables {
         let entry = AlternateEntry { route, spare: [0; 3] };
         let _ = self.alternates.write(2 * id.index as usize + place, &entry);
         std::sync::atomic::fence(Ordering::Release);
+    }
+
+    /// A slot that nobody has, whose flows go their own ways; `None` if there is none.
+    pub fn add_slot(&self) -> Option<u8> {
+        let slot = self.free().slots.pop_front()?;
+        self.switch(slot, SlotChoice::Own);
+        Some(slot)
+    }
+
+    /// Nobody has this slot any more; no flow is in it.
+    pub fn remove_slot(&self, slot: u8) {
+        self.free().slots.push_back(slot);
     }
 
     /// Switch a slot, by one store. Flows whose peer changes with it send their next packet to the sockets.

@@ -183,7 +183,7 @@ impl World {
         let mut told = VecDeque::new();
         let now = Time::from_nanos(self.now);
         if self.regions.next() <= now {
-            self.regions.tick(now, &mut told);
+            self.regions.tick(now, &mut told, &mut VecDeque::new());
         }
         self.events.extend(told.into_iter().map(|e| (now, e)));
     }
