@@ -12,12 +12,11 @@
 //!
 //! An event is known by its timestamp: all its packets bear that of its begin (§2.3). When the peer is lost in the middle
 //! of one, the other leg would wait for the end of a digit that never ends. So it is ended here, by three packets with the
-//! E bit and the last duration that was told (§2.5.1.4), and what may come of it later is not passed on.
+//! E bit and the last duration that was told (`ending.rs`), and what may come of it later is not passed on.
 
+use crate::limits::{MAX_EVENT_STEP, MIN_EVENT_STEP, USUAL_EVENT_STEP};
 use crate::packet::RtpHeader;
-
-/// Packets that end an event (RFC 4733 §2.5.1.4).
-pub(crate) const END_PACKETS: usize = 3;
+use relay_values::Duration;
 
 /// Of the report's second byte: "end", beside a reserved bit and six of volume (RFC 4733 §2.3).
 const END: u8 = 0x80;
@@ -37,6 +36,8 @@ pub(crate) enum Event {
         payload_type: u8,
         /// The last report.
         report: [u8; 4],
+        /// The least by which the duration grew from one report to a later one, in timestamp units.
+        step: u16,
     },
     /// Ended by its sender.
     Ended {
@@ -57,6 +58,8 @@ pub(crate) struct End {
     pub(crate) timestamp: u32,
     pub(crate) payload_type: u8,
     pub(crate) report: [u8; 4],
+    /// Time between its reports.
+    pub(crate) step: Duration,
 }
 
 impl Event {
@@ -79,10 +82,20 @@ impl Event {
         if late {
             return;
         }
-        let [_, flags, ..] = report;
+        let [_, flags, d0, d1] = report;
         let (timestamp, payload_type) = (header.timestamp, header.payload_type);
+        let duration = u16::from_be_bytes([d0, d1]);
+        let step = match *self {
+            Self::Open { timestamp: same, report: [.., d0, d1], step, .. } if same == timestamp => {
+                match duration.saturating_sub(u16::from_be_bytes([d0, d1])) {
+                    0 => step,
+                    grown => step.min(grown),
+                }
+            }
+            Self::None | Self::Open { .. } | Self::Ended { .. } | Self::CutShort { .. } => duration,
+        };
         *self = if flags & END == 0 {
-            Self::Open { timestamp, heard_as, payload_type, report }
+            Self::Open { timestamp, heard_as, payload_type, report, step }
         } else {
             Self::Ended { timestamp }
         };
@@ -98,15 +111,19 @@ impl Event {
 
     /// Another source speaks from now on: end what is under way. Of what has ended already, a repeated last packet would
     /// bear another timestamp now and be heard as a second digit, so it is not passed on either.
-    pub(crate) fn end(&mut self) -> Option<End> {
+    pub(crate) fn end(&mut self, clock_rate: u32) -> Option<End> {
         if let Self::Ended { timestamp } = *self {
             *self = Self::CutShort { timestamp };
         }
-        let Self::Open { timestamp, heard_as, payload_type, report: [event, flags, d0, d1] } = *self else {
+        let Self::Open { timestamp, heard_as, payload_type, report: [event, flags, d0, d1], step } = *self
+        else {
             return None;
         };
         *self = Self::CutShort { timestamp };
-        Some(End { timestamp: heard_as, payload_type, report: [event, flags | END, d0, d1] })
+        let step = Duration::from_secs(1) * u32::from(step) / clock_rate.max(1);
+        let usual = (MIN_EVENT_STEP..=MAX_EVENT_STEP).contains(&step);
+        let step = if usual { step } else { USUAL_EVENT_STEP };
+        Some(End { timestamp: heard_as, payload_type, report: [event, flags | END, d0, d1], step })
     }
 }
 

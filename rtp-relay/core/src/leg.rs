@@ -1,6 +1,7 @@
 //! One leg of a session: its ports, its peer, and the stream that comes from it.
 
 use crate::bridge::Bridge;
+use crate::ending::Ending;
 use crate::event::Event;
 use crate::ghosts::Ghost;
 use crate::limits::AT_ONCE;
@@ -61,6 +62,8 @@ pub(crate) struct LegState {
     pub(crate) reports: Reports,
     /// The event that its peer sends.
     pub(crate) event: Event,
+    /// The end of one that its peer cannot end any more.
+    pub(crate) ending: Option<Box<Ending>>,
     /// An event of the other leg that still goes to the peer that was left.
     pub(crate) detour: Option<Box<Detour>>,
     /// What the other leg hears when nothing comes from this one.
@@ -133,6 +136,7 @@ impl LegState {
             line: Line::Unused,
             reports: Reports::default(),
             event: Event::None,
+            ending: None,
             detour: None,
             bridge: None,
             heard: None,

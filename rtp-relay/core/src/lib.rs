@@ -32,6 +32,7 @@ mod beats;
 mod bridge;
 mod config;
 mod counters;
+mod ending;
 mod event;
 mod ghosts;
 mod hearing;

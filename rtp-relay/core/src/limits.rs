@@ -105,3 +105,12 @@ pub const AT_ONCE: Duration = Duration::from_millis(50);
 /// A stream that was heard at a port this short a time before a session took it goes on from a call that is over. Whoever
 /// sends at all sends more often; the last packets of a phone that has hung up come in less, and the port rests for longer.
 pub const GHOST_TIME: Duration = Duration::from_secs(2);
+
+/// Time between the reports of an event that is believed when we end it in its sender's place: packet times of telephony.
+pub const MIN_EVENT_STEP: Duration = Duration::from_millis(5);
+
+/// The longest such time. RFC 4733 §2.5.1.2 speaks of 50 ms.
+pub const MAX_EVENT_STEP: Duration = Duration::from_millis(60);
+
+/// Where the reports do not say: the packet time of nearly all telephony (RFC 3551 §4.2).
+pub const USUAL_EVENT_STEP: Duration = Duration::from_millis(20);

@@ -321,6 +321,7 @@ impl Relay {
             if let Some(at) = session.beat(now, leg, at, &mut self.random, &mut self.outbox) {
                 self.beats.put(Beat { at, slot, session: id, leg });
             }
+            await_ends(&mut self.beats, slot, session);
         }
         self.counters.region_silent += self.regions.tick(now, &mut self.events, &mut self.offloads);
         self.wheel.turn(now);
@@ -362,6 +363,7 @@ impl Relay {
         // A wheel that stood still while there was nothing to watch.
         self.wheel.catch_up(now);
         watch(&mut self.wheel, slot, session);
+        await_ends(&mut self.beats, slot, session);
         Some(done)
     }
 
@@ -388,5 +390,12 @@ fn watch(wheel: &mut Wheel, slot: usize, session: &mut Session) {
     {
         wheel.arm(at, slot, session.id);
         session.on_wheel = true;
+    }
+}
+
+/// Come back for the ends of events that are not wholly said.
+fn await_ends(beats: &mut Beats, slot: usize, session: &mut Session) {
+    while let Some((leg, at)) = session.await_end() {
+        beats.put(Beat { at, slot, session: session.id, leg });
     }
 }

@@ -1,9 +1,8 @@
 //! A session: two legs, each with an RTP and an RTCP flow, and the way of a packet from one leg to the other.
 
-use crate::event::END_PACKETS;
 use crate::leg::{Component, LegState, Onward, Succession, Taken, Whose};
 use crate::offload::{self, Flow, Unfit};
-use crate::own::{Own, OwnRtp, Payload};
+use crate::own::{Own, OwnRtp};
 use crate::packet::Packet;
 use crate::ports::PortRef;
 use crate::random::SplitMix;
@@ -95,7 +94,7 @@ impl Session {
                 self.leg_mut(leg).succeed(to);
             }
             None => {
-                self.end_event(leg, outbox);
+                self.cut_event(now, leg, outbox);
                 self.leg_mut(leg).vacate();
             }
         }
@@ -113,7 +112,7 @@ impl Session {
         fill: Option<Fill>,
         outbox: &mut VecDeque<Own>,
     ) -> Option<Time> {
-        self.end_event(leg, outbox);
+        self.cut_event(now, leg, outbox);
         // Nobody can speak in the place of a stream that is not RTP in the clear.
         let plain = [&self.a, &self.b].into_iter().all(|leg| leg.peer.carries() == Carries::Rtp);
         let fill = fill.filter(|_| plain);
@@ -145,20 +144,23 @@ impl Session {
         outbox: &mut VecDeque<Own>,
     ) -> Option<Time> {
         self.lapse(now);
-        let (source, sink) = match leg {
-            Leg::A => (&mut self.a, &mut self.b),
-            Leg::B => (&mut self.b, &mut self.a),
-        };
+        let (source, sink) = self.both(leg);
+        if source.end_at(at, sink, outbox) {
+            return None;
+        }
         let bridge = source.bridge.as_mut()?;
         if !bridge.waits_for(at) {
             return None;
         }
-        let onward = sink.accept_rtp().ok().filter(|_| source.peer.may_send());
+        // A digit is ended before anything else is heard.
+        let may_speak = source.peer.may_send() && source.ending.is_none();
+        let onward = sink.accept_rtp().ok().filter(|_| may_speak);
         let (piece, again) = bridge.turn(now, source.spoke, onward.is_some());
         if let (Some(piece), Some(Onward { port, to })) = (piece, onward) {
             if piece.marker {
                 // It may have come back, begun an event and gone again.
-                end_event(source, sink, outbox);
+                source.cut_event(now, sink, outbox);
+                source.finish_event(sink, outbox);
             }
             source.reports.filled(piece.payload.len());
             outbox.push_back(Own::Rtp(OwnRtp {
@@ -217,8 +219,10 @@ impl Session {
         }
         let taken = self.leg_mut(leg).take(now, component, from, bytes)?;
         if let Whose::First(_) = taken.whose {
-            self.end_event(leg, outbox);
-            self.leg_mut(leg).line.moved();
+            self.cut_event(now, leg, outbox);
+            let (source, sink) = self.both(leg);
+            source.finish_event(sink, outbox);
+            source.line.moved();
         }
         let source = self.leg_mut(leg);
         match taken.packet {
@@ -259,10 +263,7 @@ impl Session {
         if self.is_cut(leg.other()) {
             return Err(DropReason::Cut);
         }
-        let (source, sink) = match leg {
-            Leg::A => (&mut self.a, &mut self.b),
-            Leg::B => (&mut self.b, &mut self.a),
-        };
+        let (source, sink) = self.both(leg);
         let header = match taken.packet {
             Packet::Rtp(header) => header,
             Packet::Sealed => return sink.accept_rtcp().map(Passed::Here),
@@ -285,6 +286,9 @@ impl Session {
         };
         if event && source.event.is_over(&header) {
             return Err(DropReason::Late);
+        }
+        if source.ending.is_some() {
+            source.finish_event(sink, outbox);
         }
         if source.peer.carries() == Carries::Sealed {
             source.line.leave();
@@ -328,11 +332,22 @@ impl Session {
         }
     }
 
-    /// End the event that comes from `leg` and will not be ended by its peer.
-    fn end_event(&mut self, leg: Leg, outbox: &mut VecDeque<Own>) {
+    /// The event that comes from `leg`, if there is one, will not be ended by its peer.
+    fn cut_event(&mut self, now: Time, leg: Leg, outbox: &mut VecDeque<Own>) {
+        let (source, sink) = self.both(leg);
+        source.cut_event(now, sink, outbox);
+    }
+
+    /// When to come back for the end of an event, and for which leg's; ask until there is none.
+    pub(crate) fn await_end(&mut self) -> Option<(Leg, Time)> {
+        [Leg::A, Leg::B].into_iter().find_map(|leg| Some((leg, self.leg_mut(leg).await_end()?)))
+    }
+
+    /// A leg as source, and the other one as sink.
+    fn both(&mut self, leg: Leg) -> (&mut LegState, &mut LegState) {
         match leg {
-            Leg::A => end_event(&mut self.a, &self.b, outbox),
-            Leg::B => end_event(&mut self.b, &self.a, outbox),
+            Leg::A => (&mut self.a, &mut self.b),
+            Leg::B => (&mut self.b, &mut self.a),
         }
     }
 }
@@ -375,23 +390,6 @@ fn pass_rtcp(
             outbox.push_back(Own::Rtcp { port, to, bytes: anew.into() });
             Ok(Passed::Anew)
         }
-    }
-}
-
-fn end_event(source: &mut LegState, sink: &LegState, outbox: &mut VecDeque<Own>) {
-    let Some(end) = source.event.end() else { return };
-    let Ok(Onward { port, to }) = sink.accept_rtp() else { return };
-    for _ in 0..END_PACKETS {
-        let Some(line) = source.line.repeat(end.timestamp) else { return };
-        source.reports.filled(end.report.len());
-        outbox.push_back(Own::Rtp(OwnRtp {
-            port,
-            to,
-            line,
-            marker: false,
-            payload_type: end.payload_type,
-            payload: Payload::Event(end.report),
-        }));
     }
 }
 

@@ -88,6 +88,56 @@ fn a_digit_of_a_lost_peer_is_ended_with_its_last_duration() {
     }
 }
 
+/// When each of our packets of that digit was sent, in milliseconds after the first.
+fn spacing(s: &mut Shell) -> Vec<u64> {
+    let (begin, mut at) = (s.now, vec![]);
+    for _ in 0..300 {
+        at.extend(events(s).iter().map(|_| s.now.since(begin).as_millis() as u64));
+        s.own.clear();
+        s.pass(ms(1));
+    }
+    at
+}
+
+#[test]
+fn the_three_ends_keep_the_interval_of_the_reports() {
+    // RFC 4733 §2.5.1.4: a burst that is lost is not to take all three.
+    for (interval, expected) in [(5, 5), (10, 10), (20, 20), (30, 30), (50, 50), (60, 60), (2, 20), (200, 20)]
+    {
+        let mut s = Shell::new(config(10_000..=10_099));
+        let (_, b) = s.call(open(0), talker(ALICE), talker(BOB));
+        for n in 1..4 {
+            s.packet(b, BOB, &report(2, n, 1600, 0, 8 * interval * n)).unwrap();
+            s.pass(ms(interval.into()));
+        }
+        bridge(&mut s, true);
+        assert_eq!(spacing(&mut s), [0, expected, 2 * expected], "reports every {interval} ms");
+    }
+}
+
+#[test]
+fn whoever_speaks_next_does_not_wait_for_them() {
+    let (mut s, _, b) = pressed();
+    bridge(&mut s, true);
+    assert_eq!(events(&s).len(), 1);
+    retarget(&mut s, Some(CAROL));
+    s.pass(ms(5));
+    let first = header(&s.packet(b, CAROL, &rtp(3, 900, 1)).unwrap().bytes);
+    assert_eq!(events(&s), ends(13), "the others stand before her first packet");
+    assert_eq!((first.sequence, first.ssrc), (16, 2));
+    s.pass(ms(200));
+    assert_eq!(events(&s).len(), 3);
+
+    // Nor does the lost peer, when it is back.
+    let (mut s, _, b) = pressed();
+    bridge(&mut s, false);
+    s.pass(ms(5));
+    assert_eq!(s.packet(b, BOB, &report(2, 13, 1600, 0, 640)), Err(DropReason::Late));
+    assert_eq!(events(&s).len(), 1, "what is of that digit still does not count");
+    let next = header(&s.packet(b, BOB, &rtp(2, 20, 5600)).unwrap().bytes);
+    assert_eq!((events(&s), next.sequence), (ends(13), 16));
+}
+
 #[test]
 fn the_fill_after_a_digit_is_where_time_is() {
     let (mut s, _, _) = pressed();
@@ -95,9 +145,9 @@ fn the_fill_after_a_digit_is_where_time_is() {
     bridge(&mut s, true);
     s.pass(ms(100));
     let fill: Vec<_> = s.own.iter().map(|p| header(&p.bytes)).filter(|h| h.payload_type == 8).collect();
-    // The digit began at 1,600, 120 ms before the bridge.
+    // The digit began at 1,600, 120 ms before the bridge, and its end takes 40 ms.
     let since = fill[0].timestamp - 1600;
-    assert!((640..=960).contains(&since), "{since} units after the digit's begin");
+    assert!((960..=1280).contains(&since), "{since} units after the digit's begin");
     assert!(fill[0].marker && fill[0].sequence == 16);
 }
 
@@ -137,9 +187,11 @@ fn a_digit_of_a_peer_that_is_left_alive_goes_on_until_the_next_one_speaks() {
 }
 
 #[test]
-fn a_digit_of_a_peer_that_is_forgotten_is_ended_at_once() {
+fn a_digit_of_a_peer_that_is_forgotten_is_ended() {
     let (mut s, _, _) = pressed();
     retarget(&mut s, None);
+    assert_eq!(events(&s), ends(13)[..1]);
+    s.pass(ms(40));
     assert_eq!(events(&s), ends(13));
 }
 
