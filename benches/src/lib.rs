@@ -10,6 +10,8 @@ pub mod load;
 pub mod machine;
 pub mod micro;
 pub mod netns;
+pub mod place;
 pub mod process;
 pub mod report;
 pub mod run;
+pub mod traffic;

@@ -69,6 +69,11 @@ impl Process {
         Err(io::Error::new(io::ErrorKind::TimedOut, format!("{} does not listen on {at}", self.program)))
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Send a signal to the program alone.
     pub fn signal(&self, signal: Signal) {
         signal_to(self.child.id(), signal);
@@ -190,5 +195,6 @@ fn is_bound(at: SocketAddr) -> bool {
     let SocketAddr::V4(v4) = at else { return false };
     let address = u32::from_le_bytes(v4.ip().octets());
     let wanted = format!("{address:08X}:{:04X}", v4.port());
-    fs::read_to_string("/proc/net/udp").is_ok_and(|t| t.contains(&wanted))
+    // Of this thread's network namespace, where the program was started.
+    fs::read_to_string("/proc/thread-self/net/udp").is_ok_and(|t| t.contains(&wanted))
 }

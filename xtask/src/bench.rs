@@ -1,6 +1,6 @@
 //! Measurements, beside peers where there are any.
 
-use crate::packages::{IP, IPTABLES, KAMAILIO, Program, RTPENGINE, TASKSET, need};
+use crate::packages::{ETHTOOL, IP, IPTABLES, KAMAILIO, Program, RTPENGINE, TASKSET, need};
 use crate::step::{self, Failed, cargo, root, run_aside};
 use clap::ValueEnum;
 use std::process::Command;
@@ -11,7 +11,7 @@ pub(crate) enum What {
     Wire,
     /// Calls per second, CPU per call, delay and memory, beside Kamailio.
     Calls,
-    /// RTP sessions on one core, beside rtpengine.
+    /// What one core relays, beside rtpengine and the kernel's own forwarding; most of it needs root.
     Relay,
     /// A region that dies, a configuration that is reloaded, under load.
     Failover,
@@ -31,7 +31,7 @@ impl What {
         match self {
             Self::Wire => &[TASKSET],
             Self::Calls => &[TASKSET, KAMAILIO],
-            Self::Relay => &[TASKSET, RTPENGINE],
+            Self::Relay => &[TASKSET, RTPENGINE, IP, ETHTOOL],
             Self::Failover => &[TASKSET, IP, IPTABLES],
         }
     }

@@ -7,6 +7,7 @@ use bascule_benches::{process, report};
 use clap::{Parser, ValueEnum};
 use std::fs::{self, File};
 use std::io;
+use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(about = "Runs Bascule and its peers side by side, each on a core of its own", version)]
@@ -30,13 +31,13 @@ enum What {
     Wire,
     /// Calls per second, CPU per call, delay, memory.
     Calls,
-    /// RTP sessions on one core, beside rtpengine.
+    /// What one core relays, beside rtpengine and the kernel's own forwarding.
     Relay,
     /// A region that dies, and reloads, under load.
     Failover,
 }
 
-fn main() -> io::Result<()> {
+fn main() -> io::Result<ExitCode> {
     let cli = Cli::parse();
     let options = Options { quick: cli.quick, only: cli.only };
     let _alone = alone()?;
@@ -49,7 +50,10 @@ fn main() -> io::Result<()> {
     };
     // Kept when something went wrong: the devices' configurations and logs are there.
     fs::remove_dir_all(scratch()?)?;
-    report::publish(&result, cli.json)
+    report::publish(&result, cli.json)?;
+    // What could not be run is named; that it is missing is no success.
+    let missing = result["not_run"].as_object().is_some_and(|rows| !rows.is_empty());
+    Ok(if missing { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
 /// Two benches at a time would measure each other: the second waits.

@@ -30,7 +30,23 @@ impl Ng {
     ///
     /// No answer, or one that is not `ok`.
     pub fn offer(&mut self, call: &str, sdp: &[u8]) -> io::Result<Vec<u8>> {
-        self.sdp(&[("command", b"offer"), ("call-id", call.as_bytes()), ("from-tag", b"a"), ("sdp", sdp)])
+        let call = call.as_bytes();
+        self.sdp(texts(&[("command", b"offer"), ("call-id", call), ("from-tag", b"a"), ("sdp", sdp)]))
+    }
+
+    /// The same for a call that goes from one of rtpengine's interfaces to another.
+    ///
+    /// # Errors
+    ///
+    /// As [`offer`](Self::offer)'s.
+    pub fn offer_between(&mut self, call: &str, sdp: &[u8], from: &str, to: &str) -> io::Result<Vec<u8>> {
+        let mut direction = b"l".to_vec();
+        direction.extend([from, to].map(|name| encoded(name.as_bytes())).concat());
+        direction.push(b'e');
+        let mut entries =
+            texts(&[("command", b"offer"), ("call-id", call.as_bytes()), ("from-tag", b"a"), ("sdp", sdp)]);
+        entries.push(("direction", direction));
+        self.sdp(entries)
     }
 
     /// The callee's SDP; what rtpengine wants the caller to see.
@@ -40,21 +56,21 @@ impl Ng {
     /// No answer, or one that is not `ok`.
     pub fn answer(&mut self, call: &str, sdp: &[u8]) -> io::Result<Vec<u8>> {
         let call = call.as_bytes();
-        self.sdp(&[
+        self.sdp(texts(&[
             ("command", b"answer"),
             ("call-id", call),
             ("from-tag", b"a"),
             ("to-tag", b"b"),
             ("sdp", sdp),
-        ])
+        ]))
     }
 
     /// Whether rtpengine is there.
     pub fn ping(&mut self) -> bool {
-        self.ask(&[("command", b"ping")]).is_ok_and(|a| memchr::memmem::find(&a, b"pong").is_some())
+        self.ask(texts(&[("command", b"ping")])).is_ok_and(|a| memchr::memmem::find(&a, b"pong").is_some())
     }
 
-    fn sdp(&mut self, request: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
+    fn sdp(&mut self, request: Vec<(&str, Vec<u8>)>) -> io::Result<Vec<u8>> {
         let answer = self.ask(request)?;
         let refused = || io::Error::other(format!("rtpengine says {}", String::from_utf8_lossy(&answer)));
         if memchr::memmem::find(&answer, b"6:result2:ok").is_none() {
@@ -63,7 +79,7 @@ impl Ng {
         string_after(&answer, b"3:sdp").map(<[u8]>::to_vec).ok_or_else(refused)
     }
 
-    fn ask(&mut self, request: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
+    fn ask(&mut self, request: Vec<(&str, Vec<u8>)>) -> io::Result<Vec<u8>> {
         self.cookie += 1;
         let cookie = format!("{}_{}", std::process::id(), self.cookie);
         let mut datagram = format!("{cookie} ").into_bytes();
@@ -82,16 +98,23 @@ impl Ng {
     }
 }
 
-/// A bencoded dictionary of strings; its keys are sorted, as the encoding wants them.
-fn dictionary(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut entries = entries.to_vec();
+/// Entries whose values are texts.
+fn texts<'k>(entries: &[(&'k str, &[u8])]) -> Vec<(&'k str, Vec<u8>)> {
+    entries.iter().map(|(key, value)| (*key, encoded(value))).collect()
+}
+
+/// A bencoded string.
+fn encoded(text: &[u8]) -> Vec<u8> {
+    [format!("{}:", text.len()).as_bytes(), text].concat()
+}
+
+/// A bencoded dictionary of values that are encoded already; its keys are sorted, as the encoding wants them.
+fn dictionary(mut entries: Vec<(&str, Vec<u8>)>) -> Vec<u8> {
     entries.sort_by_key(|(key, _)| *key);
     let mut out = b"d".to_vec();
     for (key, value) in entries {
-        for text in [key.as_bytes(), value] {
-            out.extend(format!("{}:", text.len()).bytes());
-            out.extend(text);
-        }
+        out.extend(encoded(key.as_bytes()));
+        out.extend(value);
     }
     out.push(b'e');
     out
@@ -111,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_dictionary_is_sorted_and_read_back() {
-        let text = dictionary(&[("sdp", b"v=0"), ("command", b"offer")]);
+        let text = dictionary(texts(&[("sdp", b"v=0"), ("command", b"offer")]));
         assert_eq!(text, b"d7:command5:offer3:sdp3:v=0e");
         assert_eq!(string_after(&text, b"3:sdp"), Some(&b"v=0"[..]));
     }

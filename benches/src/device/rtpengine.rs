@@ -2,10 +2,25 @@
 
 use super::{Recipe, at};
 use crate::machine;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Where it takes commands.
 pub const CONTROL: SocketAddr = at(11, 2223);
+
+/// Between two addresses, in user space, on one core.
+pub fn between(carrier: IpAddr, tier: IpAddr) -> Recipe {
+    let mut recipe = user_space();
+    let ready = SocketAddr::new(carrier, CONTROL.port());
+    recipe
+        .command
+        .retain(|argument| !argument.starts_with("--interface") && !argument.starts_with("--listen"));
+    recipe.command.extend([
+        format!("--interface=carrier/{carrier}"),
+        format!("--interface=tier/{tier}"),
+        format!("--listen-ng={ready}"),
+    ]);
+    Recipe { ready, ..recipe }
+}
 
 /// In user space, on one core.
 pub fn user_space() -> Recipe {

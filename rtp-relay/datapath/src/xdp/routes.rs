@@ -149,7 +149,8 @@ impl Routes {
 
     /// Where frames for a neighbour go, if it is there. Two questions, and one more for each VLAN.
     pub(crate) fn next_hop(&self, via: &Via) -> io::Result<Option<NextHop>> {
-        let (Some(to), Some(interface)) = (self.neighbour(via.on, via.neighbour)?, self.interface(via.on)?)
+        let (Some((to, _)), Some(interface)) =
+            (self.neighbour(via.on, via.neighbour)?, self.interface(via.on)?)
         else {
             return Ok(None);
         };
@@ -180,7 +181,13 @@ impl Routes {
     }
 
     /// The same of any neighbour.
+    ///
+    /// A neighbour that was entered by hand is let alone: asked so, the kernel would take it for one that it has to find out
+    /// about (NUD_PERMANENT is taken off), and it would be lost if it does not answer.
     pub(crate) fn make_sure(&self, via: &Via) -> io::Result<()> {
+        if self.neighbour(via.on, via.neighbour)?.is_some_and(|(_, is_fixed)| is_fixed) {
+            return Ok(());
+        }
         let mut question = NeighbourMessage::default();
         question.header.family = family(via.neighbour);
         question.header.ifindex = via.on;
@@ -207,8 +214,8 @@ impl Routes {
         Ok(None)
     }
 
-    /// The hardware address of a neighbour that is there.
-    fn neighbour(&self, on: u32, ip: IpAddr) -> io::Result<Option<[u8; 6]>> {
+    /// The hardware address of a neighbour that is there, and whether it was entered by hand.
+    fn neighbour(&self, on: u32, ip: IpAddr) -> io::Result<Option<([u8; 6], bool)>> {
         let mut question = NeighbourMessage::default();
         question.header.family = family(ip);
         question.header.ifindex = on;
@@ -224,8 +231,11 @@ impl Routes {
         if not_there.contains(&known.header.state) {
             return Ok(None);
         }
+        let is_fixed = matches!(known.header.state, NeighbourState::Permanent | NeighbourState::Noarp);
         Ok(known.attributes.iter().find_map(|a| match a {
-            NeighbourAttribute::LinkLayerAddress(bytes) => bytes.as_slice().try_into().ok(),
+            NeighbourAttribute::LinkLayerAddress(bytes) => {
+                Some((bytes.as_slice().try_into().ok()?, is_fixed))
+            }
             _ => None,
         }))
     }

@@ -3,7 +3,6 @@
 //! The sessions of ours are calls, set up by SIP through the daemon as a user runs it; rtpengine's are set up by its
 //! control protocol. Both then carry the same streams, made and measured by the same generator on the other core.
 
-use super::{Ends, Options};
 use crate::device::bascule::{self, MediaMode};
 use crate::device::ng::Ng;
 use crate::device::{DEVICE, Device, Recipe, UAC, UAS, rtpengine};
@@ -13,6 +12,7 @@ use crate::load::media::{Media, Side, address_of};
 use crate::load::pace::Pace;
 use crate::load::scan::audio;
 use crate::report::{median, ratio, result, round};
+use crate::run::{Ends, Options};
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;

@@ -1,0 +1,88 @@
+//! Packets a second through one core, what becomes of it under overload, and CPU for each packet.
+
+use super::Scale;
+use super::row::{Row, Stand};
+use crate::place::cpu_ns;
+use crate::report::median;
+use crate::run::relay::row::Kind;
+use std::io;
+use std::time::Duration;
+
+/// Calls of the saturated rows.
+pub(super) const SESSIONS: usize = 4_000;
+/// Packets a second of one direction of a call: one every 20 ms.
+const PACKETS: f64 = 50.0;
+/// Calls at which CPU is measured where packets pass through user space: well below what any row can do.
+pub(super) const FEW: usize = 400;
+/// Offered rates, by what was delivered when far more was offered. Some engines deliver more when less is thrown away.
+const LADDER: [f64; 5] = [0.9, 1.1, 1.35, 1.7, 2.2];
+
+/// What a row can carry.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Speed {
+    /// Delivered when far more is offered.
+    pub(super) saturated: f64,
+    /// Most that was delivered at any offered rate.
+    pub(super) peak: f64,
+    /// Delivered when twice the peak is offered.
+    pub(super) overloaded: f64,
+    /// Offered when far more is offered.
+    pub(super) offered: f64,
+}
+
+/// Climb to the peak, and go beyond it.
+pub(super) fn speed(stand: &Stand, scale: &Scale) -> io::Result<Speed> {
+    let at = |rate: Option<f64>| {
+        let mut plan = stand.one_way(SESSIONS.min(stand.calls), rate);
+        plan.time = scale.step;
+        stand.traffic.run(&stand.site, &plan)
+    };
+    let flood = at(None)?;
+    let mut speed = Speed {
+        saturated: flood.delivered(),
+        peak: flood.delivered(),
+        offered: flood.offered(),
+        overloaded: 0.0,
+    };
+    for step in LADDER {
+        speed.peak = speed.peak.max(at(Some(speed.saturated * step))?.delivered());
+    }
+    speed.overloaded = at(Some(2.0 * speed.peak))?.delivered();
+    Ok(speed)
+}
+
+/// CPU for each packet at a moderate rate.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cost {
+    /// Everything on the device's core.
+    pub(super) all_ns: f64,
+    /// What of it the device's own threads use, which is also spent when there are no packets.
+    pub(super) threads_ns: f64,
+    /// Packets a second.
+    pub(super) rate: f64,
+}
+
+/// Calls at which a row's cost is measured.
+pub(super) fn moderate(row: &Row) -> usize {
+    if row.in_kernel() { SESSIONS } else { FEW }
+}
+
+/// Measure CPU with so many calls of which one side speaks, packets coming in bursts of 64.
+pub(super) fn cost(stand: &Stand, row: &Row, calls: usize, scale: &Scale) -> io::Result<Cost> {
+    let mut plan = stand.one_way(calls, Some(calls as f64 * PACKETS));
+    plan.time = scale.long;
+    let (workers, pollers) = (stand.workers()?, stand.site.relay_pollers()?);
+    // The system's own threads go on for a moment after what was before.
+    std::thread::sleep(Duration::from_millis(20));
+    let before = (cpu_ns(&workers)?, cpu_ns(&pollers)?);
+    let tally = stand.traffic.run(&stand.site, &plan)?;
+    let (all, polling) = (cpu_ns(&workers)? - before.0, cpu_ns(&pollers)? - before.1);
+    let packets = if row.kind == Kind::Door { tally.sent } else { tally.received };
+    let each = |ns: u64| ns as f64 / packets.max(1) as f64;
+    Ok(Cost { all_ns: each(all), threads_ns: each(all - polling.min(all)), rate: tally.offered() })
+}
+
+/// The middle of something over the rounds.
+pub(super) fn middle<T>(all: &[T], of: impl Fn(&T) -> f64) -> f64 {
+    median(all.iter().map(of).collect())
+}

@@ -1,0 +1,388 @@
+//! Traffic at the speed of a card: programs in the kernel make it and count it (`bpf/traffic.c`).
+//!
+//! A *lane* is one direction of one call. Lanes take turns as a [`Plan`] says; what has arrived is told by a [`Tally`].
+
+mod delays;
+mod layout;
+
+pub use delays::Delays;
+
+use crate::device::{DEVICE_CORE, LOAD_CORE};
+use crate::place::{Pending, Site, pin_thread, scheduled};
+use aya::maps::{Array, MapData};
+use aya::programs::xdp::{XdpLinkId, XdpMode};
+use aya::programs::{TestRun, TestRunAttrs, TestRunOptions, Xdp};
+use aya::{Ebpf, Pod};
+use layout::{ArrivalWords, BUCKETS, FRAME, LANES, LaneWords, PlanWords, lane, plan};
+use rustix::time::{ClockId, clock_gettime};
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// `cargo xtask xdp` builds it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/traffic.bpf.o");
+
+/// Frames a second that a flood takes, at most.
+const FLOOD: f64 = 10e6;
+/// A batch in which nothing is due takes so long at least, in seconds, and so long for each of its frames: the program waits at its
+/// beginning.
+const WAIT: (f64, f64) = (1.2e-6, 30e-9);
+
+/// One direction of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane {
+    /// 0: it begins on the carrier's link; 1: on the tier's.
+    pub link: usize,
+    /// Whence and whither it is sent.
+    pub from: SocketAddrV4,
+    /// The relay's address for it.
+    pub to: SocketAddrV4,
+    /// Where it must arrive.
+    pub expected: SocketAddrV4,
+}
+
+/// How packets are sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// Lanes `first`, `first + step`, … below `end` take turns.
+    pub first: usize,
+    /// See `first`.
+    pub step: usize,
+    /// See `first`.
+    pub end: usize,
+    /// Packets a second; none: as fast as it goes.
+    pub rate: Option<f64>,
+    /// So many at once; then a pause, as a card makes one between two interrupts.
+    pub burst: u32,
+    /// Packets that leave together if they are due together.
+    pub batch: u32,
+    /// Write down when each was sent.
+    pub stamped: bool,
+    /// Send on the device's core, and give way there to everybody.
+    pub inline: bool,
+    /// For how long.
+    pub time: Duration,
+}
+
+/// What was sent and what came while a plan was carried out.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Packets that were sent.
+    pub sent: u64,
+    /// Packets that came.
+    pub received: u64,
+    /// Numbers that were missing before a later one of their lane.
+    pub gaps: u64,
+    /// Packets that came after a later one of their lane.
+    pub reordered: u64,
+    /// Packets that came to the wrong place.
+    pub misdelivered: u64,
+    /// Frames of somebody else's.
+    pub other: u64,
+    /// Bursts that began more than a millisecond after their time.
+    pub late: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Of stamped packets.
+    pub delays: Delays,
+}
+
+impl Tally {
+    /// The share that did not come.
+    pub fn loss(&self) -> f64 {
+        1.0 - self.received as f64 / self.sent.max(1) as f64
+    }
+
+    /// Packets that came, a second.
+    pub fn delivered(&self) -> f64 {
+        self.received as f64 / self.seconds.max(1e-9)
+    }
+
+    /// Packets that were sent, a second.
+    pub fn offered(&self) -> f64 {
+        self.sent as f64 / self.seconds.max(1e-9)
+    }
+}
+
+/// Generator and sinks of a site.
+pub struct Traffic {
+    programs: Arc<Mutex<Ebpf>>,
+    plan: Arc<Mutex<Array<MapData, PlanWords>>>,
+    lanes: Array<MapData, LaneWords>,
+    arrivals: Array<MapData, ArrivalWords>,
+    delays: Array<MapData, u64>,
+    links: [u64; 6],
+}
+
+/// A plan that is being carried out.
+pub struct Flight {
+    sending: Pending<io::Result<(PlanWords, f64)>>,
+    before: ([u64; 5], Delays),
+}
+
+/// Everything dropped at the relay's door, as long as this is held.
+pub struct Door {
+    programs: Arc<Mutex<Ebpf>>,
+    links: Vec<XdpLinkId>,
+}
+
+/// CLOCK_MONOTONIC, which programs read too.
+pub fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+impl Traffic {
+    /// Put the sinks where they belong.
+    ///
+    /// # Errors
+    ///
+    /// Without root, or on a kernel that is older than live frames (5.18).
+    pub fn new(site: &Site) -> io::Result<Self> {
+        let mut programs = Ebpf::load(OBJECT).map_err(told)?;
+        for name in ["generate", "sink", "door"] {
+            program(&mut programs, name)?.load().map_err(told)?;
+        }
+        let traffic = Self {
+            plan: Arc::new(Mutex::new(array(&mut programs, "plan")?)),
+            lanes: array(&mut programs, "lanes")?,
+            arrivals: array(&mut programs, "arrivals")?,
+            delays: array(&mut programs, "delays")?,
+            links: [0, 1]
+                .map(|n| {
+                    let link = &site.links[n];
+                    [word(link.ours.mac), word(link.theirs.mac), link.theirs.ifindex.into()]
+                })
+                .as_flattened()
+                .try_into()
+                .map_err(io::Error::other)?,
+            programs: Arc::new(Mutex::new(programs)),
+        };
+        let names = site.links.each_ref().map(|link| link.theirs.name.clone());
+        let sinks = Arc::clone(&traffic.programs);
+        site.outside.run(move || {
+            let mut programs = lock(&sinks);
+            let sink = program(&mut programs, "sink")?;
+            names.iter().try_for_each(|name| sink.attach(name, XdpMode::Driver).map(drop).map_err(told))
+        })?;
+        site.poll_in_threads()?;
+        Ok(traffic)
+    }
+
+    /// Say what the lanes are, from number 0 on, or from another.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many.
+    pub fn lay(&mut self, first: usize, lanes: &[Lane]) -> io::Result<()> {
+        if first + lanes.len() > LANES {
+            return Err(io::Error::other(format!("more than {LANES} lanes")));
+        }
+        for (n, l) in lanes.iter().enumerate() {
+            let mut words = LaneWords::default();
+            let ip = |at: SocketAddrV4| u64::from(u32::from_ne_bytes(at.ip().octets()));
+            let port = |at: SocketAddrV4| u64::from(u16::from_ne_bytes(at.port().to_be_bytes()));
+            words[lane::ADDRESSES] = ip(l.to) << 32 | ip(l.from);
+            words[lane::PORTS] = (l.link as u64) << 32 | port(l.to) << 16 | port(l.from);
+            words[lane::EXPECTED] = ip(l.expected) << 32 | port(l.expected);
+            words[lane::SSRC] = 0x1000_0000 + (first + n) as u64;
+            self.lanes.set((first + n) as u32, words, 0).map_err(told)?;
+        }
+        Ok(())
+    }
+
+    /// Packets of a lane that were sent, that came, and when the last one did.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such lane.
+    pub fn lane(&self, n: usize) -> io::Result<(u64, u64, u64)> {
+        let words = self.lanes.get(&(n as u32), 0).map_err(told)?;
+        Ok((words[lane::SENT], words[lane::RECEIVED], words[lane::LAST_SEEN]))
+    }
+
+    /// When the last packet came to an address.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn last_at(&self, ip: IpAddr) -> io::Result<u64> {
+        let IpAddr::V4(ip) = ip else { return Ok(0) };
+        Ok(self.arrivals.get(&0, 0).map_err(told)?[5 + usize::from(ip.octets()[3])])
+    }
+
+    /// Begin a plan.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn begin(&self, site: &Site, what: &Plan) -> io::Result<Flight> {
+        let before = (self.counts()?, self.all_delays()?);
+        let words = self.words(what);
+        let (programs, table) = (Arc::clone(&self.programs), Arc::clone(&self.plan));
+        let (batch, seconds) = (what.batch.clamp(1, 64), what.time.as_secs_f64());
+        // Enough for the whole plan, since beginning anew takes the kernel a hundredth of a second.
+        let frames = match what.rate {
+            None => FLOOD * seconds,
+            Some(rate) => {
+                let batch = f64::from(batch);
+                seconds * (rate + batch / (WAIT.0 + WAIT.1 * batch))
+            }
+        };
+        let inline = what.inline;
+        let sending = site.outside.begin(move || {
+            let us = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+            if inline {
+                pin_thread(us, DEVICE_CORE)?;
+                scheduled(&["-i", "0"], us)?;
+            }
+            let sent = send(&programs, &table, words, batch, frames as u32);
+            if inline {
+                scheduled(&["-o", "0"], us)?;
+                pin_thread(us, LOAD_CORE)?;
+            }
+            Ok((sent?, seconds))
+        });
+        Ok(Flight { sending, before })
+    }
+
+    /// Wait for the end of a plan.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn end(&self, flight: Flight) -> io::Result<Tally> {
+        let (plan, seconds) = flight.sending.wait()?;
+        // What is on its way.
+        std::thread::sleep(Duration::from_millis(60));
+        let (now, then) = (self.counts()?, flight.before.0);
+        let [received, gaps, reordered, misdelivered, other] = std::array::from_fn(|n| now[n] - then[n]);
+        let delays = self.all_delays()?.since(&flight.before.1);
+        let (sent, late) = (plan[plan::SENT], plan[plan::LATE]);
+        Ok(Tally { sent, received, gaps, reordered, misdelivered, other, late, seconds, delays })
+    }
+
+    /// Carry out a plan.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn run(&self, site: &Site, what: &Plan) -> io::Result<Tally> {
+        self.end(self.begin(site, what)?)
+    }
+
+    /// Drop everything at the relay's door.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn close_door(&self, site: &Site) -> io::Result<Door> {
+        let names = site.links.each_ref().map(|link| link.ours.name.clone());
+        let programs = Arc::clone(&self.programs);
+        site.relay.run(move || {
+            let mut held = lock(&programs);
+            let door = program(&mut held, "door")?;
+            let links: io::Result<Vec<_>> =
+                names.iter().map(|name| door.attach(name, XdpMode::Driver).map_err(told)).collect();
+            drop(held);
+            Ok(Door { links: links?, programs })
+        })
+    }
+
+    fn words(&self, what: &Plan) -> PlanWords {
+        let mut words = PlanWords::default();
+        words[..6].copy_from_slice(&self.links);
+        let burst = u64::from(what.burst.max(1));
+        words[plan::INTERVAL] = what.rate.map_or(0, |rate| (burst as f64 * 1e9 / rate) as u64);
+        words[plan::BURST] = if what.rate.is_some() { burst } else { 0 };
+        words[plan::FIRST] = what.first as u64;
+        words[plan::STEP] = what.step as u64;
+        words[plan::END] = what.end as u64;
+        words[plan::BATCH] = what.batch.clamp(1, 64).into();
+        words[plan::UNTIL] = what.time.as_nanos() as u64;
+        words[plan::FLAGS] = u64::from(what.stamped);
+        words[plan::TURN] = what.first as u64;
+        words
+    }
+
+    fn counts(&self) -> io::Result<[u64; 5]> {
+        let words = self.arrivals.get(&0, 0).map_err(told)?;
+        Ok(std::array::from_fn(|n| words[n]))
+    }
+
+    fn all_delays(&self) -> io::Result<Delays> {
+        let all: Result<Vec<u64>, _> = (0..BUCKETS as u32).map(|n| self.delays.get(&n, 0)).collect();
+        Ok(Delays::new(all.map_err(told)?))
+    }
+}
+
+/// Have the kernel make frames until the plan is done.
+fn send(
+    programs: &Mutex<Ebpf>,
+    table: &Mutex<Array<MapData, PlanWords>>,
+    words: PlanWords,
+    batch: u32,
+    frames: u32,
+) -> io::Result<PlanWords> {
+    let mut programs = lock(programs);
+    let generate = program(&mut programs, "generate")?;
+    let mut table = lock(table);
+    let frame = [0; FRAME];
+    table.set(0, words, 0).map_err(told)?;
+    loop {
+        let options = TestRunOptions {
+            data_in: Some(&frame),
+            repeat: frames.max(1),
+            attrs: TestRunAttrs::new().xdp_live_frames(batch),
+            ..TestRunOptions::new()
+        };
+        generate.test_run(options).map_err(told)?;
+        let now = table.get(&0, 0).map_err(told)?;
+        if now[plan::FINISHED] != 0 {
+            return Ok(now);
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let mut programs = lock(&self.programs);
+        if let Ok(door) = program(&mut programs, "door") {
+            for link in self.links.drain(..) {
+                let _ = door.detach(link);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn program<'e>(programs: &'e mut Ebpf, name: &str) -> io::Result<&'e mut Xdp> {
+    let program = programs.program_mut(name).ok_or_else(|| io::Error::other(format!("no program {name}")))?;
+    program.try_into().map_err(told)
+}
+
+fn array<V: Pod>(programs: &mut Ebpf, name: &str) -> io::Result<Array<MapData, V>> {
+    let map = programs.take_map(name).ok_or_else(|| io::Error::other(format!("no table {name}")))?;
+    Array::try_from(map).map_err(told)
+}
+
+fn word(mac: [u8; 6]) -> u64 {
+    let [a, b, c, d, e, f] = mac;
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+/// An error with everything below it.
+fn told(error: impl Error) -> io::Error {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        text = format!("{text}: {error}");
+        below = error.source();
+    }
+    io::Error::other(text)
+}
