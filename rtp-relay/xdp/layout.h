@@ -5,12 +5,12 @@
 #include "bpf.h"
 
 enum {
-	LAYOUT_VERSION = 1,
+	LAYOUT_VERSION = 2,
 	/* Local media addresses. Each has 256 KiB of `by_port`, and a packet is compared with all of them. */
 	LOCALS = 8,
 	/* Clock rates (RFC 3551 table 4 has five). */
 	RATES = 8,
-	/* Flows, unless the loader says otherwise: 65,536 x 128 bytes are 8 MiB. */
+	/* Flows, unless the loader says otherwise: 65,536 x 192 bytes are 12 MiB. */
 	FLOWS = 1 << 16,
 	/* Failure domains that are switched by one store. */
 	SLOTS = 256,
@@ -48,8 +48,30 @@ struct route {
 	u16 generation;
 };
 
+/* What has been odd about the numbers of a stream: relay-core's losses.rs. A line of its own, which the next packet in order
+ * does not touch. */
+struct losses {
+	/* Bit n: the number n before `at` has not come. */
+	u64 missing;
+	u32 at;
+	u32 duplicates;
+	u32 reordered;
+	/* Losses that lie together now, and the most in a row of them. */
+	u32 first;
+	u32 last;
+	u32 lost;
+	u32 run;
+	/* Those that did. */
+	u32 bursts;
+	u32 packets;
+	u32 burst_lost;
+	u32 longest;
+	u32 longest_loss;
+	u32 spare[2];
+};
+
 /* One direction of the RTP of one session. User space writes all of it before it stores its index in `by_port`; then line 0
- * stays as it is, and line 1 is the program's. */
+ * stays as it is, and lines 1 and 2 are the program's. */
 struct flow {
 	/* Line 0: configuration. */
 	struct route route;
@@ -94,6 +116,9 @@ struct flow {
 	/* Packets in a row that kept the step, up to STEADY. */
 	u8 steady;
 	u8 spare[3];
+
+	/* Line 2. */
+	struct losses losses;
 };
 
 /* A flow's routes while its slot says 1 or 2. */
@@ -146,7 +171,8 @@ struct passed_counts {
 };
 
 _Static_assert(sizeof(struct route) == 40, "a route leaves room for the rest of line 0");
-_Static_assert(sizeof(struct flow) == 128, "two cache lines");
+_Static_assert(sizeof(struct losses) == 64, "one cache line");
+_Static_assert(sizeof(struct flow) == 192, "three cache lines");
 _Static_assert(__builtin_offsetof(struct flow, packets) == 64, "state has a line of its own");
 _Static_assert(sizeof(struct alternate) == 64, "one cache line");
 _Static_assert(sizeof(struct next_hop) == 32, "never over two cache lines");

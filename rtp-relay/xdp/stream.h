@@ -1,20 +1,23 @@
-/* The RTP stream of a flow: which packets go on, and what they leave behind. The same as relay-core's rewrite.rs, meter.rs
- * and pulse.rs for a source that goes on; whatever begins a source is theirs alone. */
+/* The RTP stream of a flow: which packets go on, and what they leave behind. The same as relay-core's rewrite.rs, meter.rs,
+ * losses.rs and pulse.rs for a source that goes on; whatever begins a source is theirs alone. */
 #pragma once
 #include "checksum.h"
 #include "frame.h"
 #include "layout.h"
 
 /* As relay-core's limits.rs has them. */
-enum { MAX_DROPOUT = 3000, MAX_MISORDER = 100, STEADY = 16, MAX_PACKET = 2048 };
+enum { MAX_DROPOUT = 3000, MAX_MISORDER = 100, STEADY = 16, MAX_PACKET = 2048, BURST_GAP = 16 };
+/* Numbers that are remembered: the bits of `losses.missing`. */
+enum { WINDOW = 64 };
 /* 2^38 ns are 275 s: no clock rate up to 90 kHz overflows 64 bits with it, and a pause is no jitter anyway. */
 static const u64 LONGEST_PAUSE = (1ULL << 38) - 1;
 
 /* A packet of the flow. */
 struct arrival {
 	u32 timestamp;
-	/* Numbers ahead of the newest; 0: it is late or a copy. */
+	/* Numbers ahead of the newest; 0: it is late or a copy, and so many behind. */
 	u32 ahead;
+	u32 behind;
 	u32 bytes;
 	u32 extra;
 };
@@ -85,6 +88,7 @@ INLINE enum passed judge(const struct frame *f, const struct flow *flow, struct 
 		return PASSED_RESTART;
 	}
 	a->ahead = ahead;
+	a->behind = behind;
 	return PASSED_REASONS;
 }
 
@@ -100,6 +104,69 @@ INLINE void beat(struct flow *flow, const struct arrival *a)
 	}
 	flow->steady = 0;
 	flow->step = a->ahead == 1 ? step : 0;
+}
+
+INLINE void advance(struct losses *l, u32 newest)
+{
+	u32 step = newest - l->at;
+	l->missing = step < WINDOW ? l->missing << (step & (WINDOW - 1)) : 0;
+	l->at = newest;
+}
+
+/* `newest` has come, and `ahead` - 1 numbers before it have not. */
+INLINE void leapt(struct losses *l, u32 newest, u32 ahead)
+{
+	u32 count = ahead - 1;
+	u32 first = newest - count;
+	advance(l, newest);
+	l->missing |= count < WINDOW - 1 ? ((1ULL << (count & (WINDOW - 1))) - 1) << 1 : ~1ULL;
+	if (l->lost && first - l->last > BURST_GAP) {
+		u32 packets = l->last - l->first + 1;
+		u32 run = l->run < l->lost ? l->run : l->lost;
+		if (l->lost > 1) {
+			l->bursts++;
+			l->packets += packets;
+			l->burst_lost += l->lost;
+			if (packets > l->longest)
+				l->longest = packets;
+		}
+		if (run > l->longest_loss)
+			l->longest_loss = run;
+		l->lost = 0;
+	}
+	if (!l->lost) {
+		l->first = first;
+		l->run = 0;
+	}
+	l->last = newest - 1;
+	l->lost += count;
+	if (count > l->run)
+		l->run = count;
+}
+
+/* The number `behind` the newest has come. */
+INLINE void late(struct losses *l, u32 newest, u32 behind)
+{
+	advance(l, newest);
+	if (behind >= WINDOW) {
+		l->reordered++;
+		return;
+	}
+	u64 bit = 1ULL << (behind & (WINDOW - 1));
+	if (!(l->missing & bit)) {
+		l->duplicates++;
+		return;
+	}
+	l->missing &= ~bit;
+	l->reordered++;
+	u32 number = newest - behind;
+	if (l->lost && number - l->first <= l->last - l->first) {
+		l->lost--;
+		if (number == l->last)
+			l->last = number - 1;
+		else if (number == l->first)
+			l->first = number + 1;
+	}
 }
 
 /* Remember a packet. `rate`: units of its clock in 2^36 ns. */
@@ -121,8 +188,12 @@ INLINE void take(struct flow *flow, const struct arrival *a, u64 rate)
 	flow->packets++;
 	flow->bytes += a->bytes;
 	flow->extra += a->extra;
-	if (a->ahead) {
+	if (unlikely(!a->ahead)) {
+		late(&flow->losses, flow->newest, a->behind);
+	} else {
 		flow->newest += a->ahead;
+		if (unlikely(a->ahead > 1))
+			leapt(&flow->losses, flow->newest, a->ahead);
 		if (flow->newest_timestamp - a->timestamp > 0xffff) {
 			flow->newest_timestamp = a->timestamp;
 			flow->newest_at = now;

@@ -40,6 +40,7 @@ mod latch;
 mod learn;
 mod leg;
 pub mod limits;
+mod losses;
 mod meter;
 mod offload;
 mod own;
@@ -60,6 +61,7 @@ mod watch;
 
 pub use config::{Prompt, RelayConfig, SilencePolicy};
 pub use counters::{Counters, PortCounts};
+pub use losses::Losses;
 pub use offload::{Flow, FlowBeat, FlowShift, FlowState, Offload, Recall, Unfit};
 pub use own::Outgoing;
 pub use ports::{PortPair, PortRef, PortRequest};

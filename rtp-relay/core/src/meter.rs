@@ -1,6 +1,7 @@
 //! Loss and jitter of one incoming RTP stream (RFC 3550 §6.4.1, appendices A.1, A.3 and A.8).
 
 use crate::limits::{DEFAULT_CLOCK_RATE, MAX_DROPOUT, MAX_MISORDER};
+use crate::losses::Losses;
 use crate::offload::{Carried, FlowState};
 use crate::packet::RtpHeader;
 use relay_values::{FlowStats, Time};
@@ -15,6 +16,11 @@ pub(crate) struct Meter {
     lost_before: u64,
     clock_rate: u32,
     source: Option<Source>,
+    losses: Losses,
+    /// Of sound.
+    payload_type: Option<u8>,
+    /// Timestamp units of a packet: what two in a row had.
+    packet_time: u32,
     /// The next packet begins a new source, whatever its SSRC.
     ended: bool,
 }
@@ -30,6 +36,9 @@ struct Source {
     /// The sequence number that would confirm a restart.
     restart: Option<u16>,
     received: u64,
+    /// Of the packet with the highest number, and how far it was from the one before that.
+    timestamp: u32,
+    step: u32,
     /// Arrival of the last packet, and that less its timestamp, in timestamp units.
     arrival: u32,
     transit: u32,
@@ -37,11 +46,25 @@ struct Source {
     jitter: u32,
 }
 
+/// Where a sequence number lies, seen from the highest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Higher by so much.
+    Ahead(u32),
+    /// Lower by so much, or the same.
+    Behind(u32),
+    /// Far away, and nothing has followed it.
+    Wild,
+    /// Far away, and the second there: the sender has begun anew, after so many that were lost.
+    Restarted { lost: u64 },
+}
+
 /// Where the source stands that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Metered {
     /// The highest sequence number, extended.
     pub(crate) newest: u32,
+    pub(crate) losses: Losses,
     pub(crate) last_timestamp: u32,
     /// × 16.
     pub(crate) jitter: u32,
@@ -68,6 +91,9 @@ impl Meter {
             lost_before: 0,
             clock_rate: DEFAULT_CLOCK_RATE,
             source: None,
+            losses: Losses::default(),
+            payload_type: None,
+            packet_time: 0,
             ended: false,
         }
     }
@@ -98,13 +124,30 @@ impl Meter {
         let arrival = in_units(now, self.clock_rate);
         match &mut self.source {
             Some(source) if source.ssrc == header.ssrc && !self.ended => {
-                if let Some(lost) = source.sequence(header.sequence) {
-                    self.lost_before += lost;
+                let newest = source.newest();
+                match source.sequence(header.sequence) {
+                    Place::Ahead(1) => {
+                        if source.step_to(header.timestamp) && source.step <= self.clock_rate {
+                            self.packet_time = source.step;
+                        }
+                    }
+                    Place::Ahead(ahead) => {
+                        self.losses.leapt(newest.wrapping_add(ahead), ahead);
+                        source.timestamp = header.timestamp;
+                    }
+                    Place::Behind(behind) => self.losses.late(newest, behind),
+                    Place::Wild => {}
+                    Place::Restarted { lost } => {
+                        self.lost_before += lost;
+                        self.losses.begin(source.newest());
+                        source.timestamp = header.timestamp;
+                    }
                 }
                 source.jitter(arrival, header.timestamp);
             }
             source => {
                 self.lost_before += source.map_or(0, |s| s.lost());
+                self.losses.begin(header.sequence.into());
                 *source = Some(Source::begin(header, arrival));
                 self.ended = false;
             }
@@ -115,6 +158,11 @@ impl Meter {
     pub(crate) fn datagram(&mut self, bytes: usize) {
         self.packets += 1;
         self.bytes += bytes as u64;
+    }
+
+    /// The last packet was sound of a payload type.
+    pub(crate) fn sounds(&mut self, payload_type: u8) {
+        self.payload_type = Some(payload_type);
     }
 
     /// The last packet went on to the other leg.
@@ -131,7 +179,8 @@ impl Meter {
     pub(crate) fn steady(&self, ssrc: u32) -> Option<Metered> {
         let source = self.source.as_ref().filter(|s| s.ssrc == ssrc && !self.ended)?;
         Some(Metered {
-            newest: source.rounds << 16 | u32::from(source.highest),
+            newest: source.newest(),
+            losses: self.losses,
             last_timestamp: source.arrival.wrapping_sub(source.transit),
             jitter: source.jitter,
         })
@@ -142,7 +191,7 @@ impl Meter {
         let source = self.source.as_ref().filter(|_| !self.ended)?;
         Some(Standing {
             ssrc: source.ssrc,
-            newest: source.rounds << 16 | u32::from(source.highest),
+            newest: source.newest(),
             jitter: source.jitter >> 4,
             lost: self.lost(),
         })
@@ -153,8 +202,9 @@ impl Meter {
         self.lost_before + self.source.map_or(0, |s| s.lost())
     }
 
-    /// Another has taken packets of `ssrc` and passed them on. The newest number was `before`.
-    pub(crate) fn absorb(&mut self, ssrc: u32, before: u32, carried: &Carried, after: &FlowState) {
+    /// Another has taken packets of `ssrc` and passed them on. Where it stood before is `state`.
+    pub(crate) fn absorb(&mut self, ssrc: u32, state: &FlowState, carried: &Carried, after: &FlowState) {
+        let before = state.newest;
         self.packets += carried.packets;
         self.bytes += carried.bytes;
         self.forwarded += carried.packets;
@@ -168,12 +218,17 @@ impl Meter {
                 if ahead < MAX_DROPOUT { ahead.into() } else { 0 }
             };
             // Rounds are never more than 16 bits here: 65,536 of them take years at any packet rate.
-            let newest = (source.rounds << 16 | u32::from(source.highest)).wrapping_add(step);
+            let newest = source.newest().wrapping_add(step);
             (source.rounds, source.highest) = (newest >> 16, newest as u16);
             source.received += carried.packets;
             source.arrival = arrival;
             source.transit = arrival.wrapping_sub(after.last_timestamp);
             source.jitter = after.jitter;
+            (source.timestamp, source.step) = (after.beat.timestamp, after.beat.step);
+            self.losses.absorb(&state.losses, &after.losses);
+            if after.beat.steady > 0 && after.beat.step <= self.clock_rate {
+                self.packet_time = after.beat.step;
+            }
         }
     }
 
@@ -187,6 +242,11 @@ impl Meter {
             jitter_ts,
             jitter_us: micros(jitter_ts, self.clock_rate),
             ssrc: self.source.map_or(0, |s| s.ssrc),
+            payload_type: self.payload_type,
+            packet_time_us: micros(self.packet_time, self.clock_rate),
+            duplicates: self.losses.duplicates.into(),
+            reordered: self.losses.reordered.into(),
+            bursts: self.losses.bursts(),
             ..FlowStats::default()
         }
     }
@@ -201,33 +261,50 @@ impl Source {
             rounds: 0,
             restart: None,
             received: 1,
+            timestamp: header.timestamp,
+            step: 0,
             arrival,
             transit: arrival.wrapping_sub(header.timestamp),
             jitter: 0,
         }
     }
 
-    /// `update_seq` of appendix A.1. On a restart, what was lost until then.
-    fn sequence(&mut self, sequence: u16) -> Option<u64> {
+    /// The highest number, extended.
+    fn newest(&self) -> u32 {
+        (self.rounds << 16) | u32::from(self.highest)
+    }
+
+    /// `update_seq` of appendix A.1.
+    fn sequence(&mut self, sequence: u16) -> Place {
         let ahead = sequence.wrapping_sub(self.highest);
-        if ahead < MAX_DROPOUT {
+        let place = if ahead == 0 || ahead > u16::MAX - MAX_MISORDER {
+            Place::Behind(ahead.wrapping_neg().into())
+        } else if ahead < MAX_DROPOUT {
             if sequence < self.highest {
                 self.rounds = self.rounds.wrapping_add(1);
             }
             self.highest = sequence;
-        } else if ahead <= u16::MAX - MAX_MISORDER {
+            Place::Ahead(ahead.into())
+        } else {
             // A large jump: believed only when the next packet follows it.
             if self.restart != Some(sequence) {
                 self.restart = Some(sequence.wrapping_add(1));
-                return None;
+                return Place::Wild;
             }
             let lost = self.lost();
             (self.first, self.highest, self.rounds) = (sequence, sequence, 0);
             (self.restart, self.received) = (None, 1);
-            return Some(lost);
-        }
+            return Place::Restarted { lost };
+        };
         self.received += 1;
-        None
+        place
+    }
+
+    /// The next packet in order has this timestamp: whether it is as far from the one before as that from its own.
+    fn step_to(&mut self, timestamp: u32) -> bool {
+        let step = timestamp.wrapping_sub(self.timestamp);
+        self.timestamp = timestamp;
+        std::mem::replace(&mut self.step, step) == step && step > 0
     }
 
     /// Appendix A.8, in its integer form.

@@ -12,6 +12,7 @@
 
 use crate::leg::{LegState, Onward, Succession};
 use crate::limits::MAX_MISORDER;
+use crate::losses::Losses;
 use crate::ports::PortRef;
 use crate::regions::Counted;
 use relay_values::{Carries, RegionId, Time};
@@ -80,6 +81,8 @@ pub struct FlowState {
     pub jitter: u32,
     /// The beat.
     pub beat: FlowBeat,
+    /// What was odd about its numbers, counted as `newest` is.
+    pub losses: Losses,
 }
 
 /// Whether the timestamps of a flow grow by one step with every packet.
@@ -305,6 +308,7 @@ pub(crate) fn flow(
             newest_at: steady.at,
             last_timestamp: metered.last_timestamp,
             jitter: metered.jitter,
+            losses: metered.losses,
             beat: counted.and_then(|c| c.pulse.shown(newest as u16)).unwrap_or_default(),
         },
     })
@@ -337,18 +341,18 @@ impl Carried {
     }
 }
 
-/// Take over what a fast path has passed on of the flow from a leg, `ssrc`, whose newest number was `before`.
+/// Take over what a fast path has passed on of the flow from a leg, `ssrc`, which stood at `before`.
 pub(crate) fn absorb(
     leg: &mut LegState,
     ssrc: u32,
     shift: &FlowShift,
-    before: u32,
+    before: &FlowState,
     carried: &Carried,
     after: &FlowState,
 ) {
     leg.heard = leg.heard.max(Some(after.last));
     leg.spoke = leg.spoke.max(Some(after.last));
     leg.meter.absorb(ssrc, before, carried, after);
-    leg.line.absorb(shift, before, carried, after);
+    leg.line.absorb(shift, before.newest, carried, after);
     leg.reports.carried(carried);
 }

@@ -280,6 +280,9 @@ impl Session {
             Packet::Rtcp => return pass_rtcp(now, source, sink, taken.whose, bytes, outbox),
         };
         let event = source.is_event(taken.whose, &header);
+        if !event {
+            source.meter.sounds(header.payload_type);
+        }
         let onward = match sink.accept_event(header.timestamp).filter(|_| event) {
             Some(detour) => detour,
             None => sink.accept_rtp()?,

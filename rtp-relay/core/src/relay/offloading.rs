@@ -62,13 +62,13 @@ impl Relay {
         let (Fast::Carried(flow) | Fast::Recalled(flow)) = &mut leg.fast else { return };
         let before = std::mem::replace(&mut flow.state, *after);
         let Some(carried) = Carried::between(&before, after) else { return };
-        let (before, shift, source) = (before.newest, flow.shift, flow.source);
+        let (shift, source) = (flow.shift, flow.source);
         self.counters.packets += carried.packets;
         self.counters.bytes += carried.bytes;
         self.counters.forwarded += carried.packets;
         self.counters.offloaded += carried.packets;
         self.counters.offloaded_bytes += carried.bytes;
-        offload::absorb(leg, source, &shift, before, &carried, after);
+        offload::absorb(leg, source, &shift, &before, &carried, after);
         if tier {
             let rate = leg.meter.clock_rate();
             self.regions.absorb(now, owner.slot as usize, after, || rate);

@@ -6,8 +6,10 @@ use std::mem::{offset_of, size_of};
 
 // What the fields of each add up to, so that there is no gap.
 const _: () = assert!(size_of::<RouteEntry>() == 16 + 16 + 2 + 2 + 2 + 2);
-const _: () = assert!(size_of::<FlowEntry>() == 40 + 4 * 4 + 2 + 2 + 4 + 64);
+const _: () = assert!(size_of::<FlowEntry>() == 40 + 4 * 4 + 2 + 2 + 4 + 64 + 64);
 const _: () = assert!(size_of::<StateEntry>() == 4 * 8 + 7 * 4 + 1 + 3);
+const _: () = assert!(size_of::<LossesEntry>() == 8 + 14 * 4);
+const _: () = assert!(offset_of!(FlowEntry, losses) == 128 && offset_of!(LossesEntry, longest_loss) == 52);
 const _: () = assert!(size_of::<SetupEntry>() == 4 * 4 + MAX_LOCALS * 16 + RATES * 8);
 const _: () = assert!(size_of::<AlternateEntry>() == 64);
 const _: () = assert!(size_of::<SlotEntry>() == 8);

@@ -1,7 +1,7 @@
 //! A flow of the core as an entry of the table, and back.
 
-use super::layout::{FlowEntry, NO_EVENT, RATES, RouteEntry, StateEntry};
-use relay_core::{Flow, FlowBeat, FlowState};
+use super::layout::{FlowEntry, LossesEntry, NO_EVENT, RATES, RouteEntry, StateEntry};
+use relay_core::{Flow, FlowBeat, FlowState, Losses};
 use relay_values::Time;
 
 /// The clock rates that flows may have, in Hz: those of RFC 3551 §6, and Opus's (RFC 7587 §4.1).
@@ -67,10 +67,11 @@ pub(super) fn entry(flow: &Flow, placed: &Placed, epoch: Epoch) -> Option<FlowEn
             steady: beat.steady,
             spare: [0; 3],
         },
+        losses: shown(&flow.state.losses),
     })
 }
 
-/// What the program has written.
+/// What the program has written, but for what was odd.
 pub(super) fn state(entry: &StateEntry, epoch: Epoch) -> FlowState {
     FlowState {
         packets: entry.packets,
@@ -83,5 +84,75 @@ pub(super) fn state(entry: &StateEntry, epoch: Epoch) -> FlowState {
         last_timestamp: entry.last_timestamp,
         jitter: entry.jitter,
         beat: FlowBeat { timestamp: entry.beat_timestamp, step: entry.step, steady: entry.steady },
+        losses: Losses::default(),
+    }
+}
+
+fn shown(losses: &Losses) -> LossesEntry {
+    let Losses {
+        missing,
+        at,
+        duplicates,
+        reordered,
+        first,
+        last,
+        lost,
+        run,
+        bursts,
+        packets,
+        burst_lost,
+        longest,
+        longest_loss,
+    } = *losses;
+    LossesEntry {
+        missing,
+        at,
+        duplicates,
+        reordered,
+        first,
+        last,
+        lost,
+        run,
+        bursts,
+        packets,
+        burst_lost,
+        longest,
+        longest_loss,
+        spare: [0; 2],
+    }
+}
+
+/// What the program found odd.
+pub(super) fn losses(entry: &LossesEntry) -> Losses {
+    let LossesEntry {
+        missing,
+        at,
+        duplicates,
+        reordered,
+        first,
+        last,
+        lost,
+        run,
+        bursts,
+        packets,
+        burst_lost,
+        longest,
+        longest_loss,
+        spare: _,
+    } = *entry;
+    Losses {
+        missing,
+        at,
+        duplicates,
+        reordered,
+        first,
+        last,
+        lost,
+        run,
+        bursts,
+        packets,
+        burst_lost,
+        longest,
+        longest_loss,
     }
 }

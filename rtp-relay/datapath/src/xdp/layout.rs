@@ -4,7 +4,7 @@ use super::shared::Plain;
 use std::net::{IpAddr, SocketAddr};
 
 /// A table of another version is not for us.
-pub(super) const LAYOUT_VERSION: u32 = 1;
+pub(super) const LAYOUT_VERSION: u32 = 2;
 /// Local media addresses that the program knows.
 pub const MAX_LOCALS: usize = 8;
 /// Clock rates that it knows.
@@ -63,6 +63,7 @@ pub(super) struct FlowEntry {
     pub(super) clock: u8,
     pub(super) event: u8,
     pub(super) state: StateEntry,
+    pub(super) losses: LossesEntry,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +82,25 @@ pub(super) struct StateEntry {
     pub(super) extra: u32,
     pub(super) steady: u8,
     pub(super) spare: [u8; 3],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub(super) struct LossesEntry {
+    pub(super) missing: u64,
+    pub(super) at: u32,
+    pub(super) duplicates: u32,
+    pub(super) reordered: u32,
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) lost: u32,
+    pub(super) run: u32,
+    pub(super) bursts: u32,
+    pub(super) packets: u32,
+    pub(super) burst_lost: u32,
+    pub(super) longest: u32,
+    pub(super) longest_loss: u32,
+    pub(super) spare: [u32; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -227,6 +247,8 @@ unsafe impl Plain for SetupEntry {}
 unsafe impl Plain for FlowEntry {}
 // SAFETY: as above.
 unsafe impl Plain for StateEntry {}
+// SAFETY: as above.
+unsafe impl Plain for LossesEntry {}
 // SAFETY: as above.
 unsafe impl Plain for AlternateEntry {}
 // SAFETY: as above.

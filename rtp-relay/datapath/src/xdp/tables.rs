@@ -5,10 +5,10 @@ mod adopt;
 pub(crate) use adopt::Adopted;
 
 use super::Totals;
-use super::flow::{Epoch, Placed, entry, rates, state};
+use super::flow::{Epoch, Placed, entry, losses as odd, rates, state};
 use super::layout::{
-    Address, AlternateEntry, CPUS, FlowEntry, LAYOUT_VERSION, MAX_LOCALS, MAX_NEXT_HOPS, MAX_SLOTS,
-    NextHopEntry, PORTS, Passed, PassedEntry, RouteEntry, SetupEntry, SlotEntry, StateEntry,
+    Address, AlternateEntry, CPUS, FlowEntry, LAYOUT_VERSION, LossesEntry, MAX_LOCALS, MAX_NEXT_HOPS,
+    MAX_SLOTS, NextHopEntry, PORTS, Passed, PassedEntry, RouteEntry, SetupEntry, SlotEntry, StateEntry,
 };
 use super::shared::{SharedArray, SharedNumbers};
 use relay_core::{Flow, FlowState};
@@ -344,9 +344,12 @@ impl Tables {
 
     /// What has become of a flow.
     pub fn state(&self, id: &FlowId) -> FlowState {
-        self.state_at(id.index)
+        let losses: Option<LossesEntry> =
+            self.flows.read_part(id.index as usize, offset_of!(FlowEntry, losses));
+        FlowState { losses: losses.as_ref().map(odd).unwrap_or_default(), ..self.state_at(id.index) }
     }
 
+    /// The same but for what was odd about its numbers, which stands in another line.
     pub(super) fn state_at(&self, index: u32) -> FlowState {
         let line: Option<StateEntry> = self.flows.read_part(index as usize, STATE);
         line.map(|entry| state(&entry, self.epoch)).unwrap_or_default()
