@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::operate::{DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
+use crate::operate::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Drain(DrainArgs),
     /// Cut a share of a region's real calls off as an outage would, watch, restore
     Drill(DrillArgs),
+    /// Take away what a killed service has left in the kernel: its streams are forwarded until the service is back
+    Detach(DetachArgs),
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Regions(args) => operate::regions(&args),
         Command::Drain(args) => operate::drain(&args),
         Command::Drill(args) => operate::drill(&args),
+        Command::Detach(args) => operate::detach(&args),
     }
 }
 

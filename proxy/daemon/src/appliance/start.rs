@@ -17,10 +17,12 @@ use arc_swap::ArcSwap;
 use datapath::{Engine, EngineConfig, RelayHandle};
 use proxy_core::{Config, ListenerId, Snapshot};
 use relay_core::RelayConfig;
+use std::ffi::OsStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -84,6 +86,9 @@ struct Sockets {
 
 /// Descriptors that are not for media and not for streams: listeners of every shard, files, timers, the kernel engine's maps.
 pub(crate) const RESERVED_DESCRIPTORS: usize = 512;
+
+/// Where the kernel engine's pins are, below the runtime directory.
+const PINS: &str = "bpf";
 
 /// The receiving ends of a shard's post.
 type Ends = (mpsc::Receiver<Mail>, mpsc::Receiver<SyncSender<ShardReport>>);
@@ -210,10 +215,20 @@ fn media(
         dscp,
         datapath,
         sockets,
+        pins: pins(),
+        orphan_inactivity: config.media.inactivity,
         reserved_descriptors: reserved,
         ..EngineConfig::default()
     })?;
     Ok((Some(engine), handles))
+}
+
+/// What the kernel carries outlives us in the directory that the service manager keeps over a restart, if there is one.
+fn pins() -> Option<PathBuf> {
+    let all = std::env::var_os("RUNTIME_DIRECTORY")?;
+    // Several are separated by colons.
+    let first = all.as_bytes().split(|b| *b == b':').next().filter(|first| !first.is_empty())?;
+    Some(Path::new(OsStr::from_bytes(first)).join(PINS))
 }
 
 fn post() -> (Post, Ends) {

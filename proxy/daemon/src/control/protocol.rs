@@ -189,6 +189,9 @@ pub struct Media {
     pub kernel: Vec<String>,
     /// What the sockets carry alone, and why.
     pub sockets: Vec<String>,
+    /// What becomes of the kernel's flows when the service is killed, and what it found of an earlier run.
+    #[serde(default)]
+    pub survival: Option<String>,
     /// RTP that is carried now.
     pub carried: Carried,
     /// What was dropped since the start, by reason; those that never occurred are absent.

@@ -33,7 +33,7 @@ pub(super) async fn now(desk: &Desk) -> Answer {
 
 fn media(engine: &Engine, relay: &RelaySettings) -> Media {
     let (counters, capacity) = (engine.counters(), engine.capacity());
-    let standing = engine.standing().clone();
+    let standing = engine.standing();
     let some = |(reason, n): (&str, u64)| (n > 0).then(|| (reason.to_owned(), n));
     Media {
         addresses: relay.addresses.iter().map(ToString::to_string).collect(),
@@ -42,6 +42,7 @@ fn media(engine: &Engine, relay: &RelaySettings) -> Media {
         room: capacity.calls(),
         kernel: standing.kernel,
         sockets: standing.sockets.into_iter().chain([format!("served by {}", standing.engine)]).collect(),
+        survival: standing.survival,
         carried: Carried { sessions: counters.relay.sessions, kernel_flows: counters.kernel_flows },
         drops: DropReason::ALL
             .iter()

@@ -215,6 +215,12 @@ fn media(counters: &EngineCounters) {
         counter!("bascule_media_passed_up_total", "reason" => reason.as_str()).absolute(n);
     }
     level("bascule_media_kernel_flows", "Flows that the kernel carries", counters.kernel_flows as usize);
+    set(
+        "bascule_media_orphans_adopted_total",
+        "Calls of an earlier run whose media the kernel still forwarded when this one began",
+        counters.orphaned.adopted,
+    );
+    set("bascule_media_orphans_ended_total", "Of those, calls that have ended", counters.orphaned.ended);
     describe_counter!("bascule_media_drops_total", "Packets not sent on, by reason");
     for reason in DropReason::ALL {
         counter!("bascule_media_drops_total", "reason" => reason.as_str()).absolute(relay.drops.get(reason));

@@ -99,3 +99,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     bascule::config::duration(text)
         .ok_or_else(|| "write a duration such as \"500ms\", \"60s\" or \"5m\"".to_owned())
 }
+
+/// `bascule detach`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 done; 2 not done (a running service uses them, or the system does not let us)."
+)]
+pub(crate) struct DetachArgs {
+    /// The directory of the pins
+    #[arg(long, value_name = "DIR", default_value = "/run/bascule/bpf")]
+    pub(crate) dir: PathBuf,
+}

@@ -4,6 +4,7 @@
 //! 2 not done (refused, or nobody to ask); 130 stopped with Ctrl-C.
 
 mod args;
+mod detach;
 mod drain;
 mod drill;
 mod line;
@@ -12,7 +13,8 @@ mod report;
 mod sizing;
 mod status;
 
-pub(crate) use args::{DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
+pub(crate) use args::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
+pub(crate) use detach::detach;
 pub(crate) use sizing::show as sizing;
 
 use crate::complain::say;

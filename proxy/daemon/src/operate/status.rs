@@ -56,6 +56,7 @@ fn relay(media: &Media) {
         room: _,
         kernel,
         sockets,
+        survival,
         carried,
         drops,
         passed_up,
@@ -66,6 +67,9 @@ fn relay(media: &Media) {
     }
     for line in sockets {
         print(&format!("  sockets {line}"));
+    }
+    if let Some(line) = survival {
+        print(&format!("  killed  {line}"));
     }
     print(&format!(
         "carried   {} sessions; {} of their flows by the kernel",
