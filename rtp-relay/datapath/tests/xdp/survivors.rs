@@ -3,7 +3,7 @@
 use crate::net::{Host, Net, V4, socket};
 use datapath::xdp::{Attached, Program, Rung, Setup};
 use datapath::{DatapathChoice, Engine, EngineConfig, EngineCounters, RelayHandle, Standing};
-use relay_core::RelayConfig;
+use relay_core::{RelayConfig, SilencePolicy};
 use relay_values::{
     Connect, Direction, Duration, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
     SessionId,
@@ -195,7 +195,14 @@ pub(crate) fn hold_if_asked() -> bool {
     let (max_sessions, calls) = (word().parse().expect("a number"), word().parse::<u16>().expect("a number"));
     let addresses: Vec<IpAddr> = words.map(ip).collect();
     let config = EngineConfig {
-        relay: RelayConfig { addresses, ports: 30_000..=30_399, max_sessions, ..RelayConfig::default() },
+        relay: RelayConfig {
+            addresses,
+            ports: 30_000..=30_399,
+            max_sessions,
+            // All phones are one thread of a test: when that is held up, no region is dead.
+            silence: SilencePolicy { min_flows: u32::MAX, ..SilencePolicy::default() },
+            ..RelayConfig::default()
+        },
         datapath: if choice == "native" { DatapathChoice::By(Rung::NativeXdp) } else { DatapathChoice::Auto },
         pins: Some(pins),
         ..EngineConfig::default()
