@@ -6,6 +6,7 @@
 mod calls;
 mod inside_the_call;
 mod line;
+mod lines;
 mod peer;
 mod place;
 mod refusals;
