@@ -50,6 +50,7 @@ pub use io::{
     Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Transport,
     TransportFailure,
 };
+pub use limits::MAX_LINES;
 pub use owner::{OwnerOf, owner};
 pub use reason::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, SwitchReason};
 pub use record::{CallRecord, Direction, Receipt, Step, StepOutcome};

@@ -60,4 +60,4 @@ pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(2);
 
 /// Lines of one call that are relayed: speech, picture, slides or real-time text, and a fax line beside them. Each costs
 /// two pairs of ports and about two KiB at the relay.
-pub(crate) const MAX_LINES: usize = 4;
+pub const MAX_LINES: usize = 4;

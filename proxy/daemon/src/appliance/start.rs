@@ -198,7 +198,8 @@ fn media(
     let relay = RelayConfig {
         addresses,
         ports: first_port..=last_port,
-        max_sessions: config.limits.max_calls as usize * shards,
+        // Each line of a call is a session; how many there can really be is bounded by the ports.
+        max_sessions: config.limits.max_calls as usize * shards * proxy_core::MAX_LINES,
         silence,
         prompt,
         ..RelayConfig::default()
