@@ -5,10 +5,6 @@
 enum {
 	/* Workers have two sockets each. */
 	GATES = 2 * 64,
-	/* Packets that may wait for a worker: 2 ms at 500,000 a second. */
-	DEPTH = 1024,
-	/* From so many on, they are shared out among the ports. */
-	CROWDED = DEPTH / 2,
 	/* A turn is 2^24 ns, 17 ms, and a port has so many packets of each: those of 4 ms apiece. */
 	TURN_SHIFT = 24,
 	PER_TURN = 4,
@@ -35,9 +31,10 @@ struct gate {
 	u64 let_in;
 	u64 turned_away;
 	u64 unused[6];
-	/* Line 1: the worker's. */
+	/* Line 1: the worker's. Of what was let in, so many have been taken, and so many may wait. */
 	u64 taken;
-	u64 unused_either[7];
+	u64 room;
+	u64 unused_either[6];
 };
 
 typedef struct port all_ports[1 << 16];
@@ -76,19 +73,20 @@ INLINE u32 gate_of(const struct port *port, u32 is_ipv6)
 	return 2 * ((port->owner & ~OPEN) - 1) + is_ipv6;
 }
 
-/* Whether one more packet may wait. What is not a call's may only where there is room in plenty. */
+/* Whether one more packet may wait. From half of the room on, what waits is shared out among the ports that have a session;
+ * others have none of it. */
 INLINE int admits(const struct gate *gate, struct port *port)
 {
+	u64 room = *(volatile const u64 *)&gate->room;
+	/* Below zero where the worker has counted what it could not have taken: see there. */
 	long long waiting = *(volatile const u64 *)&gate->let_in - *(volatile const u64 *)&gate->taken;
-	if (likely(waiting < CROWDED))
+	if (likely(waiting < (long long)(room / 2)))
 		return 1;
-	if (waiting >= DEPTH || !(port->owner & OPEN))
+	if (waiting >= (long long)room || !(port->owner & OPEN))
 		return 0;
 	u32 now = (u32)(monotonic_ns() >> TURN_SHIFT) << 3, turn = port->turn;
-	if ((turn ^ now) >> 3) {
-		port->turn = now | 1;
-		return 1;
-	}
+	if ((turn ^ now) >> 3)
+		turn = now;
 	if ((turn & 7) >= PER_TURN)
 		return 0;
 	port->turn = turn + 1;

@@ -2,8 +2,8 @@
  * port, of its address family, whatever other sockets are bound to. A port has no socket of its own, so none of the range is ever
  * answered with "unreachable".
  *
- * A worker that is late leaves its queue to fill. What cannot be taken in time is best turned away before it has cost
- * anything: the gate lets in no more than the worker is known to be able to hold, and shares that out among the ports. */
+ * A worker that is late leaves its queue to fill. The gate lets in no more than may wait for it, and shares that out among
+ * the ports: a flood on one of them takes nothing from the others. */
 #include "gate.h"
 
 /* The sockets, by `gate_of`. */

@@ -231,6 +231,17 @@ pub(crate) fn pinned_link(path: &Path) -> io::Result<(u32, u32)> {
     Ok((info.ifindex, info.program))
 }
 
+/// Give the calling thread at least the share of its CPU that goes with a niceness, from -20 (most) to 19.
+pub(crate) fn go_first(niceness: libc::c_int) -> io::Result<()> {
+    // SAFETY: no pointers; 0 is the calling thread. Its own niceness can be asked for without fail.
+    if unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) } <= niceness {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) })?;
+    Ok(())
+}
+
 /// Keep the calling thread on one CPU.
 pub(crate) fn pin_to_cpu(cpu: usize) -> io::Result<()> {
     if cpu >= libc::CPU_SETSIZE as usize {

@@ -113,7 +113,13 @@ impl Phone {
 
     pub(crate) fn hear(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
         let mut buffer = [0; 4096];
-        let (n, from) = socket.recv_from(&mut buffer).expect("nothing was heard");
+        let (n, from) = loop {
+            match socket.recv_from(&mut buffer) {
+                // A ring that was made by this thread may call it for a moment.
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                heard => break heard.expect("nothing was heard"),
+            }
+        };
         (buffer[..n].to_vec(), from)
     }
 }

@@ -8,8 +8,13 @@ pub(super) const MAX_WORKERS: usize = 64;
 /// Workers have two sockets each, one for each family.
 pub(super) const GATES: usize = 2 * MAX_WORKERS;
 
-/// Packets that may wait for a worker.
-pub(super) const DEPTH: usize = 1024;
+/// Packets that may wait for a worker which is usually in time: those of 40 ms at 100,000 a second. A stall is forgiven; what
+/// is later than that has missed its turn at the far end's ear anyway.
+pub(super) const DEPTH: u64 = 4096;
+
+/// Packets that may wait for one which is overloaded: waiting does not help them, and the fewer there are, the sooner each has
+/// its turn and the more of them are still in the cache. 1 to 2 ms.
+pub(super) const DEPTH_PRESSED: u64 = 512;
 
 /// In [`PortEntry::owner`]: a session has the port.
 pub(super) const OPEN: u32 = 1 << 31;
@@ -43,7 +48,8 @@ pub(super) struct GateEntry {
     pub(super) unused: [u64; 6],
     /// Line 1: the worker's.
     pub(super) taken: u64,
-    pub(super) unused_either: [u64; 7],
+    pub(super) room: u64,
+    pub(super) unused_either: [u64; 6],
 }
 
 // SAFETY: integers without gaps between them, of a size that is a multiple of eight.

@@ -34,6 +34,9 @@ const WAKE: u64 = 0;
 const NEWS: u64 = 1;
 const SOCKETS: u64 = 2;
 
+/// Batches in a row that leave none behind, after which an overload is over.
+const RELIEF: u32 = 16;
+
 /// A worker's two sockets to receive by, and those to send by.
 pub(crate) struct LookupIo {
     tables: Arc<Tables>,
@@ -56,7 +59,9 @@ struct Receiver {
     taken: u64,
     ready: bool,
     /// Batches in a row that left some behind.
-    full: usize,
+    full: u64,
+    /// Whether the worker is overloaded, and then the batches in a row that left none behind.
+    pressed: Option<u32>,
 }
 
 impl LookupIo {
@@ -72,7 +77,7 @@ impl LookupIo {
             if let Some(socket) = steering.socket(seat.worker, is_ipv6)? {
                 epoll.add(socket.as_fd(), SOCKETS + receivers.len() as u64)?;
                 let gate = place(seat.worker, is_ipv6);
-                receivers.push(Receiver { socket, gate, taken: 0, ready: false, full: 0 });
+                receivers.push(Receiver { socket, gate, taken: 0, ready: false, full: 0, pressed: None });
             }
         }
         let senders = slice.addresses().iter().map(|&address| Sender::new(address, seat.config));
@@ -140,7 +145,7 @@ impl PacketIo for LookupIo {
             }
         }
         // The gate lets no more than that wait: after so many, all that had come before has been taken.
-        woken.behind = self.receivers.iter().any(|r| r.full > 0 && r.full * BATCH <= DEPTH);
+        woken.behind = self.receivers.iter().any(|r| r.full > 0 && r.waited() <= DEPTH);
         Ok(woken)
     }
 
@@ -202,6 +207,29 @@ impl Receiver {
         self.taken = if n < BATCH { let_in } else { self.taken.wrapping_add(n as u64) };
         tables.take(self.gate, self.taken);
         self.full = if n < BATCH { 0 } else { self.full + 1 };
+        self.press(tables);
         n
+    }
+
+    /// Packets taken since some have been left behind.
+    fn waited(&self) -> u64 {
+        self.full * BATCH as u64
+    }
+
+    /// Whoever has taken as many as may wait and still finds more is not late, but overloaded.
+    fn press(&mut self, tables: &Tables) {
+        self.pressed = match self.pressed {
+            None if self.waited() < DEPTH => None,
+            None => {
+                tables.press(self.gate, true);
+                Some(0)
+            }
+            Some(_) if self.full > 0 => Some(0),
+            Some(empty) if empty < RELIEF => Some(empty + 1),
+            Some(_) => {
+                tables.press(self.gate, false);
+                None
+            }
+        };
     }
 }

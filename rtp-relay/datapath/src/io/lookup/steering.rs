@@ -1,6 +1,6 @@
 //! The program that steers the port range to the workers' sockets, and the tables that it does it by.
 
-use super::layout::{DEPTH, GATES, GateEntry, HALVES_PER_PORT, MAX_WORKERS, MediaEntry, OPEN};
+use super::layout::{DEPTH, DEPTH_PRESSED, GATES, GateEntry, HALVES_PER_PORT, MAX_WORKERS, MediaEntry, OPEN};
 use crate::config::EngineConfig;
 use crate::xdp::{Address, LoadError, MAX_LOCALS, SharedArray, SharedNumbers, loaded};
 use aya::maps::{Map, SockMap};
@@ -62,6 +62,7 @@ pub(crate) struct Steering {
     tables: Arc<Tables>,
     /// By [`place`].
     sockets: Vec<Option<OwnedFd>>,
+    _bins: Vec<OwnedFd>,
     _ebpf: Ebpf,
 }
 
@@ -95,7 +96,7 @@ impl Steering {
         let program = loaded::<SkLookup>(&mut ebpf, PROGRAM)?;
         program.load().map_err(LoadError::from)?;
         let tables = Tables::map(&ebpf, config, workers)?;
-        let mut sockets: Vec<Option<OwnedFd>> = Vec::new();
+        let (mut sockets, mut bins) = (Vec::new(), Vec::new());
         let mut known = match ebpf.take_map("sockets") {
             Some(map) => SockMap::try_from(map).map_err(|e| SteeringError::Program(e.to_string()))?,
             None => return Err(SteeringError::Program("no table sockets".to_owned())),
@@ -109,9 +110,8 @@ impl Steering {
             let failed = |e| SteeringError::Socket(address, e);
             let bin = bin(address).map_err(failed)?;
             know(GATES + usize::from(is_ipv6), &bin)?;
-            sockets.push(Some(bin));
+            bins.push(bin);
         }
-        sockets.resize_with(2, || None);
         for worker in 0..workers {
             for is_ipv6 in [false, true] {
                 let address = addresses.iter().find(|a| a.is_ipv6() == is_ipv6);
@@ -127,7 +127,7 @@ impl Steering {
         // The namespace of this thread, which need not be that of the process.
         let here = File::open("/proc/thread-self/ns/net")?;
         loaded::<SkLookup>(&mut ebpf, PROGRAM)?.attach(here).map_err(LoadError::from)?;
-        Ok(Self { tables: Arc::new(tables), sockets: sockets.split_off(2), _ebpf: ebpf })
+        Ok(Self { tables: Arc::new(tables), sockets, _bins: bins, _ebpf: ebpf })
     }
 
     /// A worker's socket for one family, if it has ports there.
@@ -156,6 +156,9 @@ impl Tables {
         };
         let ports = SharedNumbers::map(fd("ports")?, MAX_LOCALS * PORTS * HALVES_PER_PORT)?;
         let tables = Self { ports, gates: SharedArray::map(fd("gates")?, GATES)? };
+        for gate in 0..GATES {
+            tables.make_room(gate, DEPTH);
+        }
         let addresses = &config.relay.addresses;
         for worker in 0..workers {
             let slice = Slice::new(&config.ports_of(worker));
@@ -186,6 +189,18 @@ impl Tables {
     pub(super) fn open(&self, slice: &Slice, worker: usize, port: PortRef, open: bool) {
         let owner = u32::try_from(worker + 1).unwrap_or(0);
         self.set(slice, port, if open { owner | OPEN } else { owner });
+    }
+
+    /// How many may wait from now on.
+    fn make_room(&self, gate: usize, room: u64) {
+        if let Some(word) = self.gates.word(gate, std::mem::offset_of!(GateEntry, room)) {
+            word.store(room, Ordering::Relaxed);
+        }
+    }
+
+    /// The worker behind a gate is overloaded, or no longer.
+    pub(super) fn press(&self, gate: usize, pressed: bool) {
+        self.make_room(gate, if pressed { DEPTH_PRESSED } else { DEPTH });
     }
 
     /// Packets that a gate has let in so far.
@@ -248,7 +263,7 @@ impl Slice {
 /// A socket for all ports. It has to be bound to be known to the program; nobody is told the port that it has.
 fn receiver(address: IpAddr) -> io::Result<OwnedFd> {
     let socket = bound(address)?;
-    crate::sys::receive_buffer(socket.as_fd(), DEPTH * PACKET_MEMORY)?;
+    crate::sys::receive_buffer(socket.as_fd(), DEPTH as usize * PACKET_MEMORY)?;
     crate::sys::want_destination(socket.as_fd(), address.is_ipv6())?;
     Ok(socket.into())
 }
