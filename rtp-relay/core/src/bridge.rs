@@ -107,6 +107,11 @@ impl Bridge {
         (false, true)
     }
 
+    /// Whether a report will be due at `at`.
+    pub(crate) fn reports(&self, at: Time) -> bool {
+        self.report.is_some_and(|due| due <= at)
+    }
+
     /// When the first packet was sent after `last`, the peer's last one.
     pub(crate) fn filled(&self, last: Option<Time>) -> Option<Time> {
         self.filled.filter(|filled| last.is_none_or(|last| *filled >= last))

@@ -1,5 +1,6 @@
 //! What a relay has counted since it was made.
 
+use crate::offload::{Recall, Unfit};
 use relay_values::DropCounts;
 
 /// Counts of a relay. Everything counts up, except what is said to be a number of the moment.
@@ -15,6 +16,11 @@ pub struct Counters {
     pub offloaded: u64,
     /// Their payload of UDP, in bytes.
     pub offloaded_bytes: u64,
+    /// Flows taken back from a fast path, by [`Recall::ALL`].
+    pub recalled: [u64; Recall::ALL.len()],
+    /// Packets that went by the sockets where their flow was due to be offered to a fast path and could not be, by
+    /// [`Unfit::ALL`].
+    pub unfit: [u64; Unfit::ALL.len()],
     /// Packets dropped, by reason.
     pub drops: DropCounts,
     /// Sessions opened.
@@ -67,6 +73,18 @@ pub struct PortCounts {
 }
 
 impl Counters {
+    pub(crate) fn recalled(&mut self, why: Recall) {
+        if let Some(n) = self.recalled.get_mut(why as usize) {
+            *n += 1;
+        }
+    }
+
+    pub(crate) fn unfit(&mut self, why: Unfit) {
+        if let Some(n) = self.unfit.get_mut(why as usize) {
+            *n += 1;
+        }
+    }
+
     /// The same, if a fast path has sent on `packets` with `bytes` in all, whether the relay has been told of them or not.
     pub fn offloading(mut self, packets: u64, bytes: u64) -> Self {
         let untold = packets.saturating_sub(self.offloaded);
@@ -82,6 +100,10 @@ impl Counters {
     /// Add another relay's counts to these.
     pub fn add(&mut self, other: &Self) {
         self.drops.add(&other.drops);
+        let reasons = self.recalled.iter_mut().chain(&mut self.unfit);
+        for (sum, n) in reasons.zip(other.recalled.iter().chain(&other.unfit)) {
+            *sum += n;
+        }
         let PortCounts { open, taken, resting, free, failed, withheld } = other.ports;
         for (sum, n) in [
             (&mut self.packets, other.packets),

@@ -120,6 +120,7 @@ pub enum Offload {
 
 /// Why a flow is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Recall {
     /// Signalling describes a peer.
     Connect,
@@ -142,6 +143,19 @@ pub enum Recall {
 }
 
 impl Recall {
+    /// Every reason, in order of its number.
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Retarget,
+        Self::Bridge,
+        Self::Place,
+        Self::Release,
+        Self::Latched,
+        Self::Event,
+        Self::Source,
+        Self::PassedUp,
+    ];
+
     /// A short name for logs and metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -195,6 +209,14 @@ impl Fast {
         Some(at)
     }
 
+    /// Whether a fast path knows better than we.
+    pub(crate) fn is_carried(&self) -> bool {
+        match self {
+            Self::Slow { .. } => false,
+            Self::Carried(_) | Self::Recalled(_) => true,
+        }
+    }
+
     /// What was ordinary counts no longer.
     pub(crate) fn begin_anew(&mut self) {
         if let Self::Slow { ordinary } = self {
@@ -205,6 +227,7 @@ impl Fast {
 
 /// Why a flow is not for a fast path, at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Unfit {
     /// No session has this port for RTP.
     NoSession,
@@ -231,6 +254,21 @@ pub enum Unfit {
 }
 
 impl Unfit {
+    /// Every reason, in order of its number.
+    pub const ALL: [Self; 11] = [
+        Self::NoSession,
+        Self::Cut,
+        Self::Moving,
+        Self::Bridged,
+        Self::Shut,
+        Self::Datagrams,
+        Self::Event,
+        Self::Unlearnt,
+        Self::NoTarget,
+        Self::Families,
+        Self::Unsteady,
+    ];
+
     /// A short name for logs and metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {

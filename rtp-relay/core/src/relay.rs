@@ -57,6 +57,8 @@ pub struct Relay {
     wheel: Wheel,
     /// Sessions whose turn on the wheel has come and that the shell has been asked about.
     asked: usize,
+    /// Sessions that will report of what a fast path carries.
+    reporting: VecDeque<(usize, SessionId)>,
     ghosts: Ghosts,
     beats: Beats,
     regions: Regions,
@@ -95,6 +97,7 @@ impl Relay {
             binding: HashMap::with_hasher(FixedState::with_seed(seed)),
             wheel: Wheel::new(),
             asked: 0,
+            reporting: VecDeque::new(),
             beats: Beats::default(),
             regions: Regions::new(&config.silence),
             outbox: VecDeque::new(),
@@ -319,6 +322,9 @@ impl Relay {
         while let Some(Beat { at, slot, session: id, leg }) = self.beats.due(now) {
             let Some(session) = self.sessions.get_mut(slot).filter(|s| s.id == id) else { continue };
             if let Some(at) = session.beat(now, leg, at, &mut self.random, &mut self.outbox) {
+                if session.reports_of_carried(leg, at) {
+                    self.reporting.push_back((slot, id));
+                }
                 self.beats.put(Beat { at, slot, session: id, leg });
             }
             await_ends(&mut self.beats, slot, session);

@@ -176,6 +176,12 @@ impl Session {
         again
     }
 
+    /// Whether a leg's bridge will report at `at` of what the other leg sends, which a fast path carries.
+    pub(crate) fn reports_of_carried(&self, leg: Leg, at: Time) -> bool {
+        let reports = self.leg(leg).bridge.as_ref().is_some_and(|bridge| bridge.reports(at));
+        reports && self.leg(leg.other()).fast.is_carried()
+    }
+
     /// Every word of signalling starts the clock of both legs anew: ringing is not silence, and neither was hold.
     fn watch_again(&mut self, now: Time) {
         let connected = self.a.peer.is_described() && self.b.peer.is_described();

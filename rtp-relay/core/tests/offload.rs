@@ -5,8 +5,8 @@ mod common;
 use common::{ALICE, BOB, Shell, at, config, connect, header, open, rtp};
 use relay_core::{Flow, FlowState, Offload, PortRef, Recall, RelayConfig, Unfit};
 use relay_values::{
-    Connect, Direction, DropReason, Duration, Latching, Leg, LegSpec, Open, RegionId, RelayCommand,
-    SessionId, SilenceKind,
+    Connect, Direction, DropReason, Duration, Fill, Latching, Law, Leg, LegSpec, Open, RegionId,
+    RelayCommand, SessionId, SilenceKind, Sound,
 };
 
 const AFTER: u16 = 4;
@@ -126,6 +126,8 @@ fn a_flow_is_offered_after_some_packets_in_a_row_once_it_is_known_where_they_go(
     }
     assert_eq!(world.offloads(), [], "Bob has not been heard");
     assert_eq!(world.shell.relay.flow(world.a), Err(Unfit::Unlearnt));
+    let unfit = world.shell.relay.counters().unfit[Unfit::Unlearnt as usize];
+    assert_eq!(unfit, u64::from(AFTER) + 1, "every packet by which it was due");
     world.send(world.b, BOB, &rtp(0xb, 1, 0)).unwrap();
     world.send(world.a, ALICE, &rtp(0xa, 2 * AFTER, 0)).unwrap();
     let offloads = world.offloads();
@@ -168,6 +170,7 @@ fn a_command_takes_back_the_flows_of_whose_source_it_speaks() {
         let (world, before, after) = told(command);
         assert_eq!(before, [removed(world.a, expected), removed(world.b, expected)].concat());
         assert_eq!(after, []);
+        assert_eq!(world.shell.relay.counters().recalled[expected as usize], 2);
         let why_not = world.shell.relay.flow(world.b).unwrap_err();
         assert!(!why_not.as_str().is_empty());
     }
@@ -347,4 +350,41 @@ fn silence_is_judged_by_what_the_fast_path_has_heard() {
         })
         .collect();
     assert_eq!(silent, [(Leg::B, SilenceKind::Stopped)], "thirty seconds, of which twelve are allowed");
+}
+
+#[test]
+fn a_bridge_reports_of_what_the_fast_path_has_heard_meanwhile() {
+    let mut world = World::new();
+    let [_, mut a] = {
+        let mut flows = world.carried();
+        flows.sort_by_key(|flow| flow.at == world.a);
+        flows
+    };
+    let fill = Fill {
+        payload_type: 8,
+        clock_rate: 8000,
+        packet_time: Duration::from_millis(20),
+        sound: Sound::Noise(Law::A),
+    };
+    let (before, _) = world.command(RelayCommand::Bridge { session: SESSION, leg: Leg::B, fill: Some(fill) });
+    world.done(&before);
+    // Alice talks on, by the fast path; the relay asks how far she has come before it reports of it, and not all the time.
+    let mut asked = 0;
+    for _ in 0..1000 {
+        world.carry(&mut a, 1);
+        while let Some(carried) = world.shell.relay.poll_overdue(world.shell.now) {
+            assert_eq!(carried, [Some(a.at), None]);
+            world.shell.relay.absorb(world.shell.now, a.at, &a.state);
+            asked += 1;
+        }
+        world.shell.relay.timeout(world.shell.now);
+        world.shell.drain();
+    }
+    let reports: Vec<_> = world.shell.own.iter().filter(|sent| sent.bytes[1] == 200).collect();
+    assert!((2..=10).contains(&reports.len()) && asked >= reports.len() && asked < 3 * reports.len() + 3);
+    // SR, of its one report block the fields about the line: nothing lost, and the newest number.
+    let newest: Vec<_> =
+        reports.iter().map(|sent| u16::from_be_bytes([sent.bytes[38], sent.bytes[39]])).collect();
+    assert!(newest.windows(2).all(|w| w[1] > w[0] + 100), "{newest:?}");
+    assert!(reports.iter().all(|sent| sent.bytes[32..36] == [0; 4]), "nothing of it was lost");
 }

@@ -487,7 +487,8 @@ impl World {
         }
         let (alone, helped) = (self.alone.counters(), self.helped.counters());
         assert_eq!(helped.offloaded, self.forwarded);
-        let helped = Counters { offloaded: 0, offloaded_bytes: 0, ..helped };
+        let Counters { recalled, unfit, .. } = alone;
+        let helped = Counters { offloaded: 0, offloaded_bytes: 0, recalled, unfit, ..helped };
         assert_eq!(alone, helped);
     }
 }

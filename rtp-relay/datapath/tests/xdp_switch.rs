@@ -11,7 +11,7 @@ mod net;
 
 use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle};
 use net::{Net, V4, socket};
-use relay_core::{Counters, RelayConfig};
+use relay_core::{Counters, Recall, RelayConfig};
 use relay_values::{
     Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
     SessionId,
@@ -365,7 +365,9 @@ fn move_all(calls: usize) {
     unbroken(&both, calls);
     let after = world.counted(before.packets + said);
     assert_eq!(after.packets - after.offloaded, before.packets - before.offloaded, "none by the sockets");
-    assert_eq!(world.engine.counters().fast.changed, n);
+    let fast = world.engine.counters().fast;
+    assert_eq!((fast.installed, fast.changed, fast.declined), (2 * n, n, Default::default()));
+    assert_eq!(after.recalled[Recall::Retarget as usize], n);
 
     // The new place answers: the carrier hears one line, and one packet of each call went by the sockets.
     for sequence in 0..5 {

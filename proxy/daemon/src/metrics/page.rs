@@ -3,13 +3,14 @@
 use crate::health::{region_state, state};
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::Tally;
-use datapath::EngineCounters;
 use datapath::xdp::Passed;
+use datapath::{Declined, EngineCounters};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proxy_core::{
     Config, HealthCounters, Owner, RegionId, RegionState, ShardCounters, Snapshot, TargetState,
 };
+use relay_core::{Recall, Unfit};
 use relay_values::DropReason;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -201,6 +202,35 @@ fn owner(config: &Config, owner: Owner) -> (String, String) {
     }
 }
 
+/// Why flows are with the kernel or with the sockets.
+fn offload(counters: &EngineCounters) {
+    let (relay, fast) = (&counters.relay, &counters.fast);
+    set("bascule_media_offload_installed_total", "Flows that have gone to the kernel", fast.installed);
+    set(
+        "bascule_media_offload_changed_total",
+        "Flows that were changed while the kernel carried them",
+        fast.changed,
+    );
+    describe_counter!("bascule_media_offload_recalled_total", "Flows taken back from the kernel, by reason");
+    for (reason, n) in Recall::ALL.into_iter().zip(relay.recalled) {
+        counter!("bascule_media_offload_recalled_total", "reason" => reason.as_str()).absolute(n);
+    }
+    describe_counter!(
+        "bascule_media_offload_unfit_total",
+        "Packets by the sockets of flows that were due to go to the kernel and are not for it, by reason"
+    );
+    for (reason, n) in Unfit::ALL.into_iter().zip(relay.unfit) {
+        counter!("bascule_media_offload_unfit_total", "reason" => reason.as_str()).absolute(n);
+    }
+    describe_counter!(
+        "bascule_media_offload_declined_total",
+        "Flows that were offered to the kernel engine and could not be taken, by reason"
+    );
+    for (reason, n) in Declined::ALL.into_iter().zip(fast.declined) {
+        counter!("bascule_media_offload_declined_total", "reason" => reason.as_str()).absolute(n);
+    }
+}
+
 fn media(counters: &EngineCounters) {
     let relay = &counters.relay;
     set("bascule_media_packets_total", "RTP and RTCP packets received", relay.packets);
@@ -221,6 +251,7 @@ fn media(counters: &EngineCounters) {
         counters.orphaned.adopted,
     );
     set("bascule_media_orphans_ended_total", "Of those, calls that have ended", counters.orphaned.ended);
+    offload(counters);
     describe_counter!("bascule_media_drops_total", "Packets not sent on, by reason");
     for reason in DropReason::ALL {
         counter!("bascule_media_drops_total", "reason" => reason.as_str()).absolute(relay.drops.get(reason));

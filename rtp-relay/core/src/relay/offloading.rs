@@ -10,6 +10,7 @@
 //! ```
 
 use super::{Relay, owned};
+use crate::counters::Counters;
 use crate::leg::{Component, LegState};
 use crate::limits::{MOST_PATIENCE, MOST_RETURNS};
 use crate::offload::{self, Carried, Fast, Flow, FlowState, Offload, Recall, Unfit};
@@ -85,10 +86,16 @@ impl Relay {
         self.regions.absorb(now, slot, after, rate);
     }
 
-    /// The next session whose turn has come to be looked at for silence: the ports of its flows that a fast path carries.
+    /// The next session that is about to be looked at for silence or to report: the ports of its flows that a fast path carries.
     /// What has become of those is to be told by [`absorb`](Self::absorb) before [`timeout`](Self::timeout), with the same
     /// time.
     pub fn poll_overdue(&mut self, now: Time) -> Option<[Option<PortRef>; 2]> {
+        while let Some((slot, id)) = self.reporting.pop_front() {
+            let session = self.sessions.get(slot).filter(|s| s.id == id);
+            if let Some(session) = session {
+                return Some(carried_of(session));
+            }
+        }
         self.wheel.turn(now);
         let waiting = self.wheel.waiting().get(self.asked..).unwrap_or_default();
         for turn in waiting {
@@ -150,7 +157,7 @@ impl Relay {
                 self.offloads.push_back(Offload::Shut(region));
             }
             if is_over {
-                take_back(session.leg_mut(leg), why, &mut self.offloads);
+                take_back(session.leg_mut(leg), why, &mut self.offloads, &mut self.counters);
             }
         }
     }
@@ -165,7 +172,7 @@ impl Relay {
             match session.flow(carried.at, leg, counted) {
                 Ok(flow) if flow.is_carried_by(carried) => {}
                 Ok(flow) => self.offloads.push_back(Offload::Change(Box::new(flow))),
-                Err(_) => take_back(session.leg_mut(leg), why, &mut self.offloads),
+                Err(_) => take_back(session.leg_mut(leg), why, &mut self.offloads, &mut self.counters),
             }
         }
     }
@@ -190,6 +197,7 @@ impl Relay {
                 };
                 patience.served(flow.state.packets, after);
                 if let Some(at) = fast.recall() {
+                    self.counters.recalled(why);
                     self.offloads.push_back(Offload::Remove { at, why });
                 }
             }
@@ -200,9 +208,11 @@ impl Relay {
                 if *ordinary < patience.needed(after) {
                     return;
                 }
-                if let Ok(flow) = self.flow(at)
-                    && let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at)
-                {
+                let flow = match self.flow(at) {
+                    Ok(flow) => flow,
+                    Err(why) => return self.counters.unfit(why),
+                };
+                if let Some((owner, session)) = owned(&self.by_port, &mut self.sessions, at) {
                     session.leg_mut(owner.leg).fast = Fast::Carried(Box::new(flow));
                     self.offloads.push_back(Offload::Install(Box::new(flow)));
                 }
@@ -224,9 +234,10 @@ pub(super) fn about(command: &RelayCommand) -> Option<(SessionId, Recall)> {
 }
 
 /// Signalling takes the flow from a leg back. It had proved itself: what follows it will go the same way soon.
-fn take_back(leg: &mut LegState, why: Recall, offloads: &mut VecDeque<Offload>) {
+fn take_back(leg: &mut LegState, why: Recall, offloads: &mut VecDeque<Offload>, counters: &mut Counters) {
     match leg.fast.recall() {
         Some(at) => {
+            counters.recalled(why);
             leg.patience.returns();
             offloads.push_back(Offload::Remove { at, why });
         }
