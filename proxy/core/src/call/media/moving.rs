@@ -146,7 +146,10 @@ impl Media {
             (GapFill::Noise, Some(law)) => (number(law), Sound::Noise(law)),
             (GapFill::Prompt, Some(law)) => (number(law), Sound::Prompt(law)),
             (GapFill::Noise | GapFill::Prompt, None) => {
-                (relayed.agreed(tier)?.stream()?.comfort_noise()?, Sound::ComfortNoise)
+                let stream = relayed.agreed(tier)?.stream()?;
+                // Its packets share the codec's timestamps, and so its clock (RFC 3389 §4).
+                let (_, _, clock_rate) = stream.first_codec();
+                (stream.comfort_noise().filter(|_| clock_rate == CLOCK_RATE)?, Sound::ComfortNoise)
             }
         };
         let packet_time = Duration::from_millis(u64::from(packet_time));
