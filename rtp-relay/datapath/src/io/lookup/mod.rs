@@ -13,6 +13,8 @@ mod layout;
 mod raw;
 mod slots;
 mod steering;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use steering::Steering;
 

@@ -41,10 +41,12 @@ pub(super) struct Sender {
 // SAFETY: the pointers in `headers` and `vectors` are made anew for every call that follows them.
 unsafe impl Send for Sender {}
 
-/// A packet whose headers have been written.
+/// A packet that waits.
+#[derive(Clone, Copy)]
 struct Waiting {
     slot: usize,
-    begin: usize,
+    /// Where its headers begin; `None`: the stack is to send it.
+    begin: Option<usize>,
     from: SocketAddr,
     to: SocketAddr,
     len: usize,
@@ -80,57 +82,61 @@ impl Sender {
             return false;
         }
         let Some(packet) = slots.packet(slot, len) else { return false };
-        match header::write(packet, from, to, self.options.tos()) {
-            Some(begin) => {
-                self.waiting.push(Waiting { slot, begin, from, to, len });
-                true
-            }
-            None => self.by_stack(slots, slot, from, to, len),
-        }
+        let begin = header::write(packet, from, to, self.options.tos());
+        self.waiting.push(Waiting { slot, begin, from, to, len });
+        true
     }
 
-    /// Send what waits; `failed` is told the slots whose packet the system would not take.
+    /// Send what waits, in order; `failed` is told the slots whose packet the system would not take.
     pub(super) fn flush(&mut self, slots: &mut Slots, mut failed: impl FnMut(usize)) {
         let places = self.names.iter_mut().zip(&mut self.vectors).zip(&mut self.headers);
         for (waiting, ((name, vector), header)) in self.waiting.iter().zip(places) {
+            let Some(begin) = waiting.begin else { continue };
             // A raw socket takes no port for one.
             let (to, to_len) = Name::encode(SocketAddr::new(waiting.to.ip(), 0));
             *name = to;
-            *vector = slots.from(waiting.slot, waiting.begin, waiting.len);
+            *vector = slots.from(waiting.slot, begin, waiting.len);
             header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
             header.msg_hdr.msg_namelen = to_len;
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
         }
         let mut sent = 0;
-        while let Some(rest) = self.headers.get_mut(sent..self.waiting.len()).filter(|r| !r.is_empty()) {
-            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-            // SAFETY: the headers of all that waits point to live names and packets, which nothing has touched since.
-            let n = unsafe {
-                libc::sendmmsg(self.socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as _, flags as _)
-            };
-            if let Ok(n) = usize::try_from(n) {
-                sent += n;
-                continue;
-            }
-            let error = io::Error::last_os_error();
-            if error.kind() == io::ErrorKind::Interrupted {
-                continue;
-            }
-            if let Some(&Waiting { slot, from, to, len, .. }) = self.waiting.get(sent) {
-                let long = error.raw_os_error() == Some(libc::EMSGSIZE);
-                if !(long && self.by_stack(slots, slot, from, to, len)) {
-                    failed(slot);
+        while let Some(&first) = self.waiting.get(sent) {
+            let ready = self.waiting.iter().skip(sent).take_while(|w| w.begin.is_some()).count();
+            match self.send(sent, ready) {
+                Ok(n) => sent += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    let long = e.raw_os_error() == Some(libc::EMSGSIZE);
+                    if !(long && self.by_stack(slots, &first)) {
+                        failed(first.slot);
+                    }
+                    sent += 1;
                 }
             }
-            sent += 1;
         }
         self.waiting.clear();
     }
 
+    /// Send so many of those that wait; how many were taken. What is not ready to be sent is too long.
+    fn send(&mut self, from: usize, n: usize) -> io::Result<usize> {
+        let headers = self.headers.get_mut(from..from + n).unwrap_or_default();
+        if headers.is_empty() {
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+        }
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: the headers point to names and packets that live, and that nothing has touched since they were written.
+        let n = unsafe {
+            libc::sendmmsg(self.socket.as_raw_fd(), headers.as_mut_ptr(), headers.len() as _, flags as _)
+        };
+        usize::try_from(n).map_err(|_| io::Error::last_os_error())
+    }
+
     /// Have the stack send a packet that may have to go in pieces.
-    fn by_stack(&self, slots: &mut Slots, slot: usize, from: SocketAddr, to: SocketAddr, len: usize) -> bool {
-        let Some(bytes) = slots.packet(slot, len).and_then(|p| p.get(HEADROOM..)) else { return false };
+    fn by_stack(&self, slots: &Slots, waiting: &Waiting) -> bool {
+        let &Waiting { slot, from, to, len, .. } = waiting;
+        let Some(bytes) = slots.bytes(slot, len).and_then(|p| p.get(HEADROOM..)) else { return false };
         // The port is ours, whatever is bound to it for a moment.
         self.options.bind(from).is_ok_and(|socket| send_to(socket.as_fd(), bytes, to).is_ok())
     }

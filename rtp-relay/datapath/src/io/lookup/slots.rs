@@ -116,6 +116,11 @@ impl Slots {
         self.packets.get_mut(slot)?.get_mut(..HEADROOM + len)
     }
 
+    /// The same, to be read.
+    pub(super) fn bytes(&self, slot: usize, len: usize) -> Option<&[u8]> {
+        self.packets.get(slot)?.get(..HEADROOM + len)
+    }
+
     /// The packet that begins so many bytes into a slot and ends with a payload of so many, for the kernel to read.
     pub(super) fn from(&mut self, slot: usize, begin: usize, len: usize) -> libc::iovec {
         let bytes = self.packet(slot, len).and_then(|p| p.get_mut(begin..)).unwrap_or_default();

@@ -92,7 +92,10 @@ impl Steering {
             // Before the range is taken away from everybody.
             super::raw::raw_socket(address, config).map_err(SteeringError::Raw)?;
         }
-        let mut ebpf = EbpfLoader::new().load(OBJECT).map_err(LoadError::from)?;
+        // Half a MiB for each address: no more than there are.
+        let entries = u32::try_from(addresses.len()).unwrap_or(1);
+        let mut ebpf =
+            EbpfLoader::new().map_max_entries("ports", entries).load(OBJECT).map_err(LoadError::from)?;
         let program = loaded::<SkLookup>(&mut ebpf, PROGRAM)?;
         program.load().map_err(LoadError::from)?;
         let tables = Tables::map(&ebpf, config, workers)?;
@@ -154,12 +157,12 @@ impl Tables {
             Some(Map::Array(map)) => Ok(map.fd().as_fd()),
             _ => Err(io::Error::other(format!("no table {name}"))),
         };
-        let ports = SharedNumbers::map(fd("ports")?, MAX_LOCALS * PORTS * HALVES_PER_PORT)?;
+        let addresses = &config.relay.addresses;
+        let ports = SharedNumbers::map(fd("ports")?, addresses.len() * PORTS * HALVES_PER_PORT)?;
         let tables = Self { ports, gates: SharedArray::map(fd("gates")?, GATES)? };
         for gate in 0..GATES {
             tables.make_room(gate, DEPTH);
         }
-        let addresses = &config.relay.addresses;
         for worker in 0..workers {
             let slice = Slice::new(&config.ports_of(worker));
             let owner = u32::try_from(worker + 1).unwrap_or(0);
