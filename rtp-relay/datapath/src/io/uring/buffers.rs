@@ -80,15 +80,15 @@ impl Buffers {
         Ok(Self { ring, memory, tail: 0, lent: 0, own: (BUFFERS..ALL).collect() })
     }
 
-    /// Make the ring known to the kernel and give it all buffers of the first kind.
+    /// Make the ring known to the kernel and give it `lend` buffers of the first kind.
     ///
     /// # Safety
     ///
     /// The value must outlive the io_uring of `submitter`.
-    pub(super) unsafe fn register(&mut self, submitter: &Submitter<'_>) -> io::Result<()> {
+    pub(super) unsafe fn register(&mut self, submitter: &Submitter<'_>, lend: u16) -> io::Result<()> {
         // SAFETY: the pages hold `BUFFERS` entries, begin on a page and outlive the ring, as the caller promises.
         unsafe { submitter.register_buf_ring_with_flags(self.ring.at.as_ptr() as u64, BUFFERS, GROUP, 0)? };
-        (0..BUFFERS).for_each(|buffer| self.give(buffer));
+        (0..lend.min(BUFFERS)).for_each(|buffer| self.give(buffer));
         self.publish();
         Ok(())
     }

@@ -17,6 +17,8 @@ mod limits;
 mod port;
 mod requests;
 mod ring;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub(crate) use ring::Unavailable;
@@ -25,7 +27,7 @@ use super::{Arrived, Judge, PacketIo, Seat, Woken};
 use crate::sockaddr::Name;
 use crate::socket::SocketOptions;
 use buffers::Buffers;
-use limits::{FAREWELLS, FULL_TURN, GATHER_US, SHORT_TURN};
+use limits::{BUFFERS, FAREWELLS, FULL_TURN};
 use port::{Closing, Port};
 use relay_core::limits::MAX_PACKET;
 use relay_core::{Outgoing, PortPair, PortRef};
@@ -106,13 +108,18 @@ impl UringIo {
     /// Whether there can be a ring for each of so many workers.
     pub(crate) fn probe(workers: usize) -> Result<(), Unavailable> {
         // All of them at a time: together they may be too much.
-        let rings: Vec<_> = (0..workers.max(1)).map(|_| Self::rings()).collect::<Result<_, _>>()?;
+        let rings: Vec<_> = (0..workers.max(1)).map(|_| Self::rings(BUFFERS)).collect::<Result<_, _>>()?;
         rings.into_iter().for_each(|(ring, _)| drop(ring));
         Ok(())
     }
 
     pub(crate) fn new(seat: &Seat<'_>) -> io::Result<Self> {
-        let (ring, buffers) = Self::rings().map_err(io::Error::other)?;
+        Self::with_buffers(seat, BUFFERS)
+    }
+
+    /// With so many buffers for what comes, at most [`BUFFERS`].
+    fn with_buffers(seat: &Seat<'_>, buffers: u16) -> io::Result<Self> {
+        let (ring, buffers) = Self::rings(buffers).map_err(io::Error::other)?;
         // SAFETY: integers and pointers, for which all-zero bytes are valid.
         let mut form: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         form.msg_namelen = Name::LEN;
@@ -138,11 +145,11 @@ impl UringIo {
     }
 
     /// A ring and its buffers, which belong together. The ring goes first.
-    fn rings() -> Result<(Ring, Buffers), Unavailable> {
+    fn rings(lend: u16) -> Result<(Ring, Buffers), Unavailable> {
         let mut buffers = Buffers::new()?;
         let ring = Ring::new()?;
         // SAFETY: whoever takes them apart drops the ring first, as locals are here.
-        unsafe { buffers.register(&ring.submitter())? };
+        unsafe { buffers.register(&ring.submitter(), lend)? };
         Ok((ring, buffers))
     }
 
@@ -238,14 +245,11 @@ impl PacketIo for UringIo {
             _ if at_once => Patience::NONE,
             Some(Duration::ZERO) => Patience::NONE,
             // The sends that go with it are done at once.
-            timeout if self.turn.full => {
-                Patience { want: self.under_way.sends + FULL_TURN, gather_us: GATHER_US, timeout }
-            }
-            timeout => Patience { want: self.under_way.sends + 1, gather_us: 0, timeout },
+            timeout => Patience { want: self.under_way.sends + 1, timeout },
         };
         self.enter(patience)?;
         let packets = self.arrived.len();
-        self.turn.full = packets >= if self.turn.full { FULL_TURN } else { SHORT_TURN };
+        self.turn.full = packets >= FULL_TURN;
         self.turn.packets = if self.turn.full { self.turn.packets + packets } else { 0 };
         let news = self.news.as_mut().is_some_and(|news| std::mem::take(&mut news.ready));
         let knocked = std::mem::take(&mut self.wake.ready);

@@ -40,7 +40,10 @@ impl UringIo {
 
     /// Ask again for ports whose receive has ended: as many as there are buffers for at worst. Whether some are left.
     pub(super) fn ask_again(&mut self) -> io::Result<bool> {
-        let room = (self.buffers.lent() / PACKETS_PER_RECEIVE).min(self.parked.len());
+        let room = match self.buffers.lent() {
+            0 => 0,
+            lent => (lent / PACKETS_PER_RECEIVE).max(1),
+        };
         for _ in 0..room {
             let Some(port) = self.parked.pop_front() else { break };
             self.ask(port)?;

@@ -44,26 +44,22 @@ impl From<io::Error> for Unavailable {
 /// How long to wait, and for how much.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// Completions that end the wait.
+    /// Completions that end it.
     pub(super) want: usize,
-    /// After this time one is enough, in microseconds; 0: wait for all of them.
-    pub(super) gather_us: u32,
-    /// After this time none is.
+    /// After this time none is needed.
     pub(super) timeout: Option<Duration>,
 }
 
 impl Patience {
     /// Do not wait.
-    pub(super) const NONE: Self = Self { want: 0, gather_us: 0, timeout: None };
+    pub(super) const NONE: Self = Self { want: 0, timeout: None };
 
     /// For something that will be there at once.
-    pub(super) const A_MOMENT: Self =
-        Self { want: 1, gather_us: 0, timeout: Some(Duration::from_millis(10)) };
+    pub(super) const A_MOMENT: Self = Self { want: 1, timeout: Some(Duration::from_millis(10)) };
 }
 
 pub(super) struct Ring {
     ring: IoUring,
-    gathers: bool,
 }
 
 impl Ring {
@@ -90,7 +86,6 @@ impl Ring {
         if !(params.is_feature_ext_arg() && params.is_feature_nodrop() && params.is_feature_submit_stable()) {
             return Err(Unavailable::Old);
         }
-        let gathers = params.is_feature_min_timeout();
         let mut probe = Probe::new();
         ring.submitter().register_probe(&mut probe)?;
         for (code, name) in [
@@ -103,7 +98,7 @@ impl Ring {
                 return Err(Unavailable::Lacks(name));
             }
         }
-        Ok(Self { ring, gathers })
+        Ok(Self { ring })
     }
 
     pub(super) fn submitter(&self) -> io_uring::Submitter<'_> {
@@ -132,17 +127,13 @@ impl Ring {
 
     /// Hand over what is in the queue, let the kernel do what waits to be done, and wait.
     pub(super) fn enter(&mut self, patience: Patience) -> io::Result<()> {
-        let Patience { want, gather_us, timeout } = patience;
+        let Patience { want, timeout } = patience;
         let requests = self.ring.submission().len() as u32;
         let timespec = timeout.map(Timespec::from);
         let mut arguments = SubmitArgs::new();
         if let Some(timespec) = &timespec {
             arguments = arguments.timespec(timespec);
         }
-        if self.gathers {
-            arguments = arguments.min_wait_usec(gather_us);
-        }
-        let want = if self.gathers || gather_us == 0 { want } else { want.min(1) };
         let flags = (EnterFlags::GETEVENTS | EnterFlags::EXT_ARG).bits();
         // SAFETY: the arguments are of the type that EXT_ARG asks for and outlive the call.
         let done = unsafe { self.ring.submitter().enter(requests, want as u32, flags, Some(&arguments)) };
