@@ -431,3 +431,15 @@ fn report(
         outbox.push_back(Own::Rtcp { port, to, bytes: bytes.into() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_held_in_little_memory() {
+        let bytes = size_of::<Session>();
+        // 20 MB in ten thousand calls.
+        assert!(bytes <= 2048, "{bytes} bytes");
+    }
+}

@@ -1,9 +1,10 @@
 //! A record as it is written. Times are RFC 3339 in UTC, durations in milliseconds; what did not happen is left out.
 
+use super::flow::Flow;
 use super::receipt::MoveLine;
 use crate::clock::Clock;
 use proxy_core::{CallRecord, Direction, Step, StepOutcome};
-use relay_values::{FlowStats, SessionStats, Time};
+use relay_values::{SessionStats, Time};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -66,15 +67,6 @@ struct Media {
     rtcp_from_b: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     drops: BTreeMap<&'static str, u64>,
-}
-
-#[derive(Serialize)]
-struct Flow {
-    packets: u64,
-    bytes: u64,
-    forwarded: u64,
-    lost: u64,
-    jitter_us: u32,
 }
 
 impl<'a> Line<'a> {
@@ -143,12 +135,5 @@ impl Media {
             rtcp_from_b: stats.rtcp_from_b,
             drops: stats.drops.nonzero().map(|(reason, n)| (reason.as_str(), n)).collect(),
         }
-    }
-}
-
-impl Flow {
-    fn new(flow: &FlowStats) -> Self {
-        let FlowStats { packets, bytes, forwarded, lost, jitter_us, .. } = *flow;
-        Self { packets, bytes, forwarded, lost, jitter_us }
     }
 }

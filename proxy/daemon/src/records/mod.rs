@@ -2,6 +2,7 @@
 //!
 //! The writer has a thread of its own. What it cannot keep up with is dropped and counted, a shard never waits for it.
 
+mod flow;
 mod line;
 pub(crate) mod receipt;
 mod shortage;

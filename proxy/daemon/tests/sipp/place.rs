@@ -188,6 +188,8 @@ pub(crate) fn heard_both_ways(record: &CallRecord) {
     for flow in [&media.from_a, &media.from_b] {
         assert!(flow.forwarded > 0 && flow.lost == 0, "{record:#?}");
         assert_eq!(flow.bytes, flow.packets * (12 + 160), "20 ms of G.711 in each: {record:#?}");
+        assert_eq!((flow.packet_time_us, flow.duplicates), (20_000, 0), "{record:#?}");
+        assert!(matches!(flow.payload_type, Some(0 | 8)), "{record:#?}");
     }
 }
 
