@@ -127,7 +127,9 @@ impl Keeper {
         let (board, tables) = (kernel.board(), kernel.tables());
         let (stop, wake) = (Arc::new(AtomicBool::new(false)), Arc::new(Wake::new()?));
         let epoll = Epoll::new()?;
-        epoll.add(kernel.news(), NEWS)?;
+        for news in kernel.news() {
+            epoll.add(news, NEWS)?;
+        }
         epoll.add(wake.as_fd(), WAKE)?;
         let task = Task {
             kernel,

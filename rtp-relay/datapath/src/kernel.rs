@@ -5,8 +5,8 @@ use crate::keeper::Board;
 use crate::orphans::Orphans;
 use crate::socket::SocketOptions;
 use crate::xdp::{
-    Attached, Inherited, Interface, LoadError, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes, Rung,
-    Setup, Tables, Way, detach, ladder,
+    Attached, Drivers, Inherited, Interface, LoadError, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes,
+    Rung, Setup, Tables, Way, detach, ladder,
 };
 use relay_values::Time;
 use std::fmt;
@@ -26,7 +26,7 @@ pub(crate) const OFFLOAD_AFTER: u16 = 8;
 
 /// A driver that takes no frames of another one's drops them, and nobody would know.
 const BETWEEN_DRIVERS: &str =
-    "frames go from one interface to another, and not every driver takes them from XDP";
+    "frames go from one interface to another, and the kernel cannot say which drivers take them from XDP";
 
 /// The program in front of the interfaces that have a media address.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ pub(crate) struct Kernel {
     program: Program,
     pins: Option<Pins>,
     routes: Routes,
+    /// `None` on a kernel that is too old to be asked.
+    drivers: Option<Drivers>,
+    /// Why native XDP is left out, if it is.
+    no_native: Option<String>,
+    /// It did not hold before all of these interfaces, and why.
+    did_not_hold: Option<(Vec<u32>, String)>,
     addresses: Vec<IpAddr>,
     choice: DatapathChoice,
     /// Why it does not stand elsewhere.
@@ -139,6 +145,9 @@ impl Kernel {
             program,
             pins,
             routes,
+            drivers: Drivers::new().ok(),
+            no_native: None,
+            did_not_hold: None,
             addresses: addresses.clone(),
             choice: config.datapath,
             nowhere: Vec::new(),
@@ -190,14 +199,15 @@ impl Kernel {
         }
     }
 
-    /// Readable when interfaces, routes or neighbours may have changed.
-    pub(crate) fn news(&self) -> BorrowedFd<'_> {
-        self.routes.news()
+    /// Readable when interfaces, routes, neighbours or drivers may have changed.
+    pub(crate) fn news(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.drivers.iter().map(Drivers::news).chain([self.routes.news()])
     }
 
     /// Whether they have since the last time.
     pub(crate) fn has_news(&self) -> bool {
-        self.routes.has_changed()
+        // Both are to be read.
+        self.routes.has_changed() | self.drivers.as_ref().is_some_and(Drivers::has_changed)
     }
 
     /// Look at interfaces and ways again; whether what the workers go by has changed.
@@ -222,21 +232,61 @@ impl Kernel {
     fn stand(&mut self, found: Found) {
         let Found { interfaces, nowhere, absent: _ } = found;
         self.nowhere = nowhere;
-        let many = interfaces.len() > 1;
+        let among: Vec<u32> = interfaces.iter().map(|i| i.ifindex).collect();
+        let tried = self.did_not_hold.as_ref().filter(|(before, _)| *before == among);
+        let no_native = self.no_native(&interfaces).or_else(|| tried.map(|(_, why)| why.clone()));
+        if no_native.is_some() != self.no_native.is_some() {
+            // None may stand as if it were otherwise; the sockets carry what comes until the program stands again.
+            self.stands.clear();
+        }
+        self.no_native = no_native;
+        self.stand_each(&interfaces);
+        let by = |rung: Rung| move |s: &Stand| s.attached.rung == rung;
+        if self.stands.len() > 1 && self.stands.iter().any(by(Rung::NativeXdp)) {
+            // Frames of a driver's program go to drivers that have one, too: many take them only then.
+            if let Some(other) = self.stands.iter().find(|s| s.attached.rung != Rung::NativeXdp) {
+                let why = format!("it does not hold before {}", other.attached.interface);
+                self.no_native = Some(why.clone());
+                self.did_not_hold = Some((among, why));
+                self.stands.retain(|s| s.attached.rung != Rung::NativeXdp);
+                self.stand_each(&interfaces);
+            }
+        }
+    }
+
+    fn stand_each(&mut self, interfaces: &[Interface]) {
         for Interface { ifindex, name, .. } in interfaces {
-            if self.stands.iter().any(|s| s.ifindex == ifindex) {
+            if self.stands.iter().any(|s| s.ifindex == *ifindex) {
                 continue;
             }
             let (rungs, left_out) = match self.choice {
                 DatapathChoice::By(rung) => (vec![rung], Vec::new()),
-                DatapathChoice::Auto | DatapathChoice::Sockets if many => between(ladder(&name)),
-                DatapathChoice::Auto | DatapathChoice::Sockets => ladder(&name),
+                DatapathChoice::Auto | DatapathChoice::Sockets => ladder(name),
             };
-            match self.stand_before(&name, ifindex, &rungs) {
-                Ok(attached) => self.stands.push(Stand { ifindex, attached, left_out }),
-                Err(why) => self.nowhere.push(why),
+            let (rungs, left_out) = without_native((rungs, left_out), self.no_native.as_deref());
+            match self.stand_before(name, *ifindex, &rungs) {
+                Ok(attached) => self.stands.push(Stand { ifindex: *ifindex, attached, left_out }),
+                Err(why) => {
+                    self.nowhere.push(left_out.iter().fold(why, |why, refusal| format!("{why}; {refusal}")));
+                }
             }
         }
+    }
+
+    /// Why native XDP is out of the question before these interfaces.
+    fn no_native(&self, interfaces: &[Interface]) -> Option<String> {
+        let many = interfaces.len() > 1;
+        let Some(drivers) = &self.drivers else {
+            // Who demands it has to know what the drivers do.
+            return (many && self.choice == DatapathChoice::Auto).then(|| BETWEEN_DRIVERS.to_owned());
+        };
+        interfaces.iter().find_map(|i| {
+            let lack = match drivers.features(i.ifindex) {
+                Ok(features) => features.lack(many)?.to_owned(),
+                Err(e) => format!("cannot be asked: {e}"),
+            };
+            Some(format!("the driver of {} {lack}", i.name))
+        })
     }
 
     fn stand_before(&mut self, name: &str, ifindex: u32, rungs: &[Rung]) -> Result<Attached, String> {
@@ -341,11 +391,14 @@ pub(crate) fn way(routes: &Routes, stands: &[u32], from: IpAddr, to: IpAddr) -> 
     routes.way(from, to).ok().flatten().filter(|w| stands.contains(&w.hop.ifindex))
 }
 
-/// The rungs for an interface from which frames go on to another one.
-fn between((mut rungs, mut left_out): (Vec<Rung>, Vec<Refusal>)) -> (Vec<Rung>, Vec<Refusal>) {
-    if rungs.contains(&Rung::NativeXdp) {
+/// The rungs for an interface where native XDP is out of the question.
+fn without_native(
+    (mut rungs, mut left_out): (Vec<Rung>, Vec<Refusal>),
+    why: Option<&str>,
+) -> (Vec<Rung>, Vec<Refusal>) {
+    if let (Some(why), true) = (why, rungs.contains(&Rung::NativeXdp)) {
         rungs.retain(|rung| *rung != Rung::NativeXdp);
-        left_out.push(Refusal { rung: Rung::NativeXdp, why: BETWEEN_DRIVERS.to_owned() });
+        left_out.push(Refusal { rung: Rung::NativeXdp, why: why.to_owned() });
     }
     (rungs, left_out)
 }
@@ -355,10 +408,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn between_two_interfaces_no_driver_is_trusted_with_the_others_frames() {
-        let all = vec![Rung::NativeXdp, Rung::GenericXdp, Rung::Tcx];
-        let (rungs, left_out) = between((all, Vec::new()));
+    fn native_xdp_is_left_out_with_the_reason_where_a_driver_does_not_take_frames_of_others() {
+        let all = || (vec![Rung::NativeXdp, Rung::GenericXdp, Rung::Tcx], Vec::new());
+        let (rungs, left_out) = without_native(all(), Some("the driver of eth1 has no XDP"));
         assert_eq!(rungs, [Rung::GenericXdp, Rung::Tcx]);
-        assert!(left_out[0].to_string().starts_with("xdp_native: frames go from one interface to another"));
+        assert_eq!(left_out[0].to_string(), "xdp_native: the driver of eth1 has no XDP");
+        assert_eq!(without_native(all(), None), all());
+        // Left out already, for another reason.
+        assert_eq!(without_native((vec![Rung::Tcx], Vec::new()), Some("…")), (vec![Rung::Tcx], Vec::new()));
+    }
+
+    #[test]
+    fn a_program_that_the_verifier_refuses_leaves_media_to_the_sockets() {
+        // Every way out of the program becomes an ordinary instruction: it never ends.
+        const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
+        const MOVE: [u8; 8] = [0xb7, 0, 0, 0, 0, 0, 0, 0];
+        let mut bad = OBJECT.to_vec();
+        for word in bad.chunks_exact_mut(8).filter(|word| **word == EXIT) {
+            word.copy_from_slice(&MOVE);
+        }
+        let standing = std::thread::spawn(move || {
+            // SAFETY: of this thread alone, which ends with the test.
+            if unsafe { libc::unshare(libc::CLONE_NEWNET) } < 0 {
+                eprintln!("not run: a network namespace takes root");
+                return None;
+            }
+            for line in
+                ["link add d0 type veth peer name d1", "address add 192.0.2.1/24 dev d0", "link set d0 up"]
+            {
+                let done = std::process::Command::new("ip").args(line.split(' ')).status();
+                assert!(done.expect("ip runs").success(), "{line}");
+            }
+            let addresses = vec!["192.0.2.1".parse().expect("an address")];
+            let relay = relay_core::RelayConfig { addresses, ..Default::default() };
+            let config = EngineConfig { relay, datapath: DatapathChoice::Auto, ..EngineConfig::default() };
+            let (kernel, standing) = Kernel::start_with(&bad, &config, true);
+            assert!(kernel.is_none());
+            Some(standing)
+        });
+        let Some(standing) = standing.join().expect("it ends") else { return };
+        assert!(standing.kernel.is_empty(), "{standing}");
+        let why = &standing.sockets[0];
+        let refused = why.starts_with("the kernel's verifier refuses the program: ");
+        assert!(refused || why.contains("CAP_BPF"), "{standing}");
     }
 }

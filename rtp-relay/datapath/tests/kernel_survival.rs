@@ -173,3 +173,24 @@ fn where_nothing_can_be_pinned_the_reason_is_said() {
     assert!(survival.contains("Not a directory"), "{survival}");
     assert_eq!(world.inactivity, Duration::from_secs(1));
 }
+
+#[test]
+fn calls_for_which_the_table_has_no_room_go_by_the_sockets() {
+    let Some(mut world) = Engines::new("full", DatapathChoice::Auto) else { return };
+    world.max_sessions = 2;
+    world.inactivity = Duration::from_secs(60);
+    // Calls of an earlier run have all the room.
+    let mut holder = Holder::start(&world, 2);
+    let mut theirs = Talk::between(&world, &holder.ports);
+    theirs.until(|| holder.says_carried());
+    holder.kill();
+    let mut engine = world.start();
+    assert_eq!(engine.counters().orphaned.adopted, 2);
+    // Their phones are where those of the next call would be.
+    drop(theirs);
+    let mut talk = engine.call(&world);
+    talk.some(60);
+    assert_eq!(talk.lost(), 0);
+    let counters = engine.counters();
+    assert_eq!((counters.kernel_flows, counters.relay.offloaded), (0, 0));
+}

@@ -8,6 +8,7 @@
 
 mod attach;
 mod checks;
+mod features;
 mod flow;
 mod layout;
 mod load;
@@ -18,6 +19,7 @@ mod shared;
 mod tables;
 
 pub use attach::{AttachError, Attached, Refusal, Rung, ladder};
+pub(crate) use features::Drivers;
 pub(crate) use layout::Address;
 pub use layout::{MAX_LOCALS, MAX_NEXT_HOPS, MAX_SLOTS, Passed};
 pub use load::{Frame, Lacks, LoadError, Program, Tried};

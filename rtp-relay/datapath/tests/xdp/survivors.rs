@@ -1,4 +1,5 @@
 //! A process that holds calls and can be killed, and phones that count what they hear.
+#![allow(dead_code, reason = "every test file compiles this module and uses a part of it")]
 
 use crate::net::{Host, Net, V4, socket};
 use datapath::xdp::{Attached, Program, Rung, Setup};
@@ -70,8 +71,19 @@ impl Engines {
 
     /// An engine in this process.
     pub(crate) fn start(&self) -> Running {
+        self.start_after(|| {})
+    }
+
+    /// One whose threads are as `prepare` has made the thread that starts it.
+    pub(crate) fn start_after(&self, prepare: impl FnOnce() + Send + 'static) -> Running {
         let config = self.config();
-        let (engine, mut handles) = self.net.relay.run(move || Engine::start(&config)).expect("it starts");
+        let start = move || {
+            prepare();
+            Engine::start(&config)
+        };
+        // A thread of its own: what it gives up, it does not get again.
+        let thread = self.net.relay.run(move || std::thread::spawn(start));
+        let (engine, mut handles) = thread.join().expect("it does not panic").expect("it starts");
         Running { engine, relay: handles.remove(0), serial: 0 }
     }
 
@@ -147,6 +159,20 @@ impl Running {
             }
             assert!(Instant::now() < until, "it does not open");
         }
+    }
+
+    /// A call between two phones that talk.
+    pub(crate) fn call(&mut self, world: &Engines) -> Talk {
+        let (a, b) = self.open();
+        let at = |text, port| SocketAddr::new(ip(text), port);
+        self.connect(at(V4.carrier, CARRIER_PORT), at(V4.tier, TIER_PORT));
+        self.heeded();
+        Talk::between(world, &[(a, b)])
+    }
+
+    /// Whether the kernel carries both directions of the only call.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.counters().kernel_flows == 2
     }
 
     /// Say who is at both ends of the call that was opened last.
