@@ -36,6 +36,16 @@ fn no_seed_breaks_the_sdp_target() {
 }
 
 #[test]
+fn no_seed_breaks_the_media_target() {
+    run("media", bascule_fuzz::media);
+}
+
+#[test]
+fn no_seed_breaks_the_rtcp_target() {
+    run("rtcp", bascule_fuzz::rtcp);
+}
+
+#[test]
 fn no_two_seeds_agree_on_what_cannot_be_offered() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/sdp");
     let read = |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.expect("an entry").path());

@@ -117,7 +117,11 @@ impl Peer {
     /// Say what `bytes` are that came to the port of a component.
     pub(crate) fn read(&self, component: Component, bytes: &[u8]) -> Result<Packet, DropReason> {
         match (self.carries(), component) {
-            (Carries::Rtp, _) => classify(bytes, self.expects(component)),
+            (Carries::Rtp, _) => match classify(bytes, self.expects(component))? {
+                // Nobody agreed to encryption here.
+                Packet::Sealed => Err(DropReason::Malformed),
+                read => Ok(read),
+            },
             (Carries::Sealed, _) => match (classify(bytes, self.expects(component)), component) {
                 // Whatever it looks like.
                 (Ok(Packet::Rtcp), _) => Ok(Packet::Sealed),

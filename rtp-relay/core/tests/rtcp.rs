@@ -3,7 +3,7 @@
 mod common;
 use common::compounds::*;
 use common::{ALICE, BOB, Shell, config, connect, header, open, rtp};
-use relay_values::{Leg, RegionId, RelayCommand};
+use relay_values::{Carries, Connect, DropReason, Leg, RegionId, RelayCommand};
 
 #[test]
 fn before_a_move_nothing_is_changed() {
@@ -179,12 +179,17 @@ fn it_is_the_same_on_one_port() {
 }
 
 #[test]
-fn what_is_encrypted_passes_as_it_is() {
-    let (mut s, a, b) = moved();
+fn what_is_encrypted_passes_as_it_is_where_that_was_agreed_and_nowhere_else() {
     let mut sealed = packet(200, 0, &[SOURCE, 1, 2, 3, 4, 5]);
     sealed.extend([0x80, 0, 0, 1]);
     sealed.extend([0xee; 10]);
-    assert_eq!(s.packet(b + 1, CAROL_RTCP, &sealed).unwrap().bytes, sealed);
+    let (mut s, a, b) = moved();
+    assert_eq!(s.packet(b + 1, CAROL_RTCP, &sealed), Err(DropReason::Malformed));
+    assert_eq!(s.packet(a + 1, ALICE_RTCP, &sealed), Err(DropReason::Malformed));
+    let mut s = Shell::new(config(10_000..=10_099));
+    let srtp = |to| Connect { carries: Carries::Sealed, ..connect(to) };
+    let (a, b) = s.call(open(0), srtp(ALICE), srtp(BOB));
+    assert_eq!(s.packet(b + 1, BOB_RTCP, &sealed).unwrap().bytes, sealed);
     assert_eq!(s.packet(a + 1, ALICE_RTCP, &sealed).unwrap().bytes, sealed);
 }
 
