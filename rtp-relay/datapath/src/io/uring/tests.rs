@@ -228,6 +228,7 @@ fn a_flooded_port_leaves_the_others_their_turns() {
             }
         });
         let end = End(&stop);
+        bench.until("the flood", |b| b.ear.count() > 100);
         let alice = phone();
         let mut most = 0;
         for packet in 1..=50 {
@@ -244,7 +245,6 @@ fn a_flooded_port_leaves_the_others_their_turns() {
         }
         drop(end);
         assert!(most <= 10, "{most} turns");
-        assert!(bench.ear.heard.contains_key(&0), "nobody was flooded");
     });
 }
 
