@@ -7,6 +7,7 @@ mod machine;
 pub use machine::Machine;
 
 use crate::config::{Loaded, RelaySettings};
+use datapath::SocketEngine;
 use std::ops::RangeInclusive;
 
 /// Media ports of a call: RTP and RTCP on each of two legs.
@@ -95,7 +96,7 @@ impl Sizing {
                  rest: {rate} calls/s"
             ),
         );
-        self.descriptors(tcp_connections, machine, by_ports.min(most));
+        self.descriptors(relay.sockets, tcp_connections, machine, by_ports.min(most));
         let calls = self.calls().map_or(most, |(calls, _)| calls);
         let packets = calls * PACKETS_PER_CALL;
         self.row(
@@ -118,8 +119,12 @@ impl Sizing {
         self.neighbours(&ports, machine, calls);
     }
 
-    fn descriptors(&mut self, tcp_connections: usize, machine: &Machine, wanted: u64) {
-        let Some(limit) = machine.descriptors else { return };
+    fn descriptors(&mut self, engine: SocketEngine, tcp_connections: usize, machine: &Machine, wanted: u64) {
+        let what = "open files";
+        let one_for_all = "one socket has all ports (lookup, needs CAP_BPF and CAP_NET_ADMIN): none a call";
+        let (Some(limit), false) = (machine.descriptors, engine == SocketEngine::Lookup) else {
+            return self.row(what, None, one_for_all.to_owned());
+        };
         let reserved = crate::appliance::RESERVED_DESCRIPTORS as u64 + tcp_connections as u64;
         let calls = limit.saturating_sub(reserved) / DESCRIPTORS_PER_CALL;
         let because = if limit == u64::MAX {
@@ -127,11 +132,19 @@ impl Sizing {
         } else {
             format!("{limit} open files here, less {reserved} for the rest, {DESCRIPTORS_PER_CALL} a call")
         };
-        self.row("open files", Some(calls), because);
+        let (bound, because, or_else) = match engine {
+            SocketEngine::Auto => {
+                let because = format!("{one_for_all}; else {calls} calls: {because}");
+                (None, because, ", where the lookup engine cannot be had")
+            }
+            SocketEngine::Lookup | SocketEngine::Uring | SocketEngine::Epoll => (Some(calls), because, ""),
+        };
+        self.row(what, bound, because);
         if calls < wanted {
             let needed = wanted * DESCRIPTORS_PER_CALL + reserved;
             self.advice.push(format!(
-                "{wanted} calls need {needed} open files: LimitNOFILE={needed} in the unit (what is shown is this shell's limit)"
+                "{wanted} calls need {needed} open files{or_else}: LimitNOFILE={needed} in the unit (what is shown is this \
+                 shell's limit)"
             ));
         }
     }
@@ -190,10 +203,13 @@ fn mib(bytes: u64) -> String {
 mod tests {
     use super::*;
 
-    fn loaded(more: &str) -> Loaded {
+    /// The configuration on loopback, with a datapath of its own if one is named.
+    fn loaded(datapath: &str) -> Loaded {
         let text =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../conf/bascule.toml")).unwrap();
-        crate::config::parse("sizing.toml", &format!("{text}\n{more}")).unwrap()
+        let named = if datapath.is_empty() { String::new() } else { format!("\ndatapath = \"{datapath}\"") };
+        let text = text.replacen("[media]", &format!("[media]{named}"), 1);
+        crate::config::parse("sizing.toml", &text).unwrap()
     }
 
     fn machine(descriptors: u64) -> Machine {
@@ -205,11 +221,15 @@ mod tests {
         let ample = Sizing::of(&loaded(""), &machine(1_000_000));
         let (calls, what) = ample.calls().unwrap();
         assert!(what != "open files" && ample.advice.is_empty(), "{ample:#?}");
-        let scarce = Sizing::of(&loaded(""), &machine(4_000));
+        let scarce = Sizing::of(&loaded("epoll"), &machine(4_000));
         let (fewer, what) = scarce.calls().unwrap();
         assert_eq!(what, "open files");
         assert!(fewer < calls && fewer == (4_000 - 512 - 1_024) / 4, "{scarce:#?}");
         assert!(scarce.advice.iter().any(|a| a.contains("LimitNOFILE=")), "{scarce:#?}");
+        let either = Sizing::of(&loaded(""), &machine(4_000));
+        assert_eq!(either.calls(), ample.calls(), "one socket may have all ports");
+        assert!(either.advice.iter().any(|a| a.contains("LimitNOFILE=")), "and if it cannot, it is known");
+        assert!(Sizing::of(&loaded("lookup"), &machine(4_000)).advice.is_empty());
     }
 
     #[test]
@@ -230,6 +250,6 @@ mod tests {
     fn nothing_known_of_the_machine_is_nothing_said_of_it() {
         let sizing = Sizing::of(&loaded(""), &Machine::default());
         assert!(sizing.advice.is_empty(), "{sizing:#?}");
-        assert!(!sizing.rows.iter().any(|row| row.what == "open files"));
+        assert!(sizing.rows.iter().all(|row| row.what != "open files" || row.calls.is_none()));
     }
 }
