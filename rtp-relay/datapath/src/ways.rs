@@ -340,3 +340,6 @@ impl Drop for Ways {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

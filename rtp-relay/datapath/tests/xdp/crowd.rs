@@ -1,7 +1,7 @@
 //! A crowd of calls between one phone of the carrier's and one of the tier's, all in the kernel.
 
 use super::net;
-use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle};
+use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle, SocketEngine};
 use net::{Net, V4, socket};
 use relay_core::{Counters, RelayConfig};
 use relay_values::{
@@ -177,6 +177,7 @@ impl World {
                 ..RelayConfig::default()
             },
             datapath: DatapathChoice::Auto,
+            sockets: SocketEngine::Auto,
             ..EngineConfig::default()
         };
         let (engine, mut handles) = net.relay.run(move || Engine::start(&config)).expect("it starts");
@@ -185,6 +186,7 @@ impl World {
             eprintln!("not run: {standing}");
             return None;
         }
+        eprintln!("{standing}");
         let carrier = Ear::new(socket(&net.carrier, V4.carrier, 4000));
         let tier = Ear::new(socket(&net.tier, V4.tier, 5000));
         let (relay, events) = (handles.remove(0), VecDeque::new());
