@@ -116,7 +116,7 @@ fn a_burst_of_new_peers_is_asked_for_bit_by_bit_and_a_known_one_never_again() {
     with(|mut ways| {
         let ends = |n| (address(OURS), peer(n));
         let found = (0..100).take_while(|n| ways.take(ends(*n)).is_ok()).count() as u32;
-        assert!(found >= QUESTIONS_PER_TURN / 2 && found <= QUESTIONS_PER_TURN, "{found}");
+        assert!((QUESTIONS_PER_TURN / 2..=QUESTIONS_PER_TURN).contains(&found), "{found}");
         assert_eq!(ways.take(ends(found)), Err(NoWay::Unasked));
         // Without a question: those that are known, and those that were.
         let (way, hop) = ways.take(ends(0)).expect("it is known");
