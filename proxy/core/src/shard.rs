@@ -366,8 +366,10 @@ impl Shard {
                 call.handle(env, CallEvent::Resumed(gap));
             }
             RelayEvent::Silent { .. } | RelayEvent::Resumed { .. } => {}
-            RelayEvent::Latched { .. } | RelayEvent::RegionHeard { .. } | RelayEvent::RegionSilent { .. } => {
-            }
+            RelayEvent::Latched { .. }
+            | RelayEvent::Strayed { .. }
+            | RelayEvent::RegionHeard { .. }
+            | RelayEvent::RegionSilent { .. } => {}
         });
     }
 

@@ -31,6 +31,8 @@ pub struct Counters {
     pub released: u64,
     /// Flows that learnt their peer.
     pub latched: u64,
+    /// What strangers have tried.
+    pub strangers: StrangerCounts,
     /// Legs that fell silent.
     pub silent: u64,
     /// Legs moved to another peer.
@@ -70,6 +72,22 @@ pub struct PortCounts {
     pub failed: u64,
     /// Withheld for streams of an earlier run.
     pub withheld: u64,
+}
+
+/// Packets of nobody's peer, to ports that have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StrangerCounts {
+    /// RTP, or what else came to the port of RTP.
+    pub rtp: u64,
+    /// RTCP.
+    pub rtcp: u64,
+    /// Of the RTP, packets with the SSRC of the peer's stream and a sequence number near its own.
+    pub forged: u64,
+    /// Streams that went on from elsewhere.
+    pub strayed: u64,
+    /// How often a host tried many ports ([`SPRAY_PORTS`](crate::limits::SPRAY_PORTS)) within ten seconds, with calls on them
+    /// or not.
+    pub sprays: u64,
 }
 
 impl Counters {
@@ -115,6 +133,11 @@ impl Counters {
             (&mut self.open_failed, other.open_failed),
             (&mut self.released, other.released),
             (&mut self.latched, other.latched),
+            (&mut self.strangers.rtp, other.strangers.rtp),
+            (&mut self.strangers.rtcp, other.strangers.rtcp),
+            (&mut self.strangers.forged, other.strangers.forged),
+            (&mut self.strangers.strayed, other.strangers.strayed),
+            (&mut self.strangers.sprays, other.strangers.sprays),
             (&mut self.silent, other.silent),
             (&mut self.retargets, other.retargets),
             (&mut self.bridged, other.bridged),

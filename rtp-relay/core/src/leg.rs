@@ -4,7 +4,7 @@ use crate::bridge::Bridge;
 use crate::ending::Ending;
 use crate::event::Event;
 use crate::ghosts::Ghost;
-use crate::limits::AT_ONCE;
+use crate::limits::{AT_ONCE, STRAYED_AFTER};
 use crate::meter::Meter;
 use crate::offload::Fast;
 use crate::packet::{Packet, RtpHeader};
@@ -14,6 +14,7 @@ use crate::relay::Patience;
 use crate::reports::Reports;
 use crate::rewrite::Line;
 use crate::rtcp::Speaker;
+use crate::strangers::Attempt;
 use crate::watch::Watch;
 use relay_values::{Connect, DropReason, FlowStats, Gap, Latching, LegSpec, Time};
 use std::net::{IpAddr, SocketAddr};
@@ -81,6 +82,8 @@ pub(crate) struct LegState {
     ghost: Option<Ghost>,
     /// What has been learnt and not been told.
     learnt: Option<SocketAddr>,
+    /// It has been told that its stream goes on elsewhere.
+    strayed: bool,
 }
 
 /// How a leg comes from one peer to the next.
@@ -147,6 +150,7 @@ impl LegState {
             opened: Time::NEVER,
             ghost: None,
             learnt: None,
+            strayed: false,
         }
     }
 
@@ -268,7 +272,30 @@ impl LegState {
 
     /// Where its RTP comes from, if that is news.
     pub(crate) fn learnt(&mut self) -> Option<SocketAddr> {
-        self.learnt.take()
+        let learnt = self.learnt.take();
+        self.strayed &= learnt.is_none();
+        learnt
+    }
+
+    /// What a packet is that came to this leg's side from a stranger; nothing, before there is anybody to be told from.
+    pub(crate) fn attempt(&mut self, now: Time, component: Component, bytes: &[u8]) -> Option<Attempt> {
+        if !self.peer.is_described() {
+            return None;
+        }
+        let header = match self.peer.read(component, bytes) {
+            Ok(Packet::Rtp(header)) => header,
+            Ok(Packet::Rtcp | Packet::Sealed) => return Some(Attempt::Rtcp),
+            Ok(Packet::Datagram | Packet::Dtls) | Err(_) => return Some(Attempt::Rtp),
+        };
+        if !self.meter.continues(&header) {
+            return Some(Attempt::Rtp);
+        }
+        let silent = self.spoke.is_some_and(|spoke| spoke + STRAYED_AFTER <= now);
+        if !silent || self.strayed || self.peer.rtp_source().is_none() {
+            return Some(Attempt::Forged);
+        }
+        self.strayed = true;
+        Some(Attempt::Strayed)
     }
 
     /// The present peer has spoken: there is no other one any more.

@@ -118,3 +118,20 @@ pub const MAX_EVENT_STEP: Duration = Duration::from_millis(60);
 
 /// Where the reports do not say: the packet time of nearly all telephony (RFC 3551 §4.2).
 pub const USUAL_EVENT_STEP: Duration = Duration::from_millis(20);
+
+/// A stream whose source has been silent for this long and whose numbers go on elsewhere has strayed. Ten packets of 20 ms: a
+/// stranger who speaks beside a peer that is heard is something else.
+pub const STRAYED_AFTER: Duration = Duration::from_millis(200);
+
+/// Hosts that are counted by themselves: enough to show who tries among the many who err. A packet of a stranger costs a look
+/// at each.
+pub const INTRUDERS: usize = 32;
+
+/// Counts of those hosts are halved in this time.
+pub const FADE_TIME: Duration = Duration::from_secs(10);
+
+/// A host that tries so many ports within [`SPRAY_TIME`] is looking for calls: peers have a handful.
+pub const SPRAY_PORTS: u32 = 16;
+
+/// See [`SPRAY_PORTS`].
+pub const SPRAY_TIME: Duration = Duration::from_secs(10);

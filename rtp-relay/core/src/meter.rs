@@ -175,6 +175,15 @@ impl Meter {
         self.forwarded = self.forwarded.saturating_sub(1);
     }
 
+    /// Whether a packet has the numbers of the present source.
+    pub(crate) fn continues(&self, header: &RtpHeader) -> bool {
+        let source = self.source.as_ref().filter(|s| s.ssrc == header.ssrc && !self.ended);
+        source.is_some_and(|source| {
+            let ahead = header.sequence.wrapping_sub(source.highest);
+            ahead < MAX_DROPOUT || ahead.wrapping_neg() <= MAX_MISORDER
+        })
+    }
+
     /// Where a source stands, if it is the one that is measured.
     pub(crate) fn steady(&self, ssrc: u32) -> Option<Metered> {
         let source = self.source.as_ref().filter(|s| s.ssrc == ssrc && !self.ended)?;

@@ -10,6 +10,7 @@ use crate::beats::{Beat, Beats};
 use crate::config::{Prompt, RelayConfig};
 use crate::counters::Counters;
 use crate::ghosts::Ghosts;
+use crate::intruders::{Intruder, Intruders};
 use crate::leg::{Component, Onward, Whose};
 use crate::limits::MAX_PACKET;
 use crate::offload::{Offload, Recall};
@@ -19,6 +20,7 @@ use crate::ports::{Pair, PortPool, PortRef, PortRequest};
 use crate::random::SplitMix;
 use crate::regions::Regions;
 use crate::session::{Passed, Session};
+use crate::strangers::Attempt;
 use crate::watch::Wheel;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -60,6 +62,7 @@ pub struct Relay {
     /// Sessions that will report of what a fast path carries.
     reporting: VecDeque<(usize, SessionId)>,
     ghosts: Ghosts,
+    intruders: Intruders,
     beats: Beats,
     regions: Regions,
     /// Packets of our own making that wait to be sent.
@@ -89,6 +92,7 @@ impl Relay {
         Self {
             by_port: vec![None; pool.ports()],
             ghosts: Ghosts::new(pool.ports() / 2),
+            intruders: Intruders::new(),
             pool,
             // Owners count slots in 32 bits.
             max_sessions: config.max_sessions.min(u32::MAX as usize),
@@ -129,6 +133,11 @@ impl Relay {
     /// What has been counted.
     pub fn counters(&self) -> Counters {
         Counters { sessions: self.sessions.len() as u64, ports: self.pool.counts(), ..self.counters }
+    }
+
+    /// The hosts whose packets are nobody's peer's, as far as they have tried lately: the busiest.
+    pub fn intruders(&self) -> impl Iterator<Item = &Intruder> {
+        self.intruders.iter()
     }
 
     /// The statistics of a session so far.
@@ -197,6 +206,7 @@ impl Relay {
             if let (Some(pair), Ok(Packet::Rtp(header))) = (Pair::of_rtp(at), classify(bytes, Expect::Rtp)) {
                 self.ghosts.heard(now, pair, from, &header);
             }
+            self.counters.strangers.sprays += u64::from(self.intruders.count(now, from.ip(), at));
             return self.drop_packet(DropReason::NoSession);
         };
         let Owner { slot, leg, component } = owner;
@@ -235,6 +245,14 @@ impl Relay {
         });
         if let Err(reason) = outcome {
             session.count_drop(reason);
+        }
+        let id = session.id;
+        let attempt = match outcome {
+            Err(DropReason::Stranger) => session.tried(now, leg, component, from, bytes),
+            _ => None,
+        };
+        if let Some(attempt) = attempt {
+            self.tried(now, at, id, leg, from, attempt);
         }
         if let Some(session) = found {
             self.follow(session, Recall::Latched);
@@ -371,6 +389,27 @@ impl Relay {
         watch(&mut self.wheel, slot, session);
         await_ends(&mut self.beats, slot, session);
         Some(done)
+    }
+
+    /// A stranger has tried something on a leg.
+    fn tried(
+        &mut self,
+        now: Time,
+        at: PortRef,
+        session: SessionId,
+        leg: Leg,
+        from: SocketAddr,
+        attempt: Attempt,
+    ) {
+        let counts = &mut self.counters.strangers;
+        counts.sprays += u64::from(self.intruders.count(now, from.ip(), at));
+        counts.rtcp += u64::from(attempt == Attempt::Rtcp);
+        counts.rtp += u64::from(attempt != Attempt::Rtcp);
+        counts.forged += u64::from(matches!(attempt, Attempt::Forged | Attempt::Strayed));
+        if attempt == Attempt::Strayed {
+            counts.strayed += 1;
+            self.events.push_back(RelayEvent::Strayed { session, leg, from });
+        }
     }
 
     fn drop_packet(&mut self, reason: DropReason) -> Verdict {

@@ -8,6 +8,7 @@ use crate::ports::PortRef;
 use crate::random::SplitMix;
 use crate::regions::Counted;
 use crate::rtcp::{Draft, Once, OwnReport, Translation};
+use crate::strangers::{Attempt, Strangers};
 use crate::watch::Watch;
 use relay_values::{
     Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats,
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     a: LegState,
     b: LegState,
     drops: DropCounts,
+    /// What strangers have tried, if any have.
+    strangers: Option<Box<Strangers>>,
 }
 
 /// How a packet goes on.
@@ -51,6 +54,7 @@ impl Session {
             a: LegState::new(&open.a),
             b: LegState::new(&open.b),
             drops: DropCounts::default(),
+            strangers: None,
         }
     }
 
@@ -246,6 +250,20 @@ impl Session {
         Ok(taken)
     }
 
+    /// A packet from `leg`'s side was a stranger's: what he tried.
+    pub(crate) fn tried(
+        &mut self,
+        now: Time,
+        leg: Leg,
+        component: Component,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Option<Attempt> {
+        let attempt = self.leg_mut(leg).attempt(now, component, bytes)?;
+        self.strangers.get_or_insert_default().count(from, attempt);
+        Some(attempt)
+    }
+
     /// Time has passed: windows in which peers are learnt may be over.
     fn lapse(&mut self, now: Time) {
         self.a.lapse(now);
@@ -338,6 +356,7 @@ impl Session {
             rtcp_from_a: self.a.rtcp_packets,
             rtcp_from_b: self.b.rtcp_packets,
             drops: self.drops,
+            strangers: self.strangers.as_ref().map(|s| s.stats()).unwrap_or_default(),
         }
     }
 

@@ -293,3 +293,89 @@ fn the_old_way_to_hold_opens_no_window() {
     s.packet(a, NAT, &rtp(1, 3, 0)).unwrap();
     assert_eq!(s.packet(b, BOB, &rtp(2, 2, 1)).unwrap().to, at(NAT));
 }
+
+#[test]
+fn a_stream_that_goes_on_elsewhere_is_not_followed_but_told() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let (a, b) = behind_a_nat(&mut s);
+    let elsewhere = "198.18.0.9:61999";
+    for n in 0..50 {
+        s.packet(a, NAT, &rtp(1, n, 0)).unwrap();
+        s.pass(Duration::from_millis(20));
+    }
+    s.events();
+    // While the peer is heard, it is somebody who speaks beside it.
+    stranger(&mut s, a, elsewhere, &rtp(1, 50, 0));
+    s.pass(Duration::from_millis(200));
+    for n in 51..80 {
+        stranger(&mut s, a, elsewhere, &rtp(1, n, 0));
+        s.pass(Duration::from_millis(20));
+    }
+    let strayed = |s: &mut Shell| {
+        let mut events = s.events();
+        events.retain(|e| matches!(e, RelayEvent::Strayed { .. }));
+        events
+    };
+    let expected = RelayEvent::Strayed { session: ID, leg: Leg::A, from: at(elsewhere) };
+    assert_eq!(strayed(&mut s), [expected], "once");
+    assert_eq!(s.packet(b, BOB, &rtp(2, 1, 1)).unwrap().to, at(NAT));
+    // Another stream is no stray.
+    s.packet(a, NAT, &rtp(1, 80, 0)).unwrap();
+    s.pass(Duration::from_millis(500));
+    stranger(&mut s, a, THIEF, &rtp(6, 81, 0));
+    assert_eq!(strayed(&mut s), []);
+    let counts = s.relay.counters().strangers;
+    assert_eq!((counts.rtp, counts.forged, counts.strayed, counts.rtcp), (31, 30, 1, 0));
+}
+
+#[test]
+fn who_tried_what_is_on_the_record() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let ports = s.open(open(0)).unwrap();
+    stranger(&mut s, ports.0, THIEF, &rtp(9, 9, 9));
+    s.connect(ID, Leg::A, connect(ALICE));
+    s.connect(ID, Leg::B, connect(BOB));
+    assert!(
+        s.relay.stats(ID).unwrap().strangers.is_empty(),
+        "before it is described nobody is a stranger to it"
+    );
+    s.packet(ports.0, ALICE, &rtp(0xa, 100, 0)).unwrap();
+    let (a, b) = ports;
+    for (port, from, bytes) in [
+        (a, "198.18.6.6:1", rtp(6, 1, 0)),
+        (a, "198.18.6.6:1", rtp(0xa, 101, 0)),
+        (b, "198.18.6.6:2", rtp(0xa, 101, 0)),
+        (b + 1, "198.18.6.6:3", rtcp(6)),
+        (a, "198.18.6.6:4", vec![0; 4]),
+    ] {
+        assert!(s.packet(port, from, &bytes).is_err());
+    }
+    for n in 0..20 {
+        stranger(&mut s, a, &format!("198.18.6.6:{}", 100 + n), &rtp(6, n, 0));
+    }
+    let all = s.release(ID).strangers;
+    assert_eq!(
+        (all.rtp, all.rtcp, all.forged, all.strayed),
+        (23, 1, 1, 0),
+        "what is no RTP at all is told apart"
+    );
+    assert_eq!((all.sources, all.first), (8, Some(at("198.18.6.6:1"))));
+}
+
+#[test]
+fn a_host_that_tries_many_ports_is_told_from_one_that_errs() {
+    let mut s = Shell::new(config(10_000..=10_099));
+    let ports: Vec<u16> =
+        (0..20).flat_map(|n| <[u16; 2]>::from(s.call(open(n), connect(ALICE), connect(BOB)))).collect();
+    for _ in 0..100 {
+        stranger(&mut s, ports[0], "198.51.100.7:4000", &rtp(7, 1, 1));
+    }
+    assert_eq!(s.relay.counters().strangers.sprays, 0);
+    for port in &ports {
+        stranger(&mut s, *port, THIEF, &rtp(6, 1, 1));
+    }
+    assert_eq!(s.relay.counters().strangers.sprays, 1);
+    let mut seen: Vec<_> = s.relay.intruders().map(|i| (i.source.to_string(), i.packets, i.ports)).collect();
+    seen.sort();
+    assert_eq!(seen, [("198.18.6.6".to_owned(), 40, 40), ("198.51.100.7".to_owned(), 100, 1)]);
+}

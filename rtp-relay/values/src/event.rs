@@ -31,6 +31,17 @@ pub enum RelayEvent {
         /// The address.
         from: SocketAddr,
     },
+    /// The stream of a leg's peer goes on from another source, and nothing comes from the one that was learnt: a NAT has
+    /// given it another port, or somebody who sees the stream speaks in its place. Nobody can tell, so it is not followed
+    /// until signalling describes it anew. Told once for a source that was learnt.
+    Strayed {
+        /// The session.
+        session: SessionId,
+        /// The leg whose stream it is.
+        leg: Leg,
+        /// Where it comes from now.
+        from: SocketAddr,
+    },
     /// A leg that should be sending has sent nothing for the session's inactivity time.
     Silent {
         /// The session.
@@ -85,6 +96,7 @@ impl RelayEvent {
             Self::Opened { session, .. }
             | Self::OpenFailed { session, .. }
             | Self::Latched { session, .. }
+            | Self::Strayed { session, .. }
             | Self::Silent { session, .. }
             | Self::Resumed { session, .. }
             | Self::Released { session, .. } => Some(*session),

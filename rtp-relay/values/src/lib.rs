@@ -9,6 +9,7 @@
 mod command;
 mod event;
 mod stats;
+mod strangers;
 mod time;
 
 pub use command::{
@@ -16,6 +17,7 @@ pub use command::{
 };
 pub use event::{Gap, OpenFailure, RelayEvent, SilenceKind};
 pub use stats::{Bursts, DropCounts, DropReason, FlowStats, Reported, SessionStats};
+pub use strangers::StrangerStats;
 pub use time::{Duration, Time};
 
 /// Names one relay session: the flows of one call. Chosen by the signalling shard that owns the call, unique while the

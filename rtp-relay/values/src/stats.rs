@@ -1,5 +1,7 @@
 //! What the relay measured.
 
+use crate::StrangerStats;
+
 /// Final statistics of a session. "From" a leg is what its peer sent to us.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SessionStats {
@@ -13,6 +15,8 @@ pub struct SessionStats {
     pub rtcp_from_b: u64,
     /// What was dropped, by reason, both legs.
     pub drops: DropCounts,
+    /// What strangers have tried on its ports.
+    pub strangers: StrangerStats,
 }
 
 /// One flow of RTP, measured at the relay (RFC 3550 §6.4.1 and appendix A).
@@ -238,5 +242,6 @@ impl SessionStats {
         self.rtcp_from_a += later.rtcp_from_a;
         self.rtcp_from_b += later.rtcp_from_b;
         self.drops.add(&later.drops);
+        self.strangers.add(&later.strangers);
     }
 }

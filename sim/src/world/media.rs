@@ -98,6 +98,7 @@ impl World {
             }
             RelayEvent::OpenFailed { .. }
             | RelayEvent::Latched { .. }
+            | RelayEvent::Strayed { .. }
             | RelayEvent::Silent { .. }
             | RelayEvent::Resumed { .. } => {}
         }

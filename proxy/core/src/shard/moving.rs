@@ -167,6 +167,7 @@ impl Shard {
             RelayEvent::Opened { .. }
             | RelayEvent::OpenFailed { .. }
             | RelayEvent::Latched { .. }
+            | RelayEvent::Strayed { .. }
             | RelayEvent::Silent { .. }
             | RelayEvent::Resumed { .. }
             | RelayEvent::Released { .. } => return,
