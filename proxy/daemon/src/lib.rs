@@ -19,6 +19,7 @@ pub mod demo;
 mod health;
 mod limits;
 mod log;
+mod lookout;
 mod metrics;
 mod net;
 mod notice;

@@ -125,3 +125,6 @@ pub(crate) const CONTROL_PROGRESS: Duration = Duration::from_millis(100);
 /// How long shards may take, after a drain's deadline or a stop, to finish the moves that are under way: one INVITE
 /// transaction that times out takes 64 × T1, but a move is given up with its target's hunt timers.
 pub(crate) const CONTROL_SETTLE: Duration = Duration::from_secs(5);
+
+/// At most so often is the log told of strangers at the media ports: a flood of them is a line a second.
+pub(crate) const STRANGERS_EVERY: Duration = Duration::from_secs(1);

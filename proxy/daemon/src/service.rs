@@ -5,6 +5,7 @@
 
 use crate::appliance::{Appliance, StartError};
 use crate::config::{self, LoadError, Loaded};
+use crate::lookout::Lookout;
 use crate::{log, net};
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,14 @@ pub fn run(path: &Path, loaded: Loaded, tell: impl FnMut(News<'_>)) -> Result<()
         let signals = Signals::new()?;
         let drain = loaded.settings.drain;
         let appliance = Appliance::start(loaded)?;
-        let service = Service { path: path.to_owned(), appliance, drain, tell, watchdog: Watchdog::new() };
+        let service = Service {
+            path: path.to_owned(),
+            appliance,
+            drain,
+            tell,
+            watchdog: Watchdog::new(),
+            lookout: Lookout::default(),
+        };
         service.serve(signals).await
     })
 }
@@ -94,6 +102,7 @@ struct Service<T> {
     drain: Duration,
     tell: T,
     watchdog: Watchdog,
+    lookout: Lookout,
 }
 
 impl<T: FnMut(News<'_>)> Service<T> {
@@ -121,6 +130,7 @@ impl<T: FnMut(News<'_>)> Service<T> {
             return Err(ServiceError::Broken(why));
         }
         self.watchdog.look(&self.appliance);
+        self.appliance.look_out(&mut self.lookout);
         Ok(())
     }
 

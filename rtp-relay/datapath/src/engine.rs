@@ -11,7 +11,7 @@ use crate::sys::{go_first, pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
 use crate::worker::{Media, ShardLine, Worker};
 use crate::xdp::Passed;
-use relay_core::{Counters, Relay};
+use relay_core::{Counters, Intruder, Relay};
 use relay_values::Time;
 use std::collections::VecDeque;
 use std::io;
@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) stop: AtomicBool,
     /// Shown every so often; never locked for longer than a copy.
     pub(crate) counters: Mutex<EngineCounters>,
+    /// The same of hosts that nobody asked for packets.
+    pub(crate) intruders: Mutex<Vec<Intruder>>,
     /// Why the worker ended, if it was not told to.
     failure: Mutex<Option<String>>,
 }
@@ -196,6 +198,19 @@ impl Engine {
             sum.orphaned = kernel.board().orphaned();
         }
         sum
+    }
+
+    /// Hosts whose packets belong to no peer, as far as they have tried lately, the busiest first; bounded. A host that has
+    /// tried ports of several workers is there once for each.
+    pub fn intruders(&self) -> Vec<Intruder> {
+        let mut all = Vec::new();
+        for worker in &self.workers {
+            all.extend_from_slice(
+                &worker.shared.intruders.lock().unwrap_or_else(|broken| broken.into_inner()),
+            );
+        }
+        all.sort_by_key(|intruder| std::cmp::Reverse(intruder.packets));
+        all
     }
 
     /// Why a worker has ended by itself, if one has: its calls have no media any more, and the service should end.

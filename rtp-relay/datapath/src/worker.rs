@@ -166,6 +166,10 @@ impl<Io: PacketIo> Worker<Io> {
             fast: self.media.fast.as_ref().map_or_else(Default::default, FastPath::counts),
             ..EngineCounters::default()
         };
+        drop(shown);
+        let mut intruders = self.shared.intruders.lock().unwrap_or_else(|broken| broken.into_inner());
+        intruders.clear();
+        intruders.extend(self.media.relay.intruders());
         (self.published, self.unpublished) = (now, false);
         if self.media.fast.as_ref().is_some_and(|fast| fast.flows() > 0) {
             now + PUBLISH_EVERY

@@ -390,6 +390,95 @@ fn by_kernel(rung: Rung) {
     matrix(|| World::between_hosts(DatapathChoice::By(rung), SocketEngine::Epoll), carried);
 }
 
+/// One host tries every port of the range, with RTP and RTCP, and others the port of one call with the right numbers.
+fn spray(world: Option<World>, kernel: bool) {
+    let Some(mut world) = world else { return };
+    let rtp = |sequence: u16, tail: u8| {
+        let mut bytes = vec![0x80, 0];
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend([0, 0, 0, 160, 0, 0, 0, 0xa]);
+        bytes.extend([tail; 160]);
+        bytes
+    };
+    let call = |n| SessionId::new(0, n);
+    let mut ours = Vec::new();
+    for n in 0..20 {
+        let [a, b] = world.locals.map(|local| LegSpec { local, latching: Latching::Address });
+        let (region, tier_leg, inactivity) = (RegionId(1), Leg::B, None);
+        let open = Open { session: call(n), a, b, region, tier_leg, inactivity };
+        ours.push(table::Engine::open(&mut world, open));
+        for leg in [Leg::A, Leg::B] {
+            let [rtp, rtcp] = [false, true].map(|rtcp| place(world.hosts, (leg, Who::Sdp, rtcp)));
+            let (direction, clock_rate, event, carries) = (Direction::SendRecv, 8000, None, Carries::Rtp);
+            let to =
+                Connect { remote: Remote { rtp, rtcp, mux: false }, direction, clock_rate, event, carries };
+            table::Engine::command(&mut world, RelayCommand::Connect { session: call(n), leg, to });
+        }
+    }
+    table::Engine::settle(&mut world);
+    // One of the calls talks, so that somebody may go on with its numbers.
+    let (a, b) = ours[7];
+    for n in 0..20 {
+        table::Engine::send(&mut world, (Leg::A, Who::Sdp, false), a, &rtp(n, 0x11));
+        table::Engine::send(&mut world, (Leg::B, Who::Sdp, false), b, &rtp(n, 0x22));
+        table::Engine::heard(&mut world);
+    }
+    if kernel {
+        let until = Instant::now() + PATIENCE;
+        while world.engine.counters().kernel_flows != 2 {
+            assert!(Instant::now() < until, "the kernel carries the call that talks");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    for n in 20..60 {
+        for who in [Who::Port, Who::Side, Who::Nat, Who::Thief, Who::New] {
+            table::Engine::send(&mut world, (Leg::A, who, false), a, &rtp(n, 0x66));
+        }
+    }
+    let before = table::Engine::heard(&mut world);
+    assert!(before.is_empty(), "right numbers from wrong places: {before:?}");
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 6];
+    for port in 30_000..36_000 {
+        for bytes in [&rtp(1, 0x66)[..], &report] {
+            table::Engine::send(&mut world, (Leg::A, Who::Thief, false), port, bytes);
+        }
+    }
+    let after = table::Engine::heard(&mut world);
+    assert!(after.is_empty(), "{} packets went on or came back: {:?}", after.len(), after.first());
+    let until = Instant::now() + PATIENCE;
+    let strangers = loop {
+        let strangers = world.engine.counters().relay.strangers;
+        // Twenty calls with a leg on this side, and one with five who forge.
+        if strangers.rtp >= 200 + 20 && strangers.rtcp >= 20 && strangers.sprays > 0 {
+            break strangers;
+        }
+        assert!(Instant::now() < until, "somebody tried, and nobody was told: {strangers:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(strangers.forged, 201, "and the one of the spray that has them, too");
+    let thief = place(world.hosts, (Leg::A, Who::Thief, false)).ip();
+    let busiest = world.engine.intruders().into_iter().find(|i| i.source == thief).expect("he is known");
+    assert!(busiest.ports >= 16, "{busiest:?}");
+    // The call that talks has lost nothing of it.
+    table::Engine::send(&mut world, (Leg::A, Who::Sdp, false), a, &rtp(20, 0x11));
+    let heard = table::Engine::heard(&mut world);
+    assert_eq!(heard.iter().map(|h| h.by).collect::<Vec<_>>(), [(Leg::B, Who::Sdp, false)]);
+}
+
+#[test]
+fn a_spray_and_right_numbers_from_wrong_places_find_no_open_door() {
+    if !is_root() {
+        eprintln!("on loopback, not between hosts of our own: this is not root");
+        return spray(World::on_loopback(SocketEngine::Epoll), false);
+    }
+    for engine in [SocketEngine::Epoll, SocketEngine::Uring, SocketEngine::Lookup] {
+        spray(World::between_hosts(DatapathChoice::Sockets, engine), false);
+    }
+    for rung in [Rung::NativeXdp, Rung::Tcx] {
+        spray(World::between_hosts(DatapathChoice::By(rung), SocketEngine::Epoll), true);
+    }
+}
+
 #[test]
 fn the_matrix_holds_with_a_socket_for_every_port() {
     by_sockets(SocketEngine::Epoll);

@@ -11,6 +11,7 @@ use crate::config::{Loaded, NeedsRestart, RelaySettings, Settings, needs_restart
 use crate::control::Floor;
 use crate::health::Order;
 use crate::limits::REPORT_TIMEOUT;
+use crate::lookout::Lookout;
 use crate::metrics::{self, Durations, Page};
 use crate::notice::Notice;
 use crate::overrides::{Override, Refused};
@@ -144,6 +145,13 @@ impl Appliance {
         let media =
             self.core.engine.as_ref().and_then(Engine::failure).map(|why| format!("relay worker: {why}"));
         media.or_else(|| self.threads.failure())
+    }
+
+    /// Tell the log of strangers at the media ports, if there is news and it is time.
+    pub(crate) fn look_out(&self, lookout: &mut Lookout) {
+        if let Some(engine) = &self.core.engine {
+            lookout.look(engine);
+        }
     }
 
     /// Stop and wait for every thread. Calls that are up are left to their peers: [`drain`](Self::drain) first.

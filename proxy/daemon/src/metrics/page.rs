@@ -256,6 +256,15 @@ fn media(counters: &EngineCounters) {
     for reason in DropReason::ALL {
         counter!("bascule_media_drops_total", "reason" => reason.as_str()).absolute(relay.drops.get(reason));
     }
+    let describe = "Packets of strangers to ports that have a call (forged: of rtp, those with the numbers of its stream), streams that \
+                    went on from elsewhere, and hosts that tried many ports";
+    describe_counter!("bascule_media_strangers_total", describe);
+    let s = &relay.strangers;
+    for (what, n) in
+        [("rtp", s.rtp), ("rtcp", s.rtcp), ("forged", s.forged), ("strayed", s.strayed), ("spray", s.sprays)]
+    {
+        counter!("bascule_media_strangers_total", "what" => what).absolute(n);
+    }
     set("bascule_media_sessions_opened_total", "Sessions opened", relay.opened);
     set("bascule_media_sessions_refused_total", "Sessions refused", relay.open_failed);
     set("bascule_media_retargets_total", "Legs moved to another peer", relay.retargets);

@@ -2,6 +2,7 @@
 
 use super::flow::Flow;
 use super::receipt::MoveLine;
+use super::strangers::Strangers;
 use crate::clock::Clock;
 use proxy_core::{CallRecord, Direction, Step, StepOutcome};
 use relay_values::{SessionStats, Time};
@@ -67,6 +68,8 @@ struct Media {
     rtcp_from_b: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     drops: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strangers: Option<Strangers>,
 }
 
 impl<'a> Line<'a> {
@@ -134,6 +137,7 @@ impl Media {
             rtcp_from_a: stats.rtcp_from_a,
             rtcp_from_b: stats.rtcp_from_b,
             drops: stats.drops.nonzero().map(|(reason, n)| (reason.as_str(), n)).collect(),
+            strangers: Strangers::new(&stats.strangers),
         }
     }
 }

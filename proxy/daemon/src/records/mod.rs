@@ -6,6 +6,7 @@ mod flow;
 mod line;
 pub(crate) mod receipt;
 mod shortage;
+mod strangers;
 
 use crate::clock::Clock;
 use crate::config::RecordsTo;

@@ -1,4 +1,6 @@
-use super::world::{Place, Ua, eventually, metric};
+use super::world::{Place, Ua, call, eventually, hang_up, media, metric};
+use bascule::Notice;
+use std::net::UdpSocket;
 
 #[test]
 fn a_stranger_hears_nothing_and_is_counted() {
@@ -49,4 +51,41 @@ fn what_is_not_sip_is_dropped_and_counted_and_keep_alives_are_no_garbage() {
         (garbage, keepalives) == (2.0, 2.0)
     });
     carrier.hears_nothing();
+}
+
+#[test]
+fn a_stranger_at_a_calls_ports_is_kept_out_counted_and_on_the_record() {
+    let place = Place(29);
+    let appliance = place.start("");
+    let events = appliance.events();
+    let (carrier, edge) = (place.carrier(), place.edge(1));
+    let call = call(place, &carrier, &edge, "eavesdropped", "+4930123456");
+    let phone = UdpSocket::bind((place.ip(2), 40_000)).unwrap();
+    let agent = UdpSocket::bind((place.ip(11), 41_000)).unwrap();
+    let stranger = UdpSocket::bind((place.ip(66), 40_000)).unwrap();
+    for socket in [&agent, &stranger] {
+        socket.set_read_timeout(Some(super::world::PATIENCE)).unwrap();
+    }
+    let rtp = |ssrc, n| [&[0x80, 0, 0, n, 0, 0, 0, 160, 0, 0, 0, ssrc][..], &[0xff; 160]].concat();
+    let ours = media(&call.ok);
+    // The stranger has seen a packet and goes on from there.
+    phone.send_to(&rtp(7, 1), ours).unwrap();
+    agent.recv(&mut [0; 2000]).expect("media passes");
+    stranger.send_to(&rtp(7, 2), ours).unwrap();
+    stranger.send_to(&rtp(9, 2), media(&call.invite)).unwrap();
+    let strangers = |what| metric(&appliance, &format!("bascule_media_strangers_total{{what=\"{what}\"}}"));
+    eventually("the stranger is counted", || (strangers("rtp"), strangers("forged")) == (2.0, 1.0));
+    assert_eq!((strangers("rtcp"), strangers("strayed"), strangers("spray")), (0.0, 0.0, 0.0));
+    for socket in [&agent, &stranger] {
+        socket.set_read_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
+        assert!(socket.recv(&mut [0; 2000]).is_err(), "nothing of it is passed on, and nothing comes back");
+    }
+    hang_up(place, &carrier, &edge, &call);
+    let finished = events.iter().find_map(|notice| match notice {
+        Notice::Finished(record) => Some(record),
+        Notice::Health { .. } | Notice::Moved(_) | Notice::Moves { .. } => None,
+    });
+    let strangers = finished.and_then(|record| record.media).expect("media was relayed").strangers;
+    assert_eq!((strangers.rtp, strangers.forged, strangers.sources), (2, 1, 1));
+    assert_eq!(strangers.first, stranger.local_addr().ok());
 }
