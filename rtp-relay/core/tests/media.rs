@@ -102,7 +102,7 @@ fn behind_a_nat_the_first_source_is_learnt_and_nobody_takes_it_over() {
     s.packet(a, nat, &rtp(1, 2, 161)).unwrap();
     assert_eq!(s.events(), [], "while it is learnt, somebody better may come");
     s.pass(Duration::from_millis(500));
-    assert_eq!(s.packet(a, thief, &rtp(1, 3, 321)), Err(DropReason::Stranger));
+    assert_eq!(s.packet(a, thief, &rtp(7, 3, 321)), Err(DropReason::Stranger));
     assert_eq!(s.events(), [RelayEvent::Latched { session: ID, leg: Leg::A, from: at(nat) }]);
     for _ in 0..99 {
         assert_eq!(s.packet(a, thief, &rtp(1, 2, 2)), Err(DropReason::Stranger));

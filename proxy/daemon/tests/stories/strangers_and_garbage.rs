@@ -85,7 +85,7 @@ fn a_stranger_at_a_calls_ports_is_kept_out_counted_and_on_the_record() {
         Notice::Finished(record) => Some(record),
         Notice::Health { .. } | Notice::Moved(_) | Notice::Moves { .. } => None,
     });
-    let strangers = finished.and_then(|record| record.media).expect("media was relayed").strangers;
+    let strangers = finished.and_then(|record| record.media.clone()).expect("media was relayed").strangers;
     assert_eq!((strangers.rtp, strangers.forged, strangers.sources), (2, 1, 1));
     assert_eq!(strangers.first, stranger.local_addr().ok());
 }
