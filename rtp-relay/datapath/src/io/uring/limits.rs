@@ -27,5 +27,5 @@ pub(super) const PACKETS_PER_RECEIVE: usize = 32;
 /// (`IO_LOCAL_TW_DEFAULT_MAX`), so there is probably more.
 pub(super) const FULL_TURN: usize = 20;
 
-/// Entries that [`Drop`] makes to see all receives end. One is enough unless the kernel is still at work on one of them.
+/// Entries of 10 ms at most that are made in vain to see a receive end: a second. Nothing is known to hold one up.
 pub(super) const FAREWELLS: usize = 100;

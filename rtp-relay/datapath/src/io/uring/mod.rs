@@ -27,7 +27,7 @@ use super::{Arrived, Judge, PacketIo, Seat, Woken};
 use crate::sockaddr::Name;
 use crate::socket::SocketOptions;
 use buffers::Buffers;
-use limits::{BUFFERS, FAREWELLS, FULL_TURN};
+use limits::{BUFFERS, COMPLETIONS, FAREWELLS, FULL_TURN};
 use port::{Closing, Port};
 use relay_core::limits::MAX_PACKET;
 use relay_core::{Outgoing, PortPair, PortRef};
@@ -173,6 +173,14 @@ impl UringIo {
         Err(io::ErrorKind::AddrInUse.into())
     }
 
+    /// Give a port its socket, and ask for its packets.
+    fn open(&mut self, at: PortRef, socket: OwnedFd) -> io::Result<()> {
+        let port = self.ports.get_mut(at.index()).ok_or(io::ErrorKind::InvalidInput)?;
+        port.open(socket).map_err(|_| io::ErrorKind::AddrInUse)?;
+        self.open += 1;
+        self.ask(at)
+    }
+
     /// Judge a packet and send it on.
     fn packet(&mut self, Packet { at, generation, buffer }: Packet, judge: &mut impl Judge) {
         if !self.ports.get(at.index()).is_some_and(|port| port.hears(generation)) {
@@ -213,13 +221,11 @@ impl PacketIo for UringIo {
         self.settle(pair.rtp)?;
         self.settle(pair.rtcp)?;
         let (rtp, rtcp) = self.options.bind_pair(pair)?;
-        for (at, socket) in [(pair.rtp, rtp), (pair.rtcp, rtcp)] {
-            let port = self.ports.get_mut(at.index()).ok_or(io::ErrorKind::InvalidInput)?;
-            port.open(socket).map_err(|_| io::ErrorKind::AddrInUse)?;
-            self.open += 1;
-            self.ask(at)?;
+        let both = self.open(pair.rtp, rtp).and_then(|()| self.open(pair.rtcp, rtcp));
+        if both.is_err() {
+            self.close(pair);
         }
-        Ok(())
+        both
     }
 
     fn close(&mut self, pair: &PortPair) {
@@ -299,10 +305,14 @@ impl Drop for UringIo {
             let Some(Closing::Cancel(generation)) = self.ports.get_mut(at).map(Port::close) else { continue };
             self.cancel(PortRef::new(at as u32), generation);
         }
-        for _ in 0..FAREWELLS {
-            if self.under_way.receives == 0 || self.enter(Patience::A_MOMENT).is_err() {
+        let mut in_vain = 0;
+        while self.under_way.receives > 0 && in_vain < FAREWELLS {
+            let before = self.under_way.receives;
+            let want = self.under_way.sends + before.min(COMPLETIONS as usize / 2);
+            if self.enter(Patience { want, ..Patience::A_MOMENT }).is_err() {
                 break;
             }
+            in_vain += usize::from(self.under_way.receives == before);
         }
     }
 }

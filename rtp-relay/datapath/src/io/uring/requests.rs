@@ -86,6 +86,8 @@ impl UringIo {
                 return true;
             }
             Ok(false) => {}
+            // The kernel has no memory for more requests: one packet is lost.
+            Err(e) if e.kind() == io::ErrorKind::QuotaExceeded => {}
             Err(e) => {
                 self.broken.get_or_insert(e);
             }

@@ -112,6 +112,10 @@ impl Ring {
 
     /// Put a request into the queue; if the queue is full, have it worked off first.
     ///
+    /// # Errors
+    ///
+    /// `QuotaExceeded` if the kernel cannot take what is in the queue just now; others if the ring is of no use any more.
+    ///
     /// # Safety
     ///
     /// What the request points to must stay where it is, and nobody else's, until its completion.
