@@ -1,15 +1,23 @@
 //! The kernel engine of all workers: whether it can be had, where it stands, and why not elsewhere.
 
+mod found;
+mod loaded;
+mod standing;
+
+pub use standing::Standing;
+
+use found::Found;
+use loaded::Loaded;
+
 use crate::config::{DatapathChoice, EngineConfig};
 use crate::keeper::Board;
 use crate::orphans::Orphans;
 use crate::socket::SocketOptions;
 use crate::xdp::{
-    Attached, Drivers, Inherited, Interface, LoadError, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes,
-    Rung, Setup, Tables, Way, detach, ladder,
+    Attached, Drivers, Inherited, Interface, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes, Rung, Setup,
+    Tables, Way, detach, ladder,
 };
 use relay_values::Time;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -57,29 +65,6 @@ struct Stand {
     ifindex: u32,
     attached: Attached,
     left_out: Vec<Refusal>,
-}
-
-/// What carries media, for an operator.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Standing {
-    /// Where the kernel engine stands, one line for each interface, with what did not hold and why.
-    pub kernel: Vec<String>,
-    /// What the sockets carry alone, and why.
-    pub sockets: Vec<String>,
-    /// How the sockets are served, with the faster engines that cannot be had and why.
-    pub engine: String,
-    /// What becomes of the kernel engine's flows when the process is killed, and what it found of an earlier one.
-    pub survival: Option<String>,
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.kernel.iter().map(|k| format!("kernel: {k}"));
-        let lines = lines.chain(self.sockets.iter().map(|s| format!("sockets: {s}")));
-        let lines = lines.chain([format!("sockets: served by {}", self.engine)]);
-        let lines = lines.chain(self.survival.iter().map(|s| format!("survival: {s}")));
-        f.write_str(&lines.collect::<Vec<_>>().join("; "))
-    }
 }
 
 impl Kernel {
@@ -309,79 +294,6 @@ impl Kernel {
                 let _ = std::fs::remove_file(path);
             }
         }
-    }
-}
-
-/// The program in the kernel, and what is said of its survival.
-struct Loaded {
-    program: Program,
-    pins: Option<Pins>,
-    inherited: Inherited,
-    survival: String,
-}
-
-impl Loaded {
-    fn load(object: &[u8], config: &EngineConfig, setup: &Setup, flows: usize) -> Result<Self, LoadError> {
-        let pins = match &config.pins {
-            Some(dir) => Pins::open(dir),
-            None => Err("no directory for pins is configured".to_owned()),
-        };
-        let why = match pins {
-            Ok(pins) => match Program::load_pinned(object, setup, flows, &pins) {
-                Ok((program, inherited)) => {
-                    let at = format!("pinned under {}", pins.dir().display());
-                    let survival = match &inherited {
-                        Inherited::Nothing => at,
-                        Inherited::Replaced(why) => {
-                            format!("{at}; what an earlier run had left is replaced: {why}")
-                        }
-                        Inherited::Tables { kept: true } => {
-                            format!("{at}; the tables of an earlier run are adopted")
-                        }
-                        Inherited::Tables { kept: false } => {
-                            format!("{at}; the tables of an earlier run are adopted, its program is replaced")
-                        }
-                    };
-                    return Ok(Self { program, pins: Some(pins), inherited, survival });
-                }
-                // It is as good without pins.
-                Err(LoadError::Kernel(why)) => why,
-                Err(error) => return Err(error),
-            },
-            Err(why) => why,
-        };
-        let program = Program::load_object(object, setup, flows)?;
-        let survival = format!("not pinned, the kernel's flows end with the process: {why}");
-        Ok(Self { program, pins: None, inherited: Inherited::Nothing, survival })
-    }
-}
-
-/// The interfaces of the media addresses.
-struct Found {
-    /// Each once.
-    interfaces: Vec<Interface>,
-    /// Why an address has none.
-    nowhere: Vec<String>,
-    /// Addresses that are on no interface at present.
-    absent: usize,
-}
-
-impl Found {
-    fn look(routes: &Routes, addresses: &[IpAddr]) -> Self {
-        let mut found = Self { interfaces: Vec::new(), nowhere: Vec::new(), absent: 0 };
-        for &ip in addresses {
-            match routes.interface_of(ip) {
-                Ok(Some(i)) if i.is_loopback => found.nowhere.push(format!("{ip} is on loopback")),
-                Ok(Some(i)) if found.interfaces.iter().any(|f| f.ifindex == i.ifindex) => {}
-                Ok(Some(i)) => found.interfaces.push(i),
-                Ok(None) => {
-                    found.absent += 1;
-                    found.nowhere.push(format!("{ip} is on no interface that is up"));
-                }
-                Err(e) => found.nowhere.push(format!("the interface of {ip}: {e}")),
-            }
-        }
-        found
     }
 }
 

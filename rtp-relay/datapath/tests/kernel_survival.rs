@@ -194,3 +194,13 @@ fn calls_for_which_the_table_has_no_room_go_by_the_sockets() {
     let counters = engine.counters();
     assert_eq!((counters.kernel_flows, counters.relay.offloaded), (0, 0));
 }
+
+#[test]
+fn a_kernel_without_type_information_of_its_own_carries_media_as_well() {
+    let Some(world) = Engines::new("btf", DatapathChoice::Auto) else { return };
+    let hide = "{ [ ! -d /sys/kernel/btf ] || mount -t tmpfs none /sys/kernel/btf; }";
+    let mut holder = Holder::start_after(hide, &world, 1);
+    let mut talk = Talk::between(&world, &holder.ports);
+    talk.until(|| holder.says_carried());
+    assert_eq!(talk.lost(), 0);
+}

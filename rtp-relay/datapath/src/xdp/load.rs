@@ -1,19 +1,23 @@
 //! Bringing the program into the kernel.
 
+mod pinned;
+
+pub(crate) use pinned::Inherited;
+
 use super::attach::{AttachError, Attached, Rung};
-use super::pins::{Left, Pins, tables};
+use super::bpf;
+use super::pins::{Pins, tables};
 use super::tables::{Setup, Tables};
-use crate::sys;
 use aya::maps::Map;
 use aya::pin::PinError;
-use aya::programs::links::{FdLink, LinkError, PinnedLink};
-use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, TestRun, TestRunOptions, Xdp};
+use aya::programs::links::LinkError;
+use aya::programs::{ProgramError, SchedClassifier, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::{fmt, fs};
 
 /// The program as it was built from `rtp-relay/xdp` by `cargo xtask xdp`.
 pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../xdp/relay.bpf.o");
@@ -21,10 +25,6 @@ pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../xdp/rela
 /// Names in the object.
 const XDP: &str = "relay_xdp";
 const TCX: &str = "relay_tcx";
-
-/// Their files.
-const PINNED_XDP: &str = "program-xdp";
-const PINNED_TCX: &str = "program-tcx";
 
 /// Least and most flows of a table. Above, `by_port`'s numbers would still fit; below, it would be no table.
 const FLOWS: std::ops::RangeInclusive<usize> = 2..=1 << 24;
@@ -64,7 +64,7 @@ impl fmt::Display for Lacks {
 
 /// What the calling thread may not. All three exist since Linux 5.8; what CAP_SYS_ADMIN did before, it still does.
 fn lacks() -> Lacks {
-    let may = sys::effective_capabilities().unwrap_or(u64::MAX);
+    let may = bpf::effective_capabilities().unwrap_or(u64::MAX);
     let has = |number: u32| may & 1 << number != 0;
     let needs =
         [("CAP_BPF", has(39) || has(21)), ("CAP_PERFMON", has(38) || has(21)), ("CAP_NET_ADMIN", has(12))];
@@ -85,20 +85,6 @@ pub struct Frame<'f> {
     pub bytes: &'f [u8],
     /// Which of the two entries of the program judges it.
     pub rung: Rung,
-}
-
-/// What was found of an earlier run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Inherited {
-    /// Nothing.
-    Nothing,
-    /// Something that this program cannot go on with, and why. It is gone.
-    Replaced(String),
-    /// Its tables.
-    Tables {
-        /// The program is the same, too.
-        kept: bool,
-    },
 }
 
 /// What the program has made of a frame.
@@ -124,41 +110,6 @@ impl Program {
         Self::bring(object, setup, flows, None)
     }
 
-    /// The same, but what is loaded outlives the process: it is pinned, and what an earlier one has pinned is gone on with, if
-    /// it fits. What fits not is taken away.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError`]: media then stays with the sockets, and nothing is pinned.
-    pub(crate) fn load_pinned(
-        object: &[u8],
-        setup: &Setup,
-        flows: usize,
-        pins: &Pins,
-    ) -> Result<(Self, Inherited), LoadError> {
-        let flows = flows.clamp(*FLOWS.start(), *FLOWS.end());
-        let left = pins.look(setup, flows);
-        if let Left::Foreign(_) = left {
-            pins.wipe()?;
-        }
-        let loaded = Self::bring(object, setup, flows, Some(pins)).and_then(|mut program| {
-            let inherited = match left {
-                Left::Nothing => Inherited::Nothing,
-                Left::Foreign(why) => Inherited::Replaced(why),
-                Left::Tables => Inherited::Tables { kept: program.is_kept(pins)? },
-            };
-            if !matches!(inherited, Inherited::Tables { kept: true }) {
-                program.pin(pins)?;
-            }
-            Ok((program, inherited))
-        });
-        if loaded.is_err() {
-            // Tables that nobody watches forward for ever.
-            let _ = pins.wipe();
-        }
-        loaded
-    }
-
     fn bring(object: &[u8], setup: &Setup, flows: usize, pins: Option<&Pins>) -> Result<Self, LoadError> {
         let lacks = lacks();
         if !lacks.0.is_empty() {
@@ -179,64 +130,6 @@ impl Program {
             _ => None,
         })?;
         Ok(Self { tables: Arc::new(tables), ebpf })
-    }
-
-    /// Whether both entries that are pinned are, instruction by instruction, those that we have loaded.
-    fn is_kept(&mut self, pins: &Pins) -> Result<bool, LoadError> {
-        let xdp = loaded::<Xdp>(&mut self.ebpf, XDP)?.info()?.tag();
-        let tcx = loaded::<SchedClassifier>(&mut self.ebpf, TCX)?.info()?.tag();
-        let pinned = |name| ProgramInfo::from_pin(pins.path(name)).map(|info| info.tag()).ok();
-        Ok((pinned(PINNED_XDP), pinned(PINNED_TCX)) == (Some(xdp), Some(tcx)))
-    }
-
-    fn pin(&mut self, pins: &Pins) -> Result<(), LoadError> {
-        for name in [PINNED_XDP, PINNED_TCX] {
-            match fs::remove_file(pins.path(name)) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        loaded::<Xdp>(&mut self.ebpf, XDP)?.pin(pins.path(PINNED_XDP))?;
-        Ok(loaded::<SchedClassifier>(&mut self.ebpf, TCX)?.pin(pins.path(PINNED_TCX))?)
-    }
-
-    /// Go on with a link of an earlier run, if it stands before `ifindex` by one of `rungs`; the program behind it is then
-    /// ours, with no packet in between. Links that are no use are taken away.
-    pub(crate) fn inherit(
-        &mut self,
-        pins: &Pins,
-        interface: &str,
-        ifindex: u32,
-        rungs: &[Rung],
-    ) -> Result<Option<Attached>, LoadError> {
-        for (before, rung, path) in pins.links() {
-            if before != ifindex {
-                continue;
-            }
-            let stands =
-                sys::pinned_link(&path).ok().filter(|(on, _)| *on == ifindex && rungs.contains(&rung));
-            let Some((_, behind)) = stands else {
-                fs::remove_file(&path)?;
-                continue;
-            };
-            let entry = if rung == Rung::Tcx { PINNED_TCX } else { PINNED_XDP };
-            let ours = ProgramInfo::from_pin(pins.path(entry)).is_ok_and(|info| info.id() == behind);
-            let mut link = PinnedLink::from_pin(&path)?;
-            if !ours {
-                let fd = FdLink::from(link);
-                link = match rung {
-                    Rung::NativeXdp | Rung::GenericXdp => {
-                        super::attach::replace_xdp(loaded::<Xdp>(&mut self.ebpf, XDP)?, fd)
-                    }
-                    Rung::Tcx => {
-                        super::attach::replace_tcx(loaded::<SchedClassifier>(&mut self.ebpf, TCX)?, fd)
-                    }
-                }
-                .and_then(|()| Ok(PinnedLink::from_pin(&path)?))?;
-            }
-            return Ok(Some(Attached::inherited(interface, rung, link, path)));
-        }
-        Ok(None)
     }
 
     /// The tables, for everybody who has to do with flows.

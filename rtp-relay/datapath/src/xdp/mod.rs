@@ -7,6 +7,7 @@
 //! The program carries what [`relay_core::Relay::flow`] says can be carried. Everything else it leaves to the sockets.
 
 mod attach;
+mod bpf;
 mod checks;
 mod features;
 mod flow;

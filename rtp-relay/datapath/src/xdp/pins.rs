@@ -12,13 +12,13 @@
 //! found at the next start is adopted if it is exactly what this program would have made, and replaced if not.
 
 use super::attach::Rung;
+use super::bpf;
 use super::layout::{
     AlternateEntry, CPUS, FlowEntry, LAYOUT_VERSION, MAX_LOCALS, MAX_NEXT_HOPS, MAX_SLOTS, NextHopEntry,
     PORTS, PassedEntry, SetupEntry, SlotEntry,
 };
 use super::shared::SharedArray;
 use super::tables::Setup;
-use crate::sys;
 use aya::maps::{Map, MapData};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -90,9 +90,9 @@ impl Pins {
     fn at(dir: &Path) -> Result<Self, String> {
         let said = |e: io::Error| format!("{}: {e}", dir.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(said)?;
-        if !sys::is_bpffs(dir).map_err(said)? {
+        if !bpf::is_bpffs(dir).map_err(said)? {
             let refused = |e| format!("mounting a bpffs on {}: {e} (it takes CAP_SYS_ADMIN)", dir.display());
-            sys::mount_bpffs(dir).map_err(refused)?;
+            bpf::mount_bpffs(dir).map_err(refused)?;
         }
         Self::lock(dir)
     }
@@ -101,7 +101,7 @@ impl Pins {
     fn there(dir: &Path) -> Result<Self, String> {
         let said = |e: io::Error| format!("{}: {e}", dir.display());
         let parent = dir.parent().unwrap_or(dir);
-        if !sys::is_bpffs(parent).map_err(said)? {
+        if !bpf::is_bpffs(parent).map_err(said)? {
             return Err(format!("{} is not a bpffs", parent.display()));
         }
         Self::lock(dir)
@@ -208,7 +208,7 @@ impl Drop for Pins {
 pub fn detach(dir: &Path) -> Result<usize, String> {
     let mut taken = 0;
     for dir in [dir, Path::new(FALLBACK)] {
-        if sys::is_bpffs(&dir.join(OURS)).unwrap_or(false) {
+        if bpf::is_bpffs(&dir.join(OURS)).unwrap_or(false) {
             let pins = Pins::lock(dir)?;
             taken += pins.wipe().map_err(|e| format!("{}: {e}", dir.display()))?;
         }

@@ -278,10 +278,23 @@ pub(crate) struct Holder {
 impl Holder {
     /// One that holds so many calls.
     pub(crate) fn start(world: &Engines, calls: usize) -> Self {
+        Self::start_after("true", world, calls)
+    }
+
+    /// One that does so after a line of shell, in a mount namespace of its own.
+    pub(crate) fn start_after(line: &str, world: &Engines, calls: usize) -> Self {
         let said = world.said(calls);
+        let (line, own) = (format!("{line} && exec \"$0\" \"$@\""), line != "true");
         let mut child = world.net.relay.run(move || {
             let test = std::env::current_exe().expect("we run");
-            Command::new(test)
+            let mut command = Command::new(if own { "unshare" } else { "sh" });
+            if own {
+                command.args(["--mount", "sh"]);
+            }
+            command
+                .arg("-c")
+                .arg(line)
+                .arg(test)
                 .args(["--exact", "a_holder_holds_calls_until_it_is_killed", "--nocapture"])
                 .env(HOLD, said)
                 .stdin(Stdio::piped())
