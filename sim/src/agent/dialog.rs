@@ -95,6 +95,14 @@ pub struct Leg {
     pub(super) remote_media: Option<SocketAddr>,
     pub(super) talking: bool,
     pub(super) muted: bool,
+    /// The speech is a fax at present.
+    pub(super) fax: bool,
+    pub(super) faxed: u16,
+    /// Lines in the last description.
+    pub(super) lines: usize,
+    /// The picture: our port for it, what is sent, where to.
+    pub(super) picture: Option<(u16, Voice)>,
+    pub(super) remote_picture: Option<SocketAddr>,
 }
 
 impl Leg {
@@ -171,8 +179,23 @@ impl Agent {
             remote_media: None,
             talking: false,
             muted: false,
+            fax: false,
+            faxed: 0,
+            lines: 1,
+            picture: None,
+            remote_picture: None,
         });
         index
+    }
+
+    /// The leg has a screen.
+    pub(super) fn give_screen(&mut self, leg: usize) {
+        if self.legs[leg].picture.is_none() {
+            let port = self.next_port;
+            self.next_port += 2;
+            self.by_port.insert(port, leg);
+            self.legs[leg].picture = Some((port, Voice::draw(&mut self.rng)));
+        }
     }
 
     pub(super) fn contact(&self) -> String {

@@ -55,6 +55,10 @@ impl Agent {
         self.legs[leg].is_move = book.is_move(&branch);
         self.legs[leg].callee = book.callee(call, &branch);
         // Described again, now that he knows his habits.
+        if self.legs[leg].lines > 1 && !self.legs[leg].callee.blind {
+            self.give_screen(leg);
+            self.described(now, leg, invite);
+        }
         self.mirror(leg);
         if !self.legs[leg].callee.steps.is_empty() {
             // Nobody rings for ever.

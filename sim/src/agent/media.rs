@@ -1,6 +1,6 @@
 //! SDP of the far ends.
 
-use super::{Agent, Sdp};
+use super::{Agent, Role, Sdp};
 use relay_values::Time;
 use sip_wire::{Message, sdp};
 use std::net::SocketAddr;
@@ -18,11 +18,28 @@ impl Agent {
         };
         leg.agreed = (codec, event);
         let name = if codec == 8 { "PCMA" } else { "PCMU" };
+        let (port, direction) = (leg.port, leg.direction);
+        let first = if leg.fax {
+            format!("m=image {port} udptl t38\r\na=T38FaxRateManagement:transferredTCF\r\na={direction}\r\n")
+        } else {
+            format!(
+                "m=audio {port} RTP/AVP {codec} {event}\r\na=rtpmap:{codec} {name}/8000\r\n\
+                 a=rtpmap:{event} telephone-event/8000\r\na={direction}\r\n"
+            )
+        };
+        // A line that was refused stays (RFC 3264 §8); only the first offer brings one.
+        let begins = leg.role == Role::Caller && leg.version == 1 && leg.invite.is_none();
+        let wanted = leg.picture.as_ref().filter(|_| begins || leg.remote_picture.is_some());
+        let picture = match (wanted, leg.lines) {
+            (_, 0 | 1) => String::new(),
+            (Some((port, _)), _) => {
+                format!("m=video {port} RTP/AVP 98\r\na=rtpmap:98 H264/8000\r\na={direction}\r\n")
+            }
+            (None, _) => "m=video 0 RTP/AVP 98\r\n".to_owned(),
+        };
         format!(
-            "v=0\r\no=user{mark} 77{} {} IN IP4 {media}\r\ns=call at {mark}\r\nc=IN IP4 {media}\r\nt=0 0\r\n\
-             m=audio {} RTP/AVP {codec} {event}\r\na=rtpmap:{codec} {name}/8000\r\n\
-             a=rtpmap:{event} telephone-event/8000\r\na={}\r\n",
-            leg.port, leg.version, leg.port, leg.direction
+            "v=0\r\no=user{mark} 77{port} {} IN IP4 {media}\r\ns=call at {mark}\r\nc=IN IP4 {media}\r\nt=0 0\r\n{first}{picture}",
+            leg.version
         )
         .into_bytes()
     }
@@ -31,7 +48,10 @@ impl Agent {
     pub(super) fn described(&mut self, now: Time, leg: usize, message: &Message) -> bool {
         let Some(body) = sdp::find(message) else { return false };
         let Ok(session) = sdp::Session::parse(body) else { return false };
-        let Some(audio) = session.audio() else { return false };
+        let is_first = |media: &&sdp::Media<'_>| media.kind != b"video" && media.port != 0;
+        let Some(audio) = session.media().iter().find(is_first) else { return false };
+        let picture = session.media().iter().find(|media| media.kind == b"video" && media.port != 0);
+        let picture = picture.and_then(|media| Some(SocketAddr::new(media.address?, media.port)));
         let remote = audio.address.map(|ip| SocketAddr::new(ip, audio.port));
         let told = match (audio.direction.sends(), audio.direction.receives()) {
             (true, true) => "sendrecv",
@@ -41,6 +61,9 @@ impl Agent {
         };
         let state = &mut self.legs[leg];
         state.remote_media = remote.filter(|at| at.port() != 0);
+        state.remote_picture = picture.filter(|_| state.picture.is_some());
+        state.fax = audio.transport() == sdp::Transport::Udptl;
+        state.lines = session.media().len();
         state.told = told.to_owned();
         // An answer names what was offered (RFC 3264 §6.1), and so does the next offer.
         let first = audio.payload_types().next().filter(|codec| matches!(codec, 0 | 8));

@@ -18,6 +18,10 @@ impl Agent {
     pub fn call(&mut self, now: Time, call: usize, caller: &Caller) {
         let leg = self.caller_leg(now, call, caller.clone());
         let branch = self.branch();
+        if caller.picture {
+            self.give_screen(leg);
+            self.legs[leg].lines = 2;
+        }
         let offer = (!caller.late_offer).then(|| self.description(leg, false));
         self.legs[leg].cseq = 1 + (self.rng.below(1000) as u32);
         self.legs[leg].branch.clone_from(&branch);
@@ -210,12 +214,19 @@ impl Agent {
                 out.header(HeaderName::ReferTo, b"<sip:somebody@example.net>");
                 out.finish()
             }),
-            Act::Hold | Act::Resume | Act::Ask | Act::Update if busy => {
+            Act::Hold | Act::Resume | Act::Ask | Act::Update | Act::Fax | Act::Speak if busy => {
                 self.wake_at(now + PATIENCE, Wake::Act(leg, index));
             }
             Act::Hold | Act::Resume => {
                 state.direction = if act == Act::Hold { "sendonly" } else { "sendrecv" };
                 let body = self.description(leg, false);
+                self.reinvite(now, leg, Some(body));
+            }
+            Act::Fax | Act::Speak => {
+                // Until that is agreed, it is what it was.
+                let was = std::mem::replace(&mut state.fax, act == Act::Fax);
+                let body = self.description(leg, false);
+                self.legs[leg].fax = was;
                 self.reinvite(now, leg, Some(body));
             }
             Act::Ask => self.reinvite(now, leg, None),

@@ -17,6 +17,8 @@ pub struct Caller {
     pub deaf_to: u32,
     /// His media comes from another port than his SDP says.
     pub nat: bool,
+    /// He offers a picture beside the speech.
+    pub picture: bool,
     /// What he does once the call is up, and how long after.
     pub acts: Vec<(Duration, Act)>,
 }
@@ -44,6 +46,8 @@ pub struct Callee {
     pub record_route: bool,
     /// How he describes his media.
     pub sdp: Sdp,
+    /// He has no screen: a line for a picture is refused.
+    pub blind: bool,
     /// His 200 comes twice, at once.
     pub twice: bool,
     /// What he does once the call is up, and how long after.
@@ -102,6 +106,10 @@ pub enum Act {
     Resume,
     /// re-INVITE without SDP.
     Ask,
+    /// re-INVITE with a fax in the place of the speech (ITU-T T.38).
+    Fax,
+    /// re-INVITE with speech in the place of the fax.
+    Speak,
     /// INFO with a body.
     Info,
     /// UPDATE with an offer.

@@ -58,6 +58,10 @@ pub struct Ear {
     pub heard: u32,
     /// When the last packet of any kind came.
     pub at: Time,
+    /// Pieces of the other end's fax, and of its picture.
+    pub faxed: u32,
+    /// See `faxed`.
+    pub seen: u32,
     /// Packets that are nobody's voice: what fills a gap.
     pub filled: u32,
     /// Voice of anybody else's call.
@@ -146,15 +150,23 @@ impl Agent {
             let step = (pace.as_nanos() as u64 / UNIT) as u32;
             // Three seconds in five are said.
             let pause = state.muted || (state.voice.pauses && (now.as_millis() / 1000 + leg as u64) % 5 >= 3);
-            let packet = state
-                .voice
-                .of_key(step, state.agreed.1)
-                .or_else(|| (!pause).then(|| voice(state, side, now)));
+            let packet = if state.fax {
+                state.voice.key = None;
+                Some(fax(state, side))
+            } else {
+                let key = state.voice.of_key(step, state.agreed.1);
+                key.or_else(|| (!pause).then(|| voice(state, side, now)))
+            };
             if packet.is_some() {
                 state.voice.first = state.voice.first.min(now);
                 state.voice.last = now;
             }
             self.out.extend(packet.map(|packet| Out::Rtp(from, to, packet)));
+        }
+        let state = &mut self.legs[leg];
+        if let Some(to) = state.remote_picture.filter(|_| state.may_talk()) {
+            let packet = picture(state, side, now);
+            self.out.extend(packet.map(|(from, packet)| Out::Rtp(from, to, packet)));
         }
         let state = &mut self.legs[leg];
         if let Some(to) = state.remote_media.filter(|_| reports && state.stage == Stage::Up)
@@ -176,8 +188,23 @@ impl Agent {
             return;
         };
         let leg = &mut self.legs[leg];
+        if leg.picture.as_ref().is_some_and(|(screen, _)| *screen == port & !1) {
+            let whose = whose(packet, side, leg.call).filter(|_| port.is_multiple_of(2));
+            leg.ear.seen += u32::from(whose == Some(true));
+            leg.ear.foreign += u32::from(whose == Some(false));
+            return;
+        }
         if port % 2 == 1 {
             return leg.hear_report(now, packet);
+        }
+        if packet.first().is_some_and(|first| first >> 6 != 2) {
+            leg.ear.at = now;
+            let ours = packet.get(2..5) == Some(&VOICE[..])
+                && packet.get(5) == Some(&u8::from(side.other() == Side::Carrier))
+                && packet.get(6..10) == Some(&(leg.call as u32).to_be_bytes()[..]);
+            let heard = if ours { &mut leg.ear.faxed } else { &mut leg.ear.foreign };
+            *heard += 1;
+            return;
         }
         let word = |at: usize| packet.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
         let (Some(timestamp), Some(ssrc)) = (word(4), word(8)) else { return };
@@ -192,16 +219,10 @@ impl Agent {
             }
             return;
         }
-        if packet.get(12..15) != Some(&VOICE[..]) {
-            leg.ear.filled += 1;
-            return;
-        }
-        let from_other = packet.get(15) == Some(&u8::from(side.other() == Side::Carrier));
-        let same_call = packet.get(16..20) == Some(&(leg.call as u32).to_be_bytes()[..]);
-        if from_other && same_call {
-            leg.ear.heard += 1;
-        } else {
-            leg.ear.foreign += 1;
+        match whose(packet, side, leg.call) {
+            None => leg.ear.filled += 1,
+            Some(true) => leg.ear.heard += 1,
+            Some(false) => leg.ear.foreign += 1,
         }
     }
 
@@ -218,12 +239,39 @@ impl Agent {
     }
 }
 
+/// Whether an RTP packet is of the other end of the same call; `None`: it is of our agents' at all not.
+fn whose(packet: &[u8], side: Side, call: usize) -> Option<bool> {
+    let marked = packet.get(12..15) == Some(&VOICE[..]);
+    let from_other = packet.get(15) == Some(&u8::from(side.other() == Side::Carrier));
+    let same_call = packet.get(16..20) == Some(&(call as u32).to_be_bytes()[..]);
+    marked.then_some(from_other && same_call)
+}
+
 fn voice(leg: &mut Leg, side: Side, now: Time) -> Vec<u8> {
     let timestamp = leg.voice.timestamp(now);
-    let mut packet = leg.voice.packet(leg.agreed.0, timestamp);
+    let packet = leg.voice.packet(leg.agreed.0, timestamp);
+    marked(packet, side, leg.call)
+}
+
+/// A piece of the picture, and from which port.
+fn picture(leg: &mut Leg, side: Side, now: Time) -> Option<(u16, Vec<u8>)> {
+    let (port, camera) = leg.picture.as_mut()?;
+    let timestamp = camera.timestamp(now);
+    let packet = camera.packet(98, timestamp);
+    Some((*port, marked(packet, side, leg.call)))
+}
+
+/// A piece of a fax: a UDPTL packet begins with its number, which stays small here.
+fn fax(leg: &mut Leg, side: Side) -> Vec<u8> {
+    leg.faxed = leg.faxed.wrapping_add(1) & 0x0fff;
+    marked(leg.faxed.to_be_bytes().to_vec(), side, leg.call)
+}
+
+/// With whose it is.
+fn marked(mut packet: Vec<u8>, side: Side, call: usize) -> Vec<u8> {
     packet.extend(VOICE);
     packet.push(u8::from(side == Side::Carrier));
-    packet.extend((leg.call as u32).to_be_bytes());
+    packet.extend((call as u32).to_be_bytes());
     packet.extend([0xd5; 12]);
     packet
 }

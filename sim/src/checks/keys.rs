@@ -3,7 +3,7 @@
 
 use super::Complaints;
 use super::line::{EVENTS, Header, Source};
-use relay_values::{Duration, Leg, RelayCommand, SessionId, Time};
+use relay_values::{Carries, Duration, Leg, RelayCommand, SessionId, Time};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
@@ -46,8 +46,10 @@ impl Keys {
                     }
                 }
             }
-            // Whoever is put on hold hears no more of it.
-            RelayCommand::Connect { session, leg, to } if !to.direction.sends() => {
+            // Whoever is put on hold, or gets a fax, hears no more of it.
+            RelayCommand::Connect { session, leg, to }
+                if !to.direction.sends() || to.carries == Carries::Datagrams =>
+            {
                 self.open.retain(|(of, by, _), _| of != session || by != leg);
             }
             RelayCommand::Open(_)

@@ -4,7 +4,7 @@
 
 use super::Complaints;
 use crate::setup::Setup;
-use relay_values::{Duration, Leg, RelayCommand, SessionId, Time};
+use relay_values::{Carries, Duration, Leg, RelayCommand, SessionId, Time};
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
@@ -60,6 +60,8 @@ pub(super) struct Lines {
     all: HashMap<(SessionId, Leg), Line>,
     /// Where each leg's other peer said that it is.
     named: HashMap<(SessionId, Leg), SocketAddr>,
+    /// Sessions that carry a fax: speech that is still on its way there is no line's any more.
+    faxes: HashSet<SessionId>,
 }
 
 #[derive(Debug)]
@@ -84,7 +86,8 @@ impl Lines {
         let perfect = setup.link.loss + setup.link.reorder + setup.link.duplicate == 0;
         let late = setup.link.jitter + if perfect { Duration::ZERO } else { crate::link::HELD_UP };
         let allowed = setup.pace * 2 + late * 2;
-        Self { tolerance: allowed.as_millis() as u64 * UNITS, all: HashMap::new(), named: HashMap::new() }
+        let tolerance = allowed.as_millis() as u64 * UNITS;
+        Self { tolerance, all: HashMap::new(), named: HashMap::new(), faxes: HashSet::new() }
     }
 
     /// A leg is moved, or its peer taken for lost: what the other one hears may change its source.
@@ -97,6 +100,11 @@ impl Lines {
             }
             RelayCommand::Connect { session, leg, to } => {
                 self.named.insert((*session, leg.other()), to.remote.rtp);
+                if to.carries == Carries::Datagrams {
+                    self.faxes.insert(*session);
+                } else {
+                    self.faxes.remove(session);
+                }
             }
             RelayCommand::Open(_) | RelayCommand::Place { .. } | RelayCommand::Release { .. } => {}
         }
@@ -105,6 +113,7 @@ impl Lines {
     pub(super) fn released(&mut self, session: SessionId) {
         self.all.retain(|(of, _), _| *of != session);
         self.named.retain(|(of, _), _| *of != session);
+        self.faxes.remove(&session);
     }
 
     pub(super) fn heard(
@@ -116,6 +125,9 @@ impl Lines {
         header: Header,
         complaints: &mut Complaints,
     ) {
+        if self.faxes.contains(&by.0) {
+            return;
+        }
         let Header { kind, sequence, timestamp, ssrc, .. } = header;
         let Some(line) = self.all.get_mut(&by) else {
             self.all.insert(by, Line::first(now, source, header));

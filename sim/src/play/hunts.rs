@@ -67,6 +67,7 @@ pub(super) fn plan(rng: &mut Rng, setup: &Setup) -> CallPlan {
     // Somebody always hangs up at last.
     acts.push((rng.ms(500, 12_000), Act::Bye));
     let caller = Caller {
+        picture: false,
         late_offer: rng.chance(150),
         reliable,
         cancel: rng.chance(250).then(|| rng.ms(1, 5000)),

@@ -61,6 +61,7 @@ pub fn play(seed: u64) -> Outcome {
     } else {
         (0..4 + rng.below(12)).map(|_| hunts::plan(&mut rng, &setup)).collect()
     };
+    plans.iter_mut().for_each(|plan| embellish(plan, seed));
     let proofs = plans.len()..plans.len() + PROOFS;
     plans.extend(proofs.clone().map(|call| proof(call, &mut rng)));
     let calls = plans.len() as u64;
@@ -101,6 +102,23 @@ pub fn play(seed: u64) -> Outcome {
         text
     });
     Outcome { seed, hash: world.trace.hash(), tally: Tally::of(&world, calls), failure, first }
+}
+
+/// Some calls have a picture beside the speech, and some a fax in its place for a while.
+fn embellish(plan: &mut CallPlan, seed: u64) {
+    let mut rng = Rng::new(seed ^ plan.at.as_nanos() as u64);
+    plan.caller.picture = rng.chance(200);
+    for callee in plan.callees.iter_mut().chain(&mut plan.movers) {
+        callee.blind = rng.chance(300);
+    }
+    if rng.chance(150) {
+        let begins = rng.ms(200, 9000);
+        let acts = [(begins, Act::Fax), (begins + rng.ms(500, 8000), Act::Speak)];
+        match plan.callees.first_mut().filter(|_| rng.chance(700)) {
+            Some(callee) => callee.acts.extend(acts),
+            None => plan.caller.acts.extend(acts),
+        }
+    }
 }
 
 /// A call after everything has healed, without any bad habit.

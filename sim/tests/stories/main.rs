@@ -4,6 +4,7 @@ mod answers;
 mod cancel;
 mod hunting;
 mod inside;
+mod lines;
 mod media;
 mod plain;
 mod rehome;

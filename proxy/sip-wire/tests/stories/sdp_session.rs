@@ -140,6 +140,7 @@ fn a_held_fax_says_so() {
     let fax = agreed(FAX, FAX).unwrap();
     let held = LineWith { direction: Direction::Inactive, ..on(30_000) };
     assert!(offered(&fax, &[held]).ends_with("a=T38FaxUdpEC:t38UDPRedundancy\na=inactive\n"));
+    assert_eq!(fits(&fax, 0, &format!("{FAX}a=inactive\n")), Err(Misfit::Direction), "nobody has held it");
 }
 
 #[test]

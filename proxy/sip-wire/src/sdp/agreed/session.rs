@@ -103,7 +103,9 @@ impl AgreedSession {
         let media = answer.media().get(place).ok_or(lost)?;
         match self.lines.get(place) {
             Some(AgreedLine::Stream(agreed)) => agreed.fits_line(offered, media),
-            Some(AgreedLine::Fax(kind, text)) => fax_fits(sub(text, 0, usize::from(*kind)), text, media),
+            Some(AgreedLine::Fax(kind, text)) => {
+                fax_fits(sub(text, 0, usize::from(*kind)), text, offered, media)
+            }
             Some(AgreedLine::Closed(_)) | None => Err(Misfit::Refused),
         }
     }
@@ -234,7 +236,7 @@ fn is_sound(media: &Media<'_>) -> bool {
 
 /// Whether fax goes on: what a line carries is told by its transport, and how a receiver is trained by
 /// `T38FaxRateManagement` (ITU-T T.38 Annex D.2.3).
-fn fax_fits(kind: &[u8], agreed: &[u8], media: &Media<'_>) -> Result<(), Misfit> {
+fn fax_fits(kind: &[u8], agreed: &[u8], offered: Direction, media: &Media<'_>) -> Result<(), Misfit> {
     if media.port == 0 {
         return Err(Misfit::Refused);
     }
@@ -249,6 +251,7 @@ fn fax_fits(kind: &[u8], agreed: &[u8], media: &Media<'_>) -> Result<(), Misfit>
     let ours = agreed.split(|b| *b == b'\n').find_map(management);
     match (ours, theirs) {
         (Some(ours), Some(theirs)) if ours != theirs => Err(Misfit::Codec),
+        _ if media.direction != offered.mirrored() => Err(Misfit::Direction),
         (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
