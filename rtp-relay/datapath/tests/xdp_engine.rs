@@ -312,3 +312,36 @@ fn silence_is_told_of_a_leg_whose_packets_only_the_kernel_saw() {
     assert_eq!(silent, (Leg::B, SilenceKind::Stopped), "the other one was heard, if only by the kernel");
     assert!(world.counters_when(|c| c.forwarded == 115).offloaded > 80);
 }
+
+#[test]
+fn a_description_that_says_the_same_and_a_hold_leave_in_the_kernel_what_they_do_not_concern() {
+    let Some(mut world) = World::new(V4, None) else { return };
+    world.talk(30);
+    let before = world.counters_when(|c| c.forwarded == 60);
+    let described = |world: &World| connect(world.tier.socket.local_addr().expect("bound"));
+    let say = |world: &mut World, direction| {
+        let to = Connect { direction, ..described(world) };
+        world.send(RelayCommand::Connect { session: SESSION, leg: Leg::B, to });
+        world.heeded();
+    };
+    // The session is refreshed: nobody comes by the sockets.
+    say(&mut world, Direction::SendRecv);
+    world.talk(20);
+    let refreshed = world.counters_when(|c| c.forwarded == 100);
+    assert_eq!(refreshed.offloaded, before.offloaded + 40);
+    // The tier is put on hold and hears music, all of it by the kernel.
+    say(&mut world, Direction::SendOnly);
+    for _ in 0..20 {
+        let packet = world.carrier.next();
+        world.carrier.socket.send_to(&packet, world.ours[0]).expect("it is sent");
+        assert_eq!(world.tier.receive(), packet);
+    }
+    let held = world.counters_when(|c| c.forwarded == 120);
+    assert_eq!(held.offloaded, refreshed.offloaded + 20);
+    // It is back: one packet by the sockets, the rest by the kernel.
+    say(&mut world, Direction::SendRecv);
+    world.talk(20);
+    let back = world.counters_when(|c| c.forwarded == 160);
+    assert_eq!(back.offloaded, held.offloaded + 39);
+    assert_eq!(back.drops, Default::default());
+}
