@@ -282,6 +282,11 @@ fn media(counters: &EngineCounters) {
         relay.region_silent,
     );
     set("bascule_media_receive_errors_total", "Receive calls that failed", counters.receive_errors);
+    set(
+        "bascule_media_turned_away_total",
+        "Packets that were not received because their worker had no room for more",
+        counters.turned_away,
+    );
     level("bascule_media_sessions", "Sessions at the moment", relay.sessions as usize);
     describe_gauge!("bascule_media_port_pairs", "Port pairs at the moment, by what they are doing");
     let ports = &relay.ports;

@@ -92,8 +92,10 @@ impl Sender {
         let places = self.names.iter_mut().zip(&mut self.vectors).zip(&mut self.headers);
         for (waiting, ((name, vector), header)) in self.waiting.iter().zip(places) {
             let Some(begin) = waiting.begin else { continue };
-            // A raw socket takes no port for one.
-            let (to, to_len) = Name::encode(SocketAddr::new(waiting.to.ip(), 0));
+            // A raw socket takes a port for a protocol.
+            let mut to = waiting.to;
+            to.set_port(0);
+            let (to, to_len) = Name::encode(to);
             *name = to;
             *vector = slots.from(waiting.slot, begin, waiting.len);
             header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
