@@ -40,12 +40,13 @@ impl Process {
     /// What the system says about starting it.
     pub fn start(program: &str, command: &[String], cores: &[usize], log: &Path) -> io::Result<Self> {
         let out = File::create(log)?;
-        let mut taskset = Command::new("taskset");
+        // Whatever becomes of the thread that has started it, it does not stay behind.
+        let mut taskset = Command::new("setpriv");
         let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
-        taskset.arg("-c").arg(cores.join(",")).args(command);
+        taskset.args(["--pdeathsig", "KILL", "taskset", "-c"]).arg(cores.join(",")).args(command);
         // A pipe that is closed with us tells a program of ours to end.
         taskset.stdin(Stdio::piped()).stdout(out.try_clone()?).stderr(out);
-        let child = taskset.spawn().map_err(|e| io::Error::new(e.kind(), format!("taskset: {e}")))?;
+        let child = taskset.spawn().map_err(|e| io::Error::new(e.kind(), format!("setpriv: {e}")))?;
         Ok(Self { child, program: program.to_owned() })
     }
 

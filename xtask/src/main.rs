@@ -54,7 +54,16 @@ enum Task {
         #[arg(long)]
         only: Vec<String>,
     },
-    /// Build the program that goes into the kernel, whose object is committed.
+    /// Random packets through the relay core and through the program in the kernel: same bytes, same verdict. Needs root.
+    Differential {
+        /// How many packets.
+        #[arg(long, default_value_t = 1_000_000)]
+        packets: u64,
+        /// What they are made of.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Build the programs that go into the kernel, whose objects are committed.
     Xdp {
         /// Only say whether object and sources belong together.
         #[arg(long)]
@@ -79,6 +88,7 @@ fn main() -> ExitCode {
         Task::Test { fuzz_seconds } => test::run(fuzz_seconds),
         Task::Bench { what, json, quick, only } => bench::run(what, json, quick, &only),
         Task::Fuzz { seconds, only } => fuzz::run(seconds, &only),
+        Task::Differential { packets, seed } => test::differential(packets, seed),
         Task::Xdp { check: false } => xdp::build(),
         Task::Xdp { check: true } => xdp::check(),
         Task::Sim { seeds, first, json } => test::sim(seeds, first, json),

@@ -13,6 +13,14 @@ pub(crate) fn run(fuzz_seconds: u32) -> Result<(), Failed> {
     step::run("tests of the workspace", &mut cargo(&["test", "--workspace", "--no-fail-fast"]))
 }
 
+/// Random packets through the relay core and through the program in the kernel, with optimisation.
+pub(crate) fn differential(packets: u64, seed: u64) -> Result<(), Failed> {
+    let args = ["test", "--release", "-p", "datapath", "--test", "xdp_differential", "--", "--nocapture"];
+    let mut test = cargo(&args);
+    test.env("XDP_PACKETS", packets.to_string()).env("XDP_SEED", seed.to_string());
+    step::run(&format!("{packets} packets from seed {seed}"), &mut test)
+}
+
 /// The simulator over many seeds, with optimisation, on every core.
 pub(crate) fn sim(seeds: u64, first: u64, json: bool) -> Result<(), Failed> {
     let (seeds, first) = (seeds.to_string(), first.to_string());

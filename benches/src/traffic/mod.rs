@@ -187,10 +187,15 @@ impl Traffic {
             words[lane::ADDRESSES] = ip(l.to) << 32 | ip(l.from);
             words[lane::PORTS] = (l.link as u64) << 32 | port(l.to) << 16 | port(l.from);
             words[lane::EXPECTED] = ip(l.expected) << 32 | port(l.expected);
-            words[lane::SSRC] = 0x1000_0000 + (first + n) as u64;
+            words[lane::SSRC] = Self::ssrc(first + n).into();
             self.lanes.set((first + n) as u32, words, 0).map_err(told)?;
         }
         Ok(())
+    }
+
+    /// The SSRC of a lane.
+    pub const fn ssrc(lane: usize) -> u32 {
+        0x1000_0000 + lane as u32
     }
 
     /// Packets of a lane that were sent, that came, and when the last one did.

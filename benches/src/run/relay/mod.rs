@@ -7,18 +7,29 @@
 pub mod daemon;
 mod delay;
 mod held;
+mod region;
+pub mod restart;
 mod row;
 mod speed;
+mod turnover;
 
 use super::Options;
 use crate::report::{median, ratio, result, round};
 use delay::{Delay, delay};
 use held::{Held, held};
+use region::{FLOWS, Moves, Region, by_command, by_slot};
+use restart::{Restart, restart};
 use row::{DOOR, ROWS, Row, Stand};
 use serde_json::{Map, Value, json};
 use speed::{Cost, SESSIONS, Speed, cost, middle, moderate, speed};
 use std::io;
 use std::time::Duration;
+use turnover::{Turnover, turnover};
+
+/// The row of the kernel engine, of which more is measured.
+const XDP: &str = "xdp";
+/// Calls that it is given at most: two in three of those that the ports are enough for.
+const MOST: usize = 20_000;
 
 /// How long everything is measured.
 pub(super) struct Scale {
@@ -36,6 +47,10 @@ struct Measures {
     cost: Vec<Cost>,
     held: Vec<Held>,
     delay: Vec<Delay>,
+    turnover: Vec<Turnover>,
+    moves: Vec<Moves>,
+    region: Vec<Region>,
+    restart: Vec<Restart>,
     /// Why it could not be run.
     missing: Option<String>,
 }
@@ -63,15 +78,38 @@ pub fn run(options: &Options) -> io::Result<Value> {
             }
         }
     }
+    let mut parts: Vec<(&str, Measures)> = Vec::new();
+    for name in PARTS.into_iter().filter(|name| options.wants(name)) {
+        let mut into = Measures::default();
+        for n in 1..=scale.rounds {
+            eprintln!("relay: {name}, round {n} of {}", scale.rounds);
+            if let Err(why) = part(name, &mut into) {
+                eprintln!("  not run: {why}");
+                into.missing = Some(why.to_string());
+                break;
+            }
+        }
+        parts.push((name, into));
+    }
     let door = rows.iter().zip(&measures).find(|(row, _)| row.name == DOOR);
     let door: Vec<Cost> = door.map(|(_, m)| m.cost.clone()).unwrap_or_default();
     let mut devices: Vec<Value> = rows.iter().zip(&measures).map(|(row, m)| m.json(row, &door)).collect();
+    for (name, part) in &parts {
+        let mut words = Map::new();
+        part.more(&mut words);
+        match devices.iter_mut().find(|d| d["name"] == XDP).and_then(Value::as_object_mut) {
+            Some(row) => row.extend(words),
+            None => {
+                words.insert("name".to_owned(), json!(name));
+                devices.push(Value::Object(words));
+            }
+        }
+    }
     let mut ratios = ratios(&devices);
-    let mut not_run: Map<String, Value> = rows
-        .iter()
-        .zip(&measures)
-        .filter_map(|(row, m)| Some((row.name.to_owned(), json!(m.missing.as_ref()?))))
-        .collect();
+    let missing = rows.iter().map(|row| row.name).zip(&measures);
+    let missing = missing.chain(parts.iter().map(|(name, part)| (*name, part)));
+    let mut not_run: Map<String, Value> =
+        missing.filter_map(|(name, m)| Some((name.to_owned(), json!(m.missing.as_ref()?)))).collect();
     if options.wants("daemon") {
         match daemon::run(options) {
             Ok(part) => join(&mut devices, &mut ratios, &part),
@@ -87,7 +125,8 @@ pub fn run(options: &Options) -> io::Result<Value> {
 }
 
 fn measure(row: &Row, scale: &Scale, into: &mut Measures) -> io::Result<()> {
-    let stand = Stand::new(row, SESSIONS)?;
+    let most = if row.name == XDP { MOST } else { SESSIONS };
+    let mut stand = Stand::new(row, SESSIONS, most)?;
     if row.name == DOOR {
         // For rows in the kernel and for the others, which are measured at another rate.
         for calls in [SESSIONS, speed::FEW] {
@@ -112,10 +151,43 @@ fn measure(row: &Row, scale: &Scale, into: &mut Measures) -> io::Result<()> {
         speed.saturated, speed.offered, speed.peak, speed.overloaded
     );
     into.speed.push(speed);
+    if row.turns_over() {
+        let turnover = turnover(&mut stand, scale)?;
+        eprintln!("  {:.0} sessions/s, loss {:.5}", turnover.per_second, turnover.loss);
+        into.turnover.push(turnover);
+    }
     if row.holds_calls() {
+        if let Err(why) = stand.fill(row, most) {
+            eprintln!("  no more than {SESSIONS} calls: {why}");
+            stand.calls = SESSIONS;
+        }
         let held = held(&stand, speed.peak, scale)?;
         eprintln!("  holds {} calls", held.calls);
         into.held.push(held);
+    }
+    if row.name == XDP {
+        let moves = by_command(&mut stand)?;
+        eprintln!("  {} calls moved in {:.2} ms, {} packets lost", moves.calls, moves.ms, moves.lost);
+        into.moves.push(moves);
+    }
+    Ok(())
+}
+
+/// Parts that have no row of their own; what they say goes to the row of the kernel engine.
+const PARTS: [&str; 2] = ["region", "restart"];
+
+fn part(name: &str, into: &mut Measures) -> io::Result<()> {
+    if name == "region" {
+        let region = by_slot()?;
+        eprintln!(
+            "  {FLOWS} flows switched in {:.1} us, {} packets lost; read in {:.1} us",
+            region.switched_us, region.lost, region.counters_us
+        );
+        into.region.push(region);
+    } else {
+        let restart = restart()?;
+        eprintln!("  killed and started again: {} packets lost of {}", restart.lost, restart.sent);
+        into.restart.push(restart);
     }
     Ok(())
 }
@@ -164,7 +236,33 @@ impl Measures {
             say("calls_held_are_all", json!(self.held.iter().any(|h| h.is_all)));
             say("calls_held_limited_by_generator", json!(self.held.iter().any(|h| h.limited_by_generator)));
         }
+        self.more(&mut out);
         Value::Object(out)
+    }
+
+    /// What only the kernel engine is asked.
+    fn more(&self, out: &mut Map<String, Value>) {
+        let mut say = |key: &str, value: Value| out.insert(key.to_owned(), value);
+        if !self.turnover.is_empty() {
+            say("sessions_per_s", json!(middle(&self.turnover, |t| t.per_second).round()));
+            say("sessions_loss_of_media", json!(round(middle(&self.turnover, |t| t.loss), 6)));
+            say("sessions_refused", json!(middle(&self.turnover, |t| t.refused as f64)));
+        }
+        if !self.moves.is_empty() {
+            say("moved_calls", json!(middle(&self.moves, |m| m.calls as f64)));
+            say("moved_one_by_one_ms", json!(round(middle(&self.moves, |m| m.ms), 2)));
+            say("moved_lost", json!(middle(&self.moves, |m| m.lost as f64)));
+        }
+        if !self.region.is_empty() {
+            say("switch_10k_flows_us", json!(round(middle(&self.region, |r| r.switched_us), 1)));
+            say("switch_10k_flows_lost", json!(middle(&self.region, |r| r.lost as f64)));
+            say("counters_10k_flows_us", json!(round(middle(&self.region, |r| r.counters_us), 1)));
+        }
+        if !self.restart.is_empty() {
+            say("restart_lost", json!(self.restart.iter().map(|r| r.lost).max()));
+            say("restart_loss_before", json!(round(middle(&self.restart, |r| r.loss_before), 6)));
+            say("restart_sent", json!(self.restart.iter().map(|r| r.sent).sum::<u64>()));
+        }
     }
 }
 
@@ -184,6 +282,7 @@ fn ratios(devices: &[Value]) -> Map<String, Value> {
         let device = devices.iter().find(|d| d["name"] == name);
         device.map_or(Value::Null, |d| d["added_latency_us"][p].clone())
     };
+    let told = |key: &str| devices.iter().find(|d| d["name"] == XDP).map_or(Value::Null, |d| d[key].clone());
     let (pps, calls) = ("saturated_pps", "calls_held");
     let out = json!({
         "xdp_vs_rtpengine": ratio(of("xdp", pps), of("rtpengine", pps)),
@@ -199,6 +298,10 @@ fn ratios(devices: &[Value]) -> Map<String, Value> {
         "best_user_space": best_name,
         "xdp_added_latency_p99_us": delay("xdp", "p99"),
         "user_space_added_latency_p99_us": delay(best_name, "p99"),
+        "switch_10k_flows_us": told("switch_10k_flows_us"),
+        "counters_10k_flows_us": told("counters_10k_flows_us"),
+        "sessions_per_s": told("sessions_per_s"),
+        "restart_lost": told("restart_lost"),
     });
     match out {
         Value::Object(out) => out,

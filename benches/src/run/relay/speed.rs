@@ -71,15 +71,15 @@ pub(super) fn moderate(row: &Row) -> usize {
 pub(super) fn cost(stand: &Stand, row: &Row, calls: usize, scale: &Scale) -> io::Result<Cost> {
     let mut plan = stand.one_way(calls, Some(calls as f64 * PACKETS));
     plan.time = scale.long;
-    let (workers, pollers) = (stand.workers()?, stand.site.relay_pollers()?);
+    let [kernel, own] = stand.workers()?;
     // The system's own threads go on for a moment after what was before.
     std::thread::sleep(Duration::from_millis(20));
-    let before = (cpu_ns(&workers)?, cpu_ns(&pollers)?);
+    let before = (cpu_ns(&kernel)?, cpu_ns(&own)?);
     let tally = stand.traffic.run(&stand.site, &plan)?;
-    let (all, polling) = (cpu_ns(&workers)? - before.0, cpu_ns(&pollers)? - before.1);
+    let (kernel, own) = (cpu_ns(&kernel)? - before.0, cpu_ns(&own)? - before.1);
     let packets = if row.kind == Kind::Door { tally.sent } else { tally.received };
     let each = |ns: u64| ns as f64 / packets.max(1) as f64;
-    Ok(Cost { all_ns: each(all), threads_ns: each(all - polling.min(all)), rate: tally.offered() })
+    Ok(Cost { all_ns: each(kernel + own), threads_ns: each(own), rate: tally.offered() })
 }
 
 /// The middle of something over the rounds.
