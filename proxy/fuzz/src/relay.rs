@@ -125,7 +125,8 @@ impl Line {
             self.terms.latching == Latching::Learn || to.ip() != host(3, false).ip(),
             "a stranger is answered"
         );
-        if self.terms.carries == Carries::Rtp && bytes.get(1).is_some_and(|kind| (192..=223).contains(kind)) {
+        // Where RTCP has a port of its own, nothing else goes there.
+        if self.terms.carries == Carries::Rtp && to.port() == host(0, true).port() {
             let whole = judge_again(bytes);
             assert!(
                 !matches!(whole, Some(DropReason::Malformed | DropReason::TooShort)),
