@@ -84,6 +84,8 @@ pub struct Setup {
     pub rehome: RehomePolicy,
     /// Calls a second that may be moved to one region, on one shard.
     pub moves_per_second: Option<u32>,
+    /// Whether a stranger sprays at our ports.
+    pub stranger: bool,
     /// What a moved call's INVITE says of the one that it continues.
     pub correlation: Option<Correlation>,
 }
@@ -116,6 +118,7 @@ impl Setup {
             region_health: RegionPolicy::default(),
             rehome: RehomePolicy::default(),
             moves_per_second: None,
+            stranger: false,
             correlation: None,
         }
     }
@@ -202,6 +205,8 @@ impl Setup {
             bind_failures: if !scarce && rng.chance(150) { 100 } else { 0 },
             max_calls: rng.chance(100).then(|| 2 + rng.below(4) as u32),
             rehome: RehomePolicy { enabled: rng.chance(800), ..RehomePolicy::default() },
+            // Of worlds of both kinds.
+            stranger: seed % 3 == 1,
             ..Self::quiet(seed)
         }
     }

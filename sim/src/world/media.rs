@@ -1,5 +1,6 @@
 //! RTP and RTCP through the relay, and what it makes of its own.
 
+use super::stranger::Stranger;
 use super::{Condition, Event, World};
 use crate::agent::Side;
 use crate::checks::{Header, Source};
@@ -31,9 +32,15 @@ impl World {
         let before = Header::read(packet);
         let verdict = self.relay.packet(self.now, port, from, packet);
         self.drain_relay();
+        if Stranger::is(from) && !matches!(verdict, Verdict::Drop(_)) {
+            self.checks.broken(self.now, None, "strangers", format!("{from} is heard at {at}: {verdict:?}"));
+        }
         let Verdict::Forward { port, to } = verdict else { return };
         let ours = self.relay.local(port);
         if let Some(before) = before {
+            if let Some(leg) = self.sessions.get(&at.port()) {
+                self.stranger.passed(*leg, before);
+            }
             self.tap((ours, to), packet, Some((from, before)));
         }
         self.deliver(to, packet);
@@ -83,6 +90,7 @@ impl World {
 
     /// A session's ports are known as soon as signalling could know them.
     pub(super) fn note_session(&mut self, event: &RelayEvent) {
+        self.stranger.event(event);
         match event {
             RelayEvent::Opened { session, a_port, b_port } => {
                 self.sessions.insert(*a_port, (*session, Leg::A));

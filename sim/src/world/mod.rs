@@ -3,6 +3,7 @@
 mod appliance;
 mod look;
 mod media;
+mod stranger;
 mod wire;
 
 pub use media::Heard;
@@ -24,6 +25,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use stranger::Stranger;
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub enum Event {
     StopMove(u64),
     /// The rules look at who still holds what.
     Look,
+    /// A stranger tries our ports.
+    Spray,
 }
 
 /// How an agent is.
@@ -137,6 +141,7 @@ pub struct World {
     bound: BTreeMap<SocketAddr, PortRef>,
     /// Whose our RTP ports are.
     sessions: HashMap<u16, (SessionId, Leg)>,
+    stranger: Stranger,
     calls: HashMap<Vec<u8>, usize>,
     by_address: HashMap<SocketAddr, usize>,
     by_media: HashMap<IpAddr, usize>,
@@ -191,6 +196,7 @@ impl World {
             serial: 0,
             bound: BTreeMap::new(),
             sessions: HashMap::new(),
+            stranger: Stranger::new(&setup),
             calls: HashMap::new(),
             by_address,
             by_media,
@@ -199,6 +205,9 @@ impl World {
         };
         for (call, plan) in plans.iter().enumerate() {
             world.at(Time::ZERO + plan.at, Event::Call(call));
+        }
+        if world.setup.stranger {
+            world.at(Time::ZERO, Event::Spray);
         }
         world.book = Book::new(plans);
         world
@@ -306,6 +315,7 @@ impl World {
             Event::Icmp(to) => self.icmp(to),
             Event::Command(command) => {
                 self.checks.command(self.now, &command);
+                self.stranger.command(&command);
                 self.relay.command(self.now, command);
                 self.drain_relay();
             }
@@ -341,6 +351,7 @@ impl World {
                     self.shard(id, Input::StopMove(order));
                 }
             }
+            Event::Spray => self.spray(),
             Event::Look => self.checks.look(self.now, &self.agents),
             Event::Overrides(overrides) => {
                 self.trace.note(self.now, None, format!("{overrides:?}"));

@@ -1,4 +1,5 @@
 use super::*;
+use relay_values::Latching;
 use sim::agent::{Act, Step};
 
 #[test]
@@ -39,4 +40,18 @@ fn when_no_port_is_left_the_caller_is_asked_to_come_back() {
     let world = told(setup, call(Caller::default(), vec![Callee::answers(10, 100, 500)]), |_| {});
     assert_eq!(codes(&world), [100, 503]);
     assert_eq!(record(&world).reject, Some(proxy_core::RejectReason::NoMedia));
+}
+
+#[test]
+fn a_stranger_with_the_right_numbers_is_heard_by_nobody() {
+    for latching in [Latching::Exact, Latching::Address, Latching::Learn] {
+        let setup = Setup { stranger: true, latching, ..Setup::lively(1) };
+        let caller = Caller::then(&[(20_000, Act::Bye)]);
+        let world = told(setup, call(caller, vec![Callee::answers(10, 100, 500)]), |_| {});
+        assert_eq!(ended(&world), (200, CloseReason::ByeFromA));
+        let strangers = record(&world).media.as_ref().expect("media was relayed").strangers;
+        assert!(strangers.forged > 50 && strangers.rtcp > 10, "{latching:?}: {strangers:?}");
+        assert_eq!((strangers.strayed, strangers.sources), (0, 8));
+        assert_eq!(world.caller(0).ear.foreign + world.callee(0).ear.foreign, 0);
+    }
 }
