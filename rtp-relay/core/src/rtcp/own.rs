@@ -12,7 +12,7 @@ use crate::reports::{Clock, Reports, middle};
 use crate::rewrite::Line;
 use relay_values::{Duration, Time};
 
-/// Characters of a name of ours: 96 bits in base 64 (RFC 7022 §4.2).
+/// Characters of a name of ours: 96 random bits in base 64 (RFC 7022 §4).
 const NAME_LEN: usize = 16;
 
 /// What a report of our own is made of.
