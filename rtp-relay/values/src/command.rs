@@ -92,9 +92,11 @@ pub struct LegSpec {
 pub enum Latching {
     /// Only packets from exactly the address and port in the SDP are taken.
     Exact,
-    /// The address in the SDP, any port: the peer is not behind a NAT but may send from another port.
+    /// The address in the SDP, any port: the peer is not behind a NAT but may send from another port. Which one is learnt as
+    /// with `Learn`; packets go to the port in the SDP.
     Address,
-    /// Anything until the first valid packet, then only that source until signalling says otherwise: NAT.
+    /// NAT: within half a second of the first packet the best of those who send (the place in the SDP, its address, a stream
+    /// that has proved itself, who came first), then only that source until signalling describes another place.
     Learn,
 }
 
