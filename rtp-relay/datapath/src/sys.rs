@@ -146,7 +146,15 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {
 }
 
 /// Give the calling thread at least the share of its CPU that goes with a niceness, from -20 (most) to 19.
+///
+/// Where every session is a group of the scheduler (sched(7), `sched_autogroup_enabled`), that holds within the session only:
+/// against the kernel's threads the session's own niceness counts, which is set too if the session is ours (a service).
 pub(crate) fn go_first(niceness: libc::c_int) -> io::Result<()> {
+    // SAFETY: no pointers.
+    if unsafe { libc::getsid(0) == libc::getpid() } {
+        // Not there without groups; not allowed without the right, as the rest of this then says.
+        let _ = std::fs::write("/proc/self/autogroup", niceness.to_string());
+    }
     // SAFETY: no pointers; 0 is the calling thread. Its own niceness can be asked for without fail.
     if unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) } <= niceness {
         return Ok(());

@@ -270,7 +270,11 @@ fn media(counters: &EngineCounters) {
     set("bascule_media_retargets_total", "Legs moved to another peer", relay.retargets);
     set("bascule_media_bridged_total", "Legs whose peer was taken for lost", relay.bridged);
     set("bascule_media_resumed_total", "Legs whose new peer was heard", relay.resumed);
-    set("bascule_media_filled_total", "Packets of our own making sent into gaps, and RTCP written anew", relay.filled);
+    set(
+        "bascule_media_filled_total",
+        "Packets of our own making sent into gaps, and RTCP written anew",
+        relay.filled,
+    );
     set(
         "bascule_media_fill_failed_total",
         "Packets of our own making that could not be sent",
