@@ -45,6 +45,24 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 }
 
 #[test]
+fn systemd_finds_nothing_wrong_with_what_lets_the_kernel_carry_media() {
+    let Some(version) = systemd() else { return };
+    let unit = unit("kernel-media");
+    let drop_in = unit.with_file_name("bascule.service.d");
+    std::fs::create_dir_all(&drop_in).unwrap();
+    std::fs::copy(folder().join("kernel-media.conf"), drop_in.join("kernel-media.conf")).unwrap();
+    let text = std::fs::read_to_string(folder().join("bascule-detach.service")).unwrap();
+    let detach = unit.with_file_name("bascule-detach.service");
+    std::fs::write(&detach, text.replace("/usr/bin/bascule", env!("CARGO_BIN_EXE_bascule"))).unwrap();
+    let units = [&unit, &detach];
+    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let known = |line: &str| version < 253 && line.contains("ignoring: notify-reload");
+    let complaints: Vec<_> = said.lines().filter(|l| l.contains("bascule") && !known(l)).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
 fn the_exposure_is_what_the_unit_says_it_is() {
     if systemd().is_none() {
         return;

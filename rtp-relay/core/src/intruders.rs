@@ -62,7 +62,7 @@ impl Intruders {
         while self.faded < now && self.faded + FADE_TIME <= now {
             for place in &mut self.table {
                 *place =
-                    place.and_then(|i| (i.packets > 1).then(|| Intruder { packets: i.packets / 2, ..i }));
+                    place.and_then(|i| (i.packets > 1).then_some(Intruder { packets: i.packets / 2, ..i }));
             }
             // After a long silence there is nothing left to halve.
             let empty = self.table.iter().all(Option::is_none);

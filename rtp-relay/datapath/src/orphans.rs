@@ -137,11 +137,7 @@ impl Orphans {
         let over = |session: &mut Session| {
             // Who was heard before we came was heard when we came: nobody else looked meanwhile.
             let silent = session.flows.iter().map(|flow| now.since(tables.state(&flow.id).last.max(since)));
-            let over = match inactivity {
-                Some(allowed) => silent.max().is_none_or(|longest| longest >= allowed),
-                None => silent.min().is_none_or(|shortest| shortest >= SILENT),
-            };
-            over || now.since(since) >= OLDEST
+            is_over(silent, now.since(since), inactivity)
         };
         let ended: Vec<Session> = self.sessions.extract_if(.., over).collect();
         let mut ports = Vec::new();
@@ -200,6 +196,19 @@ impl Orphans {
     }
 }
 
+/// Whether a call is over whose flows have been silent for so long, so long after it was adopted.
+fn is_over(
+    silent: impl Iterator<Item = Duration> + Clone,
+    age: Duration,
+    inactivity: Option<Duration>,
+) -> bool {
+    let fell_silent = match inactivity {
+        Some(allowed) => silent.clone().max().is_none_or(|longest| longest >= allowed),
+        None => silent.clone().min().is_none_or(|shortest| shortest >= SILENT),
+    };
+    fell_silent || age >= OLDEST
+}
+
 impl Flow {
     /// Go by another next hop, which all that go there share, or by none.
     fn go(&mut self, to: Option<NextHop>, hops: &mut Hops, tables: &Tables) {
@@ -225,6 +234,28 @@ impl Flow {
                 tables.remove_next_hop(*id);
                 hops.remove(&before);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_nobody_knows_ends_with_silence_or_with_age() {
+        let s = Duration::from_secs;
+        let over = |silent: &[u64], age, inactivity: Option<u64>| {
+            is_over(silent.iter().map(|n| s(*n)), s(age), inactivity.map(s))
+        };
+        // One of two has hung up; where silence may be for ever, both have to be silent.
+        assert!(!over(&[0, 11], 100, Some(12)) && over(&[0, 12], 100, Some(12)));
+        assert!(!over(&[0, 1700], 1700, None) && !over(&[59, 60], 100, None) && over(&[60, 61], 100, None));
+        // Only one direction was with the kernel.
+        assert!(!over(&[3], 100, Some(12)) && over(&[12], 100, Some(12)));
+        // Two that speak for ever.
+        for inactivity in [Some(12), None] {
+            assert!(!over(&[0, 0], 1799, inactivity) && over(&[0, 0], 1800, inactivity));
         }
     }
 }
