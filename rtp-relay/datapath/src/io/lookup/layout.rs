@@ -12,8 +12,8 @@ pub(super) const GATES: usize = 2 * MAX_WORKERS;
 /// is later than that has missed its turn at the far end's ear anyway.
 pub(super) const DEPTH: u64 = 4096;
 
-/// Packets that may wait for one which is overloaded: waiting does not help them, and the fewer there are, the sooner each has
-/// its turn and the more of them are still in the cache. 1 to 2 ms.
+/// Packets that may wait for one which is overloaded: it carries as many with 128 as with 2,048 (measured), and each is heard
+/// the later the more there are. 512 are 4 ms at 130,000 a second.
 pub(super) const DEPTH_PRESSED: u64 = 512;
 
 /// In [`PortEntry::owner`]: a session has the port.
