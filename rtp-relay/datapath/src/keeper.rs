@@ -3,7 +3,7 @@
 use crate::kernel::{Kernel, Standing};
 use crate::sys::{Epoll, Ready};
 use crate::wake::Wake;
-use crate::xdp::Tables;
+use crate::xdp::{News, Tables};
 use relay_values::{Duration, Time};
 use std::io;
 use std::net::SocketAddr;
@@ -178,8 +178,8 @@ struct Task {
 impl Task {
     fn run(mut self) {
         let mut ready = Ready::new(2);
-        let (mut looked, mut touched) = (Time::ZERO, self.now());
-        let mut news = false;
+        let (mut quiet_until, mut touched) = (Time::ZERO, self.now());
+        let mut news = News::default();
         while !self.stop.load(Ordering::Acquire) {
             let now = self.now();
             if self.kernel.orphans().next() <= now {
@@ -192,26 +192,36 @@ impl Task {
                     });
                 }
             }
-            if news && looked + CALM <= now {
-                (news, looked) = (false, now);
-                if self.kernel.look_again() {
-                    let (stands, standing) = (self.kernel.stands(), self.kernel.standing());
-                    self.tell(|shown| (shown.stands, shown.standing) = (stands, standing));
-                }
+            if news != News::default() && quiet_until <= now {
+                self.look(&std::mem::take(&mut news));
+                // However many there are: most of the time is for other things.
+                let then = self.now();
+                quiet_until = then + CALM.max(then.since(now) * 4);
             }
             let has_orphans = self.kernel.orphans().sessions() > 0;
             if has_orphans && touched + TOUCH <= now {
                 touched = now;
                 self.kernel.touch();
             }
-            let next = self.kernel.orphans().next().min(if news { looked + CALM } else { Time::NEVER });
+            let look = if news == News::default() { Time::NEVER } else { quiet_until };
+            let next = self.kernel.orphans().next().min(look);
             let timeout = (!next.is_never()).then(|| next.since(self.now()));
             if self.epoll.wait(&mut ready, timeout).is_err() {
                 // It cannot be waited for anything any more; what stands goes on, and this thread with it, though late.
                 std::thread::sleep(CALM);
             }
             self.wake.lower();
-            news |= self.kernel.has_news();
+            news.add(self.kernel.changes());
+        }
+    }
+
+    fn look(&mut self, news: &News) {
+        if !news.everything {
+            return self.kernel.look_at(&news.neighbours);
+        }
+        if self.kernel.look_again() {
+            let (stands, standing) = (self.kernel.stands(), self.kernel.standing());
+            self.tell(|shown| (shown.stands, shown.standing) = (stands, standing));
         }
     }
 

@@ -14,8 +14,8 @@ use crate::keeper::Board;
 use crate::orphans::Orphans;
 use crate::socket::SocketOptions;
 use crate::xdp::{
-    Attached, Drivers, Inherited, Interface, MAX_LOCALS, OBJECT, Pins, Program, Refusal, Routes, Rung, Setup,
-    Tables, Way, detach, ladder,
+    Attached, Drivers, Inherited, Interface, MAX_LOCALS, News, OBJECT, Pins, Program, Refusal, Routes, Rung,
+    Setup, Tables, Via, Way, detach, ladder,
 };
 use relay_values::Time;
 use std::net::{IpAddr, SocketAddr};
@@ -189,10 +189,22 @@ impl Kernel {
         self.drivers.iter().map(Drivers::news).chain([self.routes.news()])
     }
 
-    /// Whether they have since the last time.
-    pub(crate) fn has_news(&self) -> bool {
-        // Both are to be read.
-        self.routes.has_changed() | self.drivers.as_ref().is_some_and(Drivers::has_changed)
+    /// What has since the last time.
+    pub(crate) fn changes(&self) -> News {
+        let mut news = self.routes.changes();
+        news.everything |= self.drivers.as_ref().is_some_and(Drivers::has_changed);
+        news
+    }
+
+    /// Look at the ways by some neighbours again: the kernel is sure or not so sure of one all the time.
+    pub(crate) fn look_at(&mut self, neighbours: &[Via]) {
+        self.lead(Some(neighbours));
+    }
+
+    fn lead(&mut self, by: Option<&[Via]>) {
+        let stands = self.stands();
+        self.orphans.look_again(by, |from, to| way(&self.routes, &stands, from, to));
+        self.orphans.seek(&self.routes);
     }
 
     /// Look at interfaces and ways again; whether what the workers go by has changed.
@@ -202,10 +214,8 @@ impl Kernel {
         let gone: Vec<u32> = self.stands.iter().filter(|s| gone(s)).map(|s| s.ifindex).collect();
         self.stands.retain(|s| !gone.contains(&s.ifindex));
         self.stand(Found::look(&self.routes, &self.addresses));
-        let stands = self.stands();
-        self.orphans.look_again(|from, to| way(&self.routes, &stands, from, to));
-        self.orphans.seek(&self.routes);
-        before != (stands, self.nowhere.clone())
+        self.lead(None);
+        before != (self.stands(), self.nowhere.clone())
     }
 
     /// Have the neighbours of the streams of an earlier run made sure of.

@@ -5,7 +5,7 @@
 //! silent (docs/adr/0005), or when no call could still be up.
 
 use crate::socket::SocketOptions;
-use crate::xdp::{Adopted, FlowId, NextHop, NextHopId, Routes, Tables, Way};
+use crate::xdp::{Adopted, FlowId, NextHop, NextHopId, Routes, Tables, Via, Way};
 use relay_values::{Duration, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -157,11 +157,13 @@ impl Orphans {
         ports
     }
 
-    /// Ways may have changed.
-    pub(crate) fn look_again(&mut self, way: impl Fn(IpAddr, IpAddr) -> Option<Way>) {
+    /// Ways may have changed: those by these neighbours, or all of them.
+    pub(crate) fn look_again(&mut self, by: Option<&[Via]>, way: impl Fn(IpAddr, IpAddr) -> Option<Way>) {
         let theirs = std::mem::take(&mut self.theirs);
         let mut changed = !theirs.is_empty();
-        for (&(from, to), known) in &mut self.ways {
+        // Who has no way may find one by anybody.
+        let concerns = |known: &Known| known.way.is_none_or(|way| by.is_none_or(|by| by.contains(&way.via)));
+        for (&(from, to), known) in self.ways.iter_mut().filter(|(_, known)| concerns(known)) {
             let now = way(from, to);
             changed |= known.way.map(|w| w.hop) != now.map(|w| w.hop);
             known.way = now;

@@ -27,7 +27,7 @@ pub use load::{Frame, Lacks, LoadError, Program, Tried};
 pub(crate) use load::{Inherited, OBJECT, loaded};
 pub use pins::{Pins, detach};
 pub use roster::{Roster, Totals};
-pub(crate) use routes::{Interface, Routes, Via, Way};
+pub(crate) use routes::{Interface, News, Routes, Via, Way};
 pub(crate) use shared::{Plain, SharedArray, SharedNumbers};
 pub(crate) use tables::Adopted;
 pub use tables::{FlowId, InstallError, NextHop, NextHopId, Setup, SlotChoice, Tables};

@@ -56,7 +56,7 @@ pub(crate) struct Via {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Way {
     pub(crate) hop: NextHop,
-    via: Via,
+    pub(crate) via: Via,
 }
 
 /// What may be otherwise than it was.
@@ -66,6 +66,18 @@ pub(crate) struct News {
     pub(crate) neighbours: Vec<Via>,
     /// Anything.
     pub(crate) everything: bool,
+}
+
+impl News {
+    /// More of it. Beyond so many neighbours it is about everything.
+    pub(crate) fn add(&mut self, more: Self) {
+        const MANY: usize = 256;
+        self.neighbours.extend(more.neighbours);
+        self.everything |= more.everything || self.neighbours.len() > MANY;
+        if self.everything {
+            self.neighbours.clear();
+        }
+    }
 }
 
 impl Routes {
@@ -86,11 +98,6 @@ impl Routes {
     pub(crate) fn news(&self) -> BorrowedFd<'_> {
         // SAFETY: the socket is open for as long as `self` is, which the result borrows.
         unsafe { BorrowedFd::borrow_raw(self.news.as_raw_fd()) }
-    }
-
-    /// Whether something has changed since the last time; all news is read.
-    pub(crate) fn has_changed(&self) -> bool {
-        self.changes() != News::default()
     }
 
     /// What has changed since the last time: all news is read.
