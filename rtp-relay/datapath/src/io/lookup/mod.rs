@@ -11,8 +11,10 @@
 mod header;
 mod layout;
 mod raw;
+mod slice;
 mod slots;
 mod steering;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -23,13 +25,14 @@ use crate::sys::{Epoll, Ready};
 use layout::DEPTH;
 use raw::Sender;
 use relay_core::{PortPair, PortRef};
+use slice::Slice;
 use slots::{BATCH, Slots};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
-use steering::{Slice, Tables, place};
+use tables::{Tables, place};
 
 /// Tokens to wait by.
 const WAKE: u64 = 0;

@@ -1,19 +1,18 @@
-//! The program that steers the port range to the workers' sockets, and the tables that it does it by.
+//! The program that steers the port range to the workers' sockets, and those sockets.
 
-use super::layout::{DEPTH, DEPTH_PRESSED, GATES, GateEntry, HALVES_PER_PORT, MAX_WORKERS, MediaEntry, OPEN};
+use super::layout::{DEPTH, GATES, MAX_WORKERS};
+use super::tables::{Tables, place};
 use crate::config::EngineConfig;
-use crate::xdp::{Address, LoadError, MAX_LOCALS, SharedArray, SharedNumbers, loaded};
-use aya::maps::{Map, SockMap};
+use crate::xdp::{LoadError, MAX_LOCALS, loaded};
+use aya::maps::SockMap;
 use aya::programs::SkLookup;
 use aya::{Ebpf, EbpfLoader};
-use relay_core::{PortRef, RelayConfig};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The program as it was built from `rtp-relay/xdp` by `cargo xtask xdp`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../../xdp/lookup.bpf.o");
@@ -64,18 +63,6 @@ pub(crate) struct Steering {
     sockets: Vec<Option<OwnedFd>>,
     _bins: Vec<OwnedFd>,
     _ebpf: Ebpf,
-}
-
-/// The tables that it shares with us.
-#[derive(Debug)]
-pub(super) struct Tables {
-    ports: SharedNumbers,
-    gates: SharedArray<GateEntry>,
-}
-
-/// The place of a worker's socket among all, and of its gate.
-pub(super) fn place(worker: usize, is_ipv6: bool) -> usize {
-    2 * worker + usize::from(is_ipv6)
 }
 
 impl Steering {
@@ -147,119 +134,7 @@ impl Steering {
 
     /// Packets that were turned away because their worker had no room for more.
     pub(crate) fn turned_away(&self) -> u64 {
-        (0..GATES).filter_map(|at| self.tables.gates.read(at)).map(|gate| gate.turned_away).sum()
-    }
-}
-
-impl Tables {
-    fn map(ebpf: &Ebpf, config: &EngineConfig, workers: usize) -> io::Result<Self> {
-        let fd = |name: &str| match ebpf.map(name) {
-            Some(Map::Array(map)) => Ok(map.fd().as_fd()),
-            _ => Err(io::Error::other(format!("no table {name}"))),
-        };
-        let addresses = &config.relay.addresses;
-        let ports = SharedNumbers::map(fd("ports")?, addresses.len() * PORTS * HALVES_PER_PORT)?;
-        let tables = Self { ports, gates: SharedArray::map(fd("gates")?, GATES)? };
-        for gate in 0..GATES {
-            tables.make_room(gate, DEPTH);
-        }
-        for worker in 0..workers {
-            let slice = Slice::new(&config.ports_of(worker));
-            let owner = u32::try_from(worker + 1).unwrap_or(0);
-            for port in (0..slice.len()).map(PortRef::new) {
-                tables.set(&slice, port, owner);
-            }
-        }
-        let mut local = [Address::default(); MAX_LOCALS];
-        for (place, ip) in local.iter_mut().zip(addresses) {
-            *place = Address::of(*ip);
-        }
-        let locals = u32::try_from(addresses.len().min(MAX_LOCALS)).unwrap_or(0);
-        let _ = SharedArray::map(fd("media")?, 1)?.write(0, &MediaEntry { locals, unused: 0, local });
-        Ok(tables)
-    }
-
-    /// Say whose a port is.
-    fn set(&self, slice: &Slice, port: PortRef, owner: u32) {
-        if let Some((address, number)) = slice.number(port)
-            && let Some(place) = self.ports.get((address * PORTS + usize::from(number)) * HALVES_PER_PORT)
-        {
-            place.store(owner, Ordering::Relaxed);
-        }
-    }
-
-    /// Say that a session has a port of `worker`, or that none has it any more.
-    pub(super) fn open(&self, slice: &Slice, worker: usize, port: PortRef, open: bool) {
-        let owner = u32::try_from(worker + 1).unwrap_or(0);
-        self.set(slice, port, if open { owner | OPEN } else { owner });
-    }
-
-    /// How many may wait from now on.
-    fn make_room(&self, gate: usize, room: u64) {
-        if let Some(word) = self.gates.word(gate, std::mem::offset_of!(GateEntry, room)) {
-            word.store(room, Ordering::Relaxed);
-        }
-    }
-
-    /// The worker behind a gate is overloaded, or no longer.
-    pub(super) fn press(&self, gate: usize, pressed: bool) {
-        self.make_room(gate, if pressed { DEPTH_PRESSED } else { DEPTH });
-    }
-
-    /// Packets that a gate has let in so far.
-    pub(super) fn let_in(&self, gate: usize) -> u64 {
-        let word = self.gates.word(gate, std::mem::offset_of!(GateEntry, let_in));
-        word.map_or(0, |word| word.load(Ordering::Acquire))
-    }
-
-    /// How many of them have been taken.
-    pub(super) fn take(&self, gate: usize, taken: u64) {
-        if let Some(word) = self.gates.word(gate, std::mem::offset_of!(GateEntry, taken)) {
-            word.store(taken, Ordering::Release);
-        }
-    }
-}
-
-/// Port numbers of an address.
-const PORTS: usize = 1 << 16;
-
-/// The ports of a worker: its names for them, and their addresses.
-#[derive(Debug)]
-pub(super) struct Slice {
-    addresses: Vec<IpAddr>,
-    first: u16,
-    per_address: u32,
-}
-
-impl Slice {
-    pub(super) fn new(relay: &RelayConfig) -> Self {
-        Self {
-            addresses: relay.addresses.clone(),
-            first: relay.ports.start().checked_next_multiple_of(2).unwrap_or(u16::MAX),
-            per_address: u32::try_from(2 * relay.pairs_per_address()).unwrap_or(0),
-        }
-    }
-
-    fn len(&self) -> u32 {
-        self.per_address * u32::try_from(self.addresses.len()).unwrap_or(0)
-    }
-
-    /// The worker's name for a port.
-    pub(super) fn port(&self, at: SocketAddr) -> Option<PortRef> {
-        let address = u32::try_from(self.addresses.iter().position(|a| *a == at.ip())?).ok()?;
-        let number = u32::from(at.port().checked_sub(self.first)?);
-        (number < self.per_address).then(|| PortRef::new(address * self.per_address + number))
-    }
-
-    /// The place of a port's address, and its number.
-    pub(super) fn number(&self, port: PortRef) -> Option<(usize, u16)> {
-        let port = u32::try_from(port.index()).ok()?;
-        let number = u32::from(self.first) + port.checked_rem(self.per_address)?;
-        Some((port.checked_div(self.per_address)? as usize, u16::try_from(number).ok()?))
-    }
-
-    pub(super) fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
+        self.tables.turned_away()
     }
 }
 
@@ -287,29 +162,4 @@ fn bound(address: IpAddr) -> io::Result<Socket> {
     }
     socket.bind(&at.into())?;
     Ok(socket)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_worker_and_its_relay_give_ports_the_same_names() {
-        let relay = RelayConfig {
-            addresses: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
-            ports: 20_001..=20_010,
-            ..RelayConfig::default()
-        };
-        let (slice, relay) = (Slice::new(&relay), relay_core::Relay::new(&relay, 0));
-        assert_eq!(slice.len() as usize, relay.ports());
-        for port in (0..slice.len()).map(PortRef::new) {
-            let local = relay.local(port).unwrap();
-            assert_eq!(slice.port(local), Some(port));
-            let (address, number) = slice.number(port).unwrap();
-            assert_eq!(SocketAddr::new(slice.addresses()[address], number), local);
-        }
-        for foreign in ["192.0.2.1:20001", "192.0.2.1:20010", "192.0.2.2:20002", "[2001:db8::1]:1"] {
-            assert_eq!(slice.port(foreign.parse().unwrap()), None, "{foreign}");
-        }
-    }
 }

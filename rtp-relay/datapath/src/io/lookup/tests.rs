@@ -1,8 +1,10 @@
 //! The program and its gate, with nobody behind it.
 
 use super::layout::{DEPTH, DEPTH_PRESSED};
+use super::slice::Slice;
 use super::slots::Slots;
-use super::steering::{Slice, Steering, place};
+use super::steering::Steering;
+use super::tables::place;
 use crate::config::EngineConfig;
 use relay_core::RelayConfig;
 use std::net::{SocketAddr, UdpSocket};
@@ -37,10 +39,10 @@ fn waiting(socket: &OwnedFd, port: SocketAddr) -> (usize, usize) {
 
 #[test]
 fn a_flood_on_one_port_leaves_room_for_the_others_and_none_for_ports_without_a_session() {
-    let Some((steering, slice, socket)) = steered(28_000..=28_019) else { return };
+    let Some((steering, slice, socket)) = steered(26_000..=26_019) else { return };
     let tables = steering.tables();
     let [flooded, calm, closed] =
-        [28_000, 28_002, 28_004].map(|port| SocketAddr::from(([127, 0, 0, 9], port)));
+        [26_000, 26_002, 26_004].map(|port| SocketAddr::from(([127, 0, 0, 9], port)));
     for at in [flooded, calm] {
         tables.open(&slice, 0, slice.port(at).unwrap(), true);
     }
@@ -71,12 +73,12 @@ fn a_flood_on_one_port_leaves_room_for_the_others_and_none_for_ports_without_a_s
 
 #[test]
 fn a_port_without_a_session_is_not_answered_and_no_port_outside_the_range_is_taken() {
-    let Some((_steering, _, socket)) = steered(28_020..=28_039) else { return };
+    let Some((_steering, _, socket)) = steered(26_020..=26_039) else { return };
     let phone = UdpSocket::bind("127.0.0.2:0").unwrap();
-    let neighbour = UdpSocket::bind("127.0.0.9:28019").unwrap();
-    let elsewhere = UdpSocket::bind("127.0.0.8:28020").unwrap();
+    let neighbour = UdpSocket::bind("127.0.0.9:26019").unwrap();
+    let elsewhere = UdpSocket::bind("127.0.0.8:26020").unwrap();
     for (at, steered) in
-        [("127.0.0.9:28020", 1), ("127.0.0.9:28039", 1), ("127.0.0.9:28019", 0), ("127.0.0.8:28020", 0)]
+        [("127.0.0.9:26020", 1), ("127.0.0.9:26039", 1), ("127.0.0.9:26019", 0), ("127.0.0.8:26020", 0)]
     {
         phone.send_to(&[1], at).unwrap();
         assert_eq!(waiting(&socket, at.parse().unwrap()), (steered, 0), "{at}");
