@@ -5,7 +5,7 @@
 #include "bpf.h"
 
 enum {
-	LAYOUT_VERSION = 2,
+	LAYOUT_VERSION = 3,
 	/* Local media addresses. Each has 256 KiB of `by_port`, and a packet is compared with all of them. */
 	LOCALS = 8,
 	/* Clock rates (RFC 3551 table 4 has five). */
@@ -115,7 +115,9 @@ struct flow {
 	u32 extra;
 	/* Packets in a row that kept the step, up to STEADY. */
 	u8 steady;
-	u8 spare[3];
+	/* Of the last packet that came. */
+	u8 payload_type;
+	u8 spare[2];
 
 	/* Line 2. */
 	struct losses losses;

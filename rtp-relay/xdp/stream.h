@@ -20,6 +20,7 @@ struct arrival {
 	u32 behind;
 	u32 bytes;
 	u32 extra;
+	u32 payload_type;
 };
 
 /* Length of contributing sources, extension and padding if the packet has them; negative if they contradict each other
@@ -78,6 +79,7 @@ INLINE enum passed judge(const struct frame *f, const struct flow *flow, struct 
 		a->extra = extra;
 	}
 	a->timestamp = ntohl(rtp->timestamp);
+	a->payload_type = rtp->second & 0x7f;
 	u32 ahead = (u16)(ntohs(rtp->sequence) - (u16)flow->newest);
 	u32 behind = (u16)-ahead;
 	if (behind <= MAX_MISORDER) {
@@ -185,6 +187,7 @@ INLINE void take(struct flow *flow, const struct arrival *a, u64 rate)
 	flow->jitter = jitter - ((flow->jitter + 8ULL) >> 4);
 	flow->last_timestamp = a->timestamp;
 	flow->last_seen = now;
+	flow->payload_type = a->payload_type;
 	flow->packets++;
 	flow->bytes += a->bytes;
 	flow->extra += a->extra;

@@ -68,6 +68,7 @@ pub(crate) struct Metered {
     pub(crate) last_timestamp: u32,
     /// × 16.
     pub(crate) jitter: u32,
+    pub(crate) payload_type: u8,
 }
 
 /// The same for a report block.
@@ -192,6 +193,7 @@ impl Meter {
             losses: self.losses,
             last_timestamp: source.arrival.wrapping_sub(source.transit),
             jitter: source.jitter,
+            payload_type: self.payload_type.unwrap_or_default(),
         })
     }
 
@@ -217,6 +219,7 @@ impl Meter {
         self.packets += carried.packets;
         self.bytes += carried.bytes;
         self.forwarded += carried.packets;
+        self.payload_type = Some(after.payload_type);
         let arrival = in_units(after.last, self.clock_rate);
         if let Some(source) = self.source.as_mut().filter(|s| s.ssrc == ssrc && !self.ended) {
             let step = if source.highest == before as u16 {

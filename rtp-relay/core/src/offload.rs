@@ -79,6 +79,8 @@ pub struct FlowState {
     pub last_timestamp: u32,
     /// Interarrival jitter × 16 (RFC 3550 appendix A.8).
     pub jitter: u32,
+    /// The payload type of the last packet that came.
+    pub payload_type: u8,
     /// The beat.
     pub beat: FlowBeat,
     /// What was odd about its numbers, counted as `newest` is.
@@ -346,6 +348,7 @@ pub(crate) fn flow(
             newest_at: steady.at,
             last_timestamp: metered.last_timestamp,
             jitter: metered.jitter,
+            payload_type: metered.payload_type,
             losses: metered.losses,
             beat: counted.and_then(|c| c.pulse.shown(newest as u16)).unwrap_or_default(),
         },

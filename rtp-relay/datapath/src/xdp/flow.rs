@@ -65,7 +65,8 @@ pub(super) fn entry(flow: &Flow, placed: &Placed, epoch: Epoch) -> Option<FlowEn
             step: beat.step,
             extra: 0,
             steady: beat.steady,
-            spare: [0; 3],
+            payload_type: flow.state.payload_type,
+            spare: [0; 2],
         },
         losses: shown(&flow.state.losses),
     })
@@ -83,6 +84,7 @@ pub(super) fn state(entry: &StateEntry, epoch: Epoch) -> FlowState {
         newest_at: epoch.ours(entry.newest_at),
         last_timestamp: entry.last_timestamp,
         jitter: entry.jitter,
+        payload_type: entry.payload_type,
         beat: FlowBeat { timestamp: entry.beat_timestamp, step: entry.step, steady: entry.steady },
         losses: Losses::default(),
     }

@@ -4,7 +4,7 @@ use super::shared::Plain;
 use std::net::{IpAddr, SocketAddr};
 
 /// A table of another version is not for us.
-pub(super) const LAYOUT_VERSION: u32 = 2;
+pub(super) const LAYOUT_VERSION: u32 = 3;
 /// Local media addresses that the program knows.
 pub const MAX_LOCALS: usize = 8;
 /// Clock rates that it knows.
@@ -81,7 +81,8 @@ pub(super) struct StateEntry {
     pub(super) step: u32,
     pub(super) extra: u32,
     pub(super) steady: u8,
-    pub(super) spare: [u8; 3],
+    pub(super) payload_type: u8,
+    pub(super) spare: [u8; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
