@@ -9,14 +9,18 @@ use crate::config::EngineConfig;
 use relay_core::RelayConfig;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-/// A range on loopback, and the socket that all of it comes to. Needs root.
-fn steered(ports: std::ops::RangeInclusive<u16>) -> Option<(Steering, Slice, OwnedFd)> {
+/// How long something that has been sent is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A range on an address of loopback that no other story has, and the socket that all of it comes to. Needs root.
+fn steered(host: u8, ports: std::ops::RangeInclusive<u16>) -> Option<(Steering, Slice, OwnedFd)> {
     if !rustix::process::geteuid().is_root() {
         eprintln!("not run: steering needs root");
         return None;
     }
-    let addresses = vec!["127.0.0.9".parse().unwrap()];
+    let addresses = vec![[127, 0, 9, host].into()];
     let relay = RelayConfig { addresses, ports, ..RelayConfig::default() };
     let config = EngineConfig { relay, ..EngineConfig::default() };
     let steering = Steering::start(&config).unwrap();
@@ -39,10 +43,10 @@ fn waiting(socket: &OwnedFd, port: SocketAddr) -> (usize, usize) {
 
 #[test]
 fn a_flood_on_one_port_leaves_room_for_the_others_and_none_for_ports_without_a_session() {
-    let Some((steering, slice, socket)) = steered(26_000..=26_019) else { return };
+    let Some((steering, slice, socket)) = steered(1, 26_000..=26_019) else { return };
     let tables = steering.tables();
     let [flooded, calm, closed] =
-        [26_000, 26_002, 26_004].map(|port| SocketAddr::from(([127, 0, 0, 9], port)));
+        [26_000, 26_002, 26_004].map(|port| SocketAddr::from(([127, 0, 9, 1], port)));
     for at in [flooded, calm] {
         tables.open(&slice, 0, slice.port(at).unwrap(), true);
     }
@@ -73,17 +77,18 @@ fn a_flood_on_one_port_leaves_room_for_the_others_and_none_for_ports_without_a_s
 
 #[test]
 fn a_port_without_a_session_is_not_answered_and_no_port_outside_the_range_is_taken() {
-    let Some((_steering, _, socket)) = steered(26_020..=26_039) else { return };
+    let Some((_steering, _, socket)) = steered(2, 26_020..=26_039) else { return };
     let phone = UdpSocket::bind("127.0.0.2:0").unwrap();
-    let neighbour = UdpSocket::bind("127.0.0.9:26019").unwrap();
-    let elsewhere = UdpSocket::bind("127.0.0.8:26020").unwrap();
+    let neighbour = UdpSocket::bind("127.0.9.2:26019").unwrap();
+    let elsewhere = UdpSocket::bind("127.0.9.3:26020").unwrap();
     for (at, steered) in
-        [("127.0.0.9:26020", 1), ("127.0.0.9:26039", 1), ("127.0.0.9:26019", 0), ("127.0.0.8:26020", 0)]
+        [("127.0.9.2:26020", 1), ("127.0.9.2:26039", 1), ("127.0.9.2:26019", 0), ("127.0.9.3:26020", 0)]
     {
         phone.send_to(&[1], at).unwrap();
         assert_eq!(waiting(&socket, at.parse().unwrap()), (steered, 0), "{at}");
     }
     for other in [neighbour, elsewhere] {
+        other.set_read_timeout(Some(PATIENCE)).unwrap();
         assert_eq!(other.recv(&mut [0; 4]).unwrap(), 1);
     }
 }
