@@ -223,7 +223,8 @@ impl World {
     /// Everybody says one thing, and all of it is heard.
     pub(crate) fn talk(&self, sequence: u16) {
         let (carrier, tier, n) = (self.carrier.count(), self.tier.count(), self.calls.len());
-        let span = Duration::from_millis(20);
+        // What the sockets carry before the kernel does.
+        let span = Duration::from_micros(20) * n as u32;
         round(&self.carrier.socket, self.calls.iter().map(|c| c.a), n, sequence, span);
         round(&self.tier.socket, self.calls.iter().map(|c| c.b), n, sequence, span);
         let all = [self.carrier.wait(carrier + n as u64), self.tier.wait(tier + n as u64)];
