@@ -80,6 +80,11 @@ fn connect(rtp: SocketAddr) -> Connect {
 impl World {
     /// A call between two phones; `None` where the kernel does not let us.
     fn new(f: Family, inactivity: Option<Duration>) -> Option<Self> {
+        Self::aged(f, inactivity, Duration::ZERO)
+    }
+
+    /// The same, by an engine that has run for so long.
+    fn aged(f: Family, inactivity: Option<Duration>, age: Duration) -> Option<Self> {
         let net = Net::new();
         let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
         let config = EngineConfig {
@@ -90,6 +95,7 @@ impl World {
                 ..RelayConfig::default()
             },
             datapath: DatapathChoice::Auto,
+            epoch: Instant::now().checked_sub(age).expect("the machine has run for longer"),
             ..EngineConfig::default()
         };
         let (engine, mut handles) = net.relay.run(move || Engine::start(&config)).expect("it starts");
@@ -290,6 +296,23 @@ fn a_neighbour_that_changes_its_card_or_goes_away_is_noticed() {
     let counters = world.counters_when(|c| c.forwarded > 320);
     assert!(counters.offloaded > 250, "{counters:?}");
     assert_eq!(counters.drops, Default::default());
+}
+
+#[test]
+fn a_neighbour_that_was_entered_by_hand_is_let_alone() {
+    // Neighbours are made sure of every 15 seconds.
+    let Some(mut world) = World::aged(V4, None, Duration::from_secs(14)) else { return };
+    world.net.relay.ip("neigh replace 198.51.100.50 lladdr 02:00:00:00:02:02 dev rt nud permanent");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        world.talk(2);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(world.engine.counters().kernel_flows > 0);
+    let show = || std::process::Command::new("ip").args(["neigh", "show", "198.51.100.50"]).output();
+    let known = world.net.relay.run(show).expect("ip runs");
+    let known = String::from_utf8_lossy(&known.stdout).into_owned();
+    assert!(known.contains("PERMANENT"), "{known}");
 }
 
 #[test]
