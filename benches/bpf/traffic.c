@@ -81,7 +81,7 @@ INLINE int is_due(struct plan *p)
 		now = monotonic_ns();
 	if (now < p->due)
 		return 0;
-	if (now - p->due > 1000000) {
+	if (now - p->due > p->patience) {
 		p->late++;
 		p->due = now;
 	}

@@ -55,6 +55,8 @@ struct plan {
 	u64 step;
 	u64 end;
 	u64 flags;
+	/* A burst may be so late, in ns. What is made up for comes at once, and links have room for 256 packets. */
+	u64 patience;
 	/* Frames of a batch. */
 	u64 batch;
 	/* How long; when it has begun, until when. */
@@ -64,7 +66,7 @@ struct plan {
 	u64 left;
 	u64 turn;
 	u64 sent;
-	/* Bursts that began more than a millisecond late; the plan then goes on from there. */
+	/* Bursts that began later than they may; the plan then goes on from there. */
 	u64 late;
 	u64 finished;
 	/* The next frame's place in its batch. */

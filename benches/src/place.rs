@@ -213,6 +213,7 @@ impl Site {
         for thread in self.relay_pollers()? {
             pin_thread(thread, DEVICE_CORE)?;
         }
+        self.poll_first(true)?;
         for link in &self.links {
             for thread in pollers(&link.theirs.name)? {
                 pin_thread(thread, LOAD_CORE)?;
@@ -244,6 +245,17 @@ impl Site {
     pub fn relay_pollers(&self) -> io::Result<Vec<u32>> {
         let all: io::Result<Vec<Vec<u32>>> = self.links.iter().map(|l| pollers(&l.ours.name)).collect();
         Ok(all?.concat())
+    }
+
+    /// Let the relay's interfaces be polled before anything else on their core, as a card's interrupts are taken as long as they do
+    /// not want all of it, or in turns with it, as under a flood.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn poll_first(&self, first: bool) -> io::Result<()> {
+        let how = if first { ["-f", "40"] } else { ["-o", "0"] };
+        self.relay_pollers()?.into_iter().try_for_each(|thread| scheduled(&how, thread))
     }
 
     /// Poll where packets are sent, in the sender's own time, or in threads again.

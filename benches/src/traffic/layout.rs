@@ -14,7 +14,7 @@ pub(super) const FRAME: usize = 14 + 20 + 8 + PAYLOAD;
 /// `struct lane`.
 pub(super) type LaneWords = [u64; 8];
 /// `struct plan`.
-pub(super) type PlanWords = [u64; 21];
+pub(super) type PlanWords = [u64; 22];
 /// `struct arrivals`.
 pub(super) type ArrivalWords = [u64; 5 + 256];
 
@@ -37,10 +37,11 @@ pub(super) mod plan {
     pub(crate) const STEP: usize = 9;
     pub(crate) const END: usize = 10;
     pub(crate) const FLAGS: usize = 11;
-    pub(crate) const BATCH: usize = 12;
-    pub(crate) const UNTIL: usize = 13;
-    pub(crate) const TURN: usize = 16;
-    pub(crate) const SENT: usize = 17;
-    pub(crate) const LATE: usize = 18;
-    pub(crate) const FINISHED: usize = 19;
+    pub(crate) const PATIENCE: usize = 12;
+    pub(crate) const BATCH: usize = 13;
+    pub(crate) const UNTIL: usize = 14;
+    pub(crate) const TURN: usize = 17;
+    pub(crate) const SENT: usize = 18;
+    pub(crate) const LATE: usize = 19;
+    pub(crate) const FINISHED: usize = 20;
 }

@@ -24,6 +24,8 @@ use std::time::Duration;
 /// `cargo xtask xdp` builds it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/traffic.bpf.o");
 
+/// Frames of a batch, at most: the kernel's limit. It keeps as many pages ready.
+const MOST_FRAMES: u32 = 256;
 /// Frames a second that a flood takes, at most.
 const FLOOD: f64 = 10e6;
 /// A batch in which nothing is due takes so long at least, in seconds, and so long for each of its frames: the program waits at its
@@ -81,7 +83,7 @@ pub struct Tally {
     pub misdelivered: u64,
     /// Frames of somebody else's.
     pub other: u64,
-    /// Bursts that began more than a millisecond after their time.
+    /// Bursts that began so late that they were put off.
     pub late: u64,
     /// How long it took.
     pub seconds: f64,
@@ -227,7 +229,7 @@ impl Traffic {
         let before = (self.counts()?, self.all_delays()?);
         let words = self.words(what);
         let (programs, table) = (Arc::clone(&self.programs), Arc::clone(&self.plan));
-        let (batch, seconds) = (what.batch.clamp(1, 64), what.time.as_secs_f64());
+        let (batch, seconds) = (what.batch.clamp(1, MOST_FRAMES), what.time.as_secs_f64());
         // Enough for the whole plan, since beginning anew takes the kernel a hundredth of a second.
         let frames = match what.rate {
             None => FLOOD * seconds,
@@ -305,7 +307,10 @@ impl Traffic {
         words[plan::FIRST] = what.first as u64;
         words[plan::STEP] = what.step as u64;
         words[plan::END] = what.end as u64;
-        words[plan::BATCH] = what.batch.clamp(1, 64).into();
+        // The time of 64 packets, but no less than the system's own pauses and no more than a millisecond.
+        let patience = what.rate.map_or(0.0, |rate| (64e9 / rate).clamp(50e3, 1e6));
+        words[plan::PATIENCE] = patience as u64;
+        words[plan::BATCH] = what.batch.clamp(1, MOST_FRAMES).into();
         words[plan::UNTIL] = what.time.as_nanos() as u64;
         words[plan::FLAGS] = u64::from(what.stamped);
         words[plan::TURN] = what.first as u64;
@@ -343,7 +348,12 @@ fn send(
             attrs: TestRunAttrs::new().xdp_live_frames(batch),
             ..TestRunOptions::new()
         };
-        generate.test_run(options).map_err(told)?;
+        match generate.test_run(options) {
+            Ok(_) => {}
+            // Something else wanted the thread for a moment: the plan goes on where it stood.
+            Err(e) if is_interruption(&e) => {}
+            Err(e) => return Err(told(e)),
+        }
         let now = table.get(&0, 0).map_err(told)?;
         if now[plan::FINISHED] != 0 {
             return Ok(now);
@@ -379,6 +389,12 @@ fn array<V: Pod>(programs: &mut Ebpf, name: &str) -> io::Result<Array<MapData, V
 fn word(mac: [u8; 6]) -> u64 {
     let [a, b, c, d, e, f] = mac;
     u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+/// Whether the system was only asked to stop for a moment (EINTR).
+fn is_interruption(error: &(dyn Error + 'static)) -> bool {
+    let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    io == Some(io::ErrorKind::Interrupted) || error.source().is_some_and(is_interruption)
 }
 
 /// An error with everything below it.

@@ -18,10 +18,11 @@ use crate::report::{median, ratio, result, round};
 use delay::{Delay, delay};
 use held::{Held, held};
 use region::{FLOWS, Moves, Region, by_command, by_slot};
+use relay_core::RelayConfig;
 use restart::{Restart, restart};
 use row::{DOOR, ROWS, Row, Stand};
 use serde_json::{Map, Value, json};
-use speed::{Cost, SESSIONS, Speed, cost, middle, moderate, speed};
+use speed::{Cost, SESSIONS, Speed, cost, middle, speed};
 use std::io;
 use std::time::Duration;
 use turnover::{Turnover, turnover};
@@ -129,14 +130,15 @@ fn measure(row: &Row, scale: &Scale, into: &mut Measures) -> io::Result<()> {
     let mut stand = Stand::new(row, SESSIONS, most)?;
     if row.name == DOOR {
         // For rows in the kernel and for the others, which are measured at another rate.
-        for calls in [SESSIONS, speed::FEW] {
-            let cost = cost(&stand, row, calls, scale)?;
+        for in_kernel in [true, false] {
+            let cost = cost(&stand, row, in_kernel, scale)?;
             eprintln!("  {:.0} ns per packet at {:.0} packets/s", cost.all_ns, cost.rate);
             into.cost.push(cost);
         }
         return Ok(());
     }
-    let cost = cost(&stand, row, moderate(row), scale)?;
+    eprintln!("  {} calls are up", stand.calls);
+    let cost = cost(&stand, row, row.in_kernel(), scale)?;
     eprintln!(
         "  {:.0} ns per packet, {:.0} of them in its threads, at {:.0} packets/s",
         cost.all_ns, cost.threads_ns, cost.rate
@@ -145,7 +147,10 @@ fn measure(row: &Row, scale: &Scale, into: &mut Measures) -> io::Result<()> {
     let delay = delay(&stand, scale)?;
     eprintln!("  delay p50 {:.1} us, p99 {:.1} us, loss {:.5}", delay.p50, delay.p99, delay.loss);
     into.delay.push(delay);
+    // Under a flood the kernel polls in turns with everybody else (ksoftirqd).
+    stand.site.poll_first(false)?;
     let speed = speed(&stand, scale)?;
+    stand.site.poll_first(true)?;
     eprintln!(
         "  {:.0} packets/s of {:.0}, peak {:.0}, overloaded {:.0}",
         speed.saturated, speed.offered, speed.peak, speed.overloaded
@@ -155,6 +160,8 @@ fn measure(row: &Row, scale: &Scale, into: &mut Measures) -> io::Result<()> {
         let turnover = turnover(&mut stand, scale)?;
         eprintln!("  {:.0} sessions/s, loss {:.5}", turnover.per_second, turnover.loss);
         into.turnover.push(turnover);
+        // The ports of the calls that have gone rest.
+        std::thread::sleep(RelayConfig::default().rest + scale.long);
     }
     if row.holds_calls() {
         if let Err(why) = stand.fill(row, most) {

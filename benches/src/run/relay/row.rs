@@ -78,7 +78,7 @@ impl Row {
 
     /// Whether calls are set up and taken down on it as fast as it goes.
     pub(super) fn turns_over(&self) -> bool {
-        matches!(self.name, "xdp" | "lookup")
+        self.name == "xdp"
     }
 
     /// Whether its packets pass through a program of user space.
@@ -191,8 +191,11 @@ impl Stand {
                 return Ok(());
             }
             if Instant::now() > until {
-                let loss = tally.loss();
-                let why = format!("not every stream comes through: {known} of {wanted}, loss {loss:.3}");
+                let mut why =
+                    format!("not every stream comes through: {known} of {wanted}, loss {:.3}", tally.loss());
+                if let Running::Ours { engine, .. } = &self.running {
+                    why = format!("{why}, {:?}", engine.counters().fast);
+                }
                 return Err(io::Error::other(why));
             }
             if tally.loss() > 0.05 {

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 /// Calls of the saturated rows.
 pub(super) const SESSIONS: usize = 4_000;
-/// Packets a second of one direction of a call: one every 20 ms.
-const PACKETS: f64 = 50.0;
-/// Calls at which CPU is measured where packets pass through user space: well below what any row can do.
-pub(super) const FEW: usize = 400;
+/// Packets a second at which CPU is measured where packets stay in the kernel: half of what the slowest such row can do. A core
+/// that mostly sleeps would be measured for its waking.
+const MANY: f64 = 500_000.0;
+/// The same where packets pass through user space, and their calls: 50 packets a second each.
+const FEW: (f64, usize) = (20_000.0, 400);
 /// Offered rates, by what was delivered when far more was offered. Some engines deliver more when less is thrown away.
 const LADDER: [f64; 5] = [0.9, 1.1, 1.35, 1.7, 2.2];
 
@@ -35,6 +36,9 @@ pub(super) fn speed(stand: &Stand, scale: &Scale) -> io::Result<Speed> {
     let at = |rate: Option<f64>| {
         let mut plan = stand.one_way(SESSIONS.min(stand.calls), rate);
         plan.time = scale.step;
+        if rate.is_none() {
+            plan.batch = 256;
+        }
         stand.traffic.run(&stand.site, &plan)
     };
     let flood = at(None)?;
@@ -62,14 +66,10 @@ pub(super) struct Cost {
     pub(super) rate: f64,
 }
 
-/// Calls at which a row's cost is measured.
-pub(super) fn moderate(row: &Row) -> usize {
-    if row.in_kernel() { SESSIONS } else { FEW }
-}
-
-/// Measure CPU with so many calls of which one side speaks, packets coming in bursts of 64.
-pub(super) fn cost(stand: &Stand, row: &Row, calls: usize, scale: &Scale) -> io::Result<Cost> {
-    let mut plan = stand.one_way(calls, Some(calls as f64 * PACKETS));
+/// Measure CPU while one side speaks, packets coming in bursts of 64: at the rate for rows in the kernel, or at the other one.
+pub(super) fn cost(stand: &Stand, row: &Row, in_kernel: bool, scale: &Scale) -> io::Result<Cost> {
+    let (rate, calls) = if in_kernel { (MANY, SESSIONS) } else { FEW };
+    let mut plan = stand.one_way(calls.min(stand.calls), Some(rate));
     plan.time = scale.long;
     let [kernel, own] = stand.workers()?;
     // The system's own threads go on for a moment after what was before.
