@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Media ports of the first call; each call has the next even one, on both sides.
 const FIRST_PORT: u16 = 4_000;
 /// Until every stream is known.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Port that nobody listens on.
 const NOBODY: u16 = 9;
 
@@ -199,7 +199,7 @@ impl Stand {
                 return Err(io::Error::other(why));
             }
             if tally.loss() > 0.05 {
-                rate = (rate / 2.0).max(5_000.0);
+                rate = (rate / 2.0).max(20_000.0);
             }
         }
     }
