@@ -32,8 +32,8 @@ const WIRE_BYTES: u64 = 238;
 /// that the packet lies in.
 const BUFFERED_BYTES: u64 = 832;
 
-/// Tables in the kernel for a call: two flows of 128 bytes, each with two alternates of 64.
-const KERNEL_BYTES_PER_CALL: u64 = 2 * (128 + 2 * 64);
+/// Tables in the kernel for a call of one line: two flows of 192 bytes, each with two alternates of 64.
+const KERNEL_BYTES_PER_CALL: u64 = 2 * (192 + 2 * 64);
 
 /// Tables in the kernel whatever is carried: a number for every port of eight addresses, next hops, counters.
 const KERNEL_BYTES: u64 = 8 * 65_536 * 4 + 4_096 * 32 + 256 * 128;
