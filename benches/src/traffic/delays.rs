@@ -77,7 +77,7 @@ mod tests {
             delays.0[bucket(delay)] += n;
         }
         let at = |percent| delays.at(percent).map(f64::round);
-        assert_eq!((at(50.0), at(99.0), at(100.0)), (Some(1.0), Some(41.0), Some(1015.0)));
+        assert_eq!((at(50.0), at(99.0), at(100.0)), (Some(1.0), Some(41.0), Some(1016.0)));
         assert_eq!(Delays::default().at(50.0), None);
     }
 }

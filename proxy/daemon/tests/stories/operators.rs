@@ -306,7 +306,7 @@ fn the_status_says_what_runs_and_what_carries_media() {
         "running for 0 s, generation",
         "calls     1 answered, 0 being set up",
         "media     127.77.68.1 ports 30000 to 30399, room for 100 calls at a time",
-        "sockets no interface for the program",
+        "sockets served by ",
     ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
