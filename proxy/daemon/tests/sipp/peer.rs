@@ -91,7 +91,7 @@ impl Sipp {
     }
 
     /// Wait until it has bound this address, as the kernel tells.
-    fn listens(&mut self, at: SocketAddr) {
+    pub(crate) fn listens(&mut self, at: SocketAddr) {
         let IpAddr::V4(ip) = at.ip() else { panic!("these stories are IPv4's") };
         let entry = format!(": {:08X}:{:04X} ", u32::from_ne_bytes(ip.octets()), at.port());
         let deadline = Instant::now() + PATIENCE;

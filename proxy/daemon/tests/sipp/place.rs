@@ -23,8 +23,8 @@ pub(crate) fn twenty<'a>(more: &[&'a str]) -> Vec<&'a str> {
 /// The appliance in the middle of 127.90.`n`.x: itself .1, the carrier .2, the edge in the north .11, in the south .12.
 pub(crate) struct Place {
     n: u8,
-    appliance: Appliance,
-    events: Receiver<Notice>,
+    probe: &'static str,
+    running: Option<(Appliance, Receiver<Notice>)>,
     finished: Vec<Arc<CallRecord>>,
     records: PathBuf,
 }
@@ -34,23 +34,36 @@ const TONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/sipp/tone
 
 impl Place {
     pub(crate) fn new(n: u8) -> Self {
-        Self::with(n, "probe = { enabled = false }")
+        let mut place = Self::with(n, "probe = { enabled = false }");
+        place.starts();
+        place
     }
 
     /// The same with probes of the tier, slow to condemn: the machine may be busy with the other stories.
+    /// Its appliance has yet to start: a tier that is not there at the first probe is down at once, for its host says so.
     pub(crate) fn probed(n: u8) -> Self {
         Self::with(n, r#"probe = { interval = "500ms", timeout = "500ms", fall = 6, rise = 2 }"#)
     }
 
-    fn with(n: u8, probe: &str) -> Self {
+    fn with(n: u8, probe: &'static str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sipp-{n}"));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let records = folder.join("calls.jsonl");
-        let loaded = config::parse("sipp.toml", &config(n, probe, &records.display().to_string())).unwrap();
-        let appliance = Appliance::start(loaded).unwrap();
+        Self { n, probe, running: None, finished: Vec::new(), records: folder.join("calls.jsonl") }
+    }
+
+    /// The appliance starts.
+    pub(crate) fn starts(&mut self) {
+        let text = config(self.n, self.probe, &self.records.display().to_string());
+        let appliance = Appliance::start(config::parse("sipp.toml", &text).unwrap()).unwrap();
         let events = appliance.events();
-        Self { n, appliance, events, finished: Vec::new(), records }
+        self.running = Some((appliance, events));
+    }
+
+    /// What the appliance says next, if it does before this moment.
+    fn told(&self, deadline: Instant) -> Option<Notice> {
+        let (_, events) = self.running.as_ref().expect("the appliance has started");
+        events.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
     }
 
     /// An address of this story's network.
@@ -108,9 +121,11 @@ impl Place {
         Sipp::answerer(&self.folder(), self.ip(2), scenario, args)
     }
 
-    /// The edge in the north calls.
+    /// The edge in the north calls, and is there to answer probes when this returns: its calls take a while.
     pub(crate) fn north_calls(&self, scenario: &str, args: &[&str]) -> Sipp {
-        Sipp::caller(&self.folder(), self.ip(11), self.tiers_side(), scenario, args)
+        let mut north = Sipp::caller(&self.folder(), self.ip(11), self.tiers_side(), scenario, args);
+        north.listens((self.ip(11), 5060).into());
+        north
     }
 
     /// The edge in the north, which is tried first.
@@ -128,30 +143,30 @@ impl Place {
         let deadline = Instant::now() + PATIENCE;
         let mut receipts = Vec::new();
         while receipts.len() < moves {
-            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Notice::Moved(receipt)) => receipts.push(receipt),
-                Ok(Notice::Finished(record)) => self.finished.push(record),
-                Ok(Notice::Health { .. } | Notice::Moves { .. }) => {}
-                Err(_) => panic!("{} of {moves} moves were told: {receipts:#?}", receipts.len()),
+            match self.told(deadline) {
+                Some(Notice::Moved(receipt)) => receipts.push(receipt),
+                Some(Notice::Finished(record)) => self.finished.push(record),
+                Some(Notice::Health { .. } | Notice::Moves { .. }) => {}
+                None => panic!("{} of {moves} moves were told: {receipts:#?}", receipts.len()),
             }
         }
         receipts
     }
 
     /// The records of so many calls, and not one more; the appliance is stopped, and the file says the same.
-    pub(crate) fn ends_with(self, calls: usize) -> Vec<Arc<CallRecord>> {
+    pub(crate) fn ends_with(mut self, calls: usize) -> Vec<Arc<CallRecord>> {
         let deadline = Instant::now() + PATIENCE;
-        let mut records = self.finished;
+        let mut records = std::mem::take(&mut self.finished);
         while records.len() < calls {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(left) {
-                Ok(Notice::Finished(record)) => records.push(record),
-                Ok(Notice::Health { .. } | Notice::Moved(_) | Notice::Moves { .. }) => {}
-                Err(_) => panic!("{} of {calls} calls were recorded: {records:#?}", records.len()),
+            match self.told(deadline) {
+                Some(Notice::Finished(record)) => records.push(record),
+                Some(Notice::Health { .. } | Notice::Moved(_) | Notice::Moves { .. }) => {}
+                None => panic!("{} of {calls} calls were recorded: {records:#?}", records.len()),
             }
         }
-        assert_eq!(self.appliance.live_calls(), 0);
-        self.appliance.stop();
+        let (appliance, _) = self.running.expect("the appliance has started");
+        assert_eq!(appliance.live_calls(), 0);
+        appliance.stop();
         let text = std::fs::read_to_string(&self.records).unwrap_or_default();
         let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(lines.len(), calls, "{text}");

@@ -78,6 +78,7 @@ fn a_region_freezes_and_its_calls_go_on_in_the_other_without_a_word_to_the_carri
     let wire = Wire::of(&[carrier_at]);
     let north = place.north("uas_rtp", &[]);
     let south = place.south(&place.retuned("uas_rtp"), &[]);
+    place.starts();
     let carrier = place.carrier_calls("uac_rtp", &[&TWELVE[..], &["-d", "10000"]].concat());
     hears(&wire, carrier_at, CALLS, Voice::North, REGULAR);
 
@@ -106,6 +107,7 @@ fn calls_that_a_region_made_outlive_it_in_the_other_without_a_word_to_the_carrie
     let south = place.south(&place.retuned("uas_rtp"), &[]);
     // It never comes back, and would not hang up for a minute.
     let north = place.north_calls("uac_rtp", &[&TWELVE[..], &["-d", "60000"]].concat());
+    place.starts();
     hears(&wire, carrier_at, CALLS, Voice::North, REGULAR);
 
     let frozen = Instant::now();
@@ -131,6 +133,7 @@ fn a_call_on_hold_stays_on_hold_in_the_other_region_and_is_taken_back_there() {
     let wire = Wire::of(&[carrier_at, holder_at, south_at]);
     let north = place.north("uas_rtp", &[]);
     let south = place.south(&place.retuned("uas_rtp"), &[]);
+    place.starts();
     let slow = place.changed("uac_reinvite_hold", r#"<pause milliseconds="300"/>"#, "<pause/>");
     let holder = place.carrier_calls_too(&slow, &["-m", "2", "-r", "2", "-d", "5000"]);
     let carrier = place.carrier_calls("uac_rtp", &[&TWELVE[..], &["-d", "13000"]].concat());
