@@ -19,7 +19,7 @@ use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// `cargo xtask xdp` builds it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/traffic.bpf.o");
@@ -28,9 +28,15 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/traffic.bpf.o");
 const MOST_FRAMES: u32 = 256;
 /// Frames a second that a flood takes, at most.
 const FLOOD: f64 = 10e6;
-/// A batch in which nothing is due takes so long at least, in seconds, and so long for each of its frames: the program waits at its
-/// beginning.
-const WAIT: (f64, f64) = (1.2e-6, 30e-9);
+/// A batch in which nothing is due takes so long at least, in seconds, besides its frames: the program waits at its beginning.
+const WAIT: f64 = 1.2e-6;
+/// Frames by which it is measured what an empty one takes.
+const EMPTY_FRAMES: u32 = 1 << 19;
+/// The first packet of a plan comes by then, if any does.
+const BEGINS: Duration = Duration::from_millis(50);
+/// Packets that wait in a relay have all come when none has come for so long; a relay that goes on for longer than the other is not
+/// waited for.
+const SETTLED: (Duration, Duration) = (Duration::from_millis(60), Duration::from_secs(20));
 
 /// One direction of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,14 +103,28 @@ impl Tally {
         1.0 - self.received as f64 / self.sent.max(1) as f64
     }
 
-    /// Packets that came, a second.
-    pub fn delivered(&self) -> f64 {
-        self.received as f64 / self.seconds.max(1e-9)
-    }
-
     /// Packets that were sent, a second.
     pub fn offered(&self) -> f64 {
         self.sent as f64 / self.seconds.max(1e-9)
+    }
+}
+
+/// What was seen in a part of a plan's time: what a relay delivers while its queues are as full as they get, and not what it goes on
+/// delivering out of them when nothing more comes.
+#[derive(Debug, Clone)]
+pub struct Window<T> {
+    /// Packets that came.
+    pub received: u64,
+    /// How long it was.
+    pub seconds: f64,
+    /// What was looked at, at its beginning and at its end.
+    pub looks: [T; 2],
+}
+
+impl<T> Window<T> {
+    /// Packets that came, a second.
+    pub fn delivered(&self) -> f64 {
+        self.received as f64 / self.seconds.max(1e-9)
     }
 }
 
@@ -116,6 +136,8 @@ pub struct Traffic {
     arrivals: Array<MapData, ArrivalWords>,
     delays: Array<MapData, u64>,
     links: [u64; 6],
+    /// What a frame takes of which nothing is made, in seconds.
+    empty_frame: f64,
 }
 
 /// A plan that is being carried out.
@@ -147,7 +169,7 @@ impl Traffic {
         for name in ["generate", "sink", "door"] {
             program(&mut programs, name)?.load().map_err(told)?;
         }
-        let traffic = Self {
+        let mut traffic = Self {
             plan: Arc::new(Mutex::new(array(&mut programs, "plan")?)),
             lanes: array(&mut programs, "lanes")?,
             arrivals: array(&mut programs, "arrivals")?,
@@ -161,6 +183,7 @@ impl Traffic {
                 .try_into()
                 .map_err(io::Error::other)?,
             programs: Arc::new(Mutex::new(programs)),
+            empty_frame: 0.0,
         };
         let names = site.links.each_ref().map(|link| link.theirs.name.clone());
         let sinks = Arc::clone(&traffic.programs);
@@ -170,7 +193,30 @@ impl Traffic {
             names.iter().try_for_each(|name| sink.attach(name, XdpMode::Driver).map(drop).map_err(told))
         })?;
         site.poll_in_threads()?;
+        traffic.empty_frame = traffic.time_of_empty_frame(site)?;
         Ok(traffic)
+    }
+
+    /// A plan that ends at once, and frames that nothing is made of.
+    fn time_of_empty_frame(&self, site: &Site) -> io::Result<f64> {
+        let over = Plan {
+            first: 0,
+            step: 1,
+            end: 1,
+            rate: None,
+            burst: 1,
+            batch: 64,
+            stamped: false,
+            inline: false,
+            time: Duration::ZERO,
+        };
+        let words = self.words(&over);
+        let (programs, table) = (Arc::clone(&self.programs), Arc::clone(&self.plan));
+        site.outside.run(move || {
+            let begun = now_ns();
+            send(&programs, &table, words, over.batch, EMPTY_FRAMES)?;
+            Ok((now_ns() - begun) as f64 / 1e9 / f64::from(EMPTY_FRAMES))
+        })
     }
 
     /// Say what the lanes are, from number 0 on, or from another.
@@ -235,7 +281,7 @@ impl Traffic {
             None => FLOOD * seconds,
             Some(rate) => {
                 let batch = f64::from(batch);
-                seconds * (rate + batch / (WAIT.0 + WAIT.1 * batch))
+                seconds * (rate + batch / (WAIT + 0.8 * self.empty_frame * batch))
             }
         };
         let inline = what.inline;
@@ -255,15 +301,14 @@ impl Traffic {
         Ok(Flight { sending, before })
     }
 
-    /// Wait for the end of a plan.
+    /// Wait for the end of a plan, and for what is still on its way.
     ///
     /// # Errors
     ///
     /// The system's.
     pub fn end(&self, flight: Flight) -> io::Result<Tally> {
         let (plan, seconds) = flight.sending.wait()?;
-        // What is on its way.
-        std::thread::sleep(Duration::from_millis(60));
+        self.settle()?;
         let (now, then) = (self.counts()?, flight.before.0);
         let [received, gaps, reordered, misdelivered, other] = std::array::from_fn(|n| now[n] - then[n]);
         let delays = self.all_delays()?.since(&flight.before.1);
@@ -278,6 +323,46 @@ impl Traffic {
     /// The system's.
     pub fn run(&self, site: &Site, what: &Plan) -> io::Result<Tally> {
         self.end(self.begin(site, what)?)
+    }
+
+    /// Carry out a plan, and look at a window of its time after a warm-up.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn watch<T>(
+        &self,
+        site: &Site,
+        what: &Plan,
+        [warm_up, window]: [Duration; 2],
+        look: impl Fn() -> io::Result<T>,
+    ) -> io::Result<(Tally, Window<T>)> {
+        // The end of the window is the plan's, and not the generator's rest.
+        let what = Plan { time: warm_up + window + SETTLED.0, ..*what };
+        let (flight, begun) = (self.begin(site, &what)?, Instant::now());
+        while self.counts()?[0] == flight.before.0[0] && begun.elapsed() < BEGINS {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(warm_up);
+        let at = || Ok::<_, io::Error>((now_ns(), self.counts()?[0], look()?));
+        let first = at()?;
+        std::thread::sleep(window);
+        let last = at()?;
+        let (received, seconds) = (last.1 - first.1, (last.0 - first.0) as f64 / 1e9);
+        Ok((self.end(flight)?, Window { received, seconds, looks: [first.2, last.2] }))
+    }
+
+    /// Wait until nothing more comes.
+    fn settle(&self) -> io::Result<()> {
+        let (mut before, begun) = (self.counts()?[0], Instant::now());
+        loop {
+            std::thread::sleep(SETTLED.0);
+            let now = self.counts()?[0];
+            if now == before || begun.elapsed() > SETTLED.1 {
+                return Ok(());
+            }
+            before = now;
+        }
     }
 
     /// Drop everything at the relay's door.

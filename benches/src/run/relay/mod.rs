@@ -35,6 +35,8 @@ const MOST: usize = 20_000;
 /// How long everything is measured.
 pub(super) struct Scale {
     rounds: usize,
+    /// Until queues are full, under a flood.
+    fill: Duration,
     /// One rate of several.
     step: Duration,
     /// What needs a longer look.
@@ -64,9 +66,9 @@ struct Measures {
 pub fn run(options: &Options) -> io::Result<Value> {
     let ms = Duration::from_millis;
     let scale = if options.quick {
-        Scale { rounds: 1, step: ms(400), long: ms(800) }
+        Scale { rounds: 1, fill: ms(400), step: ms(400), long: ms(800) }
     } else {
-        Scale { rounds: 5, step: ms(1_000), long: ms(3_000) }
+        Scale { rounds: 5, fill: ms(1_000), step: ms(1_000), long: ms(3_000) }
     };
     let rows: Vec<&Row> = ROWS.iter().filter(|row| options.wants(row.name)).collect();
     let mut measures: Vec<Measures> = rows.iter().map(|_| Measures::default()).collect();

@@ -1,4 +1,7 @@
 //! Packets a second through one core, what becomes of it under overload, and CPU for each packet.
+//!
+//! Thousands of sockets hold some hundred thousand packets between them. A rate is what comes in a window after they are full,
+//! and the next rate is offered when they are empty.
 
 use super::Scale;
 use super::row::{Row, Stand};
@@ -18,6 +21,9 @@ const FEW: (f64, usize) = (20_000.0, 400);
 /// Offered rates, by what was delivered when far more was offered. Some engines deliver more when less is thrown away.
 const LADDER: [f64; 5] = [0.9, 1.1, 1.35, 1.7, 2.2];
 
+/// Before CPU is measured: the system's own threads go on for a moment after what was before.
+const WARM_UP: Duration = Duration::from_millis(100);
+
 /// What a row can carry.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Speed {
@@ -35,23 +41,18 @@ pub(super) struct Speed {
 pub(super) fn speed(stand: &Stand, scale: &Scale) -> io::Result<Speed> {
     let at = |rate: Option<f64>| {
         let mut plan = stand.one_way(SESSIONS.min(stand.calls), rate);
-        plan.time = scale.step;
         if rate.is_none() {
             plan.batch = 256;
         }
-        stand.traffic.run(&stand.site, &plan)
+        let (tally, window) = stand.traffic.watch(&stand.site, &plan, [scale.fill, scale.step], || Ok(()))?;
+        Ok::<_, io::Error>((tally.offered(), window.delivered()))
     };
-    let flood = at(None)?;
-    let mut speed = Speed {
-        saturated: flood.delivered(),
-        peak: flood.delivered(),
-        offered: flood.offered(),
-        overloaded: 0.0,
-    };
+    let (offered, saturated) = at(None)?;
+    let mut speed = Speed { saturated, peak: saturated, offered, overloaded: 0.0 };
     for step in LADDER {
-        speed.peak = speed.peak.max(at(Some(speed.saturated * step))?.delivered());
+        speed.peak = speed.peak.max(at(Some(speed.saturated * step))?.1);
     }
-    speed.overloaded = at(Some(2.0 * speed.peak))?.delivered();
+    (_, speed.overloaded) = at(Some(2.0 * speed.peak))?;
     Ok(speed)
 }
 
@@ -69,16 +70,15 @@ pub(super) struct Cost {
 /// Measure CPU while one side speaks, packets coming in bursts of 64: at the rate for rows in the kernel, or at the other one.
 pub(super) fn cost(stand: &Stand, row: &Row, in_kernel: bool, scale: &Scale) -> io::Result<Cost> {
     let (rate, calls) = if in_kernel { (MANY, SESSIONS) } else { FEW };
-    let mut plan = stand.one_way(calls.min(stand.calls), Some(rate));
-    plan.time = scale.long;
+    let plan = stand.one_way(calls.min(stand.calls), Some(rate));
     let [kernel, own] = stand.workers()?;
-    // The system's own threads go on for a moment after what was before.
-    std::thread::sleep(Duration::from_millis(20));
-    let before = (cpu_ns(&kernel)?, cpu_ns(&own)?);
-    let tally = stand.traffic.run(&stand.site, &plan)?;
-    let (kernel, own) = (cpu_ns(&kernel)? - before.0, cpu_ns(&own)? - before.1);
-    let packets = if row.kind == Kind::Door { tally.sent } else { tally.received };
-    let each = |ns: u64| ns as f64 / packets.max(1) as f64;
+    let used = || Ok((cpu_ns(&kernel)?, cpu_ns(&own)?));
+    let (tally, window) = stand.traffic.watch(&stand.site, &plan, [WARM_UP, scale.long], used)?;
+    let [before, after] = window.looks;
+    let (kernel, own) = (after.0 - before.0, after.1 - before.1);
+    // The door lets none through.
+    let rate = if row.kind == Kind::Door { tally.offered() } else { window.delivered() };
+    let each = |ns: u64| ns as f64 / (rate * window.seconds).max(1.0);
     Ok(Cost { all_ns: each(kernel + own), threads_ns: each(own), rate: tally.offered() })
 }
 

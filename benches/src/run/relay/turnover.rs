@@ -2,7 +2,7 @@
 
 use super::Scale;
 use super::row::{Running, Stand, connect, open};
-use relay_values::{RelayCommand, RelayEvent, SessionId};
+use relay_values::{RelayCommand, RelayEvent};
 use std::io;
 use std::time::Instant;
 
@@ -35,31 +35,32 @@ pub(super) fn turnover(stand: &mut Stand, scale: &Scale) -> io::Result<Turnover>
         return Err(io::Error::other("no engine of ours"));
     };
     let (begun, mut next, mut under_way, mut done, mut refused) = (Instant::now(), FIRST, 0, 0_u64, 0);
-    let mut count = |event: RelayEvent, under_way: &mut usize| -> Option<usize> {
-        match event {
-            RelayEvent::Opened { session, .. } => return Some((session.0 & 0xffff_ffff) as usize),
-            RelayEvent::Released { .. } => (done, *under_way) = (done + 1, *under_way - 1),
-            RelayEvent::OpenFailed { .. } => (refused, *under_way) = (refused + 1, *under_way - 1),
-            _ => {}
+    let mut result = None;
+    // The last ones are taken down, too: what is told of them would be taken for news of the next one's.
+    while result.is_none() || under_way > 0 {
+        let seconds = begun.elapsed().as_secs_f64();
+        if result.is_none() && seconds >= scale.long.as_secs_f64() {
+            result = Some((done as f64 / seconds, refused));
         }
-        None
-    };
-    while begun.elapsed() < scale.long {
-        while under_way < WINDOW && relay.send(open(next)).is_ok() {
+        while result.is_none() && under_way < WINDOW && relay.send(open(next)).is_ok() {
             (next, under_way) = (next + 1, under_way + 1);
         }
         while let Some(event) = relay.recv() {
-            if let Some(n) = count(event, &mut under_way) {
-                connect(relay, n)?;
-                let release = RelayCommand::Release { session: SessionId::new(0, n as u64) };
-                relay.send(release).map_err(io::Error::other)?;
+            match event {
+                RelayEvent::Opened { session, .. } => {
+                    connect(relay, (session.0 & 0xffff_ffff) as usize)?;
+                    relay.send(RelayCommand::Release { session }).map_err(io::Error::other)?;
+                }
+                RelayEvent::Released { .. } => (done, under_way) = (done + 1, under_way - 1),
+                RelayEvent::OpenFailed { .. } => (refused, under_way) = (refused + 1, under_way - 1),
+                _ => {}
             }
         }
         relay.flush();
         // The core is the generator's, too.
         std::thread::yield_now();
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    let (per_second, refused) = result.unwrap_or_default();
     let tally = stand.traffic.end(flight)?;
-    Ok(Turnover { per_second: done as f64 / seconds, loss: tally.loss(), refused })
+    Ok(Turnover { per_second, loss: tally.loss(), refused })
 }
