@@ -7,7 +7,7 @@ use crate::io::{AnyIo, Chosen, PacketIo, Seat};
 use crate::keeper::{Keeper, Orphaned};
 use crate::kernel::{Kernel, OFFLOAD_AFTER, Standing};
 use crate::socket::SocketOptions;
-use crate::sys::{go_first, pin_to_cpu, raise_descriptor_limit};
+use crate::sys::{Precedence, go_first, pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
 use crate::worker::{Media, ShardLine, Worker};
 use crate::xdp::Passed;
@@ -21,14 +21,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// The niceness of the workers, as of the service (systemd/bascule.service). A flood keeps the kernel's receive threads (0) as
-/// busy as they are let, and they would take half of a worker's CPU with what is then thrown away. At -5 the worker has
-/// three quarters of it (weights 3,121 and 1,024), and what is too much is dropped by the card, at no cost.
+/// The niceness of workers without a real-time priority, as of the service (systemd/bascule.service): against the kernel's receive
+/// threads (0) they then have three quarters of their CPU (weights 3,121 and 1,024).
 const NICENESS: i32 = -5;
 
-/// What an operator is told where that may not be.
-const NOT_FIRST: &str =
-    "; workers do not go before the kernel's receive threads: a niceness of -5 or CAP_SYS_NICE is needed";
+/// What an operator is told where workers have no real-time priority.
+const BY_WEIGHT: &str = "; workers go before the kernel's receive threads by weight only: LimitRTPRIO=1 or \
+                         CAP_SYS_NICE is needed for more";
+/// The same where they have not even that.
+const NOT_FIRST: &str = "; workers do not go before the kernel's receive threads: LimitRTPRIO=1, a niceness of -5 or \
+                         CAP_SYS_NICE is needed";
 
 /// The running workers. Dropping it stops them and closes their sockets.
 #[derive(Debug)]
@@ -45,8 +47,7 @@ pub struct Engine {
 #[derive(Debug)]
 struct Running {
     thread: Option<JoinHandle<()>>,
-    /// Whether it has [`NICENESS`].
-    first: bool,
+    precedence: Precedence,
     shared: Arc<Shared>,
     wake: Arc<Wake>,
 }
@@ -158,9 +159,11 @@ impl Engine {
                 start_worker(config, &engine.sockets, &capacity, worker, &mut handles, kernel.as_ref())?;
             engine.workers.push(running);
         }
-        if engine.workers.iter().any(|w| !w.first) {
-            engine.standing.engine.push_str(NOT_FIRST);
-        }
+        engine.standing.engine.push_str(match engine.workers.iter().map(|w| w.precedence).max() {
+            None | Some(Precedence::RealTime) => "",
+            Some(Precedence::Weight) => BY_WEIGHT,
+            Some(Precedence::None) => NOT_FIRST,
+        });
         let wakes = engine.workers.iter().map(|w| Arc::clone(&w.wake)).collect();
         engine.kernel = kernel.map(|kernel| Keeper::start(kernel, config.epoch, wakes)).transpose()?;
         Ok((engine, handles))
@@ -295,12 +298,12 @@ fn start_worker(
     let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
     let name = format!("relay-{worker}");
     let start = Start { name, cpu, media, wake: Arc::clone(&wake), shared: Arc::clone(&shared), shards };
-    let (thread, first) = match io {
+    let (thread, precedence) = match io {
         AnyIo::Lookup(io) => start.with(io)?,
         AnyIo::Uring(io) => start.with(*io)?,
         AnyIo::Epoll(io) => start.with(io)?,
     };
-    Ok(Running { thread: Some(thread), first, shared, wake })
+    Ok(Running { thread: Some(thread), precedence, shared, wake })
 }
 
 /// A worker that lacks nothing but its engine.
@@ -314,8 +317,8 @@ struct Start {
 }
 
 impl Start {
-    /// Start the thread; it is pinned when this returns. Whether it goes before the kernel's receive threads, too.
-    fn with<Io: PacketIo + Send + 'static>(self, io: Io) -> Result<(JoinHandle<()>, bool), StartError> {
+    /// Start the thread; it is pinned when this returns. Also how it goes before the kernel's receive threads.
+    fn with<Io: PacketIo + Send + 'static>(self, io: Io) -> Result<(JoinHandle<()>, Precedence), StartError> {
         let Self { name, cpu, media, wake, shared, shards } = self;
         let said = Arc::clone(&shared);
         let worker = Worker { media, io, wake, shared, shards, published: Time::ZERO, unpublished: true };
@@ -324,12 +327,12 @@ impl Start {
             let pin =
                 cpu.map_or(Ok(()), |cpu| pin_to_cpu(cpu).map_err(|error| StartError::Cpu { cpu, error }));
             let ready = pin.is_ok();
-            let _ = pinned.send(pin.map(|()| go_first(NICENESS).is_ok()));
+            let _ = pinned.send(pin.map(|()| go_first(NICENESS)));
             if ready && let Err(e) = worker.run() {
                 *said.failure.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(e.to_string());
             }
         })?;
-        let first = answer.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
-        Ok((thread, first))
+        let precedence = answer.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
+        Ok((thread, precedence))
     }
 }

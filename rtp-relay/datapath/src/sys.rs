@@ -145,23 +145,44 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {
     Ok(usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX))
 }
 
-/// Give the calling thread at least the share of its CPU that goes with a niceness, from -20 (most) to 19.
+/// How a thread goes before the kernel's receive threads, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Precedence {
+    /// Whenever it has work.
+    RealTime,
+    /// By a greater share of its CPU.
+    Weight,
+    /// Not at all.
+    None,
+}
+
+/// Let the calling thread go before the kernel's receive threads: at the lowest real-time priority (sched(7): `SCHED_RR`), or, where
+/// that is not allowed, with the share of its CPU that goes with a niceness, from -20 (most) to 19.
 ///
-/// Where every session is a group of the scheduler (sched(7), `sched_autogroup_enabled`), that holds within the session only:
-/// against the kernel's threads the session's own niceness counts, which is set too if the session is ours (a service).
-pub(crate) fn go_first(niceness: libc::c_int) -> io::Result<()> {
+/// A flood keeps the receive threads as busy as they are let, with packets that are thrown away afterwards. When they run only
+/// while the worker has nothing to do, what is too much is dropped by the card, at no cost. The worker sleeps when its queues are
+/// empty; and if they never are, the system's own limit leaves others 5 % of the CPU.
+///
+/// Where every session is a group of the scheduler (`sched_autogroup_enabled`), niceness holds within the session only: against the
+/// kernel's threads the session's own niceness counts, which is set too if the session is ours (a service).
+pub(crate) fn go_first(niceness: libc::c_int) -> Precedence {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    let policy = libc::SCHED_RR | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: 0 is the calling thread; `lowest` outlives the call.
+    if check(unsafe { libc::sched_setscheduler(0, policy, &raw const lowest) }).is_ok() {
+        return Precedence::RealTime;
+    }
     // SAFETY: no pointers.
     if unsafe { libc::getsid(0) == libc::getpid() } {
         // Not there without groups; not allowed without the right, as the rest of this then says.
         let _ = std::fs::write("/proc/self/autogroup", niceness.to_string());
     }
-    // SAFETY: no pointers; 0 is the calling thread. Its own niceness can be asked for without fail.
-    if unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) } <= niceness {
-        return Ok(());
-    }
-    // SAFETY: as above.
-    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) })?;
-    Ok(())
+    // SAFETY: no pointers; 0 is the calling thread. Its own niceness can be asked for without fail, and setting it concerns nothing else.
+    let has = unsafe {
+        libc::getpriority(libc::PRIO_PROCESS, 0) <= niceness
+            || libc::setpriority(libc::PRIO_PROCESS, 0, niceness) == 0
+    };
+    if has { Precedence::Weight } else { Precedence::None }
 }
 
 /// Keep the calling thread on one CPU.

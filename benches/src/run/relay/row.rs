@@ -188,6 +188,7 @@ impl Stand {
                 Running::Kernel | Running::Door(_) => 0,
             };
             if known >= wanted {
+                self.unheard();
                 return Ok(());
             }
             if Instant::now() > until {
@@ -201,6 +202,13 @@ impl Stand {
             if tally.loss() > 0.05 {
                 rate = (rate / 2.0).max(20_000.0);
             }
+        }
+    }
+
+    /// Take what our engine has told: as a shard would, whose queue is never full.
+    pub(super) fn unheard(&mut self) {
+        if let Running::Ours { relay, .. } = &mut self.running {
+            while relay.recv().is_some() {}
         }
     }
 
