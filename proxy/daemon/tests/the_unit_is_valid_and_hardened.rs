@@ -75,8 +75,8 @@ fn the_exposure_is_what_the_unit_says_it_is() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}");
     let stated = std::fs::read_to_string(folder().join("bascule.service")).unwrap();
-    assert!(stated.contains("gives an exposure of 1.2 (OK)"));
-    assert!(said.contains("Overall exposure level for bascule.service: 1.2 OK"), "{said}");
+    assert!(stated.contains("gives an exposure of 1.3 (OK)"));
+    assert!(said.contains("Overall exposure level for bascule.service: 1.3 OK"), "{said}");
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Engine {
             engine.workers.push(running);
         }
         engine.standing.engine.push_str(match engine.workers.iter().map(|w| w.precedence).max() {
-            None | Some(Precedence::RealTime) => "",
+            None | Some(Precedence::Unneeded | Precedence::RealTime) => "",
             Some(Precedence::Weight) => BY_WEIGHT,
             Some(Precedence::None) => NOT_FIRST,
         });
@@ -320,14 +320,16 @@ impl Start {
     /// Start the thread; it is pinned when this returns. Also how it goes before the kernel's receive threads.
     fn with<Io: PacketIo + Send + 'static>(self, io: Io) -> Result<(JoinHandle<()>, Precedence), StartError> {
         let Self { name, cpu, media, wake, shared, shards } = self;
-        let said = Arc::clone(&shared);
+        let (said, by_kernel) = (Arc::clone(&shared), media.fast.is_some());
         let worker = Worker { media, io, wake, shared, shards, published: Time::ZERO, unpublished: true };
         let (pinned, answer) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let pin =
                 cpu.map_or(Ok(()), |cpu| pin_to_cpu(cpu).map_err(|error| StartError::Cpu { cpu, error }));
             let ready = pin.is_ok();
-            let _ = pinned.send(pin.map(|()| go_first(NICENESS)));
+            // Where the kernel carries media, its receive threads are who does the work.
+            let _ =
+                pinned.send(pin.map(|()| if by_kernel { Precedence::Unneeded } else { go_first(NICENESS) }));
             if ready && let Err(e) = worker.run() {
                 *said.failure.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(e.to_string());
             }

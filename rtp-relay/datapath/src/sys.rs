@@ -148,6 +148,8 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<usize> {
 /// How a thread goes before the kernel's receive threads, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Precedence {
+    /// It need not: they do its work.
+    Unneeded,
     /// Whenever it has work.
     RealTime,
     /// By a greater share of its CPU.

@@ -474,7 +474,7 @@ fn a_spray_and_right_numbers_from_wrong_places_find_no_open_door() {
     for engine in [SocketEngine::Epoll, SocketEngine::Uring, SocketEngine::Lookup] {
         spray(World::between_hosts(DatapathChoice::Sockets, engine), false);
     }
-    for rung in [Rung::NativeXdp, Rung::Tcx] {
+    for rung in Rung::ALL {
         spray(World::between_hosts(DatapathChoice::By(rung), SocketEngine::Epoll), true);
     }
 }
@@ -497,6 +497,11 @@ fn the_matrix_holds_with_one_socket_for_all_ports() {
 #[test]
 fn the_matrix_holds_with_native_xdp() {
     by_kernel(Rung::NativeXdp);
+}
+
+#[test]
+fn the_matrix_holds_with_generic_xdp() {
+    by_kernel(Rung::GenericXdp);
 }
 
 #[test]
