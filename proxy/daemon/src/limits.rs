@@ -72,6 +72,16 @@ pub(crate) const REPORT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Messages that may wait for one stream to take them; a peer that reads slower than that is cut off.
 pub(crate) const STREAM_QUEUE: usize = 256;
 
+/// Their bytes: as many as [`STREAM_QUEUE`] messages of 1 KiB. 1,024 connections that do not read hold 256 MiB at most, for
+/// [`WRITE_TIMEOUT`].
+pub(crate) const STREAM_QUEUE_BYTES: usize = 256 << 10;
+
+/// Answers that a connection's reading side has given by itself (keep-alives, 503) and nobody has read yet.
+pub(crate) const STREAM_REPLIES: usize = 16;
+
+/// What one write to a stream gathers at most, one message aside.
+pub(crate) const STREAM_WRITE: usize = 64 << 10;
+
 /// Messages that may wait for the stream thread.
 pub(crate) const STREAM_OUTBOX: usize = 8_192;
 
@@ -87,6 +97,32 @@ pub(crate) const MAX_RESTING: usize = 4_096;
 
 /// How long an accepted connection may stay without one whole message.
 pub(crate) const FIRST_MESSAGE: Duration = Duration::from_secs(30);
+
+/// How long a message may take from its first byte to its last: 64 KiB in this time are 18 kbit/s.
+pub(crate) const MESSAGE_TIME: Duration = Duration::from_secs(30);
+
+/// A connection of ours is asked after so much silence whether the peer is still there. RFC 5626 §4.4.1 has clients ask every 95
+/// to 120 s.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(100);
+
+/// How long the answer may take (RFC 5626 §4.4.1).
+pub(crate) const PONG_TIME: Duration = Duration::from_secs(10);
+
+/// How long answers are still written to a peer that has closed its half: 64 × T1, after which nobody waits for one (RFC 3261
+/// §17.1.2.2, timer F).
+pub(crate) const HALF_CLOSED: Duration = Duration::from_secs(32);
+
+/// Of the places for connections one in so many is kept for those that we begin.
+pub(crate) const PLACES_FOR_OURS: usize = 8;
+
+/// Strangers have one place in so many at most, where they are answered at all.
+pub(crate) const PLACES_FOR_STRANGERS: usize = 8;
+
+/// Connections that one stranger may begin.
+pub(crate) const STRANGER_CONNECTIONS: usize = 4;
+
+/// Peers whose transactions a connection serves beside its own peer's: those whose own connections have gone.
+pub(crate) const STREAM_ALIASES: usize = 64;
 
 /// How long a connection may stay without a byte.
 pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(1_800);

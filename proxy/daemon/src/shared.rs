@@ -5,6 +5,7 @@ use crate::limits::MAIL_RESERVE;
 use crate::notice::Subscribers;
 use crate::report::ShardReport;
 use crate::shed;
+use crate::stream::StreamTally;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use proxy_core::{HealthInput, MoveOrder, OwnerOf, Peer, Snapshot, Transport, TransportFailure};
@@ -53,8 +54,8 @@ pub(crate) struct Tally {
     pub(crate) mail_full: AtomicU64,
     pub(crate) health_full: AtomicU64,
     pub(crate) stream_full: AtomicU64,
-    pub(crate) stream_refused: AtomicU64,
-    pub(crate) stream_broken: AtomicU64,
+    /// Streams not taken or made, and those that have ended, by reason.
+    pub(crate) connections: StreamTally,
     pub(crate) streams: AtomicU64,
     pub(crate) records_lost: AtomicU64,
     pub(crate) records_unwritten: AtomicU64,

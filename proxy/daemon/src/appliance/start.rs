@@ -131,8 +131,10 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         Ok(())
     })?;
     if !sockets.tcp.is_empty() {
-        let most = appliance.core.settings.tcp_connections;
-        let kit = stream::Kit { shared: Arc::clone(&shared), listeners: sockets.tcp, outbox, most };
+        let settings = &appliance.core.settings;
+        let (most, most_of_one) = (settings.tcp_connections, settings.tcp_connections_per_peer);
+        let listeners = sockets.tcp;
+        let kit = stream::Kit { shared: Arc::clone(&shared), listeners, outbox, most, most_of_one };
         threads.spawn_async("streams", None, || stream::run(kit))?;
     }
     if let Some(socket) = sockets.admin {

@@ -253,6 +253,7 @@ pub(super) enum RawFill {
 pub(super) struct RawLimits {
     pub(super) max_calls: Maybe<i64>,
     pub(super) tcp_connections: Maybe<i64>,
+    pub(super) tcp_connections_per_peer: Maybe<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -31,7 +31,11 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
         ("[admin]", (old.admin, &old.control) != (settings.admin, &settings.control)),
         ("[records]", old.records != settings.records),
         ("[log]", old.log != settings.log),
-        ("[limits] tcp_connections", old.tcp_connections != settings.tcp_connections),
+        (
+            "[limits] tcp_connections or tcp_connections_per_peer",
+            (old.tcp_connections, old.tcp_connections_per_peer)
+                != (settings.tcp_connections, settings.tcp_connections_per_peer),
+        ),
     ];
     let differ: Vec<_> = checks.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
     if differ.is_empty() { Ok(()) } else { Err(NeedsRestart(differ)) }

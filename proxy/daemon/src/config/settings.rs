@@ -25,6 +25,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// TCP connections at once, over all listeners.
     pub tcp_connections: usize,
+    /// Of those, begun from one address.
+    pub tcp_connections_per_peer: usize,
     /// How long calls may go on after a stop was asked for.
     pub drain: Duration,
 }

@@ -123,12 +123,14 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
         counter!("bascule_dropped_total", "place" => place).absolute(n);
     }
     level("bascule_streams", "TCP connections at the moment", read(&tally.streams) as usize);
-    set("bascule_streams_refused_total", "TCP connections not taken or made", read(&tally.stream_refused));
-    set(
-        "bascule_streams_broken_total",
-        "TCP connections closed over bad framing",
-        read(&tally.stream_broken),
-    );
+    describe_counter!("bascule_streams_refused_total", "TCP connections not taken or made, by reason");
+    for (reason, n) in tally.connections.refused() {
+        counter!("bascule_streams_refused_total", "reason" => reason.as_str()).absolute(n);
+    }
+    describe_counter!("bascule_streams_closed_total", "TCP connections that have ended, by reason");
+    for (reason, n) in tally.connections.ended() {
+        counter!("bascule_streams_closed_total", "reason" => reason.as_str()).absolute(n);
+    }
 }
 
 fn targets(snapshot: &Snapshot, health: HealthCounters) {

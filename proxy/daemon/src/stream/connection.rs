@@ -1,30 +1,36 @@
 //! One connection: frames in, messages out, until either side has had enough.
 
 use super::News;
-use crate::limits::{FIRST_MESSAGE, STREAM_IDLE, WRITE_TIMEOUT};
-use crate::shared::{Mail, Posted, Shared, count};
+use super::patience::{Heard, Lapse, Patience};
+use super::queue;
+use super::reason::StreamEnd;
+use crate::limits::{HALF_CLOSED, STREAM_REPLIES, STREAM_WRITE, WRITE_TIMEOUT};
+use crate::shared::{Mail, Posted, Shared};
 use bytes::{Bytes, BytesMut};
 use proxy_core::{HealthInput, Peer};
 use sip_wire::{Frame, Framer};
+use std::io::ErrorKind;
+use std::pin::pin;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{timeout, timeout_at};
 
 /// What one read takes at most.
 const READ: usize = 16 << 10;
-
-/// What one write gathers at most.
-const WRITE: usize = 64 << 10;
 
 /// What a connection is given.
 pub(super) struct Kit {
     pub(super) shared: Arc<Shared>,
     pub(super) peer: Peer,
     pub(super) serial: u64,
-    pub(super) queue: mpsc::Receiver<Bytes>,
+    pub(super) queue: queue::Receiver,
+    /// Nothing is ever said here; that the other end is gone says that the table has dropped the connection.
+    pub(super) kept: oneshot::Receiver<()>,
     pub(super) news: mpsc::Sender<News>,
 }
 
@@ -35,53 +41,138 @@ impl Kit {
     }
 }
 
-/// Serve until it ends. `accepted`: the peer began it, and owes us a message soon.
-pub(super) async fn run(kit: Kit, stream: TcpStream, accepted: bool) {
-    // Messages are small and somebody waits for each of them.
-    let _ = stream.set_nodelay(true);
-    let (from, to) = stream.into_split();
-    let Kit { shared, peer, serial, queue, news } = kit;
-    // What the reading side answers by itself: keep-alives and refusals.
-    let (replies, own) = mpsc::channel(16);
-    let reader = Reader { shared: Arc::clone(&shared), peer, replies };
-    tokio::select! {
-        () = reader.run(from, accepted) => {}
-        () = write(to, queue, own) => {}
-    }
-    let _ = news.send(News::Closed { peer, serial }).await;
+/// What both directions know.
+#[derive(Debug, Default)]
+struct Both {
+    /// Requests that came and have no final response yet, as far as one can see from here.
+    owed: AtomicU32,
+    /// The peer will send nothing more.
+    half_closed: AtomicBool,
 }
 
-struct Reader {
+impl Both {
+    fn asked(&self, message: &[u8]) {
+        if !message.starts_with(b"SIP/") && !message.starts_with(b"ACK ") {
+            self.owed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn answered(&self, message: &[u8]) {
+        if is_final(message) {
+            let _ = self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        }
+    }
+
+    fn is_even(&self) -> bool {
+        self.owed.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// Whether this is a response of 200 to 699; ours all begin the same.
+fn is_final(message: &[u8]) -> bool {
+    message
+        .strip_prefix(b"SIP/2.0 ")
+        .and_then(<[u8]>::first)
+        .is_some_and(|digit| (b'2'..=b'6').contains(digit))
+}
+
+/// Serve until it ends. `accepted`: the peer began it, and owes us a message soon.
+pub(super) async fn run(kit: Kit, mut stream: TcpStream, accepted: bool) {
+    // Messages are small and somebody waits for each of them.
+    let _ = stream.set_nodelay(true);
+    let Kit { shared, peer, serial, queue, kept, news } = kit;
+    let end = serve(&mut stream, (shared, peer, serial), queue, kept, &news, accepted).await;
+    if end.is_abrupt() {
+        // What the peer has not read it never will: the kernel need not keep it.
+        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    }
+    drop(stream);
+    let _ = news.send(News::Closed { peer, serial, end }).await;
+}
+
+async fn serve(
+    stream: &mut TcpStream,
+    (shared, peer, serial): (Arc<Shared>, Peer, u64),
+    queue: queue::Receiver,
+    kept: oneshot::Receiver<()>,
+    news: &mpsc::Sender<News>,
+    accepted: bool,
+) -> StreamEnd {
+    let (from, to) = stream.split();
+    let both = Both::default();
+    // What the reading side answers by itself: keep-alives and refusals.
+    let (replies, own) = mpsc::channel(STREAM_REPLIES);
+    let reader = Reader { shared, peer, replies, both: &both };
+    let mut writing = pin!(write(to, queue, own, &both));
+    let mut kept = pin!(kept);
+    let end = tokio::select! {
+        // The table has given its reason.
+        _ = &mut kept => return StreamEnd::QueueFull,
+        end = reader.run(from, accepted) => end,
+        end = &mut writing => return end,
+    };
+    if end != StreamEnd::Closed || both.is_even() {
+        return end;
+    }
+    // It asked and closed its half: it may still read the answers.
+    both.half_closed.store(true, Ordering::Relaxed);
+    let _ = news.send(News::HalfClosed { peer, serial }).await;
+    tokio::select! {
+        _ = &mut kept => StreamEnd::QueueFull,
+        ended = timeout(HALF_CLOSED, writing) => ended.unwrap_or(StreamEnd::HalfClosed),
+    }
+}
+
+struct Reader<'a> {
     shared: Arc<Shared>,
     peer: Peer,
     replies: mpsc::Sender<Bytes>,
+    both: &'a Both,
 }
 
-impl Reader {
-    async fn run(self, mut from: OwnedReadHalf, accepted: bool) {
+impl Reader<'_> {
+    async fn run(self, from: ReadHalf<'_>, accepted: bool) -> StreamEnd {
         let mut framer = Framer::new();
-        let mut buffer = vec![0; READ];
-        let mut patience = if accepted { FIRST_MESSAGE } else { STREAM_IDLE };
-        while let Ok(Ok(n)) = timeout(patience, from.read(&mut buffer)).await {
-            let Some(read) = buffer.get(..n).filter(|read| !read.is_empty()) else { return };
-            framer.push(read);
-            while let Some(frame) = framer.next() {
-                match frame {
-                    Ok(Frame::Message(bytes)) => {
-                        patience = STREAM_IDLE;
-                        self.message(bytes).await;
-                    }
-                    // Not waited for: a peer that pings without reading the answers gets none.
-                    Ok(Frame::Ping) => drop(self.replies.try_send(Bytes::from_static(b"\r\n"))),
-                    Ok(Frame::Pong) => {}
-                    Err(error) => {
-                        count(&self.shared.tally.stream_broken);
-                        tracing::debug!(peer = %self.peer.remote, reason = error.as_str(), "stream cannot be read on");
-                        return;
-                    }
+        let mut patience = Patience::new(Instant::now(), accepted);
+        loop {
+            match timeout_at(patience.deadline().into(), from.readable()).await {
+                Err(_) => match patience.lapse(Instant::now()) {
+                    Lapse::Ping => drop(self.replies.try_send(Bytes::from_static(b"\r\n\r\n"))),
+                    Lapse::Nothing => {}
+                    Lapse::End(why) => return why,
+                },
+                Ok(Err(_)) => return StreamEnd::Reset,
+                Ok(Ok(())) => match take(&from, &mut framer) {
+                    Ok(true) => match self.frames(&mut framer).await {
+                        Ok(heard) => patience.hear(Instant::now(), heard),
+                        Err(why) => return why,
+                    },
+                    Ok(false) => {}
+                    Err(why) => return why,
+                },
+            }
+            // However much one peer sends, the others have their turns.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn frames(&self, framer: &mut Framer) -> Result<Heard, StreamEnd> {
+        let mut heard = Heard::default();
+        while let Some(frame) = framer.next() {
+            match frame {
+                Ok(Frame::Message(bytes)) => {
+                    heard.message = true;
+                    self.both.asked(&bytes);
+                    self.message(bytes).await;
                 }
+                // Not waited for: a peer that pings without reading the answers gets none (RFC 5626 §3.5.1).
+                Ok(Frame::Ping) => drop(self.replies.try_send(Bytes::from_static(b"\r\n"))),
+                Ok(Frame::Pong) => heard.pong = true,
+                Err(error) => return Err(error.into()),
             }
         }
+        heard.partial = framer.pending() > 0;
+        Ok(heard)
     }
 
     /// To the owner. A full post holds up this connection and no other.
@@ -106,24 +197,65 @@ impl Reader {
     }
 }
 
+/// One read, if there is something. The buffer is not kept: a quiet connection holds none.
+fn take(from: &ReadHalf<'_>, framer: &mut Framer) -> Result<bool, StreamEnd> {
+    let mut buffer = [0; READ];
+    match from.try_read(&mut buffer) {
+        Ok(0) => Err(StreamEnd::Closed),
+        Ok(n) => {
+            framer.push(buffer.get(..n).unwrap_or_default());
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(_) => Err(StreamEnd::Reset),
+    }
+}
+
 /// Write what comes until the queue is closed, several messages at a time where they wait.
-async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>, mut own: mpsc::Receiver<Bytes>) {
+async fn write(
+    mut to: WriteHalf<'_>,
+    mut queue: queue::Receiver,
+    mut own: mpsc::Receiver<Bytes>,
+    both: &Both,
+) -> StreamEnd {
     let mut buffer = BytesMut::new();
+    let mut finals = 0;
+    let mut own_ended = false;
     loop {
-        let next = tokio::select! {
-            message = queue.recv() => message,
-            Some(reply) = own.recv() => Some(reply),
+        let (next, queued) = tokio::select! {
+            message = queue.next() => (message, true),
+            reply = own.recv(), if !own_ended => {
+                own_ended = reply.is_none();
+                match reply {
+                    None => continue,
+                    some => (some, false),
+                }
+            }
         };
-        let Some(message) = next else { return };
+        let Some(message) = next else { return StreamEnd::Stopping };
+        let mut from_queue = if queued { message.len() } else { 0 };
+        finals += u32::from(is_final(&message));
         buffer.extend_from_slice(&message);
-        while buffer.len() < WRITE {
-            let Ok(message) = queue.try_recv() else { break };
+        while buffer.len() < STREAM_WRITE {
+            let Some(message) = queue.at_once() else { break };
+            from_queue += message.len();
+            finals += u32::from(is_final(&message));
             buffer.extend_from_slice(&message);
         }
         let written = timeout(WRITE_TIMEOUT, to.write_all(&buffer)).await;
-        if !matches!(written, Ok(Ok(()))) {
-            return;
+        queue.written(from_queue);
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return StreamEnd::Reset,
+            Err(_) => return StreamEnd::NotReading,
         }
-        buffer.clear();
+        for _ in 0..std::mem::take(&mut finals) {
+            both.answered(b"SIP/2.0 200");
+        }
+        if both.half_closed.load(Ordering::Relaxed) && both.is_even() {
+            return StreamEnd::HalfClosed;
+        }
+        // Let go of what a burst has made it grow to.
+        buffer = BytesMut::new();
     }
 }

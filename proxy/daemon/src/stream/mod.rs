@@ -4,18 +4,28 @@
 //! it fill up is cut off.
 
 mod connection;
+mod elsewhere;
+mod patience;
+mod queue;
+mod reason;
+mod room;
 
-use crate::limits::{CONNECT_TIMEOUT, MAX_RESTING, REST, STREAM_QUEUE};
-use crate::shared::{Shared, count};
+pub(crate) use reason::StreamTally;
+
+use crate::limits::{CONNECT_TIMEOUT, MAX_RESTING, REST, STREAM_ALIASES};
+use crate::shared::Shared;
 use bytes::Bytes;
+use elsewhere::elsewhere;
 use proxy_core::{ListenerId, Peer, Transport, TransportFailure, UnknownSource};
+use reason::{StreamEnd, StreamRefusal};
+use room::{Room, Whose};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 /// What the thread is given.
@@ -23,13 +33,22 @@ pub(crate) struct Kit {
     pub(crate) shared: Arc<Shared>,
     pub(crate) listeners: Vec<(ListenerId, std::net::TcpListener)>,
     pub(crate) outbox: mpsc::Receiver<(Peer, Bytes)>,
+    /// Connections at once.
     pub(crate) most: usize,
+    /// Of those, begun from one address.
+    pub(crate) most_of_one: usize,
 }
 
 /// What connections and acceptors tell the keeper of the table.
 enum News {
     Accepted(Peer, TcpStream),
     Closed {
+        peer: Peer,
+        serial: u64,
+        end: StreamEnd,
+    },
+    /// The peer sends nothing more; answers are still written.
+    HalfClosed {
         peer: Peer,
         serial: u64,
     },
@@ -42,16 +61,25 @@ enum News {
 
 /// A connection as the table knows it.
 struct Line {
-    queue: mpsc::Sender<Bytes>,
+    queue: queue::Sender,
+    /// Dropped with the line: the connection ends at once.
+    _kept: oneshot::Sender<()>,
     /// Tells a connection from an earlier one with the same peer.
     serial: u64,
+    whose: Whose,
+    /// We have sent something: somebody may wait for an answer.
+    spoken: bool,
+    /// The peer sends nothing more.
+    half_closed: bool,
+    /// Whose messages go this way since their own connections are gone.
+    aliases: Vec<Peer>,
 }
 
 struct Streams {
     shared: Arc<Shared>,
     lines: HashMap<Peer, Line>,
+    room: Room,
     news: mpsc::Sender<News>,
-    most: usize,
     serial: u64,
     /// Where connections of ours begin: the listener's own address.
     binds: HashMap<ListenerId, SocketAddr>,
@@ -60,7 +88,7 @@ struct Streams {
 }
 
 pub(crate) async fn run(kit: Kit) -> io::Result<()> {
-    let Kit { shared, listeners, mut outbox, most } = kit;
+    let Kit { shared, listeners, mut outbox, most, most_of_one } = kit;
     let (news, mut heard) = mpsc::channel(64);
     let mut binds = HashMap::new();
     for (listener, socket) in listeners {
@@ -68,8 +96,8 @@ pub(crate) async fn run(kit: Kit) -> io::Result<()> {
         tokio::spawn(accept(listener, TcpListener::from_std(socket)?, news.clone()));
     }
     let mut stop = shared.stop.subscribe();
-    let mut streams =
-        Streams { shared, lines: HashMap::new(), news, most, serial: 0, binds, resting: HashMap::new() };
+    let (lines, room) = (HashMap::new(), Room::new(most, most_of_one));
+    let mut streams = Streams { shared, lines, room, news, serial: 0, binds, resting: HashMap::new() };
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => {}
@@ -97,39 +125,74 @@ async fn accept(listener: ListenerId, socket: TcpListener, news: mpsc::Sender<Ne
 
 impl Streams {
     fn send(&mut self, to: Peer, bytes: Bytes) {
-        if !self.lines.contains_key(&to) {
-            let failure = if self.rests(to) {
-                Some(TransportFailure::Reset)
-            } else {
-                (!self.connect(to)).then_some(TransportFailure::Local)
-            };
-            if let Some(failure) = failure {
-                count(&self.shared.tally.stream_refused);
-                self.shared.unreachable(to, failure);
-                return;
+        let is_request = !bytes.starts_with(b"SIP/");
+        let open = |line: &Line| !(line.half_closed && is_request);
+        let way = match self.lines.get(&to) {
+            Some(line) if open(line) => to,
+            Some(_) => {
+                // No answer could come back on it.
+                self.drop_line(to, StreamEnd::HalfClosed);
+                elsewhere(to, &bytes).unwrap_or(to)
             }
+            None => elsewhere(to, &bytes).unwrap_or(to),
+        };
+        if !self.lines.contains_key(&way)
+            && let Err(why) = self.connect(way)
+        {
+            self.shared.tally.connections.refuse(why);
+            let failure = match why {
+                StreamRefusal::Resting => TransportFailure::Reset,
+                StreamRefusal::Full | StreamRefusal::Listener => TransportFailure::Local,
+                StreamRefusal::Stranger
+                | StreamRefusal::Strangers
+                | StreamRefusal::Peer
+                | StreamRefusal::Unreachable => TransportFailure::Unreachable,
+            };
+            self.shared.unreachable(to, failure);
+            return;
         }
-        let Some(line) = self.lines.get(&to) else { return };
-        if line.queue.try_send(bytes).is_err() {
-            // Full: the peer does not read. Dropping the queue ends the connection.
-            count(&self.shared.tally.stream_full);
-            self.rest(to);
-            self.drop_line(to);
+        let Some(line) = self.lines.get_mut(&way) else { return };
+        line.spoken = true;
+        if way != to && !line.aliases.contains(&to) && line.aliases.len() < STREAM_ALIASES {
+            line.aliases.push(to);
+        }
+        if line.queue.push(bytes).is_err() {
+            // The peer does not read.
+            self.rest(way);
+            self.drop_line(way, StreamEnd::QueueFull);
         }
     }
 
     fn hear(&mut self, news: News) {
         match news {
             News::Accepted(peer, stream) => self.accepted(peer, stream),
-            News::Closed { peer, serial } if self.lines.get(&peer).is_some_and(|l| l.serial == serial) => {
-                self.drop_line(peer);
+            News::Closed { peer, serial, end } => {
+                if self.is_current(peer, serial) {
+                    tracing::debug!(peer = %peer.remote, reason = end.as_str(), "connection ended");
+                    self.drop_line(peer, end);
+                }
             }
-            News::Failed { peer, serial } if self.lines.get(&peer).is_some_and(|l| l.serial == serial) => {
-                self.rest(peer);
-                self.drop_line(peer);
+            News::HalfClosed { peer, serial } => {
+                if self.is_current(peer, serial)
+                    && let Some(line) = self.lines.get_mut(&peer)
+                {
+                    line.half_closed = true;
+                    // Whatever we have asked on it will not be answered there.
+                    self.shared.unreachable(peer, TransportFailure::Reset);
+                }
             }
-            News::Closed { .. } | News::Failed { .. } => {}
+            News::Failed { peer, serial } => {
+                if self.is_current(peer, serial) {
+                    self.shared.tally.connections.refuse(StreamRefusal::Unreachable);
+                    self.rest(peer);
+                    self.forget(peer);
+                }
+            }
         }
+    }
+
+    fn is_current(&self, peer: Peer, serial: u64) -> bool {
+        self.lines.get(&peer).is_some_and(|line| line.serial == serial)
     }
 
     fn rest(&mut self, peer: Peer) {
@@ -152,49 +215,77 @@ impl Streams {
 
     fn accepted(&mut self, peer: Peer, stream: TcpStream) {
         let snapshot = self.shared.snapshot.load();
-        let silent = snapshot.config.unknown_source == UnknownSource::Drop;
-        let stranger = silent && snapshot.router.source(peer.remote.ip()).is_none();
-        if stranger || self.lines.len() >= self.most {
-            count(&self.shared.tally.stream_refused);
-            return;
+        let known = snapshot.router.source(peer.remote.ip()).is_some();
+        let taken = if !known && snapshot.config.unknown_source == UnknownSource::Drop {
+            Err(StreamRefusal::Stranger)
+        } else {
+            self.kit(peer, if known { Whose::Known } else { Whose::Stranger })
+        };
+        drop(snapshot);
+        match taken {
+            Ok(kit) => drop(tokio::spawn(async move { connection::run(kit, stream, true).await })),
+            Err(why) => self.shared.tally.connections.refuse(why),
         }
-        let (line, queue) = self.line();
-        let kit = self.connection(peer, line.serial, queue);
-        self.lines.insert(peer, line);
-        tokio::spawn(async move { connection::run(kit, stream, true).await });
     }
 
-    /// Begin a connection to a peer; whether there is room for it.
-    fn connect(&mut self, to: Peer) -> bool {
-        let bind = self.binds.get(&to.listener).copied();
-        let Some(bind) = bind.filter(|_| self.lines.len() < self.most) else { return false };
-        let (line, queue) = self.line();
-        let kit = self.connection(to, line.serial, queue);
-        self.lines.insert(to, line);
+    /// Begin a connection to a peer.
+    fn connect(&mut self, to: Peer) -> Result<(), StreamRefusal> {
+        if self.rests(to) {
+            return Err(StreamRefusal::Resting);
+        }
+        let bind = self.binds.get(&to.listener).copied().ok_or(StreamRefusal::Listener)?;
+        let kit = self.kit(to, Whose::Ours)?;
         tokio::spawn(async move {
             match tokio::time::timeout(CONNECT_TIMEOUT, dial(bind, to.remote)).await {
                 Ok(Ok(stream)) => connection::run(kit, stream, false).await,
                 Ok(Err(_)) | Err(_) => kit.fail().await,
             }
         });
-        true
+        Ok(())
     }
 
-    fn line(&mut self) -> (Line, mpsc::Receiver<Bytes>) {
-        let (tx, rx) = mpsc::channel(STREAM_QUEUE);
+    /// Enter a connection into the table, if there is room for it.
+    fn kit(&mut self, peer: Peer, whose: Whose) -> Result<connection::Kit, StreamRefusal> {
+        self.room.take(peer.remote.ip(), whose)?;
         self.serial += 1;
-        self.shared.tally.streams.store(self.lines.len() as u64 + 1, Ordering::Relaxed);
-        (Line { queue: tx, serial: self.serial }, rx)
+        let (serial, (sender, queue), (keep, kept)) = (self.serial, queue::queue(), oneshot::channel());
+        let line = Line {
+            queue: sender,
+            _kept: keep,
+            serial,
+            whose,
+            spoken: false,
+            half_closed: false,
+            aliases: Vec::new(),
+        };
+        // One with the same peer is gone already, only its news has yet to come.
+        if let Some(before) = self.lines.insert(peer, line) {
+            self.room.leave(peer.remote.ip(), before.whose);
+        }
+        self.level();
+        let (shared, news) = (Arc::clone(&self.shared), self.news.clone());
+        Ok(connection::Kit { shared, peer, serial, queue, kept, news })
     }
 
-    fn connection(&self, peer: Peer, serial: u64, queue: mpsc::Receiver<Bytes>) -> connection::Kit {
-        connection::Kit { shared: Arc::clone(&self.shared), peer, serial, queue, news: self.news.clone() }
+    fn drop_line(&mut self, peer: Peer, why: StreamEnd) {
+        self.shared.tally.connections.end(why);
+        self.forget(peer);
     }
 
-    fn drop_line(&mut self, peer: Peer) {
-        self.lines.remove(&peer);
-        self.shared.tally.streams.store(self.lines.len() as u64, Ordering::Relaxed);
-        self.shared.unreachable(peer, TransportFailure::Reset);
+    fn forget(&mut self, peer: Peer) {
+        let Some(line) = self.lines.remove(&peer) else { return };
+        self.room.leave(peer.remote.ip(), line.whose);
+        self.level();
+        // Ten thousand that come and go without a word of ours are nobody's concern.
+        if line.spoken {
+            for to in std::iter::once(peer).chain(line.aliases) {
+                self.shared.unreachable(to, TransportFailure::Reset);
+            }
+        }
+    }
+
+    fn level(&self) {
+        self.shared.tally.streams.store(self.room.taken() as u64, Ordering::Relaxed);
     }
 }
 

@@ -108,8 +108,8 @@ fn bad_framing_and_strangers_are_cut_off() {
     stranger.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(stranger.read(&mut [0; 1]).unwrap_or(0), 0);
     eventually("both are counted", || {
-        metric(&appliance, "bascule_streams_broken_total") == 1.0
-            && metric(&appliance, "bascule_streams_refused_total") == 1.0
+        metric(&appliance, "bascule_streams_closed_total{reason=\"no_content_length\"}") == 1.0
+            && metric(&appliance, "bascule_streams_refused_total{reason=\"stranger\"}") == 1.0
     });
 }
 

@@ -16,6 +16,9 @@ const MAX_SHARDS: u32 = 64;
 /// A socket's path: unix(7) has room for 108 bytes with the final zero, and it is made under a longer name at first.
 const MAX_SOCKET_PATH: usize = 96;
 
+/// Connections that one address may begin: a cluster of sixteen processes behind one address, each with four.
+const PER_PEER: u32 = 64;
+
 pub(super) fn shards(raw: &RawProcess, complaints: &mut Complaints) -> u8 {
     raw.shards.as_ref().map_or(1, |n| ranged(n, 1, MAX_SHARDS, "`shards`", complaints) as u8)
 }
@@ -44,6 +47,12 @@ pub(super) fn read(
             .tcp_connections
             .as_ref()
             .map_or(1024, |n| ranged(n, 1, 100_000, "`tcp_connections`", complaints))
+            as usize,
+        tcp_connections_per_peer: raw
+            .limits
+            .tcp_connections_per_peer
+            .as_ref()
+            .map_or(PER_PEER, |n| ranged(n, 1, 100_000, "`tcp_connections_per_peer`", complaints))
             as usize,
         drain: time(&raw.process.drain, Duration::from_secs(30)),
     }

@@ -1,0 +1,130 @@
+//! Who may have how many connections.
+//!
+//! One peer never takes the places of the others, strangers never those of peers, and those who come never those that we
+//! need to reach a target.
+
+use super::reason::StreamRefusal;
+use crate::limits::{PLACES_FOR_OURS, PLACES_FOR_STRANGERS, STRANGER_CONNECTIONS};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Who has begun a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// We.
+    Ours,
+    /// A peer that a trunk or an edge group names.
+    Known,
+    /// Anybody.
+    Stranger,
+}
+
+/// Places, and who has them.
+#[derive(Debug)]
+pub(super) struct Room {
+    most: usize,
+    most_of_one: usize,
+    taken: usize,
+    strangers: usize,
+    by_ip: HashMap<IpAddr, usize>,
+}
+
+impl Room {
+    /// `most` over all, `most_of_one` that one address may begin.
+    pub(super) fn new(most: usize, most_of_one: usize) -> Self {
+        Self { most, most_of_one, taken: 0, strangers: 0, by_ip: HashMap::new() }
+    }
+
+    /// Connections at the moment.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// One more, if there is a place.
+    pub(super) fn take(&mut self, ip: IpAddr, whose: Whose) -> Result<(), StreamRefusal> {
+        if whose != Whose::Ours {
+            let most_of_one = match whose {
+                Whose::Stranger => self.most_of_one.min(STRANGER_CONNECTIONS),
+                Whose::Known | Whose::Ours => self.most_of_one,
+            };
+            if self.by_ip.get(&ip).is_some_and(|n| *n >= most_of_one) {
+                return Err(StreamRefusal::Peer);
+            }
+            if whose == Whose::Stranger && self.strangers >= self.most / PLACES_FOR_STRANGERS {
+                return Err(StreamRefusal::Strangers);
+            }
+        }
+        let kept = if whose == Whose::Ours { 0 } else { self.most / PLACES_FOR_OURS };
+        if self.taken >= self.most - kept {
+            return Err(StreamRefusal::Full);
+        }
+        self.taken += 1;
+        self.strangers += usize::from(whose == Whose::Stranger);
+        if whose != Whose::Ours {
+            *self.by_ip.entry(ip).or_insert(0) += 1;
+        }
+        Ok(())
+    }
+
+    /// One less.
+    pub(super) fn leave(&mut self, ip: IpAddr, whose: Whose) {
+        self.taken = self.taken.saturating_sub(1);
+        self.strangers = self.strangers.saturating_sub(usize::from(whose == Whose::Stranger));
+        if whose != Whose::Ours
+            && let Some(n) = self.by_ip.get_mut(&ip)
+        {
+            *n = n.saturating_sub(1);
+            if *n == 0 {
+                self.by_ip.remove(&ip);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(n: u8) -> IpAddr {
+        [192, 0, 2, n].into()
+    }
+
+    #[test]
+    fn one_peer_takes_no_more_than_its_own_and_gets_it_back() {
+        let mut room = Room::new(64, 3);
+        for _ in 0..3 {
+            room.take(ip(1), Whose::Known).unwrap();
+        }
+        assert_eq!(room.take(ip(1), Whose::Known), Err(StreamRefusal::Peer));
+        room.take(ip(2), Whose::Known).unwrap();
+        room.take(ip(1), Whose::Ours).expect("what we begin is counted apart");
+        room.leave(ip(1), Whose::Known);
+        room.take(ip(1), Whose::Known).unwrap();
+        assert_eq!(room.taken(), 5);
+    }
+
+    #[test]
+    fn strangers_leave_room_for_peers_and_all_of_them_for_us() {
+        let mut room = Room::new(64, 64);
+        let strangers = (0..64).filter(|n| room.take(ip(*n), Whose::Stranger).is_ok()).count();
+        assert_eq!(strangers, 64 / PLACES_FOR_STRANGERS);
+        let known = (0..64).filter(|_| room.take(ip(100), Whose::Known).is_ok()).count();
+        assert_eq!(known, 64 - 64 / PLACES_FOR_STRANGERS - 64 / PLACES_FOR_OURS);
+        assert_eq!(room.take(ip(101), Whose::Known), Err(StreamRefusal::Full));
+        let ours = (0..64).filter(|_| room.take(ip(102), Whose::Ours).is_ok()).count();
+        assert_eq!(ours, 64 / PLACES_FOR_OURS);
+        assert_eq!(room.take(ip(102), Whose::Ours), Err(StreamRefusal::Full));
+    }
+
+    #[test]
+    fn when_all_have_left_nothing_is_remembered() {
+        let mut room = Room::new(8, 8);
+        for whose in [Whose::Ours, Whose::Known, Whose::Stranger] {
+            room.take(ip(1), whose).unwrap();
+        }
+        for whose in [Whose::Ours, Whose::Known, Whose::Stranger] {
+            room.leave(ip(1), whose);
+        }
+        assert_eq!((room.taken(), room.strangers, room.by_ip.len()), (0, 0, 0));
+    }
+}
