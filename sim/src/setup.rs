@@ -11,8 +11,8 @@ use crate::rng::Rng;
 use proxy_core::{
     Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
     MediaMode, MediaPolicy, OutboundRoute, Owner, Peer, ProbePolicy, Region, RegionId, RegionPolicy,
-    RehomePolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Transport, Trunk, TrunkId,
-    UnknownSource,
+    RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Transport, Trunk,
+    TrunkId, UnknownSource,
 };
 use relay_core::{Prompt, RelayConfig, SilencePolicy};
 use relay_values::{Duration, Latching};
@@ -82,6 +82,8 @@ pub struct Setup {
     pub region_health: RegionPolicy,
     /// What becomes of answered calls whose region is lost.
     pub rehome: RehomePolicy,
+    /// How sessions are kept alive.
+    pub session: SessionPolicy,
     /// Calls a second that may be moved to one region, on one shard.
     pub moves_per_second: Option<u32>,
     /// Whether a stranger sprays at our ports.
@@ -117,6 +119,7 @@ impl Setup {
             silence: SilencePolicy::default(),
             region_health: RegionPolicy::default(),
             rehome: RehomePolicy::default(),
+            session: SessionPolicy::default(),
             moves_per_second: None,
             stranger: false,
             correlation: None,
@@ -277,6 +280,7 @@ impl Setup {
             product: Some("Bascule".into()),
             region_health: self.region_health,
             rehome: self.rehome.clone(),
+            session: self.session,
         }
     }
 

@@ -83,6 +83,7 @@ fn config() -> Config {
         product: None,
         region_health: proxy_core::RegionPolicy::default(),
         rehome: proxy_core::RehomePolicy::default(),
+        session: proxy_core::SessionPolicy::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What begins outside of every dialog: new calls, and the questions that are answered at once.
 
-use crate::call::{Admitted, Call, Pending};
+use crate::call::{Admitted, Call, Pending, refused_for, understands};
 use crate::correlation::session_id;
 use crate::identity::{Identity, NoIdentity};
 use crate::record::{CallRecord, Direction};
@@ -103,8 +103,12 @@ impl Shard {
         if self.is_own(request) {
             return Err((482, RejectReason::Loop));
         }
-        if request.values(HeaderName::Require).any(|option| !option.eq_ignore_ascii_case(b"100rel")) {
+        let policy = &snapshot.config.session;
+        if request.values(HeaderName::Require).any(|option| !understands(option, policy)) {
             return Err((420, RejectReason::BadExtension));
+        }
+        if refused_for(policy, request).is_some() {
+            return Err((422, RejectReason::IntervalTooSmall));
         }
         if !request.body_bytes().is_empty() && sdp::find(request).is_none() {
             return Err((415, RejectReason::UnsupportedMedia));

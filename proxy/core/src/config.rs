@@ -56,6 +56,8 @@ pub struct Config {
     pub region_health: RegionPolicy,
     /// What happens to answered calls whose tier leg is lost.
     pub rehome: RehomePolicy,
+    /// How sessions are kept alive.
+    pub session: SessionPolicy,
     /// What a shard may hold.
     pub limits: ShardLimits,
     /// What to do with a request from nobody we know.
@@ -345,6 +347,45 @@ impl Default for RehomePolicy {
             min_interval: Duration::from_secs(2),
             fill: GapFill::Noise,
             emergency: Vec::new(),
+        }
+    }
+}
+
+/// How the sessions of calls that are up are kept alive (RFC 4028), each leg's by itself. A call keeps what it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// Whether there are session timers, and a watch over peers without them.
+    pub enabled: bool,
+    /// The session interval that we ask for, in whole seconds; at least `min_se`.
+    pub expires: Duration,
+    /// The shortest interval that we take, in whole seconds. RFC 4028 §5 allows none below 90 s.
+    pub min_se: Duration,
+    /// Who refreshes, where it is ours to say.
+    pub refresher: Refresher,
+    /// How often a peer that knows no session timer is asked whether it is there, with OPTIONS inside the dialog; `None`:
+    /// never.
+    pub watch: Option<Duration>,
+}
+
+/// Who refreshes a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refresher {
+    /// Whom we call may choose, as RFC 4028 §7.1 recommends; whoever calls us does, if he can.
+    Either,
+    /// We.
+    Us,
+    /// The peer, if it can.
+    Peer,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            expires: Duration::from_secs(1800),
+            min_se: Duration::from_secs(90),
+            refresher: Refresher::Either,
+            watch: Some(Duration::from_secs(300)),
         }
     }
 }

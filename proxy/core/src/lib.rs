@@ -41,8 +41,8 @@ mod wheel;
 
 pub use config::{
     Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
-    MediaMode, MediaPolicy, OutboundRoute, Owner, ProbePolicy, Region, RegionPolicy, RehomePolicy,
-    ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
+    MediaMode, MediaPolicy, OutboundRoute, Owner, ProbePolicy, Refresher, Region, RegionPolicy, RehomePolicy,
+    SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};

@@ -61,3 +61,25 @@ pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(2);
 /// Lines of one call that are relayed: speech, picture, slides or real-time text, and a fax line beside them. Each costs
 /// two pairs of ports and about two KiB at the relay.
 pub const MAX_LINES: usize = 4;
+
+/// Longest session interval (RFC 4028) that a peer may ask for, in seconds: a day, as no call lasts. Whoever wants more is
+/// refreshed earlier, or asked elsewhere.
+pub(crate) const MAX_SESSION: u32 = 86_400;
+
+/// A refresh that crosses another offer waits this long: a round-trip or two.
+pub(crate) const REFRESH_HELD: Duration = Duration::from_secs(1);
+
+/// A refresh that was refused for a reason of the peer's own is tried again after this, and so many times: 30 s fit before
+/// the end of the shortest session (90 s, refreshed after 45, ended after 60) only in part, and well before that of others.
+pub(crate) const REFRESH_AGAIN: Duration = Duration::from_secs(10);
+pub(crate) const MAX_REFRESH_TRIES: u8 = 3;
+
+/// A peer that has not answered OPTIONS is asked again after this, and is gone after so many questions in vain: three times
+/// 64 × T1 and two pauses are just under two minutes.
+pub(crate) const WATCH_AGAIN: Duration = Duration::from_secs(10);
+pub(crate) const MAX_WATCH_MISSES: u8 = 3;
+
+/// A call that has nothing to do for longer is looked at after this. What waits in the timer wheel for a call that has
+/// ended is forgotten only when its time comes: at 1,000 calls a second and shard that is 128,000 entries of 24 bytes
+/// (3 MiB) instead of 900,000 for sessions of half an hour.
+pub(crate) const MAX_NAP: Duration = Duration::from_secs(128);

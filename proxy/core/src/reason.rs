@@ -38,6 +38,8 @@ reasons! {
         UnsupportedScheme = "unsupported_scheme",
         /// A body that we cannot handle (415).
         UnsupportedMedia = "unsupported_media",
+        /// A session interval below the least that we take (422).
+        IntervalTooSmall = "interval_too_small",
         /// An offer that we cannot handle (488).
         NotAcceptable = "not_acceptable",
         /// No number plan entry for the called number (404).
@@ -144,6 +146,10 @@ reasons! {
         NoAck = "no_ack",
         /// A leg answered an in-dialog request with 481 or 408, or not at all.
         LegGone = "leg_gone",
+        /// Nobody refreshed a leg's session in time (RFC 4028).
+        SessionExpired = "session_expired",
+        /// A leg without a session timer did not answer us, again and again.
+        PeerLost = "peer_lost",
         /// The answer could not be used (no SDP, broken SDP).
         BadAnswer = "bad_answer",
         /// The tier leg was lost and no other region took the call in time.

@@ -7,6 +7,7 @@ use crate::counters::{ShardCounters, ShardCounts};
 use crate::dialog::Dialog;
 use crate::face::Faces;
 use crate::ids::{CallKey, LocalTag};
+use crate::limits::MAX_NAP;
 use crate::transaction::{ClientKey, ClientKind, Received, ServerKey, TxnEvent, response};
 use crate::wheel::Wheel;
 use crate::{HuntReason, Input, Output, Peer, RejectReason, Snapshot, UnknownSource};
@@ -238,7 +239,8 @@ impl Shard {
             | User::Carried(key, _)
             | User::Attempt(key, _)
             | User::Move(key)
-            | User::Refit(key) => Some(key),
+            | User::Refit(key)
+            | User::Session(key, _) => Some(key),
             User::Ghost(_) | User::Orphan => None,
         };
         let tag = match key {
@@ -250,7 +252,12 @@ impl Shard {
         match user {
             User::Invite(key) => self.with(key, |call, env| call.handle(env, CallEvent::Cancel)),
             User::Carried(key, _) => self.with(key, |call, env| call.cancel_carried(env, invite)),
-            User::Attempt(..) | User::Move(_) | User::Refit(_) | User::Ghost(_) | User::Orphan => None,
+            User::Attempt(..)
+            | User::Move(_)
+            | User::Refit(_)
+            | User::Session(..)
+            | User::Ghost(_)
+            | User::Orphan => None,
         };
     }
 
@@ -285,6 +292,9 @@ impl Shard {
             }
             User::Refit(key) => {
                 self.with(key, |call, env| call.read_refit(env, client, response)).unwrap_or(true)
+            }
+            User::Session(key, leg) => {
+                self.with(key, |call, env| call.read_session(env, leg, client, response)).unwrap_or(true)
             }
             User::Ghost(id) => {
                 if response.code().is_some_and(|code| code >= 200) {
@@ -340,9 +350,13 @@ impl Shard {
             420 => {
                 let wanted: Vec<&[u8]> = request
                     .values(HeaderName::Require)
-                    .filter(|option| !option.eq_ignore_ascii_case(b"100rel"))
+                    .filter(|option| !crate::call::understands(option, &self.env.newest.config.session))
                     .collect();
                 out.header(HeaderName::Unsupported, &wanted.join(&b", "[..]));
+            }
+            422 => {
+                let least = self.env.newest.config.session.min_se;
+                out.number(HeaderName::MinSe, least.as_secs());
             }
             503 => {
                 out.number(HeaderName::RetryAfter, 2);
@@ -396,6 +410,10 @@ impl Shard {
             let Some(entry) = usize::try_from(token).ok().and_then(|slot| self.calls.get_mut(slot)) else {
                 continue;
             };
+            if entry.armed > self.env.now {
+                // Of an earlier call in this place, or of a deadline that has moved.
+                continue;
+            }
             entry.armed = Time::NEVER;
             let key = entry.call.key;
             let due = entry.call.deadline() <= self.env.now;
@@ -459,6 +477,7 @@ impl Shard {
                     call.handle(env, CallEvent::RefitRefused);
                 }
             }),
+            User::Session(key, leg) => self.with(key, |call, env| call.session_unanswered(env, leg, client)),
             User::Ghost(id) => {
                 self.env.ghosts.unanswered(id, &self.env.newest);
                 None
@@ -504,7 +523,10 @@ impl Shard {
             }
             return Some(result);
         }
-        let deadline = entry.call.deadline();
+        let mut deadline = entry.call.deadline();
+        if !deadline.is_never() {
+            deadline = deadline.min(self.env.now + MAX_NAP);
+        }
         if deadline < entry.armed {
             entry.armed = deadline;
             self.wheel.insert(deadline, u64::from(key.slot));

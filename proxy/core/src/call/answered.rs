@@ -22,6 +22,11 @@ impl Call {
             }
             // Terminating its dialog means BYE on that leg too (RFC 3261 §12.2.1.2): it may have been deaf for a moment only.
             CallEvent::LegGone => self.close(env, CloseReason::LegGone, None),
+            CallEvent::Lapsed(reason) => self.close(env, reason, None),
+            CallEvent::Timer => match self.keep_sessions(env) {
+                Some(reason) => self.close(env, reason, None),
+                None => State::Answered,
+            },
             CallEvent::Released(stats) => {
                 self.add_stats(stats);
                 State::Answered
@@ -39,9 +44,9 @@ impl Call {
             | CallEvent::RefitRefused
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }
+            | CallEvent::IntervalTooSmall { .. }
             | CallEvent::Refusal { .. }
-            | CallEvent::Failure(_)
-            | CallEvent::Timer => State::Answered,
+            | CallEvent::Failure(_) => State::Answered,
         }
     }
 }

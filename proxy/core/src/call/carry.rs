@@ -41,6 +41,11 @@ impl Carried {
     fn is_invite(&self) -> bool {
         matches!(self.request.method(), Method::Invite)
     }
+
+    /// Whether it is one that refreshes a session beside what it is for (RFC 4028 §2).
+    fn refreshes(&self) -> bool {
+        matches!(self.request.method(), Method::Invite | Method::Update)
+    }
 }
 
 impl Call {
@@ -60,6 +65,14 @@ impl Call {
         if self.is_closing() && !matches!(request.method(), Method::Bye) {
             env.counters.reject(RejectReason::NoDialog);
             return self.refuse(env, leg, from, server, &request, 481);
+        }
+        if self.interval_too_small(&request) {
+            let (code, reason) = Self::TOO_SMALL;
+            env.counters.reject(reason);
+            return self.refuse(env, leg, from, server, &request, code);
+        }
+        if self.only_refreshes(&request) {
+            return self.refreshed_by(env, leg, from, server, &request);
         }
         if self.cannot_carry(leg) && !matches!(request.method(), Method::Bye | Method::Options) {
             // It comes again in a few seconds (RFC 3261 §14.1), when the tier leg has a home again.
@@ -106,6 +119,9 @@ impl Call {
         let mut out = respond(env, request, from, code, &self.leg(leg).tag);
         if matches!(code, 405 | 501) || matches!(request.method(), Method::Options) {
             out.header(HeaderName::Allow, super::ALLOW);
+        }
+        if code == 422 {
+            out.number(HeaderName::MinSe, self.pinned.config.session.min_se.as_secs());
         }
         if code == 500 {
             // RFC 3261 §14.2: a re-INVITE that comes too early is asked back within 0 to 10 seconds.
@@ -214,7 +230,16 @@ impl Call {
     }
 
     /// Whether an offer is on its way, or an INVITE's 2xx waits for its ACK on either leg.
-    fn is_negotiating(&self, is_invite: bool) -> bool {
+    pub(super) fn is_negotiating(&self, is_invite: bool) -> bool {
+        self.refreshes_by_invite() || self.is_carrying_offer(is_invite)
+    }
+
+    /// Whether an UPDATE is on its way from one leg to the other.
+    pub(super) fn is_updating(&self) -> bool {
+        self.carried.iter().any(|carried| matches!(carried.request.method(), Method::Update))
+    }
+
+    fn is_carrying_offer(&self, is_invite: bool) -> bool {
         let pending = self.carried.iter().any(|carried| {
             carried.is_invite()
                 || (matches!(carried.request.method(), Method::Update)
@@ -231,7 +256,7 @@ impl Call {
     }
 
     /// Whether a leg is one that the call has given up.
-    fn is_left(&self, leg: Leg) -> bool {
+    pub(super) fn is_left(&self, leg: Leg) -> bool {
         leg == self.tier_leg() && self.cannot_carry(leg.other())
     }
 
@@ -264,7 +289,7 @@ impl Call {
 
     /// Whether an exchange of descriptions is under way, which a move would cross.
     pub(super) fn is_between_offers(&self) -> bool {
-        self.is_negotiating(false)
+        self.is_carrying_offer(false)
     }
 
     fn build_carried(
@@ -275,12 +300,15 @@ impl Call {
         request: &Message,
         rack: Option<(u32, u32)>,
     ) -> Option<(Builder, u32, Peer)> {
+        let session = self.leg(leg).session;
+        let policy = self.pinned.config.session;
         let dialog = self.leg_mut(leg).dialog.as_mut()?;
         let face = env.faces.get(dialog.peer.listener)?;
         let method = request.method();
         let mut out = dialog.request(method, face, env.txns.branch(client).as_bytes());
         if matches!(method, Method::Invite | Method::Update) {
             out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, super::ALLOW);
+            session.write_request(&policy, &mut out);
         }
         if let Some((rseq, cseq)) = rack {
             let (mut a, mut b) = ([0; 10], [0; 10]);
@@ -304,7 +332,7 @@ impl Call {
         let (ours, theirs) = self.invite.as_deref()?.rseq?;
         let invite = self.invite.as_deref()?.request.cseq().ok()?.number;
         let current = leg == Leg::A && rack.rseq == ours && rack.cseq == invite;
-        Some((theirs.filter(|_| current)?, super::uac::INVITE_CSEQ))
+        Some((theirs.filter(|_| current)?, self.b.invite_cseq))
     }
 
     /// A session description inside the dialog is the answer to the other leg's offer, or an offer itself.
@@ -334,8 +362,22 @@ impl Call {
         }
         let description = sdp::find(response);
         let anchored = description.and_then(|sdp| self.negotiate(env, leg, sdp).ok());
+        if code == 422 && self.carry_again(env, leg, at, response) {
+            return CarriedOutcome::PassedBack;
+        }
         let Some(carried) = self.carried.get(at) else { return CarriedOutcome::PassedBack };
-        let out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
+        // A session interval is this leg's own concern.
+        let code = if code == 422 { 500 } else { code };
+        let mut out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
+        if (200..300).contains(&code) && carried.refreshes() && self.is_answered() {
+            let policy = &self.pinned.config.session;
+            let (to, from) = match leg {
+                Leg::A => (&mut self.a, &mut self.b),
+                Leg::B => (&mut self.b, &mut self.a),
+            };
+            to.session.answered(env.now, policy, response);
+            from.session.accept(env.now, policy, &carried.request, &mut out);
+        }
         let bytes = with_body(out, response, anchored);
         env.txns.respond(env.now, carried.server, code, bytes);
         if code < 200 {
@@ -343,8 +385,7 @@ impl Call {
         }
         let carried = self.carried.swap_remove(at);
         if (200..300).contains(&code) {
-            let refreshes = matches!(carried.request.method(), Method::Invite | Method::Update);
-            if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| refreshes) {
+            if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| carried.refreshes()) {
                 dialog.retarget(response);
             }
             if carried.is_invite() {
@@ -355,6 +396,25 @@ impl Call {
             self.carried_failed(env, code, &carried);
         }
         CarriedOutcome::PassedBack
+    }
+
+    /// 422: the leg wants its session refreshed less often. It is asked once more for that, and the other one does not hear
+    /// of it.
+    fn carry_again(&mut self, env: &mut Env, leg: Leg, at: usize, response: &Message) -> bool {
+        let min_se = response.number32(HeaderName::MinSe).ok().flatten().unwrap_or(0);
+        if !self.leg_mut(leg).session.raise(min_se) {
+            return false;
+        }
+        let mut carried = self.carried.swap_remove(at);
+        let client = env.txns.reserve(User::Carried(self.key, leg));
+        let sent = self.send_carried(env, carried.from, client, &carried.request, None);
+        if let Ok(cseq) = sent {
+            (carried.client, carried.cseq) = (client, cseq);
+        } else {
+            env.txns.abandon(env.now, client);
+        }
+        self.carried.push(carried);
+        sent.is_ok()
     }
 
     /// 2xx to a re-INVITE: with the offer in the request it is acknowledged at once; a late offer waits for its answer.

@@ -37,6 +37,8 @@ impl Call {
             | CallEvent::Resumed(_)
             | CallEvent::Silent
             | CallEvent::LegGone
+            | CallEvent::Lapsed(_)
+            | CallEvent::IntervalTooSmall { .. }
             | CallEvent::MediaReady
             | CallEvent::NoMedia
             | CallEvent::Trying
@@ -51,6 +53,7 @@ impl Call {
     /// Ends an answered call: BYE to every leg but the one that is `gone`, and the relay's ports are given back.
     pub(super) fn close(&mut self, env: &mut Env, reason: CloseReason, gone: Option<Leg>) -> State {
         self.drop_carried(env);
+        self.end_sessions();
         let header = close_reason_header(reason);
         // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).
         for leg in [Leg::A, Leg::B] {
@@ -107,6 +110,8 @@ fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
         CloseReason::MediaTimeout => Some(b"SIP;cause=408;text=\"media_timeout\""),
         CloseReason::NoAck => Some(b"SIP;cause=408;text=\"no_ack\""),
         CloseReason::LegGone => Some(b"SIP;cause=481;text=\"leg_gone\""),
+        CloseReason::SessionExpired => Some(b"SIP;cause=408;text=\"session_expired\""),
+        CloseReason::PeerLost => Some(b"SIP;cause=408;text=\"peer_lost\""),
         CloseReason::NotRehomed => Some(b"SIP;cause=504;text=\"not_rehomed\""),
         CloseReason::Internal => Some(b"SIP;cause=500;text=\"internal\""),
         CloseReason::ByeFromA

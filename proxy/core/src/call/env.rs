@@ -26,6 +26,8 @@ pub(crate) enum User {
     Move(CallKey),
     /// Our re-INVITE of the carrier, because the moved leg's media is another.
     Refit(CallKey),
+    /// A refresh of a leg's session, or a question whether its peer is there.
+    Session(CallKey, Leg),
     /// BYE to a leg that was left behind.
     Ghost(u64),
     /// A request whose answer changes nothing any more: BYE.

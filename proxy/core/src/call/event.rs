@@ -1,7 +1,8 @@
 //! The neutral words in which a call's legs, its relay session and its timers speak to it. No leg sees another leg's SIP.
 
-use crate::HuntReason;
+use super::SessionTimer;
 use crate::dialog::Dialog;
+use crate::{CloseReason, HuntReason};
 use bytes::Bytes;
 use relay_values::{Duration, Gap, Leg, SessionStats};
 
@@ -20,6 +21,13 @@ pub(crate) enum CallEvent {
     Answer {
         /// Its session description.
         description: Option<Bytes>,
+    },
+    /// A target wants its session refreshed less often than we offered: 422 with its Min-SE, in seconds.
+    IntervalTooSmall {
+        /// Its Min-SE.
+        min_se: u32,
+        /// The Call-ID of the INVITE.
+        call_id: Bytes,
     },
     /// A final response that is no answer.
     Refusal {
@@ -41,6 +49,8 @@ pub(crate) enum CallEvent {
     /// A leg answered 481 or 408 to a request inside the dialog, or nothing: it does not know the call any more
     /// (RFC 3261 §12.2.1.2).
     LegGone,
+    /// A leg's session has run out, or its peer is not there any more.
+    Lapsed(CloseReason),
     /// ACK for our 2xx to this leg.
     Acknowledged(Leg),
     /// A call that has to leave looks where it could go.
@@ -51,6 +61,8 @@ pub(crate) enum CallEvent {
     Taken {
         /// The new leg's dialog.
         dialog: Box<Dialog>,
+        /// Who keeps it alive.
+        session: SessionTimer,
         /// Its session description.
         description: Option<Bytes>,
     },

@@ -1,7 +1,7 @@
 //! An INVITE is out: listen to its target, be patient as long as the policy says, then move on.
 
 use super::uas::EarlyAnswer;
-use super::{Attempt, Call, CallEvent, Env, Phase, Progress, State};
+use super::{Attempt, Call, CallEvent, Env, Phase, Progress, SessionTimer, State};
 use crate::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use bytes::Bytes;
 use relay_values::{Duration, Leg};
@@ -13,6 +13,9 @@ impl Call {
             CallEvent::Progress(progress) => self.progress(env, attempt, progress),
             CallEvent::Answer { description } => self.answer(env, attempt, description),
             CallEvent::Refusal { code, retry_after } => self.refused(env, attempt, code, retry_after),
+            CallEvent::IntervalTooSmall { min_se, call_id } => {
+                self.ask_for_longer(env, attempt, min_se, &call_id)
+            }
             CallEvent::Failure(reason) => self.advance(env, attempt, reason, 0),
             CallEvent::Timer => self.out_of_patience(env, attempt),
             CallEvent::Cancel | CallEvent::Hangup(Leg::A) => self.cancelled(env, attempt),
@@ -34,6 +37,7 @@ impl Call {
             | CallEvent::Silent
             | CallEvent::NoAck(_)
             | CallEvent::LegGone
+            | CallEvent::Lapsed(_)
             | CallEvent::Acknowledged(_) => State::Hunting(attempt),
         }
     }
@@ -124,8 +128,18 @@ impl Call {
         }
         self.step_ends(StepOutcome::Refused { code });
         // A redirection is the target's advice to us, not to the caller, who would learn an address of our inside.
-        let code = if (300..400).contains(&code) { 480 } else { code };
+        let code = for_the_caller(code);
         self.reject(env, code, CloseReason::Refused, None)
+    }
+
+    /// 422: the same target is asked once more, for the interval that it wants (RFC 4028 §7.3). That is no step of the hunt.
+    fn ask_for_longer(&mut self, env: &mut Env, attempt: Attempt, min_se: u32, call_id: &[u8]) -> State {
+        let asked = self.b.session != SessionTimer::IDLE;
+        if asked || !self.b.session.raise(min_se) {
+            return self.advance(env, attempt, HuntReason::FinalResponse, 422);
+        }
+        self.b.invite_cseq += 1;
+        self.invite_again(env, attempt, call_id)
     }
 
     fn out_of_patience(&mut self, env: &mut Env, attempt: Attempt) -> State {
@@ -182,7 +196,7 @@ impl Call {
                     _ => None,
                 });
                 let reject = last.is_none().then_some(RejectReason::NoTarget);
-                self.reject(env, last.unwrap_or(503), CloseReason::HuntExhausted, reject)
+                self.reject(env, last.map_or(503, for_the_caller), CloseReason::HuntExhausted, reject)
             }
         }
     }
@@ -207,4 +221,10 @@ impl Call {
         let Some(step) = self.steps.last() else { return };
         env.evidence_under(step.target, step.under.config_generation, kind);
     }
+}
+
+/// What a caller is told of a target's final response. Where it was about our own request, he could make nothing of it: a
+/// redirection, or a session interval.
+fn for_the_caller(code: u16) -> u16 {
+    if (300..400).contains(&code) || code == 422 { 480 } else { code }
 }

@@ -1,6 +1,8 @@
 //! One leg of a call: its dialog, and the acknowledgements that are due on it.
 
+use super::SessionTimer;
 use super::env::Env;
+use super::uac::INVITE_CSEQ;
 use crate::dialog::Dialog;
 use crate::ids::LocalTag;
 use crate::transaction::{ClientKind, ServerKey, response};
@@ -23,6 +25,10 @@ pub(crate) struct CallLeg {
     /// The peer's 2xx of this CSeq number waits for our ACK, which waits for the other leg's, since that brings the
     /// answer to a late offer.
     pub(crate) ack_due: Option<u32>,
+    /// Who keeps it alive.
+    pub(crate) session: SessionTimer,
+    /// Number of our INVITE that began it.
+    pub(crate) invite_cseq: u32,
     /// The 2xx, by its CSeq number, that we acknowledged last, since every repetition of it is acknowledged again (RFC
     /// 3261 §13.2.2.4). The message itself is kept only where it carried the answer; a bare ACK is built anew.
     last_ack: Option<(u32, Option<Bytes>)>,
@@ -31,7 +37,15 @@ pub(crate) struct CallLeg {
 impl CallLeg {
     /// A leg without a dialog yet.
     pub(crate) fn new(tag: LocalTag) -> Self {
-        Self { tag, dialog: None, unacked: None, ack_due: None, last_ack: None }
+        Self {
+            tag,
+            dialog: None,
+            unacked: None,
+            ack_due: None,
+            session: SessionTimer::IDLE,
+            invite_cseq: INVITE_CSEQ,
+            last_ack: None,
+        }
     }
 
     /// Whether a request from the peer is inside this leg's dialog.

@@ -1,6 +1,7 @@
 //! What a call knows of its media: offers and answers, anchored at the relay, and the commands that follow from them
 //! (RFC 3264).
 
+mod again;
 mod described;
 mod line;
 mod lines;
@@ -59,7 +60,18 @@ enum Known {
     /// Both descriptions as they came. They are read only when the call has to move.
     Texts { offer: Box<[u8]>, answer: Box<[u8]>, answerer: Leg },
     /// What came of them.
-    Agreed(sdp::AgreedSession),
+    Agreed(Box<Understood>),
+}
+
+/// What was agreed, and in which words.
+#[derive(Debug)]
+struct Understood {
+    session: sdp::AgreedSession,
+    /// What either leg's peer said last: the other leg was told so.
+    a_said: Box<[u8]>,
+    b_said: Box<[u8]>,
+    /// The leg whose present peer was told what was agreed instead.
+    offered_to: Option<Leg>,
 }
 
 /// One leg's side.
@@ -253,14 +265,29 @@ impl Relayed {
             (Some(offer), _) => Some(offer),
             (None, Known::Texts { offer, answerer: same, .. }) if same == answerer => Some(offer),
             // Another peer has taken exactly what was agreed.
-            (None, Known::Agreed(agreed)) => {
+            (None, Known::Agreed(mut agreed)) => {
+                if let Some(said) = keep(body) {
+                    match answerer {
+                        Leg::A => agreed.a_said = said,
+                        Leg::B => agreed.b_said = said,
+                    }
+                }
                 self.known = Known::Agreed(agreed);
+                self.took_agreed(answerer);
                 return;
             }
             (None, Known::Nothing | Known::Texts { .. }) => None,
         };
         if let (Some(offer), Some(answer)) = (offer, keep(body)) {
             self.known = Known::Texts { offer, answer, answerer };
+        }
+    }
+
+    /// The leg's present peer took what was agreed. Whatever it is told next is another description.
+    fn took_agreed(&mut self, leg: Leg) {
+        if let Known::Agreed(agreed) = &mut self.known {
+            agreed.offered_to = Some(leg);
+            self.side_mut(leg).sent = 0;
         }
     }
 

@@ -23,6 +23,7 @@ mod closing;
 mod env;
 mod event;
 mod hunting;
+mod keeping;
 mod leg;
 mod media;
 mod moving;
@@ -31,6 +32,7 @@ mod opening;
 mod receipt;
 mod rehoming;
 mod seat;
+mod session;
 mod summary;
 mod uac;
 mod uas;
@@ -40,6 +42,7 @@ pub(crate) use env::{Env, User};
 pub(crate) use event::{CallEvent, Progress};
 pub(crate) use leg::{ALLOW, CallLeg};
 pub(crate) use media::{LineTerms, Media, Unusable};
+pub(crate) use session::{SessionTimer, refused_for, understands};
 pub(crate) use uac::NotForTheCall;
 pub(crate) use uas::Pending;
 
@@ -217,7 +220,11 @@ impl Call {
         match self.state {
             State::Opening { until, .. } => until,
             State::Hunting(attempt) => attempt.until,
-            State::Answered | State::Over(..) => Time::NEVER,
+            State::Over(..) => Time::NEVER,
+            State::Answered => self.sessions_deadline(),
+            State::Rehoming(rehome) if rehome.keeps_sessions() => {
+                rehome.deadline().min(self.sessions_deadline())
+            }
             State::Rehoming(rehome) => rehome.deadline(),
             State::Closing(closing) => closing.until,
         }

@@ -1,6 +1,7 @@
 //! Leaving one edge for another: when a call has to, where it goes, and the INVITE that takes it there.
 
 use super::leg::{ALLOW, finish};
+use super::session::write_first;
 use super::uac::INVITE_CSEQ;
 use super::{Attempt, Call, CallLeg, Env, Phase, Rehome, Stage, State, User};
 use crate::correlation::{self, Facts};
@@ -35,6 +36,8 @@ pub(super) struct Mobile {
     pub(super) left: Option<CallLeg>,
     /// The carrier was asked for other media in this move, whatever it said.
     pub(super) asked_carrier: bool,
+    /// What the edge under way has asked for with 422, in seconds; 0 if it has not.
+    pub(super) min_se: u32,
     /// A new leg whose media does not fit, while the carrier is asked.
     pub(super) arriving: Option<Arriving>,
 }
@@ -193,6 +196,7 @@ impl Call {
             env.relay(RelayCommand::Bridge { session, leg: tier, fill });
         }
         self.park_carried(env, tier);
+        self.park_session(env, tier);
     }
 
     /// Puts the call into the lane of the region that it would go to, or lets it look again later.
@@ -277,6 +281,7 @@ impl Call {
             return self.nobody_left(env, rehome);
         };
         self.plan.take(target);
+        self.mobile().min_se = 0;
         let Some(client) = self.invite_elsewhere(env, target, rehome.reason) else {
             return self.nobody_left(env, rehome);
         };
@@ -289,7 +294,12 @@ impl Call {
 
     /// Builds and sends the INVITE: the identity that the lost leg had, the media that the carrier has, and which call
     /// it continues.
-    fn invite_elsewhere(&mut self, env: &mut Env, target: TargetId, reason: MoveReason) -> Option<ClientKey> {
+    pub(super) fn invite_elsewhere(
+        &mut self,
+        env: &mut Env,
+        target: TargetId,
+        reason: MoveReason,
+    ) -> Option<ClientKey> {
         let snapshot = env.newest.clone();
         let to = snapshot.config.target(target)?;
         let offer = self.media.offer_again(self.tier_leg())?;
@@ -338,6 +348,8 @@ impl Call {
         put_cseq(&mut out, INVITE_CSEQ, Method::Invite);
         out.header(HeaderName::Contact, &face.contact);
         out.header(HeaderName::Allow, ALLOW);
+        let raised = self.mobile.as_ref().map_or(0, |mobile| mobile.min_se);
+        write_first(&self.pinned.config.session, raised, &mut out);
         self.correlate(&env.newest, &mut out, target, reason);
         if let Some(product) = &self.pinned.config.product {
             out.header(HeaderName::UserAgent, product.as_bytes());

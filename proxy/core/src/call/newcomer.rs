@@ -1,12 +1,13 @@
 //! Responses to the INVITEs that move a call: the next edge's, and the carrier's where it has to be asked.
 
 use super::uac::INVITE_CSEQ;
-use super::{Call, CallEvent, Env, Progress, Rehome, Stage, State};
+use super::{Call, CallEvent, Env, Progress, Rehome, SessionTimer, Stage, State};
 use crate::Peer;
 use crate::dialog::Dialog;
 use crate::transaction::ClientKey;
+use bytes::Bytes;
 use relay_values::Duration;
-use sip_wire::{Message, sdp};
+use sip_wire::{HeaderName, Message, sdp};
 
 impl Call {
     /// Whether the call is up and its tier leg is on its way.
@@ -52,10 +53,19 @@ impl Call {
             200..=299 => {
                 let description = sdp::find(response).map(|found| response.body().slice_ref(found));
                 match Dialog::uac(response, from) {
-                    Some(dialog) => CallEvent::Taken { dialog: Box::new(dialog), description },
+                    Some(dialog) => {
+                        let min_se = self.mobile.as_ref().map_or(0, |mobile| mobile.min_se);
+                        let mut session = SessionTimer::Idle { min_se };
+                        session.answered(env.now, &self.pinned.config.session, response);
+                        CallEvent::Taken { dialog: Box::new(dialog), session, description }
+                    }
                     // Nobody can acknowledge a 2xx without a dialog.
                     None => return false,
                 }
+            }
+            422 if self.pinned.config.session.enabled => {
+                let min_se = response.number32(HeaderName::MinSe).ok().flatten().unwrap_or(0);
+                CallEvent::IntervalTooSmall { min_se, call_id: Bytes::new() }
             }
             _ => {
                 let seconds = response.retry_after().ok().flatten();
@@ -93,7 +103,10 @@ impl Call {
             0..=199 => {}
             200..=299 => {
                 let description = sdp::find(response).map(|found| response.body().slice_ref(found));
-                if let Some(dialog) = self.leg_mut(self.tier_leg().other()).dialog.as_mut() {
+                let (policy, carrier) = (self.pinned.config.session, self.tier_leg().other());
+                let leg = self.leg_mut(carrier);
+                leg.session.answered(env.now, &policy, response);
+                if let Some(dialog) = &mut leg.dialog {
                     dialog.retarget(response);
                 }
                 self.handle(env, CallEvent::Refitted { description });

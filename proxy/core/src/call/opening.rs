@@ -48,6 +48,8 @@ impl Call {
             | CallEvent::Silent
             | CallEvent::NoAck(_)
             | CallEvent::LegGone
+            | CallEvent::Lapsed(_)
+            | CallEvent::IntervalTooSmall { .. }
             | CallEvent::Acknowledged(_) => State::Opening { target, until },
         }
     }

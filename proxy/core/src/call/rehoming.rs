@@ -2,9 +2,9 @@
 
 use super::moving::Arriving;
 use super::uac::INVITE_CSEQ;
-use super::{Attempt, Call, CallEvent, CallLeg, Env, Phase, Rehome, Stage, State, User};
+use super::{Attempt, Call, CallEvent, CallLeg, Env, Phase, Rehome, SessionTimer, Stage, State, User};
 use crate::dialog::Dialog;
-use crate::limits::SETTLE;
+use crate::limits::{MAX_SESSION, SETTLE};
 use crate::moves::Settled;
 use crate::transaction::ClientKind;
 use crate::{CloseReason, EvidenceKind, HuntReason, MoveOutcome, TargetId};
@@ -53,7 +53,10 @@ impl Call {
             },
             CallEvent::Trying => self.new_leg_lives(rehome, Phase::Proceeding),
             CallEvent::Progress(_) => self.new_leg_lives(rehome, Phase::Ringing),
-            CallEvent::Taken { dialog, description } => self.taken(env, rehome, *dialog, description),
+            CallEvent::Taken { dialog, session, description } => {
+                self.taken(env, rehome, (*dialog, session), description)
+            }
+            CallEvent::IntervalTooSmall { min_se, .. } => self.ask_longer(env, rehome, min_se),
             CallEvent::Refusal { code, retry_after } => self.move_refused(env, rehome, code, retry_after),
             CallEvent::Failure(reason) => self.move_failed(env, rehome, reason),
             CallEvent::Refitted { description } => self.refitted(env, rehome, description),
@@ -74,6 +77,10 @@ impl Call {
             CallEvent::LegGone => {
                 self.end_midway(env, rehome, MoveOutcome::HungUp);
                 self.close(env, CloseReason::LegGone, None)
+            }
+            CallEvent::Lapsed(reason) => {
+                self.end_midway(env, rehome, MoveOutcome::HungUp);
+                self.close(env, reason, None)
             }
             // A leg that was left is silent by nature; the move has a deadline of its own.
             CallEvent::Silent if !rehome.has_tier() => State::Rehoming(rehome),
@@ -109,11 +116,17 @@ impl Call {
     }
 
     /// 2xx: the tier leg has a new home, if the carrier can stay as it is.
-    fn taken(&mut self, env: &mut Env, rehome: Rehome, dialog: Dialog, answer: Option<Bytes>) -> State {
+    fn taken(
+        &mut self,
+        env: &mut Env,
+        rehome: Rehome,
+        (dialog, session): (Dialog, SessionTimer),
+        answer: Option<Bytes>,
+    ) -> State {
         let Stage::Inviting(attempt) = rehome.stage else { return State::Rehoming(rehome) };
         let tier = self.tier_leg();
         let mut leg = CallLeg::new(self.leg(tier).tag);
-        leg.dialog = Some(dialog);
+        (leg.dialog, leg.session) = (Some(dialog), session);
         leg.ack(env, INVITE_CSEQ, None);
         let fits = answer.as_deref().map(|sdp| self.media.fits(tier, sdp));
         match (fits, answer) {
@@ -146,6 +159,7 @@ impl Call {
             self.note_outcome(MoveOutcome::Unmatched);
             return self.stand_in_line(env, rehome, env.now);
         }
+        self.park_session(env, tier);
         let left = std::mem::replace(self.leg_mut(tier), leg);
         if rehome.order.is_some() {
             self.mobile().left = Some(left);
@@ -161,7 +175,8 @@ impl Call {
     fn refit(&mut self, env: &mut Env, rehome: Rehome, target: TargetId, mut arriving: Arriving) -> State {
         let (tier, carrier) = (self.tier_leg(), self.tier_leg().other());
         let offer = self.media.offer_to_carrier(tier, &arriving.answer).ok();
-        let busy = self.is_between_offers() || self.leg(carrier).unacked.is_some();
+        let busy = self.is_negotiating(false) || self.leg(carrier).unacked.is_some();
+        let (policy, session) = (self.pinned.config.session, self.leg(carrier).session);
         let sent = offer.filter(|_| !busy).and_then(|offer| {
             let key = self.key;
             let dialog = self.leg_mut(carrier).dialog.as_mut()?;
@@ -169,6 +184,7 @@ impl Call {
             let client = env.txns.reserve(User::Refit(key));
             let mut out = dialog.request(Method::Invite, face, env.txns.branch(client).as_bytes());
             out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, super::ALLOW);
+            session.write_request(&policy, &mut out);
             let (cseq, to) = (dialog.local_cseq, dialog.peer);
             env.txns.start(env.now, client, to, ClientKind::Invite, super::leg::finish(out, Some(&offer)));
             Some((client, cseq))
@@ -233,6 +249,21 @@ impl Call {
         self.stand_in_line(env, rehome, env.now)
     }
 
+    /// 422: the same edge is asked once more, for the interval that it wants (RFC 4028 §7.3).
+    fn ask_longer(&mut self, env: &mut Env, rehome: Rehome, min_se: u32) -> State {
+        let Stage::Inviting(attempt) = rehome.stage else { return State::Rehoming(rehome) };
+        let mobile = self.mobile();
+        if mobile.min_se != 0 || min_se == 0 || min_se > MAX_SESSION {
+            return self.stand_in_line(env, rehome, env.now);
+        }
+        mobile.min_se = min_se;
+        let client = self.invite_elsewhere(env, attempt.target, rehome.reason);
+        let Some(client) = client else { return self.stand_in_line(env, rehome, env.now) };
+        let until = env.now + env.newest.config.hunt.no_response;
+        let attempt = Attempt { client, phase: Phase::Calling, until, ..attempt };
+        State::Rehoming(Rehome { stage: Stage::Inviting(attempt), ..rehome })
+    }
+
     fn move_failed(&mut self, env: &mut Env, rehome: Rehome, reason: HuntReason) -> State {
         let Stage::Inviting(attempt) = rehome.stage else { return State::Rehoming(rehome) };
         self.drop_attempt(env, attempt, reason);
@@ -252,6 +283,10 @@ impl Call {
 
     fn move_timer(&mut self, env: &mut Env, rehome: Rehome) -> State {
         let now = env.now;
+        if let Some(reason) = self.keep_sessions_waiting(env, &rehome) {
+            self.end_midway(env, rehome, MoveOutcome::HungUp);
+            return self.close(env, reason, None);
+        }
         match rehome.stage {
             Stage::Settling { until } if until <= now => {
                 self.settled_down(env, None);

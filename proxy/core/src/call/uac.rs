@@ -1,6 +1,7 @@
 //! Towards the target: the INVITE that we build, and what its responses mean.
 
 use super::leg::{ALLOW, finish};
+use super::session::write_first;
 use super::uas::EarlyAnswer;
 use super::{
     Attempt, Attempted, Call, CallEvent, Env, LineTerms, Media, Phase, Progress, State, Unusable, User,
@@ -12,8 +13,9 @@ use bytes::Bytes;
 use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 use std::borrow::Cow;
+use std::sync::Arc;
 
-/// CSeq of every INVITE that begins a B-leg.
+/// CSeq of the first INVITE that begins a leg of ours; one that asks again for a longer session counts on.
 pub(super) const INVITE_CSEQ: u32 = 1;
 
 /// How long the relay may take for ports: it answers within a turn of its loop, so this is only there for a relay that
@@ -102,7 +104,9 @@ impl Call {
         };
         let number = u8::try_from(self.steps.len() + 1).unwrap_or(u8::MAX);
         let client = env.txns.reserve(User::Attempt(self.key, number));
-        let Some(invite) = self.build_invite(env, client, target, to.peer.listener, offer.as_deref()) else {
+        let call_id = env.fresh_call_id();
+        let via = to.peer.listener;
+        let Some(invite) = self.build_invite(env, (client, &call_id), target, via, offer.as_deref()) else {
             return self.reject(env, 500, CloseReason::Internal, None);
         };
         let peer = to.peer;
@@ -113,18 +117,44 @@ impl Call {
         State::Hunting(Attempt { client, target, phase: Phase::Calling, until })
     }
 
+    /// Sends the INVITE of the attempt under way once more, as another request of the same Call-ID (RFC 3261 §8.1.3.5).
+    pub(super) fn invite_again(&mut self, env: &mut Env, attempt: Attempt, call_id: &[u8]) -> State {
+        let under = self.steps.last().map(|step| Arc::clone(&step.under));
+        // After a reload its number may be another one's.
+        let same = under.filter(|under| under.config_generation == env.newest.config_generation);
+        let to =
+            same.as_ref().and_then(|under| under.config.target(attempt.target)).map(|target| target.peer);
+        let offer = self.invite.as_deref().and_then(|pending| pending.offer.clone());
+        let offer = match offer.filter(|_| !self.is_bound()) {
+            Some(sdp) => self.media.offer(Leg::A, &sdp).ok().map(Cow::into_owned),
+            None if self.is_bound() => self.media.offer_again(Leg::B),
+            None => None,
+        };
+        let number = u8::try_from(self.steps.len()).unwrap_or(u8::MAX);
+        let client = env.txns.reserve(User::Attempt(self.key, number));
+        let invite = to.and_then(|to| {
+            self.build_invite(env, (client, call_id), attempt.target, to.listener, offer.as_deref())
+        });
+        let Some((to, invite)) = to.zip(invite) else {
+            env.txns.abandon(env.now, client);
+            return self.advance(env, attempt, HuntReason::FinalResponse, 422);
+        };
+        env.txns.start(env.now, client, to, ClientKind::Invite, invite);
+        let until = env.now + self.pinned.config.hunt.no_response;
+        State::Hunting(Attempt { client, phase: Phase::Calling, until, ..attempt })
+    }
+
     /// Builds the INVITE from the call's identity: nothing of the A-leg's message is in it that is not named here.
     fn build_invite(
         &self,
-        env: &mut Env,
-        client: ClientKey,
+        env: &Env,
+        (client, call_id): (ClientKey, &[u8]),
         target: TargetId,
         via: ListenerId,
         offer: Option<&[u8]>,
     ) -> Option<Bytes> {
         let pending = self.invite.as_deref()?;
         let identity = &self.admitted.identity;
-        let call_id = env.fresh_call_id();
         let branch = env.txns.branch(client);
         let face = env.face(via)?;
         let aim = env.faces.aim(target)?;
@@ -132,8 +162,8 @@ impl Call {
         out.parts(HeaderName::Via, &[&face.via, branch.as_bytes()]);
         out.number(HeaderName::MaxForwards, u64::from(self.admitted.max_forwards));
         identity.write(&mut out, self.b.tag.as_bytes(), face, &aim.host);
-        out.header(HeaderName::CallId, &call_id);
-        put_cseq(&mut out, INVITE_CSEQ, Method::Invite);
+        out.header(HeaderName::CallId, call_id);
+        put_cseq(&mut out, self.b.invite_cseq, Method::Invite);
         out.header(HeaderName::Contact, &face.contact);
         out.header(HeaderName::Allow, ALLOW);
         // Reliable provisionals are offered to the target exactly when the caller can do them (RFC 3262 §3).
@@ -142,6 +172,8 @@ impl Call {
         } else if pending.supports_100rel {
             out.header(HeaderName::Supported, b"100rel");
         }
+        let policy = &self.pinned.config.session;
+        write_first(policy, self.b.session.asked(), &mut out);
         self.say_which_call(&mut out);
         if let Some(product) = &self.pinned.config.product {
             out.header(HeaderName::UserAgent, product.as_bytes());
@@ -182,8 +214,9 @@ impl Call {
                     // Requests inside the early dialog have counted on (PRACK, UPDATE).
                     let counted =
                         self.b.dialog.take().filter(|early| early.remote_tag() == dialog.remote_tag());
-                    dialog.local_cseq = counted.map_or(INVITE_CSEQ, |early| early.local_cseq);
+                    dialog.local_cseq = counted.map_or(self.b.invite_cseq, |early| early.local_cseq);
                     self.b.dialog = Some(dialog);
+                    self.b.session.answered(env.now, &self.pinned.config.session, response);
                     Ok(CallEvent::Answer { description })
                 }
                 State::Answered
@@ -193,13 +226,18 @@ impl Call {
                 | State::Over(..) => {
                     let tag = response.to().ok().and_then(|to| to.tag());
                     let ours = self.b.dialog.as_ref().is_some_and(|dialog| Some(dialog.remote_tag()) == tag);
-                    if ours && (self.b.ack_again(env, INVITE_CSEQ) || self.b.ack_due.is_some()) {
+                    if ours && (self.b.ack_again(env, self.b.invite_cseq) || self.b.ack_due.is_some()) {
                         Err(NotForTheCall::Repeated)
                     } else {
                         Err(NotForTheCall::Unwanted)
                     }
                 }
             },
+            422 if self.pinned.config.session.enabled => {
+                let min_se = response.number32(HeaderName::MinSe).ok().flatten().unwrap_or(0);
+                let call_id = response.call_id().unwrap_or_default();
+                Ok(CallEvent::IntervalTooSmall { min_se, call_id: Bytes::copy_from_slice(call_id) })
+            }
             _ => {
                 let retry_after = response.retry_after().ok().flatten();
                 let retry_after = retry_after.map(|seconds| Duration::from_secs(u64::from(seconds)));
@@ -219,12 +257,12 @@ impl Call {
 
     /// Acknowledges the 2xx whose answer we have.
     pub(super) fn acknowledge_answer(&mut self, env: &mut Env) {
-        self.b.ack(env, INVITE_CSEQ, None);
+        self.b.ack(env, self.b.invite_cseq, None);
     }
 
     /// The ACK to the answer of the INVITE is due, but waits for the A-leg's.
     pub(super) fn defer_ack(&mut self) {
-        self.b.ack_due = Some(INVITE_CSEQ);
+        self.b.ack_due = Some(self.b.invite_cseq);
     }
 
     /// A session description in a response to the INVITE: the answer where the INVITE brought the offer, and the offer

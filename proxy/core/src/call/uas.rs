@@ -138,7 +138,9 @@ impl Call {
     pub(super) fn respond_answer(&mut self, env: &mut Env, sdp: Option<&[u8]>) {
         let Some(pending) = self.invite.take() else { return };
         self.code = 200;
-        let out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
+        let mut out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
+        let policy = &self.pinned.config.session;
+        self.a.session.accept(env.now, policy, &pending.request, &mut out);
         let number = pending.request.cseq().map(|cseq| cseq.number).unwrap_or_default();
         self.a.unacked = Some((pending.server, number));
         env.txns.respond(env.now, pending.server, 200, finish(out, sdp));

@@ -107,6 +107,7 @@ pub(crate) fn config() -> Config {
         product: None,
         region_health: crate::RegionPolicy::default(),
         rehome: crate::RehomePolicy::default(),
+        session: crate::SessionPolicy::default(),
     }
 }
 

@@ -90,6 +90,7 @@ pub fn config() -> Config {
         product: None,
         region_health: proxy_core::RegionPolicy::default(),
         rehome: proxy_core::RehomePolicy::default(),
+        session: proxy_core::SessionPolicy::default(),
     }
 }
 

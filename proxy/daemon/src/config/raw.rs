@@ -28,6 +28,7 @@ pub(super) struct RawConfig {
     pub(super) probe: RawProbe,
     pub(super) region_health: RawRegionHealth,
     pub(super) rehome: RawRehome,
+    pub(super) session: RawSession,
     pub(super) limits: RawLimits,
     pub(super) process: RawProcess,
     pub(super) admin: RawAdmin,
@@ -238,6 +239,24 @@ pub(super) struct RawRehome {
     pub(super) fill: Maybe<RawFill>,
     pub(super) prompt: Maybe<PathBuf>,
     pub(super) emergency: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSession {
+    pub(super) enabled: Option<bool>,
+    pub(super) expires: Maybe<Span>,
+    pub(super) min_se: Maybe<Span>,
+    pub(super) refresher: Maybe<RawRefresher>,
+    pub(super) watch: Maybe<SpanOrNever>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawRefresher {
+    Either,
+    Us,
+    Peer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -170,7 +170,11 @@ impl Watch {
     /// A call that a leg did not end, and that had to do with the place, ended by what we do.
     fn ended(&mut self, record: &CallRecord) {
         let by_us = match record.close {
-            CloseReason::NotRehomed | CloseReason::MediaTimeout | CloseReason::LegGone => true,
+            CloseReason::NotRehomed
+            | CloseReason::MediaTimeout
+            | CloseReason::LegGone
+            | CloseReason::SessionExpired
+            | CloseReason::PeerLost => true,
             CloseReason::ByeFromA
             | CloseReason::ByeFromB
             | CloseReason::Cancelled

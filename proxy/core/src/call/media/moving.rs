@@ -1,7 +1,7 @@
 //! A tier leg that moves: what is offered to its next peer, and what becomes of the answer.
 
 use super::described::Described;
-use super::{Known, Media, Relayed, Unusable, read};
+use super::{Known, Media, Relayed, Understood, Unusable, read};
 use crate::GapFill;
 use relay_values::{Carries, Duration, Fill, Law, Leg, RegionId, RelayCommand, Sound};
 use sip_wire::sdp::{self, AgreedSession, Answerer, LineWith, Misfit, SessionWith};
@@ -33,19 +33,8 @@ impl Media {
     pub(crate) fn offer_again(&mut self, tier: Leg) -> Option<Vec<u8>> {
         let Self::Relayed(relayed) = self else { return None };
         relayed.agreed(tier)?;
-        let mut lines = [LineWith { port: 0, direction: sdp::Direction::Inactive, mux: false };
-            sip_wire::limits::MAX_MEDIA];
-        for line in relayed.lines() {
-            let carrier = line.end(tier.other()).described.filter(Described::is_open);
-            if let (Some(with), Some(carrier)) = (lines.get_mut(line.place()), carrier) {
-                let (direction, mux) = (carrier.direction(), carrier.remote.mux);
-                *with = LineWith { port: line.end(tier).port, direction, mux };
-            }
-        }
-        let side = relayed.side_mut(tier);
-        side.version += 1;
-        let (address, session_id, version) = (side.shown, side.origin, side.version);
-        Some(relayed.agreed(tier)?.offer(&SessionWith { address, session_id, version, lines: &lines }))
+        relayed.side_mut(tier).version += 1;
+        relayed.offer_agreed(tier)
     }
 
     /// Whether the next peer's answer leaves the carrier as it is. It may refuse what is beside the line that the call
@@ -78,6 +67,7 @@ impl Media {
             let Some(line) = relayed.lines_mut().nth(at) else { break };
             line.succeed(tier, described.unwrap_or(Described::CLOSED), region, out);
         }
+        relayed.took_agreed(tier);
         Ok(())
     }
 
@@ -166,14 +156,40 @@ const fn number(law: Law) -> u8 {
 }
 
 impl Relayed {
+    /// What was agreed, as it is offered to the tier leg's peer: every line that the carrier has agreed to.
+    pub(super) fn offer_agreed(&mut self, tier: Leg) -> Option<Vec<u8>> {
+        let mut lines = [LineWith { port: 0, direction: sdp::Direction::Inactive, mux: false };
+            sip_wire::limits::MAX_MEDIA];
+        for line in self.lines() {
+            let carrier = line.end(tier.other()).described.filter(Described::is_open);
+            if let (Some(with), Some(carrier)) = (lines.get_mut(line.place()), carrier) {
+                let (direction, mux) = (carrier.direction(), carrier.remote.mux);
+                *with = LineWith { port: line.end(tier).port, direction, mux };
+            }
+        }
+        let side = self.side(tier);
+        let (address, session_id, version) = (side.shown, side.origin, side.version);
+        Some(self.agreed(tier)?.offer(&SessionWith { address, session_id, version, lines: &lines }))
+    }
+
     /// What was agreed, worked out when it is first asked for.
     fn agreed(&mut self, tier: Leg) -> Option<&AgreedSession> {
-        if let Known::Texts { offer, answer, answerer } = &self.known {
-            let agreed = agreed(offer, answer, *answerer == tier);
-            self.known = agreed.map_or(Known::Nothing, Known::Agreed);
+        match std::mem::replace(&mut self.known, Known::Nothing) {
+            Known::Texts { offer, answer, answerer } => {
+                let session = agreed(&offer, &answer, answerer == tier);
+                let (a_said, b_said) = match answerer {
+                    Leg::A => (answer, offer),
+                    Leg::B => (offer, answer),
+                };
+                if let Some(session) = session {
+                    self.known =
+                        Known::Agreed(Box::new(Understood { session, a_said, b_said, offered_to: None }));
+                }
+            }
+            known @ (Known::Nothing | Known::Agreed(_)) => self.known = known,
         }
         match &self.known {
-            Known::Agreed(agreed) => Some(agreed),
+            Known::Agreed(agreed) => Some(&agreed.session),
             Known::Nothing | Known::Texts { .. } => None,
         }
     }

@@ -8,6 +8,7 @@ mod names;
 mod policy;
 mod rehome;
 mod routes;
+mod session;
 mod settings;
 mod sources;
 mod tier;
@@ -67,6 +68,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         let thresholds = (relay.silence, region_health, &rehome, default_probe);
         rehome::contradictions(raw, thresholds, max_calls, complaints);
     }
+    let session = session::policy(&raw.session, media.mode, complaints);
     let config = Config {
         listeners: parts.listeners.compiled,
         regions,
@@ -87,6 +89,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         product: policy::product(&raw.product, complaints),
         region_health,
         rehome,
+        session,
     };
     let settings = settings::read(raw, shards, relay, complaints);
     (config, settings)

@@ -1,0 +1,57 @@
+//! What a leg was told last, said again: a session that is refreshed does not change (RFC 4028 §7.4).
+
+use super::line::Line;
+use super::{Known, Media, Relayed, read};
+use relay_values::{Leg, RelayCommand};
+use sip_wire::sdp;
+
+impl Media {
+    /// The description that a leg was sent last, with the same version where nothing has changed since. `None` where it is
+    /// not known any more.
+    pub(crate) fn same_again(&mut self, to: Leg) -> Option<Vec<u8>> {
+        let Self::Relayed(relayed) = self else { return None };
+        if let Known::Agreed(agreed) = &relayed.known
+            && agreed.offered_to == Some(to)
+        {
+            return relayed.offer_agreed(to);
+        }
+        // It is put back below: to write for one leg while the other's words are read.
+        let known = std::mem::replace(&mut relayed.known, Known::Nothing);
+        let said = match &known {
+            Known::Nothing => None,
+            Known::Texts { offer, answer, answerer } => Some(if *answerer == to { offer } else { answer }),
+            Known::Agreed(agreed) => Some(match to {
+                Leg::A => &agreed.b_said,
+                Leg::B => &agreed.a_said,
+            }),
+        };
+        let text =
+            said.and_then(|said| sdp::Session::parse(said).ok()).map(|session| relayed.retell(to, &session));
+        relayed.known = known;
+        text
+    }
+
+    /// The answer to that: where the leg's media is may have changed after all.
+    pub(crate) fn repeated(&mut self, from: Leg, body: &[u8], out: &mut impl FnMut(RelayCommand)) {
+        let Self::Relayed(relayed) = self else { return };
+        let Ok(session) = read(body) else { return };
+        if relayed.describe(from, &session).is_ok() {
+            relayed.lines_mut().for_each(Line::agree);
+            relayed.connect(out);
+        }
+    }
+}
+
+impl Relayed {
+    /// The other leg's description with our ports: for each line that it has open and this leg has taken.
+    fn retell(&mut self, to: Leg, session: &sdp::Session<'_>) -> Vec<u8> {
+        let mut ports = [0; sip_wire::limits::MAX_MEDIA];
+        for line in self.lines() {
+            let open = session.media().get(line.place()).is_some_and(|media| media.port != 0);
+            if let Some(port) = ports.get_mut(line.place()).filter(|_| open && line.end(to).is_open()) {
+                *port = line.end(to).port;
+            }
+        }
+        self.side_mut(to).anchor(session, ports.get(..session.media().len()).unwrap_or_default())
+    }
+}
