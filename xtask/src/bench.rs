@@ -3,6 +3,7 @@
 use crate::packages::{ETHTOOL, IP, IPTABLES, KAMAILIO, Program, RTPENGINE, TASKSET, need};
 use crate::step::{self, Failed, cargo, root, run_aside};
 use clap::ValueEnum;
+use std::path::Path;
 use std::process::Command;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -38,7 +39,13 @@ impl What {
 }
 
 /// Build everything with optimisation, then run one bench.
-pub(crate) fn run(what: What, json: bool, quick: bool, only: &[String]) -> Result<(), Failed> {
+pub(crate) fn run(
+    what: What,
+    json: bool,
+    quick: bool,
+    only: &[String],
+    before: Option<&Path>,
+) -> Result<(), Failed> {
     need(what.programs())?;
     let build = ["build", "--release", "-p", "bascule", "-p", "bascule-benches"];
     run_aside("build with optimisation", &mut cargo(&build))?;
@@ -53,6 +60,9 @@ pub(crate) fn run(what: What, json: bool, quick: bool, only: &[String]) -> Resul
     }
     for name in only {
         bench.args(["--only", name]);
+    }
+    if let Some(program) = before {
+        bench.arg("--before").arg(std::path::absolute(program).map_err(|e| e.to_string())?);
     }
     step::run(&format!("bench {}", what.name()), &mut bench)
 }

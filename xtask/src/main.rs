@@ -7,12 +7,14 @@
 
 mod bench;
 mod fuzz;
+mod instructions;
 mod packages;
 mod step;
 mod test;
 mod xdp;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -44,6 +46,9 @@ enum Task {
         /// Only this device or part; may be said several times.
         #[arg(long)]
         only: Vec<String>,
+        /// An older build of the daemon, measured beside this one (calls).
+        #[arg(long, value_name = "PROGRAM")]
+        before: Option<PathBuf>,
     },
     /// Fuzz every target.
     Fuzz {
@@ -69,6 +74,15 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Count the instructions of a plain call, and hold them to the kept figure.
+    Instructions {
+        /// Keep what was counted as the new figure.
+        #[arg(long)]
+        keep: bool,
+        /// One JSON object and nothing else on standard output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Run the simulator over many seeds.
     Sim {
         /// How many.
@@ -86,9 +100,12 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test { fuzz_seconds } => test::run(fuzz_seconds),
-        Task::Bench { what, json, quick, only } => bench::run(what, json, quick, &only),
+        Task::Bench { what, json, quick, only, before } => {
+            bench::run(what, json, quick, &only, before.as_deref())
+        }
         Task::Fuzz { seconds, only } => fuzz::run(seconds, &only),
         Task::Differential { packets, seed } => test::differential(packets, seed),
+        Task::Instructions { keep, json } => instructions::run(keep, json),
         Task::Xdp { check: false } => xdp::build(),
         Task::Xdp { check: true } => xdp::check(),
         Task::Sim { seeds, first, json } => test::sim(seeds, first, json),

@@ -7,6 +7,7 @@ use bascule_benches::{process, report};
 use clap::{Parser, ValueEnum};
 use std::fs::{self, File};
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -23,6 +24,9 @@ struct Cli {
     /// Only this device or part; may be said several times.
     #[arg(long)]
     only: Vec<String>,
+    /// An older build of the daemon, measured beside this one (calls).
+    #[arg(long, value_name = "PROGRAM")]
+    before: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -39,7 +43,7 @@ enum What {
 
 fn main() -> io::Result<ExitCode> {
     let cli = Cli::parse();
-    let options = Options { quick: cli.quick, only: cli.only };
+    let options = Options { quick: cli.quick, only: cli.only, before: cli.before };
     let _alone = alone()?;
     process::pin(&[LOAD_CORE]).map_err(|e| io::Error::new(e.kind(), format!("two cores are needed: {e}")))?;
     let result = match cli.what {

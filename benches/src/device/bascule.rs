@@ -3,7 +3,7 @@
 use super::{DEVICE, Recipe, UAC, UAS, sibling};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How media is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,14 @@ pub struct Wishes {
 /// One shard, one relay worker, one region whose edge is the answerer.
 pub fn single(name: &str, mode: MediaMode) -> Recipe {
     recipe(name, mode, &[Region { name: "north", edge: UAS, via: None }], &Wishes::default())
+}
+
+/// An older build of ours, with the same configuration as [`single`]'s.
+pub fn older(name: &str, program: &Path, mode: MediaMode) -> Recipe {
+    let mut recipe = single(name, mode);
+    recipe.command[0] = program.display().to_string();
+    recipe.note.push_str(", an older build");
+    recipe
 }
 
 /// One site whose groups are these regions, in order.

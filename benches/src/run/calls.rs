@@ -59,6 +59,11 @@ pub fn run(options: &Options) -> io::Result<Value> {
         plans.push(plan(bascule::single("bascule-relay", MediaMode::Relay), 1_000.0, 1_500.0, 2_000.0, true));
         plans.push(plan(two_children(), 1_000.0, 3_000.0, 1_500.0, false));
     }
+    if let Some(program) = &options.before {
+        let older = bascule::older("bascule-before", program, MediaMode::Bypass);
+        // Next to the one that it is compared with, so that both see the same spell of the machine.
+        plans.insert(1, plan(older, 1_000.0, 3_000.0, 3_500.0, true));
+    }
     plans.retain(|p| options.wants(&p.recipe.name));
     let rounds = if options.quick { 1 } else { 3 };
     let mut measures: Vec<Measures> = plans.iter().map(|_| Measures::default()).collect();
@@ -271,11 +276,21 @@ fn ratios(devices: &[Value]) -> Value {
         .into_iter()
         .filter(|x| *x > 0.0)
         .fold(f64::INFINITY, f64::min);
-    json!({
+    let mut ratios = json!({
         "calls_per_s_vs_kamailio": ratio(of("bascule", "calls_per_s"), best_rate),
         "cpu_vs_kamailio": ratio(of("bascule", "cpu_s_per_1k_calls"), best_cpu),
         "cpu_light_vs_kamailio": ratio(of("bascule", "cpu_s_per_1k_calls_light"), of("kamailio", "cpu_s_per_1k_calls_light")),
         "calls_per_s_vs_kamailio_hiding": ratio(of("bascule", "calls_per_s"), of("kamailio-hiding", "calls_per_s")),
         "cpu_vs_kamailio_hiding": ratio(of("bascule", "cpu_s_per_1k_calls"), of("kamailio-hiding", "cpu_s_per_1k_calls")),
-    })
+    });
+    if of("bascule-before", "cpu_s_per_1k_calls") > 0.0 {
+        for (name, key) in [
+            ("calls_per_s_vs_before", "calls_per_s"),
+            ("cpu_vs_before", "cpu_s_per_1k_calls"),
+            ("cpu_light_vs_before", "cpu_s_per_1k_calls_light"),
+        ] {
+            ratios[name] = ratio(of("bascule", key), of("bascule-before", key));
+        }
+    }
+    ratios
 }

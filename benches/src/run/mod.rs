@@ -12,6 +12,7 @@ use crate::load::uac::{Uac, UacConfig};
 use crate::load::uas::{Uas, UasConfig};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// How a bench is run.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Options {
     pub quick: bool,
     /// Only these devices; empty: all.
     pub only: Vec<String>,
+    /// An older build of ours, measured beside this one where a bench knows how.
+    pub before: Option<PathBuf>,
 }
 
 impl Options {
