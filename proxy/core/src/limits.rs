@@ -66,6 +66,13 @@ pub const MAX_LINES: usize = 4;
 /// refreshed earlier, or asked elsewhere.
 pub(crate) const MAX_SESSION: u32 = 86_400;
 
+/// Shortest session interval, in seconds, that is kept where a peer names one below what it was allowed: it is refreshed
+/// every 15 s, and a peer that asks for less is the one who has to live with the end.
+pub(crate) const MIN_SESSION: u32 = 30;
+
+/// 422 to the INVITE of one target that are heeded: every proxy on the way may want more than the one before it.
+pub(crate) const MAX_INTERVALS_ASKED: u32 = 3;
+
 /// A refresh that crosses another offer waits this long: a round-trip or two.
 pub(crate) const REFRESH_HELD: Duration = Duration::from_secs(1);
 

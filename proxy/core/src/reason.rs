@@ -166,6 +166,8 @@ reasons! {
         RegionDown = "region_down",
         /// Its edge is down, the region is not.
         EdgeDown = "edge_down",
+        /// Its edge does not know it any more, or does not answer for it.
+        LegLost = "leg_lost",
         /// An operator drains its region or edge.
         Drain = "drain",
         /// An operator asked for it back.

@@ -441,6 +441,9 @@ impl Shard {
                 TxnEvent::NoAck { user: Some(User::Carried(key, to)), server } => {
                     self.no_ack(key, to.other(), server);
                 }
+                TxnEvent::NoAck { user: Some(User::Session(key, leg)), server } => {
+                    self.no_ack(key, leg, server);
+                }
                 TxnEvent::NoAck { .. } => {}
             }
         }

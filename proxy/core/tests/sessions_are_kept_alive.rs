@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::dialogs::*;
 use common::*;
 use proxy_core::CloseReason;
 use relay_values::Duration;
@@ -15,37 +16,10 @@ fn unwatched() -> Stage {
     Stage::with(config)
 }
 
-/// The same message with further header fields.
-fn with(message: &str, fields: &str) -> String {
-    message.replacen("Call-ID", &format!("{fields}\r\nCall-ID"), 1)
-}
-
-/// A call that is up: the 200 that the carrier got, and the INVITE that east got. Either side may add header fields.
-fn up(stage: &mut Stage, carrier: &str, east: &str) -> (String, String) {
-    let offer = invite("one", &sdp("192.0.2.1", 30000));
-    stage.receive(CARRIER, &if carrier.is_empty() { offer } else { with(&offer, carrier) });
-    let out = stage.take(EAST).remove(0);
-    let ok = answer(&out, 200, "t-east", "bob@198.51.100.1", &sdp("198.51.100.1", 40000));
-    stage.receive(EAST, &if east.is_empty() { ok } else { with(&ok, east) });
-    let ok = stage.take(CARRIER).pop().unwrap();
-    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 1, ""));
-    stage.take(EAST);
-    (ok, out)
-}
-
-/// Answers a request inside a dialog, whose To has its tag already.
-fn reply(request: &str, code: u16, contact: &str, fields: &str, body: &str) -> String {
-    let plain = answer(request, code, "x", contact, body);
-    let to = header(request, "To");
-    let plain =
-        plain.replacen(&format!("To: {};tag=x", to.split(";tag").next().unwrap()), &format!("To: {to}"), 1);
-    if fields.is_empty() { plain } else { with(&plain, fields) }
-}
-
 #[test]
 fn a_caller_who_can_refreshes_and_is_told_so() {
     let mut stage = Stage::new();
-    let (ok, out) = up(&mut stage, &format!("{TIMER}3600"), "");
+    let (ok, out) = up_with(&mut stage, &format!("{TIMER}3600"), "");
     assert_eq!(header(&ok, "Session-Expires"), "1800;refresher=uac", "{ok}");
     assert_eq!(header(&ok, "Require"), "timer");
     assert_eq!((header(&out, "Supported"), header(&out, "Session-Expires")), ("timer", "1800"));
@@ -54,7 +28,7 @@ fn a_caller_who_can_refreshes_and_is_told_so() {
 #[test]
 fn a_session_that_its_peer_does_not_refresh_ends_in_time() {
     let mut stage = Stage::new();
-    up(&mut stage, &format!("{TIMER}1800"), "Session-Expires: 3600;refresher=uac\r\nAllow: UPDATE");
+    up_with(&mut stage, &format!("{TIMER}1800"), "Session-Expires: 3600;refresher=uac\r\nAllow: UPDATE");
     stage.pass(Duration::from_secs(1767));
     assert_eq!(stage.records.len(), 0);
     stage.pass(Duration::from_secs(1));
@@ -65,7 +39,7 @@ fn a_session_that_its_peer_does_not_refresh_ends_in_time() {
 #[test]
 fn an_update_without_an_offer_is_answered_on_its_own_leg_and_keeps_the_session() {
     let mut stage = Stage::new();
-    let (ok, _) = up(&mut stage, &format!("{TIMER}1800"), "Session-Expires: 7200;refresher=uas");
+    let (ok, _) = up_with(&mut stage, &format!("{TIMER}1800"), "Session-Expires: 7200;refresher=uas");
     for round in 0..3 {
         stage.pass(Duration::from_secs(900));
         stage.take(EAST);
@@ -82,7 +56,7 @@ fn an_update_without_an_offer_is_answered_on_its_own_leg_and_keeps_the_session()
 #[test]
 fn we_refresh_by_update_where_the_peer_takes_it() {
     let mut stage = unwatched();
-    up(&mut stage, "", "Session-Expires: 1800;refresher=uac\r\nAllow: INVITE, UPDATE");
+    up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac\r\nAllow: INVITE, UPDATE");
     for _ in 0..12 {
         stage.take(EAST);
         stage.pass(Duration::from_secs(900));
@@ -99,10 +73,9 @@ fn we_refresh_by_update_where_the_peer_takes_it() {
 #[test]
 fn we_refresh_by_reinvite_with_the_description_that_the_peer_has() {
     let mut stage = unwatched();
-    let (_, out) = up(&mut stage, "", "Session-Expires: 1800;refresher=uac");
+    let (_, out) = up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac");
     stage.pass(Duration::from_secs(901));
     let reinvite = stage.take(EAST).into_iter().find(|m| m.starts_with("INVITE")).unwrap();
-    let body = |message: &str| message.split("\r\n\r\n").nth(1).unwrap().to_owned();
     assert_eq!(body(&reinvite), body(&out), "the same version, to the byte (§7.4)");
     stage.relayed.clear();
     let fields = "Session-Expires: 1800;refresher=uac";
@@ -142,8 +115,10 @@ fn a_target_that_wants_longer_sessions_is_asked_once_more_in_the_same_step() {
 
 #[test]
 fn a_peer_without_timers_is_asked_and_ends_the_call_by_its_silence() {
-    let mut stage = Stage::new();
-    up(&mut stage, &format!("{TIMER}1800"), "");
+    let mut config = config();
+    config.rehome.enabled = false;
+    let mut stage = Stage::with(config);
+    up_with(&mut stage, &format!("{TIMER}1800"), "");
     stage.pass(Duration::from_secs(301));
     let options = stage.take(EAST).remove(0);
     assert!(options.starts_with("OPTIONS sip:bob@198.51.100.1"), "{options}");
@@ -152,4 +127,221 @@ fn a_peer_without_timers_is_asked_and_ends_the_call_by_its_silence() {
     assert_eq!(stage.records.len(), 0, "any answer shows that it is there");
     stage.pass(Duration::from_secs(200));
     assert_eq!(stage.records[0].close, CloseReason::PeerLost);
+}
+
+#[test]
+fn the_legs_have_intervals_and_refreshers_of_their_own() {
+    let mut stage = unwatched();
+    let (ok, _) = up_with(
+        &mut stage,
+        &format!("{TIMER}600;refresher=uas"),
+        "Session-Expires: 1400;refresher=uac\r\nAllow: UPDATE",
+    );
+    assert_eq!(header(&ok, "Session-Expires"), "600;refresher=uas", "as the caller wants it (§9)");
+    // The caller has said nothing of UPDATE: he is asked by re-INVITE.
+    let (mut asked, mut refreshed) = (vec![], vec![]);
+    for _ in 0..1450 {
+        stage.pass(Duration::from_secs(1));
+        for request in stage.take(CARRIER) {
+            if request.starts_with("INVITE") {
+                asked.push(stage.now.as_nanos() / 1_000_000_000);
+                let said = sdp("192.0.2.1", 30000);
+                let ok =
+                    reply(&request, 200, "ann@192.0.2.1:5060", "Session-Expires: 600;refresher=uac", &said);
+                stage.receive(CARRIER, &ok);
+            }
+        }
+        for request in stage.take(EAST) {
+            assert!(request.starts_with("UPDATE"), "{request}");
+            refreshed.push(stage.now.as_nanos() / 1_000_000_000);
+            let ok = reply(&request, 200, "bob@198.51.100.1", "Session-Expires: 1400;refresher=uac", "");
+            stage.receive(EAST, &ok);
+        }
+    }
+    assert_eq!(asked, [300, 600, 900, 1200]);
+    assert_eq!(refreshed, [700, 1400]);
+    assert_eq!(stage.records.len(), 0);
+}
+
+#[test]
+fn an_interval_is_reduced_to_ours_as_far_as_the_callers_min_se_allows_and_never_raised() {
+    for (said, accepted) in [
+        ("7200", "1800;refresher=uac"),
+        ("7200\r\nMin-SE: 3600", "3600;refresher=uac"),
+        ("100;refresher=uas", "100;refresher=uas"),
+        ("90;refresher=uac", "90;refresher=uac"),
+    ] {
+        let (ok, _) = up_with(&mut Stage::new(), &format!("{TIMER}{said}"), "");
+        assert_eq!(header(&ok, "Session-Expires"), accepted, "{said}");
+    }
+    // Put there by a proxy for a caller who knows nothing of it: then it is ours, and there is nothing to require.
+    let (ok, _) = up_with(&mut Stage::new(), "Session-Expires: 60", "");
+    assert_eq!((header(&ok, "Session-Expires"), header(&ok, "Require")), ("60;refresher=uas", ""));
+}
+
+#[test]
+fn a_reinvite_that_says_the_same_again_is_answered_on_its_own_leg() {
+    let mut stage = Stage::new();
+    let (ok, _) = up_with(&mut stage, &format!("{TIMER}1800"), "Session-Expires: 7200;refresher=uas");
+    stage.pass(Duration::from_secs(900));
+    stage.take(EAST);
+    stage.relayed.clear();
+    let again = in_dialog(&ok, "INVITE", 2, &sdp("192.0.2.1", 30000));
+    stage.receive(CARRIER, &with(&again, &format!("{TIMER}1800;refresher=uac")));
+    let answer = stage.take(CARRIER).pop().unwrap();
+    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+    assert_eq!(body(&answer), body(&ok), "the same version, to the byte");
+    assert_eq!(header(&answer, "Session-Expires"), "1800;refresher=uac");
+    assert_eq!(header(&answer, "Contact"), header(&ok, "Contact"));
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 2, ""));
+    stage.pass(Duration::from_secs(40));
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "acknowledged, so not said again");
+    assert_eq!((stage.take(EAST), &stage.relayed[..]), (vec![], &[][..]));
+    // Whatever is new still crosses.
+    let held = format!("{}a=sendonly\r\n", sdp("192.0.2.1", 30000));
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 3, &held));
+    assert!(stage.take(EAST)[0].starts_with("INVITE"));
+}
+
+#[test]
+fn an_answer_to_a_refresh_that_is_never_acknowledged_ends_the_call() {
+    let mut stage = Stage::new();
+    let (ok, _) = up_with(&mut stage, "", "");
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 2, &sdp("192.0.2.1", 30000)));
+    stage.pass(Duration::from_secs(33));
+    assert_eq!(stage.records[0].close, CloseReason::NoAck);
+}
+
+#[test]
+fn whose_call_id_it_is_not_tries_again_sooner_after_491() {
+    for (ours, least, most) in [(true, 2100, 4000), (false, 0, 2000)] {
+        let (carrier, east) = if ours {
+            (String::new(), "Session-Expires: 1800;refresher=uac")
+        } else {
+            (format!("{TIMER}1800;refresher=uas"), "")
+        };
+        let mut stage = unwatched();
+        up_with(&mut stage, &carrier, east);
+        let (peer, contact) = if ours { (EAST, "bob@198.51.100.1") } else { (CARRIER, "ann@192.0.2.1:5060") };
+        let mut waits = vec![];
+        stage.pass(Duration::from_secs(900));
+        for _ in 0..20 {
+            let reinvite = stage.take(peer).into_iter().find(|m| m.starts_with("INVITE")).unwrap();
+            stage.receive(peer, &reply(&reinvite, 491, contact, "", ""));
+            let refused = stage.now;
+            while !stage.sent.iter().any(|(_, text)| text.starts_with("INVITE")) {
+                stage.pass(Duration::from_millis(10));
+            }
+            waits.push(stage.now.since(refused).as_millis());
+        }
+        assert!(waits.iter().all(|wait| (least..=most + 10).contains(wait)), "{waits:?}");
+        assert!(waits.iter().any(|wait| *wait > (least + most) / 2), "{waits:?}");
+    }
+}
+
+#[test]
+fn a_refresh_that_is_refused_is_tried_again_three_times_and_the_session_runs_out() {
+    let mut stage = unwatched();
+    up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE");
+    let mut tries = 0;
+    for _ in 0..1_780 {
+        stage.pass(Duration::from_secs(1));
+        for update in stage.take(EAST).into_iter().filter(|m| m.starts_with("UPDATE")) {
+            tries += 1;
+            stage.receive(EAST, &reply(&update, 500, "bob@198.51.100.1", "", ""));
+        }
+    }
+    assert_eq!(tries, 4);
+    assert_eq!(stage.records[0].close, CloseReason::SessionExpired);
+    let bye = stage.take(CARRIER).into_iter().find(|m| m.starts_with("BYE")).unwrap();
+    assert_eq!(header(&bye, "Reason"), "SIP;cause=408;text=\"session_expired\"");
+}
+
+#[test]
+fn a_peer_that_takes_no_update_after_all_is_refreshed_by_reinvite_at_once() {
+    let mut stage = unwatched();
+    up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE");
+    stage.pass(Duration::from_secs(900));
+    let update = stage.take(EAST).remove(0);
+    stage.receive(EAST, &reply(&update, 405, "bob@198.51.100.1", "", ""));
+    stage.pass(Duration::ZERO);
+    assert!(stage.take(EAST)[0].starts_with("INVITE"));
+}
+
+#[test]
+fn a_peer_that_asks_for_longer_in_the_call_is_refreshed_for_longer() {
+    let mut stage = unwatched();
+    up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE");
+    stage.pass(Duration::from_secs(900));
+    let update = stage.take(EAST).remove(0);
+    stage.receive(EAST, &reply(&update, 422, "bob@198.51.100.1", "Min-SE: 2400", ""));
+    stage.pass(Duration::ZERO);
+    let again = stage.take(EAST).remove(0);
+    assert_eq!((header(&again, "Session-Expires"), header(&again, "Min-SE")), ("2400;refresher=uac", "2400"));
+    stage.receive(EAST, &reply(&again, 200, "bob@198.51.100.1", "Session-Expires: 2400;refresher=uac", ""));
+    stage.pass(Duration::from_secs(1199));
+    assert_eq!(stage.take(EAST), Vec::<String>::new());
+    stage.pass(Duration::from_secs(1));
+    assert!(stage.take(EAST)[0].starts_with("UPDATE"));
+}
+
+#[test]
+fn refreshes_that_cross_are_both_answered_and_the_call_goes_on() {
+    let mut stage = unwatched();
+    let (_, out) = up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE");
+    stage.pass(Duration::from_secs(900));
+    let ours = stage.take(EAST).remove(0);
+    let theirs = from_edge(&out, (EAST, "t-east"), "UPDATE", 7, "");
+    stage.receive(EAST, &with(&theirs, &format!("{TIMER}1800;refresher=uac")));
+    assert!(stage.take(EAST)[0].starts_with("SIP/2.0 200"));
+    stage.receive(EAST, &reply(&ours, 200, "bob@198.51.100.1", "Session-Expires: 1800;refresher=uac", ""));
+    stage.pass(Duration::from_secs(900));
+    assert!(stage.take(EAST)[0].starts_with("UPDATE"), "what was said last holds");
+}
+
+#[test]
+fn a_carrier_that_does_not_answer_a_refresh_is_gone() {
+    let mut stage = unwatched();
+    up_with(&mut stage, &format!("{TIMER}1800;refresher=uas\r\nAllow: UPDATE"), "");
+    stage.pass(Duration::from_secs(931));
+    assert_eq!(stage.records.len(), 0);
+    stage.pass(Duration::from_secs(2));
+    assert_eq!(stage.records[0].close, CloseReason::LegGone);
+}
+
+#[test]
+fn a_target_is_asked_three_times_for_longer_sessions_and_then_left() {
+    let mut stage = Stage::new();
+    stage.receive(CARRIER, &invite("long", &sdp("192.0.2.1", 30000)));
+    for (number, min_se) in (1..).zip([2000, 2400, 3000, 3600]) {
+        let invite = stage.take(EAST).into_iter().find(|m| m.starts_with("INVITE")).unwrap();
+        assert_eq!(header(&invite, "CSeq"), format!("{number} INVITE"));
+        let refusal = answer(&invite, 422, &format!("t-{number}"), "bob@198.51.100.1", "");
+        stage.receive(EAST, &with(&refusal, &format!("Min-SE: {min_se}")));
+    }
+    assert!(stage.take(EAST).iter().all(|m| m.starts_with("ACK")));
+    let west = stage.take(WEST).remove(0);
+    assert_eq!((header(&west, "Session-Expires"), header(&west, "CSeq")), ("1800", "1 INVITE"));
+}
+
+#[test]
+fn a_carrier_without_timers_that_does_not_know_the_call_ends_it() {
+    let mut stage = Stage::new();
+    up_with(&mut stage, "", "Session-Expires: 1800;refresher=uas");
+    for _ in 0..3 {
+        stage.pass(Duration::from_secs(300));
+        let Some(options) = stage.take(CARRIER).into_iter().find(|m| m.starts_with("OPTIONS")) else {
+            continue;
+        };
+        for _ in 0..3 {
+            let options =
+                stage.take(CARRIER).into_iter().find(|m| m.starts_with("OPTIONS")).unwrap_or(options.clone());
+            stage.receive(CARRIER, &reply(&options, 481, "ann@192.0.2.1:5060", "", ""));
+            stage.pass(Duration::from_secs(10));
+        }
+        break;
+    }
+    assert_eq!(stage.records[0].close, CloseReason::PeerLost);
+    let bye = stage.take(CARRIER).into_iter().find(|m| m.starts_with("BYE")).unwrap();
+    assert_eq!(header(&bye, "Reason"), "SIP;cause=408;text=\"peer_lost\"");
 }

@@ -59,6 +59,7 @@ const fn reason_row(reason: MoveReason) -> &'static str {
     match reason {
         MoveReason::RegionDown => "for_region_down",
         MoveReason::EdgeDown => "for_edge_down",
+        MoveReason::LegLost => "for_leg_lost",
         MoveReason::Drain => "for_drain",
         MoveReason::Back => "for_back",
         MoveReason::Drill => "for_drill",

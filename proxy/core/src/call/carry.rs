@@ -74,6 +74,9 @@ impl Call {
         if self.only_refreshes(&request) {
             return self.refreshed_by(env, leg, from, server, &request);
         }
+        if self.says_it_again(leg, &request) && self.told_again(env, leg, from, server, &request) {
+            return;
+        }
         if self.cannot_carry(leg) && !matches!(request.method(), Method::Bye | Method::Options) {
             // It comes again in a few seconds (RFC 3261 §14.1), when the tier leg has a home again.
             env.counters.reject(RejectReason::RequestPending);

@@ -1,7 +1,9 @@
 //! An INVITE is out: listen to its target, be patient as long as the policy says, then move on.
 
+use super::uac::INVITE_CSEQ;
 use super::uas::EarlyAnswer;
-use super::{Attempt, Call, CallEvent, Env, Phase, Progress, SessionTimer, State};
+use super::{Attempt, Call, CallEvent, Env, Phase, Progress, State};
+use crate::limits::MAX_INTERVALS_ASKED;
 use crate::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use bytes::Bytes;
 use relay_values::{Duration, Leg};
@@ -132,10 +134,11 @@ impl Call {
         self.reject(env, code, CloseReason::Refused, None)
     }
 
-    /// 422: the same target is asked once more, for the interval that it wants (RFC 4028 §7.3). That is no step of the hunt.
+    /// 422: the same target is asked again, for the interval that it wants, or that a proxy on the way does (RFC 4028 §7.3).
+    /// That is no step of the hunt.
     fn ask_for_longer(&mut self, env: &mut Env, attempt: Attempt, min_se: u32, call_id: &[u8]) -> State {
-        let asked = self.b.session != SessionTimer::IDLE;
-        if asked || !self.b.session.raise(min_se) {
+        let asked = self.b.invite_cseq - INVITE_CSEQ;
+        if asked >= MAX_INTERVALS_ASKED || !self.b.session.raise(min_se) {
             return self.advance(env, attempt, HuntReason::FinalResponse, 422);
         }
         self.b.invite_cseq += 1;

@@ -3,10 +3,10 @@
 
 use super::leg::{ALLOW, finish, respond};
 use super::session::{Due, SessionTimer, refused_for};
-use super::{Call, CallEvent, Env, Rehome, Stage, User};
+use super::{Call, CallEvent, Cause, Env, Rehome, Stage, State, User};
 use crate::limits::{MAX_REFRESH_TRIES, MAX_SESSION, REFRESH_AGAIN, REFRESH_HELD};
 use crate::transaction::{ClientKey, ClientKind, ServerKey};
-use crate::{CloseReason, Peer, RejectReason};
+use crate::{CloseReason, MoveReason, Peer, RejectReason};
 use relay_values::{Duration, Leg, Time};
 use sip_wire::{HeaderName, Message, Method, sdp};
 
@@ -55,6 +55,8 @@ impl Call {
         let method = if offer.is_some() { Method::Invite } else { Method::Update };
         let session = self.leg(leg).session;
         let (key, policy) = (self.key, self.pinned.config.session);
+        // Should there be no way to say it, it is tried again.
+        self.leg_mut(leg).session.put_off(env.now + REFRESH_HELD);
         let Some(dialog) = self.leg_mut(leg).dialog.as_mut() else { return };
         let Some(face) = env.faces.get(dialog.peer.listener) else { return };
         let client = env.txns.reserve(User::Session(key, leg));
@@ -69,8 +71,9 @@ impl Call {
 
     /// Asks whether the peer is there: any answer shows that it is, except one that says that it does not know the dialog.
     fn ask(&mut self, env: &mut Env, leg: Leg) {
+        self.leg_mut(leg).session.put_off(env.now + REFRESH_HELD);
         if self.is_deaf(leg) {
-            return self.leg_mut(leg).session.put_off(env.now + REFRESH_HELD);
+            return;
         }
         let key = self.key;
         let Some(dialog) = self.leg_mut(leg).dialog.as_mut() else { return };
@@ -209,13 +212,22 @@ impl Call {
         if self.is_left(leg) {
             return self.leg_mut(leg).session.again(env.now, 0);
         }
-        self.handle(env, CallEvent::LegGone);
+        self.leg_lost(env, leg, CloseReason::LegGone);
     }
 
     fn not_there(&mut self, env: &mut Env, leg: Leg) {
         let is_left = self.is_left(leg);
         if !self.leg_mut(leg).session.missed(env.now) && !is_left {
-            self.handle(env, CallEvent::Lapsed(CloseReason::PeerLost));
+            self.leg_lost(env, leg, CloseReason::PeerLost);
+        }
+    }
+
+    /// Nobody answers for a leg any more. An edge that has lost a call (it was started anew) is left for another one; a
+    /// carrier's leg is the call.
+    fn leg_lost(&mut self, env: &mut Env, leg: Leg, reason: CloseReason) {
+        let cause = Cause { reason: MoveReason::LegLost, detected: env.now, order: None, back_to: None };
+        if leg != self.tier_leg() || !self.uproot(env, cause) {
+            self.handle(env, CallEvent::Lapsed(reason));
         }
     }
 
@@ -255,6 +267,42 @@ impl Call {
             dialog.retarget(request);
         }
         env.txns.respond(env.now, server, 200, out.finish());
+    }
+
+    /// Whether a re-INVITE says nothing but what its leg has said before, to the byte: it refreshes the session, and the
+    /// other leg has no part in that either.
+    pub(super) fn says_it_again(&self, leg: Leg, request: &Message) -> bool {
+        let asks_carrier =
+            matches!(self.state, State::Rehoming(Rehome { stage: Stage::Refitting { .. }, .. }));
+        matches!(request.method(), Method::Invite)
+            && self.pinned.config.session.enabled
+            && self.is_answered()
+            && !(asks_carrier || self.is_left(leg) || self.is_negotiating(true) || self.is_updating())
+            && sdp::find(request).is_some_and(|sdp| self.media.has_said(leg, sdp))
+    }
+
+    /// A re-INVITE that changes nothing is answered with what its leg was told last. False where that is not known.
+    pub(super) fn told_again(
+        &mut self,
+        env: &mut Env,
+        leg: Leg,
+        from: Peer,
+        server: ServerKey,
+        request: &Message,
+    ) -> bool {
+        let Some(answer) = self.media.same_again(leg) else { return false };
+        let mut out = respond(env, request, from, 200, &self.leg(leg).tag);
+        let policy = self.pinned.config.session;
+        let key = self.key;
+        let state = self.leg_mut(leg);
+        state.session.accept(env.now, &policy, request, &mut out);
+        if let Some(dialog) = &mut state.dialog {
+            dialog.retarget(request);
+        }
+        state.unacked = request.cseq().ok().map(|cseq| (server, cseq.number));
+        env.txns.bind(server, User::Session(key, leg));
+        env.txns.respond(env.now, server, 200, finish(out, Some(&answer)));
+        true
     }
 
     /// The tier leg is lost: what was asked of it is not waited for. Should the call stay with it after all, it is asked

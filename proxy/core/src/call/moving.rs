@@ -117,7 +117,9 @@ impl Call {
         self.open_receipt(env, cause);
         let leaving = match (cause.back_to, cause.reason, self.seat.edge) {
             (Some(region), ..) => Leaving::For(region),
-            (None, MoveReason::EdgeDown, edge) => Leaving::Edge { edge, region: self.region() },
+            (None, MoveReason::EdgeDown | MoveReason::LegLost, edge) => {
+                Leaving::Edge { edge, region: self.region() }
+            }
             (None, MoveReason::Drain, Some(edge)) if self.only_edge_drained(env, edge) => {
                 Leaving::Edge { edge: Some(edge), region: self.region() }
             }
@@ -149,7 +151,8 @@ impl Call {
 
     /// Nobody is at the call's edge, and nothing is known that another one could be offered.
     fn is_stranded(&self, cause: Cause) -> bool {
-        cause.order.is_none() && self.media.session().is_some()
+        let nobody_there = cause.order.is_none() && cause.reason != MoveReason::LegLost;
+        nobody_there && self.media.session().is_some()
     }
 
     /// Who goes before whom.
@@ -215,7 +218,7 @@ impl Call {
 
     /// Every target was tried: who could stay does, the others try again while there is time.
     fn nobody_left(&mut self, env: &mut Env, rehome: Rehome) -> State {
-        if rehome.order.is_some() || self.old_leg_lives(env) {
+        if rehome.order.is_some() || self.old_leg_lives(env, &rehome) {
             return self.stay(env, rehome);
         }
         let again = env.now + MOVE_RETRY;

@@ -7,7 +7,7 @@ use crate::dialog::Dialog;
 use crate::limits::{MAX_SESSION, SETTLE};
 use crate::moves::Settled;
 use crate::transaction::ClientKind;
-use crate::{CloseReason, EvidenceKind, HuntReason, MoveOutcome, TargetId};
+use crate::{CloseReason, EvidenceKind, HuntReason, MoveOutcome, MoveReason, TargetId};
 use bytes::Bytes;
 use relay_values::{Duration, Gap, Leg, Time};
 use sip_wire::sdp::Misfit;
@@ -317,7 +317,8 @@ impl Call {
     /// gone, and the call goes on without it.
     fn hung_up_midway(&mut self, env: &mut Env, rehome: Rehome, leg: Leg) -> State {
         let tier = self.tier_leg();
-        if leg == tier && rehome.order.is_none() && !rehome.has_tier() {
+        let lost = rehome.reason == MoveReason::LegLost;
+        if leg == tier && !lost && rehome.order.is_none() && !rehome.has_tier() {
             self.leg_mut(tier).dialog = None;
             return State::Rehoming(rehome);
         }
@@ -331,7 +332,7 @@ impl Call {
 
     /// Nobody took the call: it stays where it is if somebody is there, by plan or because its edge is back; else it ends.
     fn give_up(&mut self, env: &mut Env, rehome: Rehome, outcome: MoveOutcome) -> State {
-        if rehome.order.is_some() || self.old_leg_lives(env) {
+        if rehome.order.is_some() || self.old_leg_lives(env, &rehome) {
             self.leave_new_leg(env, rehome);
             return self.stay(env, rehome);
         }
@@ -340,8 +341,9 @@ impl Call {
     }
 
     /// Whether the edge that was taken for dead is back, and the leg there has not hung up.
-    pub(super) fn old_leg_lives(&self, env: &Env) -> bool {
-        let back = !self.is_down_in(&env.newest) && self.seat.cut.is_none();
+    pub(super) fn old_leg_lives(&self, env: &Env, rehome: &Rehome) -> bool {
+        let lost = rehome.reason == MoveReason::LegLost;
+        let back = !lost && !self.is_down_in(&env.newest) && self.seat.cut.is_none();
         back && self.leg(self.tier_leg()).dialog.is_some()
     }
 

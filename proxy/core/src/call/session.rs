@@ -13,7 +13,7 @@
 //! ```
 
 use crate::config::{Refresher, SessionPolicy};
-use crate::limits::{MAX_SESSION, MAX_WATCH_MISSES, WATCH_AGAIN};
+use crate::limits::{MAX_SESSION, MAX_WATCH_MISSES, MIN_SESSION, WATCH_AGAIN};
 use crate::transaction::ClientKey;
 use relay_values::{Duration, Time};
 use sip_wire::{Builder, HeaderName, Message};
@@ -109,6 +109,11 @@ fn role(value: &[u8]) -> Option<Role> {
 
 fn seconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// The shortest interval that is kept although somebody should not have named it.
+fn shortest(policy: &SessionPolicy) -> u32 {
+    seconds(policy.min_se).clamp(1, MIN_SESSION)
 }
 
 /// The interval that a 422 asks for instead of what was said, where the peer could say another (§9): it is ours to refuse
@@ -260,7 +265,8 @@ impl SessionTimer {
             *self = Self::watch(now, policy);
             return;
         };
-        let interval = interval.max(seconds(policy.min_se)).clamp(1, MAX_SESSION);
+        // Below what was asked for it may not be (§9); who says so all the same ends the session by his own clock.
+        let interval = interval.clamp(shortest(policy), MAX_SESSION);
         let terms = Terms::new(now, interval, self.min_se(), self.takes_update(response));
         *self = match said.refresher {
             Some(Role::Uas) => Self::Theirs { terms },
@@ -282,8 +288,11 @@ impl SessionTimer {
         let wanted = before.unwrap_or(seconds(policy.expires));
         let min_se = said.min_se.max(self.min_se()).min(MAX_SESSION);
         let least = min_se.max(seconds(policy.min_se)).clamp(1, MAX_SESSION);
-        let interval =
-            said.interval.map_or(wanted, |interval| interval.min(seconds(policy.expires))).max(least);
+        let interval = match said.interval {
+            // §9: it may be reduced as far as the peer's Min-SE allows, and never be raised.
+            Some(interval) => interval.min(seconds(policy.expires).max(least)).max(shortest(policy)),
+            None => wanted.max(least),
+        };
         let role = match (said.supported, said.refresher, &*self) {
             // Whoever does not know of it cannot refresh.
             (false, ..) => Role::Uas,
@@ -303,9 +312,13 @@ impl SessionTimer {
         }
         write(out, interval, Some(role));
         let terms = Terms::new(now, interval, min_se, self.takes_update(request));
-        *self = match role {
-            Role::Uac => Self::Theirs { terms },
-            Role::Uas => Self::Ours { terms, at: terms.half(now), tries: 0 },
+        *self = match (role, *self) {
+            // Two refreshes have crossed. Ours is still out, and what its answer says will hold.
+            (_, Self::Refreshing { client, reinvite, tries, .. }) => {
+                Self::Refreshing { terms, client, reinvite, tries }
+            }
+            (Role::Uac, _) => Self::Theirs { terms },
+            (Role::Uas, _) => Self::Ours { terms, at: terms.half(now), tries: 0 },
         };
     }
 

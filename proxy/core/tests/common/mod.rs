@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each story uses a part of it")]
 
+pub mod dialogs;
+
 use bytes::Bytes;
 use proxy_core::*;
 use relay_values::{Duration, Latching, OpenFailure, RelayCommand, RelayEvent, SessionStats, Time};

@@ -31,6 +31,28 @@ impl Media {
         text
     }
 
+    /// Whether a leg's present peer has said just that, when it spoke last.
+    pub(crate) fn has_said(&self, from: Leg, body: &[u8]) -> bool {
+        let Self::Relayed(relayed) = self else { return false };
+        let said = match &relayed.known {
+            Known::Nothing => return false,
+            Known::Texts { offer, answer, answerer } => {
+                if *answerer == from {
+                    answer
+                } else {
+                    offer
+                }
+            }
+            // What a new peer has said is not kept.
+            Known::Agreed(agreed) if agreed.offered_to == Some(from) => return false,
+            Known::Agreed(agreed) => match from {
+                Leg::A => &agreed.a_said,
+                Leg::B => &agreed.b_said,
+            },
+        };
+        relayed.offered.is_none() && **said == *body
+    }
+
     /// The answer to that: where the leg's media is may have changed after all.
     pub(crate) fn repeated(&mut self, from: Leg, body: &[u8], out: &mut impl FnMut(RelayCommand)) {
         let Self::Relayed(relayed) = self else { return };
