@@ -13,6 +13,7 @@
 pub mod agent;
 mod checks;
 mod link;
+mod maps;
 mod play;
 mod rng;
 mod setup;

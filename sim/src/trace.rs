@@ -1,5 +1,6 @@
 //! What happened, for a hash that two runs must share and for a ladder that a person can read.
 
+use bytes::Bytes;
 use relay_values::Time;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,17 +14,21 @@ pub struct Trace {
     names: BTreeMap<SocketAddr, String>,
 }
 
-/// One message on the wire.
+/// One message on the wire, or a note. It becomes text when somebody wants to read it: most runs go well.
 #[derive(Debug, Clone)]
 struct Line {
     at: Time,
     call: Option<usize>,
-    from: String,
-    to: String,
-    text: String,
+    said: Said,
 }
 
-/// FNV-1a, 64 bits.
+#[derive(Debug, Clone)]
+enum Said {
+    Message { from: SocketAddr, to: SocketAddr, bytes: Bytes, what: &'static str },
+    Note(String),
+}
+
+/// FNV-1a's, 64 bits; taken by words, since every packet passes here.
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 impl Trace {
@@ -34,9 +39,16 @@ impl Trace {
 
     /// Takes anything into the hash.
     pub fn mix(&mut self, at: Time, bytes: &[u8]) {
-        for byte in at.as_nanos().to_le_bytes().iter().chain(bytes) {
-            self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(PRIME);
-        }
+        let mut hash = self.hash;
+        let mut word = |word: u64| hash = (hash ^ word).wrapping_mul(PRIME).rotate_left(29);
+        word(at.as_nanos());
+        word(bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|bytes| word(u64::from_le_bytes(*bytes)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        word(u64::from_le_bytes(last));
+        self.hash = hash;
     }
 
     /// A SIP message. `what` says what became of it, when that is not plain delivery.
@@ -44,24 +56,23 @@ impl Trace {
         &mut self,
         at: Time,
         call: Option<usize>,
-        way: (SocketAddr, SocketAddr),
-        bytes: &[u8],
-        what: &str,
+        (from, to): (SocketAddr, SocketAddr),
+        bytes: &Bytes,
+        what: &'static str,
     ) {
         self.mix(at, bytes);
         self.mix(at, what.as_bytes());
         // Probes fill pages and belong to no call.
         if call.is_some() {
-            let name = |at| self.names.get(&at).cloned().unwrap_or_else(|| at.to_string());
-            let (from, to) = (name(way.0), name(way.1));
-            self.lines.push(Line { at, call, from, to, text: format!("{}{what}", summary(bytes)) });
+            let said = Said::Message { from, to, bytes: bytes.clone(), what };
+            self.lines.push(Line { at, call, said });
         }
     }
 
     /// Something worth a line that is no message. Without a call it stands in every ladder.
     pub fn note(&mut self, at: Time, call: Option<usize>, text: String) {
         self.mix(at, text.as_bytes());
-        self.lines.push(Line { at, call, from: String::new(), to: String::new(), text });
+        self.lines.push(Line { at, call, said: Said::Note(text) });
     }
 
     /// The hash of everything so far.
@@ -73,9 +84,14 @@ impl Trace {
     pub fn ladder(&self, call: Option<usize>) -> String {
         let mut out = String::new();
         for line in self.lines.iter().filter(|line| line.call.is_none() || line.call == call) {
-            let Line { at, from, to, text, .. } = line;
-            let ms = at.as_nanos() as f64 / 1e6;
-            let way = if from.is_empty() { "*".to_owned() } else { format!("{from} -> {to}") };
+            let (way, text) = match &line.said {
+                Said::Message { from, to, bytes, what } => {
+                    let name = |at| self.names.get(at).cloned().unwrap_or_else(|| at.to_string());
+                    (format!("{} -> {}", name(from), name(to)), format!("{}{what}", summary(bytes)))
+                }
+                Said::Note(text) => ("*".to_owned(), text.clone()),
+            };
+            let ms = line.at.as_nanos() as f64 / 1e6;
             let _ = writeln!(out, "{ms:>12.3} ms  {way:<24} {text}");
         }
         out

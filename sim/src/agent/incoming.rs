@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(35);
 impl Agent {
     /// A SIP datagram.
     pub fn hear_sip(&mut self, now: Time, book: &mut Book, bytes: &Bytes) {
+        if bytes.starts_with(b"OPTIONS ") && self.probed_with(now, bytes) {
+            return;
+        }
         let Ok(message) = Message::parse(bytes.clone()) else { return };
         if !message.is_request() {
             return self.responded(now, &message);
@@ -30,10 +33,7 @@ impl Agent {
             return self.inside_dialog(now, &message, &key);
         }
         match message.method() {
-            Method::Options => {
-                self.probed += 1;
-                self.reply(now, &message, &key, 200);
-            }
+            Method::Options => self.reply(now, &message, &key, 200),
             Method::Invite => self.invited(now, book, &message, &key),
             Method::Cancel => self.cancelled(now, &message, branch, &key),
             _ => self.reply(now, &message, &key, 481),

@@ -5,6 +5,7 @@ mod dialog;
 mod incoming;
 mod media;
 mod outgoing;
+mod probed;
 mod responses;
 mod script;
 mod transactions;
@@ -14,11 +15,12 @@ pub use dialog::{Leg, Role, Stage};
 pub use script::{Act, CallPlan, Callee, Caller, Reliable, Sdp, Step};
 pub use voice::{Ear, Voice};
 
+use crate::maps::{Map, Set};
 use crate::rng::Rng;
 use crate::setup::Setup;
 use bytes::Bytes;
 use relay_values::{Duration, Time};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use transactions::{Client, Server};
 
@@ -98,7 +100,7 @@ pub struct Book {
     arrived: Vec<usize>,
     answered: Vec<bool>,
     /// INVITEs for calls that were answered already, by branch.
-    moves: HashSet<String>,
+    moves: Set<String>,
     moved: Vec<usize>,
 }
 
@@ -109,7 +111,7 @@ impl Book {
         Self {
             arrived: vec![0; calls],
             answered: vec![false; calls],
-            moves: HashSet::new(),
+            moves: Set::default(),
             moved: vec![0; calls],
             plans,
         }
@@ -181,8 +183,8 @@ pub struct Agent {
     t1: Duration,
     t2: Duration,
     rng: Rng,
-    clients: BTreeMap<String, Client>,
-    servers: BTreeMap<String, Server>,
+    clients: Map<String, Client>,
+    servers: Map<String, Server>,
     by_port: BTreeMap<u16, usize>,
     /// Media ports are never used twice, not even by another life of the agent.
     next_port: u16,
@@ -215,8 +217,8 @@ impl Agent {
             t1: setup.timers.t1,
             t2: Duration::from_secs(4),
             rng,
-            clients: BTreeMap::new(),
-            servers: BTreeMap::new(),
+            clients: Map::default(),
+            servers: Map::default(),
             by_port: BTreeMap::new(),
             next_port: 20_000,
             pace: setup.pace,

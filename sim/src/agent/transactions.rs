@@ -33,7 +33,8 @@ pub(super) struct Server {
 }
 
 pub(super) fn key(branch: &[u8], method: Method<'_>) -> String {
-    format!("{} {}", String::from_utf8_lossy(branch), String::from_utf8_lossy(method.as_bytes()))
+    let (branch, method) = (String::from_utf8_lossy(branch), String::from_utf8_lossy(method.as_bytes()));
+    [&branch, " ", &method].concat()
 }
 
 impl Agent {

@@ -21,6 +21,8 @@ const EVENTS: [u8; 2] = [101, 96];
 /// Packets of a key before its end is said, and how often that is (RFC 4733 §2.5.1.4).
 const KEY_PACKETS: u16 = 8;
 const KEY_ENDS: u16 = 3;
+/// Bytes of a voice packet of ours: the header, whose it is, and a little sound.
+const PACKET: usize = 12 + 8 + 12;
 /// In timestamp units, for a clock of 8,000 Hz.
 const UNIT: u64 = 125_000;
 
@@ -109,7 +111,8 @@ impl Voice {
     fn packet(&mut self, kind: u8, timestamp: u32) -> Vec<u8> {
         self.sequence = self.sequence.wrapping_add(1);
         self.sent += 1;
-        let mut packet = vec![0x80, kind];
+        let mut packet = Vec::with_capacity(PACKET);
+        packet.extend([0x80, kind]);
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(timestamp.to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());

@@ -8,9 +8,10 @@ use super::facts::Facts;
 use super::seen::Seen;
 use super::topology::side_of;
 use crate::agent::Side;
+use crate::maps::Map;
 use relay_values::{Duration, Time};
 use sip_wire::Method;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) struct Answers {
     lifetime: Duration,
     calls: BTreeMap<usize, Call>,
     /// INVITEs of ours that begin a call, by branch.
-    invites: HashMap<String, (SocketAddr, Time, bool)>,
+    invites: Map<String, (SocketAddr, Time, bool)>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ struct Dialog {
 
 impl Answers {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, calls: BTreeMap::new(), invites: HashMap::new() }
+        Self { lifetime, calls: BTreeMap::new(), invites: Map::default() }
     }
 
     pub(super) fn received(&mut self, seen: &Seen<'_>, facts: &Facts) {

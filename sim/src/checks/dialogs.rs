@@ -4,20 +4,21 @@
 
 use super::Complaints;
 use super::seen::Seen;
+use crate::maps::{Map, Set};
 use relay_values::{Duration, Time};
 use sip_wire::Method;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 #[derive(Debug)]
 pub(super) struct Dialogs {
     lifetime: Duration,
     /// Call-ID, our tag, their tag → the last number, and the branch that it went with.
-    numbers: HashMap<(String, String, String), (u32, String)>,
+    numbers: Map<(String, String, String), (u32, String)>,
     /// Requests that were sent before, by branch.
-    known: HashSet<String>,
+    known: Set<String>,
     /// INVITEs of ours by branch.
-    invites: HashMap<String, Invite>,
+    invites: Map<String, Invite>,
     /// Final responses by Call-ID, their tag and CSeq that wait for an ACK.
     due: BTreeMap<(String, String, u32), Due>,
 }
@@ -48,9 +49,9 @@ impl Dialogs {
     pub(super) fn new(lifetime: Duration) -> Self {
         Self {
             lifetime,
-            numbers: HashMap::new(),
-            known: HashSet::new(),
-            invites: HashMap::new(),
+            numbers: Map::default(),
+            known: Set::default(),
+            invites: Map::default(),
             due: BTreeMap::new(),
         }
     }

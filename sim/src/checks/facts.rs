@@ -4,16 +4,17 @@
 use super::seen::Seen;
 use super::topology::side_of;
 use crate::agent::Side;
+use crate::maps::Map;
 use relay_values::Time;
 use sip_wire::Method;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) calls: BTreeMap<usize, Call>,
     /// INVITEs of ours that begin a dialog, by branch.
-    pub(super) invites: HashMap<String, Begun>,
+    pub(super) invites: Map<String, Begun>,
 }
 
 #[derive(Debug, Default)]

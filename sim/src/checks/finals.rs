@@ -2,21 +2,21 @@
 
 use super::Complaints;
 use super::seen::Seen;
+use crate::maps::Map;
 use bytes::Bytes;
 use relay_values::{Duration, Time};
-use std::collections::HashMap;
 
 /// What each INVITE that we received was answered with.
 #[derive(Debug)]
 pub(super) struct Finals {
     /// 64*T1, after which the transaction is forgotten and a repeated INVITE is a new one.
     lifetime: Duration,
-    first: HashMap<(String, String), (Time, Bytes)>,
+    first: Map<(String, String), (Time, Bytes)>,
 }
 
 impl Finals {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, first: HashMap::new() }
+        Self { lifetime, first: Map::default() }
     }
 
     pub(super) fn sent(&mut self, seen: &Seen<'_>, complaints: &mut Complaints) {

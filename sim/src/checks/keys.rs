@@ -3,8 +3,8 @@
 
 use super::Complaints;
 use super::line::{EVENTS, Header, Source};
+use crate::maps::{Map, Set};
 use relay_values::{Carries, Duration, Leg, RelayCommand, SessionId, Time};
-use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 /// How long after its peer was taken for lost a key may wait for its end.
@@ -17,11 +17,11 @@ pub(super) struct Keys {
     /// A network that loses ends makes keys without one.
     lossless: bool,
     /// Our timestamp of each key of a peer's.
-    known: HashMap<(SessionId, Leg, SocketAddr, u32), u32>,
+    known: Map<(SessionId, Leg, SocketAddr, u32), u32>,
     /// Keys without an end.
-    open: HashMap<(SessionId, Leg, u32), Open>,
+    open: Map<(SessionId, Leg, u32), Open>,
     /// Keys with one.
-    ended: HashSet<(SessionId, Leg, u32)>,
+    ended: Set<(SessionId, Leg, u32)>,
 }
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Open {
 
 impl Keys {
     pub(super) fn new(lossless: bool) -> Self {
-        Self { lossless, known: HashMap::new(), open: HashMap::new(), ended: HashSet::new() }
+        Self { lossless, known: Map::default(), open: Map::default(), ended: Set::default() }
     }
 
     pub(super) fn command(&mut self, now: Time, command: &RelayCommand) {

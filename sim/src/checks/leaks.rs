@@ -4,11 +4,12 @@ use super::Complaints;
 use super::seen::Seen;
 use crate::agent::{Agent, Book, Role, Stage};
 use crate::link::Link;
+use crate::maps::Map;
 use crate::setup::Setup;
 use proxy_core::{CallRecord, Shard, ShardCounts};
 use relay_core::Relay;
 use relay_values::{Duration, Latching, Time};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 #[derive(Debug)]
 pub(super) struct Leaks {
@@ -16,7 +17,7 @@ pub(super) struct Leaks {
     invited: BTreeMap<String, Option<usize>>,
     /// INVITEs of ours, by branch: when the first was sent, and whether we have heard in time that somebody has it. A phone
     /// that we have never heard of cannot be told to stop.
-    rings: HashMap<String, (Time, bool)>,
+    rings: Map<String, (Time, bool)>,
     lifetime: Duration,
     /// Whether a flow can learn only its own peer: with any looser rule a port's last call may speak into the next.
     exact: bool,
@@ -28,7 +29,7 @@ impl Leaks {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
             invited: BTreeMap::new(),
-            rings: HashMap::new(),
+            rings: Map::default(),
             lifetime: setup.timers.t1 * 64,
             exact: setup.latching == Latching::Exact,
             perfect: setup.link == Link::perfect(),

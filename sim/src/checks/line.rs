@@ -3,9 +3,9 @@
 //! with real time; a source that another one has followed is not heard again.
 
 use super::Complaints;
+use crate::maps::{Map, Set};
 use crate::setup::Setup;
 use relay_values::{Carries, Duration, Leg, RelayCommand, SessionId, Time};
-use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 /// What the rules read of an RTP header.
@@ -57,11 +57,11 @@ const UNITS: u64 = 8;
 pub(super) struct Lines {
     /// How far a timestamp may be from real time where its source changes, in units.
     tolerance: u64,
-    all: HashMap<(SessionId, Leg), Line>,
+    all: Map<(SessionId, Leg), Line>,
     /// Where each leg's other peer said that it is.
-    named: HashMap<(SessionId, Leg), SocketAddr>,
+    named: Map<(SessionId, Leg), SocketAddr>,
     /// Sessions that carry a fax: speech that is still on its way there is no line's any more.
-    faxes: HashSet<SessionId>,
+    faxes: Set<SessionId>,
 }
 
 #[derive(Debug)]
@@ -77,8 +77,8 @@ struct Line {
     may_shift: bool,
     /// It was moved once, or we have spoken: it is ours to keep together.
     ours: bool,
-    retired: HashSet<SocketAddr>,
-    said: HashMap<u16, Source>,
+    retired: Set<SocketAddr>,
+    said: Map<u16, Source>,
 }
 
 impl Lines {
@@ -87,7 +87,7 @@ impl Lines {
         let late = setup.link.jitter + if perfect { Duration::ZERO } else { crate::link::HELD_UP };
         let allowed = setup.pace * 2 + late * 2;
         let tolerance = allowed.as_millis() as u64 * UNITS;
-        Self { tolerance, all: HashMap::new(), named: HashMap::new(), faxes: HashSet::new() }
+        Self { tolerance, all: Map::default(), named: Map::default(), faxes: Set::default() }
     }
 
     /// A leg is moved, or its peer taken for lost: what the other one hears may change its source.
@@ -211,8 +211,8 @@ impl Line {
             shift,
             may_shift: source == Source::Ours,
             ours: source == Source::Ours,
-            retired: HashSet::new(),
-            said: HashMap::from([(header.sequence, source)]),
+            retired: Set::default(),
+            said: Map::from_iter([(header.sequence, source)]),
         }
     }
 }

@@ -4,31 +4,32 @@
 use super::Complaints;
 use super::facts::Facts;
 use super::seen::Seen;
+use crate::maps::Set;
 use proxy_core::HuntPolicy;
 use relay_values::Duration;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 #[derive(Debug)]
 pub(super) struct Over {
     advance_on: Vec<u16>,
     /// Without any response for longer than this, an INVITE is left, and so is what it brings later.
     no_response: Duration,
-    proceeding: HashSet<String>,
-    branches: HashSet<String>,
-    answered: HashSet<String>,
+    proceeding: Set<String>,
+    branches: Set<String>,
+    answered: Set<String>,
     declined: BTreeMap<usize, u16>,
 }
 
 impl Over {
     pub(super) fn new(hunt: &HuntPolicy) -> Self {
         let (advance_on, no_response) = (hunt.advance_on.clone(), hunt.no_response);
-        let proceeding = HashSet::new();
+        let proceeding = Set::default();
         Self {
             advance_on,
             no_response,
             proceeding,
-            branches: HashSet::new(),
-            answered: HashSet::new(),
+            branches: Set::default(),
+            answered: Set::default(),
             declined: BTreeMap::new(),
         }
     }

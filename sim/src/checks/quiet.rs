@@ -5,19 +5,20 @@ use super::Complaints;
 use super::seen::Seen;
 use super::topology::side_of;
 use crate::agent::Side;
+use crate::maps::Set;
 use proxy_core::{MoveOutcome, Receipt};
 use relay_values::Time;
 use sip_wire::Method;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
-    branches: HashSet<String>,
+    branches: Set<String>,
     /// What the tier has asked for that the carrier was not told yet, by call and method.
     asked: BTreeMap<(usize, String), u32>,
     /// Requests that nobody asked for.
     ours: Vec<(Time, usize, String)>,
-    renegotiated: HashSet<usize>,
+    renegotiated: Set<usize>,
 }
 
 impl Quiet {

@@ -5,8 +5,9 @@ use super::facts::Facts;
 use super::seen::Seen;
 use super::topology::side_of;
 use crate::agent::Side;
+use crate::maps::{Map, Set};
 use proxy_core::{Snapshot, TargetId, TargetState};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,16 +15,16 @@ use std::sync::Arc;
 pub(super) struct Targets {
     /// The newest generation of each shard.
     newest: Vec<Arc<Snapshot>>,
-    branches: HashSet<String>,
+    branches: Set<String>,
     /// Where each call may go, as listed when it was admitted (or when the move began), and where it has been.
-    calls: HashMap<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
-    moves: HashMap<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
+    calls: Map<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
+    moves: Map<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
 }
 
 impl Targets {
     pub(super) fn new(shards: u8, first: Arc<Snapshot>) -> Self {
         let newest = vec![first; usize::from(shards)];
-        Self { newest, branches: HashSet::new(), calls: HashMap::new(), moves: HashMap::new() }
+        Self { newest, branches: Set::default(), calls: Map::default(), moves: Map::default() }
     }
 
     pub(super) fn snapshot(&mut self, shard: u8, snapshot: &Arc<Snapshot>) {

@@ -5,14 +5,15 @@
 use super::Complaints;
 use super::seen::Seen;
 use crate::agent::Side;
+use crate::maps::Map;
 use memmem::contains;
 use sip_wire::sdp;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// Our own tokens, by call and side.
 #[derive(Debug, Default)]
-pub(super) struct Topology(HashMap<(usize, Side), BTreeSet<String>>);
+pub(super) struct Topology(Map<(usize, Side), BTreeSet<String>>);
 
 impl Topology {
     pub(super) fn sent(&mut self, seen: &Seen<'_>, complaints: &mut Complaints) {

@@ -50,9 +50,10 @@ impl World {
         while let Some(output) = self.shards[id].poll_output() {
             match output {
                 Output::Send { to, bytes } => {
+                    let mut call = None;
                     match Message::parse(bytes.clone()) {
                         Ok(message) => {
-                            let call = self.call(&message);
+                            call = self.call(&message);
                             self.note_answer(call, &message);
                             self.checks.sent(self.now, call, id as u8, to.remote, &message);
                         }
@@ -60,7 +61,7 @@ impl World {
                             self.checks.broken(self.now, None, "syntax", "we sent what does not parse".into())
                         }
                     }
-                    self.send(to.remote, bytes);
+                    self.send(call, to.remote, bytes);
                 }
                 Output::Relay(command) => self.after(self.setup.latency, Event::Command(command)),
                 Output::Finished(record) => {
@@ -73,6 +74,7 @@ impl World {
             }
         }
         self.checks.turn_over(self.now);
+        self.due.shards[id] = self.shards[id].poll_timeout();
     }
 
     /// The book knows which calls are answered, and so which INVITEs move one.
@@ -138,12 +140,13 @@ impl World {
                 self.after(self.setup.latency, Event::Region(event));
             }
         }
+        self.due.relay = self.relay.poll_timeout();
     }
 
     pub(super) fn drain_health(&mut self) {
         while let Some(output) = self.health.poll_output() {
             match output {
-                HealthOutput::Send { to, bytes } => self.send(to.remote, bytes),
+                HealthOutput::Send { to, bytes } => self.send(None, to.remote, bytes),
                 HealthOutput::Snapshot { snapshot, changes } => {
                     for change in changes {
                         let text = format!(
@@ -163,6 +166,7 @@ impl World {
                 }
             }
         }
+        self.due.health = self.health.poll_timeout();
     }
 }
 

@@ -3,6 +3,7 @@
 mod appliance;
 mod look;
 mod media;
+mod queue;
 mod stranger;
 mod wire;
 
@@ -11,6 +12,7 @@ pub use media::Heard;
 use crate::agent::{Agent, Book, CallPlan, Wake};
 use crate::checks::Checks;
 use crate::link::Link;
+use crate::maps::Map;
 use crate::rng::Rng;
 use crate::setup::{AGENTS, OURS, Setup};
 use crate::trace::Trace;
@@ -19,10 +21,10 @@ use proxy_core::{
     CallRecord, Config, Health, HealthInput, Input, MoveOrder, MoveProgress, Overrides, Receipt, Shard,
     Snapshot,
 };
+use queue::Queue;
 use relay_core::{PortRef, Relay};
 use relay_values::{Duration, Leg, RelayCommand, RelayEvent, SessionId, Time};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use stranger::Stranger;
@@ -135,16 +137,29 @@ pub struct World {
     rng: Rng,
     lives: Vec<u32>,
     waiting: Vec<Vec<Event>>,
-    queue: BinaryHeap<Reverse<(Time, u64)>>,
-    events: HashMap<u64, Event>,
-    serial: u64,
+    queue: Queue,
+    due: Due,
     bound: BTreeMap<SocketAddr, PortRef>,
     /// Whose our RTP ports are.
-    sessions: HashMap<u16, (SessionId, Leg)>,
+    sessions: Map<u16, (SessionId, Leg)>,
     stranger: Stranger,
-    calls: HashMap<Vec<u8>, usize>,
-    by_address: HashMap<SocketAddr, usize>,
-    by_media: HashMap<IpAddr, usize>,
+    calls: Map<Vec<u8>, usize>,
+    by_address: Map<SocketAddr, usize>,
+    by_media: Map<IpAddr, usize>,
+}
+
+/// When each core wants to be woken, as it said after its last turn.
+#[derive(Default)]
+struct Due {
+    shards: Vec<Time>,
+    health: Time,
+    relay: Time,
+}
+
+impl Due {
+    fn cores(&self) -> Time {
+        self.shards.iter().copied().fold(self.health.min(self.relay), Time::min)
+    }
 }
 
 /// Datagrams that the sockets of a stopped process hold; the system drops the rest.
@@ -164,7 +179,7 @@ impl World {
         let mut trace = Trace::default();
         trace.name(ours, "us");
         let mut agents = Vec::new();
-        let (mut by_address, mut by_media) = (HashMap::new(), HashMap::new());
+        let (mut by_address, mut by_media) = (Map::default(), Map::default());
         for (name, side, at, media) in AGENTS {
             let (at, media) = (at.parse().expect("an address"), media.parse().expect("an address"));
             trace.name(at, name);
@@ -191,17 +206,21 @@ impl World {
             ours,
             link: setup.link,
             rng,
-            queue: BinaryHeap::new(),
-            events: HashMap::new(),
-            serial: 0,
+            queue: Queue::default(),
+            due: Due::default(),
             bound: BTreeMap::new(),
-            sessions: HashMap::new(),
+            sessions: Map::default(),
             stranger: Stranger::new(&setup),
-            calls: HashMap::new(),
+            calls: Map::default(),
             by_address,
             by_media,
             book: Book::default(),
             setup,
+        };
+        world.due = Due {
+            shards: world.shards.iter().map(Shard::poll_timeout).collect(),
+            health: world.health.poll_timeout(),
+            relay: world.relay.poll_timeout(),
         };
         for (call, plan) in plans.iter().enumerate() {
             world.at(Time::ZERO + plan.at, Event::Call(call));
@@ -215,9 +234,7 @@ impl World {
 
     /// Lets something happen at an instant.
     pub fn at(&mut self, at: Time, event: Event) {
-        self.serial += 1;
-        self.queue.push(Reverse((at.max(self.now), self.serial)));
-        self.events.insert(self.serial, event);
+        self.queue.push(at.max(self.now), event);
     }
 
     /// Lets something happen after a while.
@@ -229,10 +246,8 @@ impl World {
     pub fn run_until(&mut self, end: Time) {
         let mut turns = 0;
         loop {
-            let event = self.queue.peek().map_or(Time::NEVER, |Reverse((at, _))| *at);
-            let shards = self.shards.iter().map(Shard::poll_timeout).min().unwrap_or(Time::NEVER);
-            let cores = shards.min(self.health.poll_timeout()).min(self.relay.poll_timeout());
-            let next = event.min(cores).max(self.now);
+            let event = self.queue.next();
+            let next = event.min(self.due.cores()).max(self.now);
             if next > end {
                 break;
             }
@@ -249,10 +264,8 @@ impl World {
             self.now = next;
             // What the sockets hold comes before what the clock says.
             if event <= next {
-                let Some(Reverse((_, serial))) = self.queue.pop() else { break };
-                if let Some(event) = self.events.remove(&serial) {
-                    self.happen(event);
-                }
+                let Some(event) = self.queue.pop() else { break };
+                self.happen(event);
             } else {
                 self.cores_due();
             }
@@ -268,15 +281,15 @@ impl World {
 
     fn cores_due(&mut self) {
         for id in 0..self.shards.len() {
-            if self.shards[id].poll_timeout() <= self.now {
+            if self.due.shards[id] <= self.now {
                 self.shard(id, Input::Timeout);
             }
         }
-        if self.health.poll_timeout() <= self.now {
+        if self.due.health <= self.now {
             self.health.handle(self.now, HealthInput::Timeout);
             self.drain_health();
         }
-        if self.relay.poll_timeout() <= self.now {
+        if self.due.relay <= self.now {
             self.relay.timeout(self.now);
             self.drain_relay();
         }

@@ -5,10 +5,10 @@
 
 use super::{Event, World};
 use crate::checks::Header;
+use crate::maps::{Map, Set};
 use crate::rng::Rng;
 use crate::setup::Setup;
 use relay_values::{Duration, Latching, Leg, RelayCommand, RelayEvent, Remote, SessionId, Time};
-use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// Nobody lives there (RFC 2544 §C.2.2).
@@ -24,10 +24,10 @@ const PORTS: u64 = 6;
 pub(super) struct Stranger {
     rng: Rng,
     /// Legs whose peers have been learnt, as they are described.
-    learnt: HashSet<(SessionId, Leg)>,
-    described: HashMap<(SessionId, Leg), Remote>,
+    learnt: Set<(SessionId, Leg)>,
+    described: Map<(SessionId, Leg), Remote>,
     /// The last packet that came from a leg and was passed on.
-    last: HashMap<(SessionId, Leg), Header>,
+    last: Map<(SessionId, Leg), Header>,
     /// Packets of his so far.
     pub(super) sent: u64,
 }
@@ -37,9 +37,9 @@ impl Stranger {
         Self {
             // What he draws shifts nobody else's luck.
             rng: Rng::new(setup.seed.wrapping_mul(0x9e37_79b9)),
-            learnt: HashSet::new(),
-            described: HashMap::new(),
-            last: HashMap::new(),
+            learnt: Set::default(),
+            described: Map::default(),
+            last: Map::default(),
             sent: 0,
         }
     }

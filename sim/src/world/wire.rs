@@ -6,6 +6,9 @@ use bytes::Bytes;
 use sip_wire::{Message, Method, Uri};
 use std::net::SocketAddr;
 
+/// In a response of an agent's, the top Via's branch has begun by here.
+const MOST_OF_VIA: usize = 120;
+
 impl World {
     /// The call that a message belongs to: by its Call-ID, once an INVITE has named the number.
     pub(super) fn call(&mut self, message: &Message) -> Option<usize> {
@@ -20,9 +23,8 @@ impl World {
         Some(call)
     }
 
-    /// From us to an agent.
-    pub(super) fn send(&mut self, to: SocketAddr, bytes: Bytes) {
-        let call = Message::parse(bytes.clone()).ok().and_then(|m| self.call(&m));
+    /// From us to an agent. A probe belongs to no call.
+    pub(super) fn send(&mut self, call: Option<usize>, to: SocketAddr, bytes: Bytes) {
         let Some(&agent) = self.by_address.get(&to) else {
             self.checks.broken(
                 self.now,
@@ -64,7 +66,8 @@ impl World {
             let cut = self.conditions[agent] != Condition::Alive;
             match out {
                 Out::Sip(bytes) => {
-                    let call = Message::parse(bytes.clone()).ok().and_then(|m| self.call(&m));
+                    let message = (!is_of_probe(&bytes)).then(|| Message::parse(bytes.clone()));
+                    let call = message.and_then(Result::ok).and_then(|message| self.call(&message));
                     let from = self.agents[agent].at;
                     let arrivals = self.link.arrivals(&mut self.rng);
                     let what = match (cut, arrivals) {
@@ -87,4 +90,14 @@ impl World {
             }
         }
     }
+}
+
+/// Whether an agent answers a probe, of which there are many: the health core's branches say so.
+fn is_of_probe(bytes: &[u8]) -> bool {
+    const BRANCH: &[u8] = b";branch=";
+    let begin = &bytes[..bytes.len().min(MOST_OF_VIA)];
+    begin
+        .windows(BRANCH.len())
+        .position(|window| window == BRANCH)
+        .is_some_and(|at| bytes[at + BRANCH.len()..].starts_with(b"z9hG4bKh"))
 }

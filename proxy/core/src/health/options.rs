@@ -1,4 +1,5 @@
-//! The OPTIONS request that probes a target (RFC 3261 §11), built by rsip: every byte of it is ours.
+//! The OPTIONS request that probes a target (RFC 3261 §11), built by rsip: every byte of it is ours. It is built once for
+//! each target; a probe is a copy with its own id.
 
 use crate::rng::Rng;
 use crate::{Listener, Peer, Transport};
@@ -55,8 +56,38 @@ impl ProbeId {
     }
 }
 
+/// A target's request, and where the id stands in it.
+#[derive(Debug, Clone)]
+pub(super) struct Template {
+    bytes: Vec<u8>,
+    places: Vec<usize>,
+}
+
+impl Template {
+    pub(super) fn new(to: &Peer, ours: &Listener, product: Option<&str>) -> Self {
+        // No digit of one id is the other's, so what differs is the id, whatever the product is called.
+        let (bytes, other) =
+            (options(ProbeId(0), to, ours, product), options(ProbeId(u64::MAX), to, ours, product));
+        let differs = bytes.iter().zip(&other).enumerate().filter(|(_, (a, b))| a != b);
+        let places = differs.map(|(at, _)| at).collect();
+        Self { bytes: bytes.to_vec(), places }
+    }
+
+    /// The request with this id.
+    pub(super) fn with(&self, id: ProbeId) -> Bytes {
+        let mut bytes = self.bytes.clone();
+        for (nth, place) in self.places.iter().enumerate() {
+            let nibble = (id.0 >> (60 - 4 * (nth % 16))) & 0xf;
+            if let (Some(byte), Some(digit)) = (bytes.get_mut(*place), char::from_digit(nibble as u32, 16)) {
+                *byte = digit as u8;
+            }
+        }
+        bytes.into()
+    }
+}
+
 /// The whole request.
-pub(super) fn options(id: ProbeId, to: &Peer, ours: &Listener, product: Option<&str>) -> Bytes {
+fn options(id: ProbeId, to: &Peer, ours: &Listener, product: Option<&str>) -> Bytes {
     let transport = to.transport;
     let protocol = transport.as_str();
     let sent_by = host_with_port(ours.advertised);
@@ -103,7 +134,7 @@ fn host_with_port(address: SocketAddr) -> HostWithPort {
 
 #[cfg(test)]
 mod tests {
-    use super::{ProbeId, options};
+    use super::{ProbeId, Template, options};
     use crate::{Listener, ListenerId, Peer, Transport};
 
     fn probe(transport: Transport, remote: &str, advertised: &str, product: Option<&str>) -> String {
@@ -111,6 +142,10 @@ mod tests {
         let ours = Listener { name: "l".into(), transport, bind: advertised, advertised };
         let to = Peer { transport, listener: ListenerId(0), remote: remote.parse().unwrap() };
         let bytes = options(ProbeId(0x1f), &to, &ours, product);
+        for id in [ProbeId(0), ProbeId(0x1f), ProbeId(0x0123_4567_89ab_cdef), ProbeId(u64::MAX)] {
+            let copy = Template::new(&to, &ours, product).with(id);
+            assert_eq!(copy, options(id, &to, &ours, product), "a copy is what would have been built");
+        }
         sip_wire::Message::parse(bytes.clone()).unwrap().check().unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
@@ -118,6 +153,7 @@ mod tests {
     #[test]
     fn a_probe_is_byte_for_byte_what_the_rfc_asks_for() {
         let text = probe(Transport::Udp, "192.0.2.1:5060", "198.51.100.7:5062", Some("Bas\r\nX: y"));
+        probe(Transport::Udp, "192.0.2.1:5060", "198.51.100.7:5062", Some("0000000000000000"));
         assert_eq!(
             text,
             "OPTIONS sip:192.0.2.1:5060 SIP/2.0\r\n\

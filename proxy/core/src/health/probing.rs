@@ -2,7 +2,7 @@
 
 use super::core::{Health, Wake, Whose};
 use super::machine::Signal;
-use super::options::{ProbeId, options};
+use super::options::{ProbeId, Template};
 use super::policy::{MAX_NEIGHBOURS, WEIGHT_SILENCE};
 use super::prober::Ended;
 use super::watch::Watch;
@@ -117,12 +117,12 @@ impl Health {
     fn send(&mut self, id: ProbeId, whose: Whose, target: TargetId) {
         let Some(config) = self.config.target(target) else { return };
         let Some(listener) = self.config.listener(config.peer.listener) else { return };
-        let bytes = options(id, &config.peer, listener, self.config.product.as_deref());
+        let Some(watch) = self.watches.get_mut(target.index()) else { return };
+        let build = || Template::new(&config.peer, listener, self.config.product.as_deref());
+        let bytes = watch.template.get_or_insert_with(build).with(id);
+        watch.asked += 1;
         self.sends.push_back((config.peer, bytes));
         self.probes.insert(id, whose);
         self.counters.probes += 1;
-        if let Some(watch) = self.watches.get_mut(target.index()) {
-            watch.asked += 1;
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::damping::Penalty;
 use super::machine::{Machine, Signal};
+use super::options::Template;
 use super::policy::Policy;
 use super::prober::Prober;
 use crate::rng::Rng;
@@ -13,6 +14,8 @@ use relay_values::{Duration, Time};
 pub(super) struct Watch {
     pub(super) policy: Policy,
     pub(super) prober: Option<Prober>,
+    /// What it is asked with, once it has been asked.
+    pub(super) template: Option<Template>,
     /// The deadline that stands in the schedule.
     pub(super) scheduled: Time,
     /// Probes sent, of whatever kind.
@@ -37,6 +40,7 @@ impl Watch {
         Self {
             policy,
             prober,
+            template: None,
             scheduled: Time::NEVER,
             asked: 0,
             missed: 0,
@@ -52,6 +56,8 @@ impl Watch {
 
     /// The same target under a new configuration.
     pub(super) fn adopt(&mut self, now: Time, target: &Target, region: &RegionPolicy, rng: &mut Rng) {
+        // Listener and product may be other ones.
+        self.template = None;
         let policy = Policy::new(target.probe, region);
         if policy == self.policy {
             return;

@@ -1,0 +1,69 @@
+//! OPTIONS outside of a dialog. Most messages of a run are probes, so they are answered line by line, without a parse.
+
+use super::Agent;
+use super::transactions::key;
+use bytes::Bytes;
+use relay_values::Time;
+use sip_wire::Method;
+
+impl Agent {
+    /// Answers a probe with 200. False: it is none, or needs a closer look.
+    pub(super) fn probed_with(&mut self, now: Time, bytes: &Bytes) -> bool {
+        let Some(probe) = Probe::read(bytes) else { return false };
+        let key = key(probe.branch, Method::Options);
+        if !self.is_new(now, &key) {
+            return true;
+        }
+        self.probed += 1;
+        let tag = self.token("tag");
+        let mut out = Vec::with_capacity(bytes.len());
+        out.extend(b"SIP/2.0 200 OK");
+        for line in [probe.via, probe.from, probe.call_id, probe.cseq, probe.to] {
+            out.extend(b"\r\n");
+            out.extend(line);
+        }
+        for rest in [b";tag=", tag.as_bytes(), b"\r\nContent-Length: 0\r\n\r\n"] {
+            out.extend(rest);
+        }
+        self.answer(now, &key, 200, out.into());
+        true
+    }
+}
+
+/// The lines that come back in a response (RFC 3261 §8.2.6.2).
+#[derive(Default)]
+struct Probe<'a> {
+    via: &'a [u8],
+    from: &'a [u8],
+    to: &'a [u8],
+    call_id: &'a [u8],
+    cseq: &'a [u8],
+    branch: &'a [u8],
+}
+
+impl<'a> Probe<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut probe = Self::default();
+        for line in bytes.split(|byte| *byte == b'\n').skip(1) {
+            let line = line.strip_suffix(b"\r")?;
+            let place = match line.split(|byte| *byte == b':').next()? {
+                b"Via" => &mut probe.via,
+                b"From" => &mut probe.from,
+                b"To" => &mut probe.to,
+                b"Call-ID" => &mut probe.call_id,
+                b"CSeq" => &mut probe.cseq,
+                b"" => break,
+                _ => continue,
+            };
+            // Two of a kind, as after a proxy, are for the parser.
+            if !std::mem::replace(place, line).is_empty() {
+                return None;
+            }
+        }
+        let mut params = probe.via.split(|byte| *byte == b';');
+        probe.branch = params.find_map(|param| param.strip_prefix(b"branch="))?;
+        let begins = !probe.to.windows(4).any(|window| window == b"tag=");
+        let whole = [probe.from, probe.to, probe.call_id, probe.cseq].iter().all(|line| !line.is_empty());
+        (begins && whole).then_some(probe)
+    }
+}
