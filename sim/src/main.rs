@@ -122,6 +122,7 @@ impl Report {
         writeln!(out, "{:<18}{:>14.1}", "seconds", self.took)?;
         writeln!(out, "{:<18}{:>14}", "failed", self.failed.len())?;
         for (seed, first) in self.failed.iter().take(20) {
+            let first: String = first.chars().take(160).collect();
             writeln!(out, "  SIM_SEED={seed} cargo test -p sim    # {first}")?;
         }
         Ok(())

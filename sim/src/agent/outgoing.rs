@@ -94,6 +94,8 @@ impl Agent {
             Step::Fork => {
                 let other = self.callee_leg(now, &invite);
                 self.legs[other].call = self.legs[leg].call;
+                // Whoever it is that answers hangs up like the other.
+                self.legs[other].callee.acts = self.legs[leg].callee.acts.clone();
                 self.pick_up(now, other);
             }
             Step::Refuse { code, retry_after } => self.refuse(now, leg, code, retry_after),

@@ -119,9 +119,11 @@ impl Voice {
         packet
     }
 
-    /// The next packet of the key that is pressed.
-    fn of_key(&mut self, step: u32, event: u8) -> Option<Vec<u8>> {
-        let key = self.key?;
+    /// The next packet of the key that is pressed. While it is on hold a phone says no key: it begins when it can be said.
+    fn of_key(&mut self, now: Time, step: u32, event: u8) -> Option<Vec<u8>> {
+        let pressed = self.key?;
+        let timestamp = if pressed.packets == 0 { self.timestamp(now) } else { pressed.timestamp };
+        let key = Key { timestamp, ..pressed };
         let (last, end) = (key.packets + 1 == KEY_PACKETS + KEY_ENDS, key.packets >= KEY_PACKETS);
         let duration = u32::from(key.packets.min(KEY_PACKETS - 1) + 1) * step;
         self.key = (!last).then_some(Key { packets: key.packets + 1, ..key });
@@ -157,7 +159,7 @@ impl Agent {
                 state.voice.key = None;
                 Some(fax(state, side))
             } else {
-                let key = state.voice.of_key(step, state.agreed.1);
+                let key = state.voice.of_key(now, step, state.agreed.1);
                 key.or_else(|| (!pause).then(|| voice(state, side, now)))
             };
             if packet.is_some() {

@@ -31,6 +31,8 @@ struct Invite {
     sent: Time,
     /// The first final response.
     answered: Option<Time>,
+    /// There was a 2xx: a refusal after it, of a server that has forgotten in between, is owed nothing (RFC 6026 §7.2).
+    accepted: bool,
     /// A CANCEL was sent: 64*T1 later the INVITE counts as cancelled, whatever its far end thinks (§9.1).
     cancelled: Option<Time>,
     /// Nobody can be reached there: the transaction is over.
@@ -71,6 +73,7 @@ impl Dialogs {
                 responded: false,
                 sent: seen.at,
                 answered: None,
+                accepted: false,
                 cancelled: None,
                 over: false,
             });
@@ -114,7 +117,8 @@ impl Dialogs {
         if !seen.is_final() {
             return;
         }
-        let fresh = !invite.over;
+        let fresh = !invite.over && (seen.is_success() || !invite.accepted);
+        invite.accepted |= seen.is_success();
         invite.answered.get_or_insert(seen.at);
         if fresh {
             let may_wait = seen.is_success() && !invite.offered;

@@ -52,7 +52,7 @@ pub(super) struct Begun {
     /// The call was answered before.
     pub(super) is_move: bool,
     pub(super) cancelled: bool,
-    /// Nobody heeds its answer any more: another one was begun.
+    /// Nobody heeds its answer any more: another one was begun, or its edge was taken for dead.
     pub(super) left: bool,
     /// When it was sent first.
     pub(super) at: Time,
@@ -66,6 +66,14 @@ impl Facts {
     pub(super) fn unreachable(&mut self, to: SocketAddr) {
         for begun in self.invites.values_mut().filter(|begun| begun.peer == to && !begun.responded) {
             begun.gone = true;
+        }
+    }
+
+    /// A shard hears that these are dead: what moves a call there is left, and so is what it brings later.
+    pub(super) fn lost(&mut self, shard: u8, dead: &BTreeSet<SocketAddr>) {
+        for begun in self.invites.values_mut().filter(|begun| begun.is_move && dead.contains(&begun.peer)) {
+            let here = self.calls.get(&begun.call).is_some_and(|call| call.shard == Some(shard));
+            begun.left |= here;
         }
     }
 

@@ -48,6 +48,7 @@ use relay_core::Relay;
 use relay_values::{Leg, RelayCommand, SessionId, Time};
 use seen::Seen;
 use sip_wire::Message;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -159,9 +160,12 @@ impl Checks {
     /// A shard is about to hear of a generation.
     pub fn snapshot(&mut self, now: Time, shard: u8, snapshot: &Arc<Snapshot>) {
         let drilled = snapshot.overrides.drill.is_some_and(|drill| drill.found.is_some());
-        let all = snapshot.config.targets.iter().zip(&snapshot.health);
-        let dead = all.filter(|(_, health)| health.state == TargetState::Down || drilled);
-        self.timers.lost(dead.map(|(target, _)| target.peer.remote).collect());
+        let those = |dead: &dyn Fn(TargetState) -> bool| -> BTreeSet<SocketAddr> {
+            let all = snapshot.config.targets.iter().zip(&snapshot.health);
+            all.filter(|(_, health)| dead(health.state)).map(|(target, _)| target.peer.remote).collect()
+        };
+        self.facts.lost(shard, &those(&|state| state == TargetState::Down));
+        self.timers.lost(those(&|state| state == TargetState::Down || drilled));
         self.moved.snapshot(now, shard, snapshot, &self.facts);
         self.targets.snapshot(shard, snapshot);
     }

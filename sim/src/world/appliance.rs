@@ -5,7 +5,8 @@ use crate::agent::call_of;
 use crate::setup::peer;
 use bytes::Bytes;
 use proxy_core::{
-    CallRecord, Event as Told, HealthInput, HealthOutput, Input, Output, OwnerOf, TransportFailure, owner,
+    CallRecord, Event as Told, HealthInput, HealthOutput, Input, Output, OwnerOf, RejectReason,
+    TransportFailure, owner,
 };
 use relay_core::PortRequest;
 use sip_wire::{Message, Method};
@@ -16,11 +17,18 @@ impl World {
     pub(super) fn reaches_us(&mut self, from: SocketAddr, bytes: Bytes) {
         match owner(&bytes, self.setup.shards) {
             OwnerOf::Shard(id) => {
-                if let Ok(message) = Message::parse(bytes.clone()) {
+                let (id, message) = (usize::from(id), Message::parse(bytes.clone()));
+                let cut = self.cut_off(id);
+                self.checks.clock(self.now);
+                self.shards[id].handle(self.now, Input::Message { from: peer(from), bytes });
+                // What a drill cuts off on its way has not been heard.
+                if let Ok(message) = message
+                    && self.cut_off(id) == cut
+                {
                     let call = self.call(&message);
                     self.checks.received(self.now, call, from, &message);
                 }
-                self.shard(usize::from(id), Input::Message { from: peer(from), bytes });
+                self.drain_shard(id);
             }
             OwnerOf::Health => {
                 self.health.handle(self.now, HealthInput::Message { from: peer(from), bytes });
@@ -47,6 +55,16 @@ impl World {
     pub(super) fn shard(&mut self, id: usize, input: Input) {
         self.checks.clock(self.now);
         self.shards[id].handle(self.now, input);
+        self.drain_shard(id);
+    }
+
+    /// Messages that drills have cut off from a shard.
+    fn cut_off(&self, id: usize) -> u64 {
+        let mut rejects = self.shards[id].counters().rejects();
+        rejects.find(|(reason, _)| *reason == RejectReason::Cut).map_or(0, |(_, count)| count)
+    }
+
+    fn drain_shard(&mut self, id: usize) {
         while let Some(output) = self.shards[id].poll_output() {
             match output {
                 Output::Send { to, bytes } => {
