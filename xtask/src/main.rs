@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod compliance;
 mod fuzz;
 mod instructions;
 mod packages;
@@ -83,6 +84,12 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Write docs/compliance.md: the RFCs' rules with the tests that exercise them.
+    Compliance {
+        /// Only say whether the page is up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Run the simulator over many seeds.
     Sim {
         /// How many.
@@ -108,6 +115,7 @@ fn main() -> ExitCode {
         Task::Instructions { keep, json } => instructions::run(keep, json),
         Task::Xdp { check: false } => xdp::build(),
         Task::Xdp { check: true } => xdp::check(),
+        Task::Compliance { check } => compliance::run(check),
         Task::Sim { seeds, first, json } => test::sim(seeds, first, json),
     };
     match done {
