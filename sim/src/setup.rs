@@ -232,6 +232,7 @@ impl Setup {
             edges: edges.map(TargetId).to_vec(),
             sources: vec![],
             latching: self.latching,
+            manners: proxy_core::Manners::default(),
         };
         let trunk = |name: &str, sources: &str, targets: &[u16]| Trunk {
             name: name.into(),
@@ -240,6 +241,7 @@ impl Setup {
             max_calls: self.max_calls,
             latching: self.latching,
             correlation: None,
+            manners: proxy_core::Manners::default(),
         };
         Config {
             listeners: vec![Listener {

@@ -56,6 +56,7 @@ fn config() -> Config {
             edges: vec![TargetId(0)],
             sources: vec![],
             latching: Latching::Exact,
+            manners: proxy_core::Manners::default(),
         }],
         sites: vec![Site { name: "s".into(), groups: vec![GroupId(0)], correlation: None }],
         trunks: vec![Trunk {
@@ -65,6 +66,7 @@ fn config() -> Config {
             max_calls: None,
             latching: Latching::Exact,
             correlation: None,
+            manners: proxy_core::Manners::default(),
         }],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![],

@@ -1,7 +1,9 @@
 //! What begins outside of every dialog: new calls, and the questions that are answered at once.
 
-use crate::call::{Admitted, Call, Pending, refused_for, understands};
+use crate::call::{Admitted, Call, Pending};
 use crate::correlation::session_id;
+use crate::demands::{self, Refusal};
+use crate::dialog::MAX_FORWARDS;
 use crate::identity::{Identity, NoIdentity};
 use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, plan_inbound, plan_outbound};
@@ -10,14 +12,8 @@ use crate::transaction::{ServerKey, response};
 use crate::{CloseReason, Output, Peer, RegionId, RejectReason, SiteId, TrunkId};
 use core::hash::BuildHasher;
 use relay_values::Latching;
-use sip_wire::{HeaderName, Message, Method, sdp};
+use sip_wire::{HeaderName, Message, Method};
 use std::sync::Arc;
-
-/// Hops for a request that names no number of its own (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u8 = 70;
-
-/// A request that is not taken: the code that answers it, and why.
-type Refusal = (u16, RejectReason);
 
 /// Where a call comes from and may go.
 struct Routed {
@@ -51,17 +47,15 @@ impl Shard {
 
     /// OPTIONS says what an INVITE could expect (RFC 3261 §11.2).
     fn options(&mut self, from: Peer, server: ServerKey, request: &Message) {
-        if request.values(HeaderName::Require).next().is_some() {
-            return self.refuse(from, server, request, 420, RejectReason::BadExtension);
+        if let Err((code, reason)) = demands::check(request, &self.env.newest.config.session) {
+            return self.refuse(from, server, request, code, reason);
         }
         if self.draining {
             return self.refuse(from, server, request, 503, RejectReason::Draining);
         }
         let tag = self.fresh_tag();
         let mut out = response(request, from.remote, 200, Some(tag.as_bytes()));
-        out.header(HeaderName::Allow, crate::call::ALLOW)
-            .header(HeaderName::Accept, b"application/sdp")
-            .header(HeaderName::Supported, b"100rel");
+        demands::describe_us(&mut out, &self.env.newest.config.session);
         self.env.txns.respond(self.env.now, server, 200, out.finish());
     }
 
@@ -86,9 +80,12 @@ impl Shard {
         };
         let counted = admitted.trunk.and_then(|trunk| snapshot.config.trunks.get(trunk.index()));
         let counted = counted.map(|trunk| self.trunk_key(&trunk.name));
-        let pending = Pending::new(server, request);
+        let origin = self.origin_of(&request);
+        let pending = Pending::new(server, request, self.env.now);
         // Nothing is refused here any more: the INVITE was checked, and the call answers for itself from now on.
-        self.begin(counted, |env, key| Call::begin(env, key, snapshot, admitted, pending, plan, first));
+        self.begin(counted, origin, |env, key| {
+            Call::begin(env, key, snapshot, admitted, pending, plan, first)
+        });
     }
 
     fn admit(&mut self, from: Peer, request: &Message) -> Result<(Admitted, Plan), Refusal> {
@@ -100,19 +97,17 @@ impl Shard {
         let Some(max_forwards) = hops.checked_sub(1) else {
             return Err((483, RejectReason::TooManyHops));
         };
+        let max_breadth = request.number32(HeaderName::MaxBreadth).unwrap_or(None);
+        if max_breadth == Some(0) {
+            return Err((440, RejectReason::NoBreadth));
+        }
         if self.is_own(request) {
             return Err((482, RejectReason::Loop));
         }
-        let policy = &snapshot.config.session;
-        if request.values(HeaderName::Require).any(|option| !understands(option, policy)) {
-            return Err((420, RejectReason::BadExtension));
+        if self.is_merged(request) {
+            return Err((482, RejectReason::Merged));
         }
-        if refused_for(policy, request).is_some() {
-            return Err((422, RejectReason::IntervalTooSmall));
-        }
-        if !request.body_bytes().is_empty() && sdp::find(request).is_none() {
-            return Err((415, RejectReason::UnsupportedMedia));
-        }
+        demands::check(request, &snapshot.config.session)?;
         let identity = Identity::take(request).map_err(|why| match why {
             NoIdentity::Scheme => (416, RejectReason::UnsupportedScheme),
             NoIdentity::Malformed => (400, RejectReason::Malformed),
@@ -121,8 +116,9 @@ impl Shard {
             return Err((503, RejectReason::CallLimit));
         }
         let routed = self.route(from, identity.number())?;
-        let emergency =
-            identity.is_priority() || is_emergency(&snapshot.config.rehome.emergency, identity.number());
+        let emergency = identity.is_sos()
+            || identity.is_priority()
+            || is_emergency(&snapshot.config.rehome.emergency, identity.number());
         let admitted = Admitted {
             emergency,
             session_id: request
@@ -137,6 +133,7 @@ impl Shard {
             region: routed.region,
             latching: routed.latching,
             max_forwards,
+            max_breadth: max_breadth.map(|most| u8::try_from(most).unwrap_or(u8::MAX)),
         };
         Ok((admitted, routed.plan))
     }

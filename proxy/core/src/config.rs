@@ -139,6 +139,8 @@ pub struct EdgeGroup {
     pub sources: Vec<IpNet>,
     /// How strictly media sources are held to the SDP.
     pub latching: Latching,
+    /// What is done about its redirections and transfers.
+    pub manners: Manners,
 }
 
 /// A logical place with an ordered list of edge groups.
@@ -167,6 +169,41 @@ pub struct Trunk {
     pub latching: Latching,
     /// How a new tier leg of this trunk's calls says which call it continues; `None`: as the site says.
     pub correlation: Option<Arc<Correlation>>,
+    /// What is done about its redirections and transfers.
+    pub manners: Manners,
+}
+
+/// What a neighbour may ask of us beside a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manners {
+    /// When it answers an INVITE of ours with 3xx.
+    pub redirect: Redirects,
+    /// When it sends REFER.
+    pub refer: Refers,
+}
+
+/// What becomes of a redirection (RFC 3261 §8.1.3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Redirects {
+    /// The hunt ends; the caller hears 480, since the Contact names the inside of another network.
+    #[default]
+    Refuse,
+    /// It reaches the caller with its Contacts.
+    Pass,
+    /// We follow it, to addresses of the same neighbour.
+    Follow,
+}
+
+/// What becomes of REFER (RFC 3515).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Refers {
+    /// 603.
+    #[default]
+    Refuse,
+    /// It is carried to the other leg, whose user agent does it.
+    Pass,
+    /// We do it: the call goes on between the other leg and a new one.
+    Transfer,
 }
 
 /// How an INVITE that re-homes a call says which call it continues.
@@ -423,6 +460,15 @@ impl Config {
             Owner::Edge(group) => self.groups.get(group.index()).map(|g| g.latching),
             Owner::Trunk(trunk) => self.trunks.get(trunk.index()).map(|t| t.latching),
         }
+    }
+
+    /// What is done about redirections and transfers of a trunk or a group.
+    pub fn manners(&self, owner: Owner) -> Manners {
+        match owner {
+            Owner::Edge(group) => self.groups.get(group.index()).map(|g| g.manners),
+            Owner::Trunk(trunk) => self.trunks.get(trunk.index()).map(|t| t.manners),
+        }
+        .unwrap_or_default()
     }
 
     /// The region of a target; `None` for an address of a trunk.

@@ -20,6 +20,9 @@ pub(crate) struct Dialog {
     pub(crate) peer: Peer,
 }
 
+/// Hops of a request that we begin (RFC 3261 §8.1.1.6).
+pub(crate) const MAX_FORWARDS: u8 = 70;
+
 /// The places of the texts.
 const CALL_ID: usize = 0;
 const LOCAL: usize = 1;
@@ -87,8 +90,19 @@ impl Dialog {
     /// Starts a request inside the dialog (§12.2.1.1) and returns it with its CSeq number. ACK takes the number of its
     /// INVITE; every other method counts on.
     pub(crate) fn request(&mut self, method: Method<'_>, face: &Face, branch: &[u8]) -> Builder {
+        self.request_hops(method, face, branch, MAX_FORWARDS)
+    }
+
+    /// The same with as many hops: a request of the other leg's has used some up (RFC 7332 §4).
+    pub(crate) fn request_hops(
+        &mut self,
+        method: Method<'_>,
+        face: &Face,
+        branch: &[u8],
+        hops: u8,
+    ) -> Builder {
         self.local_cseq = self.local_cseq.saturating_add(1);
-        self.request_numbered(method, self.local_cseq, face, branch)
+        self.write(method, self.local_cseq, face, branch, hops)
     }
 
     /// The same with a number of the caller's: ACK.
@@ -99,6 +113,10 @@ impl Dialog {
         face: &Face,
         branch: &[u8],
     ) -> Builder {
+        self.write(method, cseq, face, branch, MAX_FORWARDS)
+    }
+
+    fn write(&self, method: Method<'_>, cseq: u32, face: &Face, branch: &[u8], hops: u8) -> Builder {
         let target = self.text.get(TARGET);
         let target: &[u8] = if target.is_empty() { b"sip:invalid.invalid" } else { target };
         // A first route without `lr` is a strict router: it wants itself as request URI and the target last (§12.2.1.1).
@@ -112,7 +130,7 @@ impl Dialog {
         if strict.is_some() {
             out.parts(HeaderName::Route, &[b"<", target, b">"]);
         }
-        out.number(HeaderName::MaxForwards, 70)
+        out.number(HeaderName::MaxForwards, u64::from(hops))
             .header(HeaderName::From, self.text.get(LOCAL))
             .header(HeaderName::To, self.text.get(REMOTE))
             .header(HeaderName::CallId, self.call_id());

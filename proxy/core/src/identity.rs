@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 /// The identity of a call, taken at admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity(Packed<8>);
+pub(crate) struct Identity(Packed<9>);
 
 /// The places of its parts. An empty one stands for none.
 const CALLING: usize = 0;
@@ -28,12 +28,20 @@ const PRIVACY: usize = 4;
 const DIVERSION: usize = 5;
 const SIGNED: usize = 6;
 const PRIORITY: usize = 7;
+const DATE: usize = 8;
+
+/// How a service is called (RFC 5031): its name takes the place of a number and has no host part. No user part of a SIP
+/// URI has a colon in it, so none is taken for one.
+const SERVICE: &[u8] = b"urn:service:";
+/// Services for whoever is in danger (RFC 5031 §4.2), sub-services included.
+const SOS: &[u8] = b"urn:service:sos";
 
 /// Header fields whose values are kept as they were said, each ended by a line feed, which stands in no value.
-const PASSED: [(usize, HeaderName); 3] = [
+const PASSED: [(usize, HeaderName); 4] = [
     (DIVERSION, HeaderName::Diversion),
     (SIGNED, HeaderName::Identity),
     (PRIORITY, HeaderName::ResourcePriority),
+    (DATE, HeaderName::Date),
 ];
 
 /// Why no identity could be taken.
@@ -56,17 +64,18 @@ impl Identity {
     pub(crate) fn take(invite: &Message) -> Result<Self, NoIdentity> {
         let from = invite.from()?;
         let uri = Uri::parse(invite.uri())?;
-        if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel) {
-            return Err(NoIdentity::Scheme);
-        }
+        let called = match uri.scheme {
+            Scheme::Sip | Scheme::Sips | Scheme::Tel => uri.user.unwrap_or_default(),
+            Scheme::Urn if is_service(invite.uri()) => invite.uri(),
+            Scheme::Urn | Scheme::Other(_) => return Err(NoIdentity::Scheme),
+        };
         let asserted = invite
             .values(HeaderName::PAssertedIdentity)
             .next()
             .and_then(|value| sip_wire::NameAddr::parse(value).ok())
             .map(|name_addr| user_of(name_addr.uri))
             .unwrap_or_default();
-        let called = uri.user.unwrap_or_default();
-        if !is_safe(called) {
+        if !is_safe(called) || (uri.scheme == Scheme::Tel && called.contains(&b':')) {
             return Err(NoIdentity::Malformed);
         }
         let privacy = sip_wire::unfold(invite.header(HeaderName::Privacy).unwrap_or_default());
@@ -74,8 +83,10 @@ impl Identity {
         let diversion = passed(invite, HeaderName::Diversion, |_| true);
         let signed = passed(invite, HeaderName::Identity, |_| true);
         let priority = passed(invite, HeaderName::ResourcePriority, is_priority);
+        // Who verifies a signature may have to know when it was made (RFC 8224 §4.1); nobody else needs it.
+        let date = if signed.is_empty() { Vec::new() } else { passed(invite, HeaderName::Date, |_| true) };
         let calling = user_of(from.uri);
-        let said = [calling, display, called, asserted, &privacy, &diversion, &signed, &priority];
+        let said = [calling, display, called, asserted, &privacy, &diversion, &signed, &priority, &date];
         Ok(Self(Packed::new(said.each_ref().map(std::slice::from_ref))))
     }
 
@@ -96,25 +107,29 @@ impl Identity {
         called.get(..end).and_then(|user| core::str::from_utf8(user).ok()).unwrap_or_default()
     }
 
-    /// Request URI for a target at `host_port`.
+    /// Request URI for a target at `host_port`. A service is called by its name alone: whoever is asked knows where it is.
     pub(crate) fn request_uri(&self, host_port: &[u8]) -> SmallVec<[u8; 64]> {
+        request_uri(self.called(), host_port)
+    }
+
+    /// Whether somebody in danger calls (RFC 5031 §4.2).
+    pub(crate) fn is_sos(&self) -> bool {
         let called = self.called();
-        let mut uri = SmallVec::new();
-        for part in [b"sip:", called, at(called), host_port] {
-            uri.extend_from_slice(part);
-        }
-        uri
+        let (head, rest) = called.split_at(SOS.len().min(called.len()));
+        head.eq_ignore_ascii_case(SOS) && matches!(rest.first(), None | Some(b'.'))
     }
 
     /// Writes From, To, Privacy, P-Asserted-Identity, Diversion, Identity and Resource-Priority.
     pub(crate) fn write(&self, out: &mut Builder, tag: &[u8], face: &Face, target_host: &[u8]) {
         let (user, display, called) = (self.calling(), self.0.get(DISPLAY), self.called());
         let quote: (&[u8], &[u8]) = if display.is_empty() { (b"", b"") } else { (b"\"", b"\" ") };
+        let (scheme, user_at, host) = address(user, &face.host);
         out.parts(
             HeaderName::From,
-            &[quote.0, display, quote.1, b"<sip:", user, at(user), &face.host, b">;tag=", tag],
+            &[quote.0, display, quote.1, b"<", scheme, user, user_at, host, b">;tag=", tag],
         );
-        out.parts(HeaderName::To, &[b"<sip:", called, at(called), target_host, b">"]);
+        let (scheme, called_at, host) = address(called, target_host);
+        out.parts(HeaderName::To, &[b"<", scheme, called, called_at, host, b">"]);
         let (asserted, privacy) = (self.0.get(ASSERTED), self.0.get(PRIVACY));
         if !asserted.is_empty() {
             out.parts(HeaderName::PAssertedIdentity, &[b"<sip:", asserted, b"@", &face.host, b">"]);
@@ -143,7 +158,7 @@ impl Identity {
         let hidden = calling.is_empty() || calling.eq_ignore_ascii_case(b"anonymous");
         let to = if hidden && !asserted.is_empty() { asserted } else { calling };
         let from = unmarked(self.called());
-        Self(Packed::new([&[&from], &[], &[to], &[], &[], &[], &[], &[self.0.get(PRIORITY)]]))
+        Self(Packed::new([&[&from], &[], &[to], &[], &[], &[], &[], &[self.0.get(PRIORITY)], &[]]))
     }
 
     /// A hash of all of it, the same for the same words: calling and called user with their trunk marking (RFC 4904's
@@ -151,7 +166,7 @@ impl Identity {
     /// [`Identity::take`] of an INVITE that [`Identity::write`] wrote has the same digest.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = foldhash::quality::FixedState::with_seed(1).build_hasher();
-        for part in 0..8 {
+        for part in 0..9 {
             self.0.get(part).hash(&mut hasher);
         }
         hasher.finish()
@@ -225,6 +240,26 @@ fn unmarked(user: &[u8]) -> SmallVec<[u8; 32]> {
     out
 }
 
+/// Request URI for a user, number or service at `host_port`.
+pub(crate) fn request_uri(called: &[u8], host_port: &[u8]) -> SmallVec<[u8; 64]> {
+    let (scheme, at, host) = address(called, host_port);
+    let mut uri = SmallVec::new();
+    for part in [scheme, called, at, host] {
+        uri.extend_from_slice(part);
+    }
+    uri
+}
+
+/// What stands before and behind a user, number or service in its URI.
+fn address<'a>(user: &[u8], host: &'a [u8]) -> (&'static [u8], &'static [u8], &'a [u8]) {
+    if is_service(user) { (b"", b"", b"") } else { (b"sip:", at(user), host) }
+}
+
+/// Whether it is the name of a service.
+fn is_service(called: &[u8]) -> bool {
+    called.get(..SERVICE.len()).is_some_and(|head| head.eq_ignore_ascii_case(SERVICE))
+}
+
 /// The sign between user and host, where there is a user.
 fn at(user: &[u8]) -> &'static [u8] {
     if user.is_empty() { b"" } else { b"@" }
@@ -236,6 +271,6 @@ fn user_of(uri: &[u8]) -> &[u8] {
 }
 
 /// Whether a user part can stand in a URI between angle brackets without ending it.
-fn is_safe(user: &[u8]) -> bool {
+pub(crate) fn is_safe(user: &[u8]) -> bool {
     user.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'@' | b'\\'))
 }

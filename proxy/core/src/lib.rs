@@ -19,6 +19,7 @@ mod call;
 mod config;
 mod correlation;
 mod counters;
+mod demands;
 mod dialog;
 mod face;
 mod ghosts;
@@ -41,8 +42,9 @@ mod wheel;
 
 pub use config::{
     Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
-    MediaMode, MediaPolicy, OutboundRoute, Owner, ProbePolicy, Refresher, Region, RegionPolicy, RehomePolicy,
-    SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
+    Manners, MediaMode, MediaPolicy, OutboundRoute, Owner, ProbePolicy, Redirects, Refers, Refresher, Region,
+    RegionPolicy, RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk,
+    TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};

@@ -17,6 +17,15 @@ pub(crate) const MAX_CARRIED: usize = 8;
 /// diversions (RFC 8946).
 pub(crate) const MAX_PASSED: usize = 4_096;
 
+/// Bytes of Reason, Warning and the like that one leg says and the other hears: real ones have 20 to 200.
+pub(crate) const MAX_SAID: usize = 1_024;
+
+/// Redirections that one call follows: a number that was ported twice, and two mistakes.
+pub(crate) const MAX_REDIRECTIONS: usize = 4;
+
+/// Contacts of redirections that one call keeps.
+pub(crate) const MAX_CONTACTS: usize = 8;
+
 /// Bytes of a header field that says which call a new tier leg continues, before its hexadecimal form. Three Call-IDs of
 /// 255 bytes, a UUID and two names fit. A longer one is left out: cut short it would name another call.
 pub(crate) const MAX_CORRELATION: usize = 1_024;

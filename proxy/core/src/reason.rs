@@ -32,7 +32,11 @@ reasons! {
         TooManyHops = "too_many_hops",
         /// Our own Via or tag came back to us (482).
         Loop = "loop",
-        /// Require or Proxy-Require names an extension that we lack (420).
+        /// Max-Breadth was 0 (440).
+        NoBreadth = "no_breadth",
+        /// A second copy of an INVITE, on another way (482).
+        Merged = "merged",
+        /// Require names an extension that we lack (420).
         BadExtension = "bad_extension",
         /// A scheme in the request URI that we do not route (416).
         UnsupportedScheme = "unsupported_scheme",
@@ -40,6 +44,8 @@ reasons! {
         UnsupportedMedia = "unsupported_media",
         /// A session interval below the least that we take (422).
         IntervalTooSmall = "interval_too_small",
+        /// Accept leaves nothing that could be answered with (406).
+        NothingAcceptable = "nothing_acceptable",
         /// An offer that we cannot handle (488).
         NotAcceptable = "not_acceptable",
         /// No number plan entry for the called number (404).
@@ -88,6 +94,8 @@ reasons! {
         TransportError = "transport_error",
         /// A final code that the policy hunts on.
         FinalResponse = "final_response",
+        /// 3xx, followed to where it points.
+        Redirected = "redirected",
         /// The target was marked down while we waited: a hunting call is moved on, a ringing one rescued.
         TargetDown = "target_down",
     }
@@ -138,6 +146,8 @@ reasons! {
         HuntExhausted = "hunt_exhausted",
         /// Nobody answered within the no-answer time.
         NoAnswer = "no_answer",
+        /// Nobody answered while the caller's INVITE was valid (Expires).
+        Expired = "expired",
         /// Rejected at admission.
         Rejected = "rejected",
         /// Media stopped.

@@ -1,9 +1,13 @@
 //! A complete SIP element for the calls that it owns.
 
 mod moving;
+mod ongoing;
+
+pub(crate) use ongoing::Origin;
 
 use crate::call::{Call, CallEvent, CarriedOutcome, Env, NotForTheCall, User};
 use crate::counters::{ShardCounters, ShardCounts};
+use crate::demands;
 use crate::dialog::Dialog;
 use crate::face::Faces;
 use crate::ids::{CallKey, LocalTag};
@@ -13,6 +17,7 @@ use crate::wheel::Wheel;
 use crate::{HuntReason, Input, Output, Peer, RejectReason, Snapshot, UnknownSource};
 use bytes::Bytes;
 use hashbrown::HashMap;
+use ongoing::Ongoing;
 use relay_values::{Leg, RelayEvent, SessionId, Time};
 use sip_wire::{HeaderName, Message, Method, Rejected};
 use slab::Slab;
@@ -32,6 +37,7 @@ pub struct Shard {
     pub(crate) draining: bool,
     /// Calls at once by trunk, keyed by a hash of its name, which outlives reloads.
     pub(crate) by_trunk: HashMap<u64, u32, foldhash::fast::FixedState>,
+    ongoing: Ongoing,
 }
 
 /// A call and the earliest instant that the wheel will ask after it.
@@ -41,6 +47,8 @@ struct Entry {
     armed: Time,
     /// Whose concurrent calls it counts among.
     counted: Option<u64>,
+    /// Of its INVITE.
+    origin: Origin,
 }
 
 impl Shard {
@@ -54,6 +62,7 @@ impl Shard {
             serial: 0,
             draining: false,
             by_trunk: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(2)),
+            ongoing: Ongoing::new(seed),
         }
     }
 
@@ -174,12 +183,14 @@ impl Shard {
         }
     }
 
-    /// An answer that leaves no state behind (RFC 3261 §8.2.7). An ACK is never answered.
+    /// An answer that leaves no state behind (RFC 3261 §8.2.7): its tag is the same whenever the request comes again. An ACK
+    /// is never answered.
     fn answer_statelessly(&mut self, from: Peer, message: &Message, status: u16) {
         if matches!(message.method(), Method::Ack) || message.top_via().is_err() {
             return;
         }
-        let tag = self.fresh_tag();
+        let key = CallKey { slot: u32::MAX, nonce: self.ongoing.origin(message).nonce() };
+        let tag = LocalTag::new(self.env.shard, Leg::A, key);
         let bytes = response(message, from.remote, status, Some(tag.as_bytes())).finish();
         let to = crate::transaction::reply_to(message, from);
         self.env.counters.sent += 1;
@@ -202,6 +213,16 @@ impl Shard {
         let (shard, leg, key) = LocalTag::decode(to.tag()?)?;
         let call = self.find(key).filter(|_| shard == self.env.shard)?;
         call.leg(leg).owns(request).then_some((key, leg))
+    }
+
+    /// What a second copy of a request repeats.
+    pub(crate) fn origin_of(&self, request: &Message) -> Origin {
+        self.ongoing.origin(request)
+    }
+
+    /// Whether an INVITE is a second copy of one that has become a call, on another way here (RFC 3261 §8.2.2.2).
+    pub(crate) fn is_merged(&self, invite: &Message) -> bool {
+        self.ongoing.has(self.ongoing.origin(invite))
     }
 
     fn find(&self, key: CallKey) -> Option<&Call> {
@@ -250,7 +271,10 @@ impl Shard {
         let ok = response(cancel, from.remote, 200, Some(tag.as_bytes())).finish();
         self.env.txns.respond(self.env.now, server, 200, ok);
         match user {
-            User::Invite(key) => self.with(key, |call, env| call.handle(env, CallEvent::Cancel)),
+            User::Invite(key) => {
+                self.with(key, |call, env| call.hears(env, cancel, CallEvent::Cancel));
+                None
+            }
             User::Carried(key, _) => self.with(key, |call, env| call.cancel_carried(env, invite)),
             User::Attempt(..)
             | User::Move(_)
@@ -340,28 +364,9 @@ impl Shard {
         self.env.counters.reject(reason);
         let tag = self.fresh_tag();
         let mut out = response(request, from.remote, code, Some(tag.as_bytes()));
-        match code {
-            405 | 501 => {
-                out.header(HeaderName::Allow, crate::call::ALLOW);
-            }
-            415 => {
-                out.header(HeaderName::Accept, b"application/sdp");
-            }
-            420 => {
-                let wanted: Vec<&[u8]> = request
-                    .values(HeaderName::Require)
-                    .filter(|option| !crate::call::understands(option, &self.env.newest.config.session))
-                    .collect();
-                out.header(HeaderName::Unsupported, &wanted.join(&b", "[..]));
-            }
-            422 => {
-                let least = self.env.newest.config.session.min_se;
-                out.number(HeaderName::MinSe, least.as_secs());
-            }
-            503 => {
-                out.number(HeaderName::RetryAfter, 2);
-            }
-            _ => {}
+        demands::explain(&mut out, code, request, &self.env.newest.config.session);
+        if code == 503 {
+            out.number(HeaderName::RetryAfter, 2);
         }
         self.env.txns.respond(self.env.now, server, code, out.finish());
     }
@@ -493,13 +498,15 @@ impl Shard {
     pub(crate) fn begin(
         &mut self,
         counted: Option<u64>,
+        origin: Origin,
         make: impl FnOnce(&mut Env, CallKey) -> Option<Call>,
     ) -> bool {
         let slot = self.calls.vacant_key();
         let Ok(number) = u32::try_from(slot) else { return false };
         let key = CallKey { slot: number, nonce: self.draw_nonce() };
         let Some(call) = make(&mut self.env, key) else { return false };
-        self.calls.insert(Entry { call: Box::new(call), armed: Time::NEVER, counted });
+        self.ongoing.begins(origin);
+        self.calls.insert(Entry { call: Box::new(call), armed: Time::NEVER, counted, origin });
         if let Some(trunk) = counted {
             *self.by_trunk.entry(trunk).or_insert(0) += 1;
         }
@@ -517,7 +524,8 @@ impl Shard {
             self.serial += 1;
             let id = (u64::from(self.env.shard) << 48) | self.serial;
             let record = entry.call.record(id, self.env.now, close, reject);
-            let counted = entry.counted;
+            let (counted, origin) = (entry.counted, entry.origin);
+            self.ongoing.ends(origin);
             self.env.counters.close(close);
             self.env.out.push_back(Output::Finished(Box::new(record)));
             self.calls.remove(slot);

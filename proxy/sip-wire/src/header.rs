@@ -114,6 +114,9 @@ header_names! {
     PChargingVector "P-Charging-Vector" b' ' false,
     PAccessNetworkInfo "P-Access-Network-Info" b' ' true,
     PVisitedNetworkId "P-Visited-Network-ID" b' ' true,
+    MaxBreadth "Max-Breadth" b' ' false,
+    ReferSub "Refer-Sub" b' ' false,
+    InfoPackage "Info-Package" b' ' false,
 }
 
 /// A power of two, about six times the names, so that few meet.

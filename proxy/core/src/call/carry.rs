@@ -5,13 +5,28 @@
 
 use super::leg::{finish, respond};
 use super::{Call, CallEvent, Env, User};
+use crate::demands;
+use crate::dialog::MAX_FORWARDS;
 use crate::limits::MAX_CARRIED;
 use crate::transaction::{ClientKey, ClientKind, ServerKey};
 use crate::{Peer, RejectReason};
 use bytes::Bytes;
 use relay_values::Leg;
-use sip_wire::{Builder, HeaderName, Message, Method, sdp};
+use sip_wire::{Builder, HeaderName, Message, Method, sdp, unfold};
 use std::borrow::Cow;
+
+/// Header fields that say what a carried request or its body is: they pass as they came. Of those of the dialog, the path
+/// and whoever sent it none does.
+const CARRIED_FIELDS: [HeaderName; 4] =
+    [HeaderName::InfoPackage, HeaderName::Event, HeaderName::SubscriptionState, HeaderName::ReferSub];
+
+/// The same of a body that passes untouched.
+const BODY_FIELDS: [HeaderName; 4] = [
+    HeaderName::ContentDisposition,
+    HeaderName::ContentEncoding,
+    HeaderName::ContentLanguage,
+    HeaderName::MimeVersion,
+];
 
 /// A request that was carried across and waits for its final response.
 #[derive(Debug)]
@@ -66,8 +81,7 @@ impl Call {
             env.counters.reject(RejectReason::NoDialog);
             return self.refuse(env, leg, from, server, &request, 481);
         }
-        if self.interval_too_small(&request) {
-            let (code, reason) = Self::TOO_SMALL;
+        if let Err((code, reason)) = demands::check(&request, &self.pinned.config.session) {
             env.counters.reject(reason);
             return self.refuse(env, leg, from, server, &request, code);
         }
@@ -120,12 +134,10 @@ impl Call {
     /// Answers a request ourselves.
     fn refuse(&self, env: &mut Env, leg: Leg, from: Peer, server: ServerKey, request: &Message, code: u16) {
         let mut out = respond(env, request, from, code, &self.leg(leg).tag);
-        if matches!(code, 405 | 501) || matches!(request.method(), Method::Options) {
-            out.header(HeaderName::Allow, super::ALLOW);
+        if matches!(request.method(), Method::Options) && code == 200 {
+            demands::describe_us(&mut out, &self.pinned.config.session);
         }
-        if code == 422 {
-            out.number(HeaderName::MinSe, self.pinned.config.session.min_se.as_secs());
-        }
+        demands::explain(&mut out, code, request, &self.pinned.config.session);
         if code == 500 {
             // RFC 3261 §14.2: a re-INVITE that comes too early is asked back within 0 to 10 seconds.
             out.number(HeaderName::RetryAfter, env.rng.below(10));
@@ -143,6 +155,9 @@ impl Call {
     ) -> Result<(), (u16, RejectReason)> {
         let other = leg.other();
         let is_invite = matches!(request.method(), Method::Invite);
+        if request.max_forwards().ok().flatten() == Some(0) {
+            return Err((483, RejectReason::TooManyHops));
+        }
         if self.carried.len() >= MAX_CARRIED {
             return Err((500, RejectReason::RequestPending));
         }
@@ -308,7 +323,8 @@ impl Call {
         let dialog = self.leg_mut(leg).dialog.as_mut()?;
         let face = env.faces.get(dialog.peer.listener)?;
         let method = request.method();
-        let mut out = dialog.request(method, face, env.txns.branch(client).as_bytes());
+        let hops = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS).saturating_sub(1);
+        let mut out = dialog.request_hops(method, face, env.txns.branch(client).as_bytes(), hops);
         if matches!(method, Method::Invite | Method::Update) {
             out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, super::ALLOW);
             session.write_request(&policy, &mut out);
@@ -323,8 +339,10 @@ impl Call {
             ];
             out.parts(HeaderName::RAck, &parts);
         }
-        if let Some(package) = request.named(b"Info-Package").next() {
-            out.other(b"Info-Package", package);
+        for name in CARRIED_FIELDS {
+            for value in request.lines(name) {
+                out.header(name, &unfold(value));
+            }
         }
         Some((out, dialog.local_cseq, dialog.peer))
     }
@@ -497,13 +515,20 @@ impl Call {
 }
 
 /// Ends a carried message: the anchored description, or a body that the relay has no part in.
-fn with_body(out: Builder, original: &Message, anchored: Option<Cow<'_, [u8]>>) -> Bytes {
+fn with_body(mut out: Builder, original: &Message, anchored: Option<Cow<'_, [u8]>>) -> Bytes {
     if anchored.is_some() {
         return finish(out, anchored.as_deref());
     }
     let body = original.body();
     match original.header(HeaderName::ContentType) {
-        Some(kind) if !body.is_empty() && sdp::find(original).is_none() => out.body(kind, &body),
+        Some(kind) if !body.is_empty() && sdp::find(original).is_none() => {
+            for name in BODY_FIELDS {
+                for value in original.lines(name) {
+                    out.header(name, &unfold(value));
+                }
+            }
+            out.body(kind, &body)
+        }
         _ => out.finish(),
     }
 }

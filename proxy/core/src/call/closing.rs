@@ -17,7 +17,8 @@ impl Call {
             CallEvent::Acknowledged(leg) | CallEvent::NoAck(leg) => {
                 self.leg_mut(leg).unacked = None;
                 if leg == Leg::A && std::mem::take(&mut closing.a_bye) {
-                    self.a.bye(env, close_reason_header(closing.reason));
+                    let header = close_reason_header(closing.reason).or(self.said.as_deref());
+                    self.a.bye(env, header);
                 }
             }
             // Both sides hung up at once, or the peer repeats itself.
@@ -54,7 +55,8 @@ impl Call {
     pub(super) fn close(&mut self, env: &mut Env, reason: CloseReason, gone: Option<Leg>) -> State {
         self.drop_carried(env);
         self.end_sessions();
-        let header = close_reason_header(reason);
+        let said = self.said.clone();
+        let header = close_reason_header(reason).or(said.as_deref());
         // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).
         for leg in [Leg::A, Leg::B] {
             if let Some(cseq) = self.leg(leg).ack_due {
@@ -120,6 +122,7 @@ fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
         | CloseReason::Refused
         | CloseReason::HuntExhausted
         | CloseReason::NoAnswer
+        | CloseReason::Expired
         | CloseReason::Rejected
         | CloseReason::BadAnswer => None,
     }

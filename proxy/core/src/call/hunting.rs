@@ -128,8 +128,10 @@ impl Call {
         if self.pinned.config.hunt.advance_on.contains(&code) {
             return self.advance(env, attempt, HuntReason::FinalResponse, code);
         }
+        if (300..400).contains(&code) {
+            return self.redirected(env, attempt, code);
+        }
         self.step_ends(StepOutcome::Refused { code });
-        // A redirection is the target's advice to us, not to the caller, who would learn an address of our inside.
         let code = for_the_caller(code);
         self.reject(env, code, CloseReason::Refused, None)
     }
@@ -146,6 +148,11 @@ impl Call {
     }
 
     fn out_of_patience(&mut self, env: &mut Env, attempt: Attempt) -> State {
+        if self.expires() <= env.now {
+            self.step_ends(StepOutcome::Refused { code: 0 });
+            self.leave(env, attempt);
+            return self.reject(env, 487, CloseReason::Expired, None);
+        }
         if env.now < attempt.until {
             return State::Hunting(attempt);
         }
@@ -180,9 +187,12 @@ impl Call {
             HuntReason::NoResponse => self.evidence(env, EvidenceKind::NoResponse),
             HuntReason::TransactionTimeout => self.evidence(env, EvidenceKind::Timeout),
             HuntReason::TransportError => self.evidence(env, EvidenceKind::Unreachable),
-            HuntReason::NoProgress | HuntReason::FinalResponse | HuntReason::TargetDown => {}
+            HuntReason::NoProgress
+            | HuntReason::FinalResponse
+            | HuntReason::Redirected
+            | HuntReason::TargetDown => {}
         }
-        if reason != HuntReason::FinalResponse {
+        if !matches!(reason, HuntReason::FinalResponse | HuntReason::Redirected) {
             self.leave(env, attempt);
         }
         match self.next_target(env, reason) {
@@ -209,7 +219,8 @@ impl Call {
         match attempt.phase {
             Phase::Calling => env.txns.abandon(env.now, attempt.client),
             Phase::Proceeding | Phase::Ringing => {
-                env.txns.cancel(env.now, attempt.client, None);
+                let said = self.said.as_deref().and_then(|said| std::str::from_utf8(said).ok());
+                env.txns.cancel(env.now, attempt.client, said);
             }
         }
     }
@@ -227,7 +238,12 @@ impl Call {
 }
 
 /// What a caller is told of a target's final response. Where it was about our own request, he could make nothing of it: a
-/// redirection, or a session interval.
+/// redirection, a challenge, or a session interval.
 fn for_the_caller(code: u16) -> u16 {
-    if (300..400).contains(&code) || code == 422 { 480 } else { code }
+    match code {
+        300..=399 | 422 => 480,
+        // A challenge is for us, who have no answer to it; the caller could not give one either (RFC 3261 §22).
+        401 | 407 => 403,
+        _ => code,
+    }
 }

@@ -2,11 +2,11 @@
 //! are there, and what was not refreshed in time ends (RFC 4028 §10).
 
 use super::leg::{ALLOW, finish, respond};
-use super::session::{Due, SessionTimer, refused_for};
+use super::session::{Due, SessionTimer};
 use super::{Call, CallEvent, Cause, Env, Rehome, Stage, State, User};
 use crate::limits::{MAX_REFRESH_TRIES, MAX_SESSION, REFRESH_AGAIN, REFRESH_HELD};
 use crate::transaction::{ClientKey, ClientKind, ServerKey};
-use crate::{CloseReason, MoveReason, Peer, RejectReason};
+use crate::{CloseReason, MoveReason, Peer};
 use relay_values::{Duration, Leg, Time};
 use sip_wire::{HeaderName, Message, Method, sdp};
 
@@ -238,12 +238,6 @@ impl Call {
         leg == Leg::B || moved.is_some_and(|mobile| call_id.is_some_and(|id| *id != *mobile.first_call_id))
     }
 
-    /// Whether a request's session interval is too small for us (422).
-    pub(super) fn interval_too_small(&self, request: &Message) -> bool {
-        matches!(request.method(), Method::Invite | Method::Update)
-            && refused_for(&self.pinned.config.session, request).is_some()
-    }
-
     /// Whether a request changes nothing but refreshes: the other leg has no part in it.
     pub(super) fn only_refreshes(&self, request: &Message) -> bool {
         let update = matches!(request.method(), Method::Update) && request.body_bytes().is_empty();
@@ -319,7 +313,4 @@ impl Call {
     pub(super) fn keep_sessions_waiting(&mut self, env: &mut Env, rehome: &Rehome) -> Option<CloseReason> {
         if rehome.keeps_sessions() { self.keep_sessions(env) } else { None }
     }
-
-    /// Of which kind a refusal for a session interval is.
-    pub(super) const TOO_SMALL: (u16, RejectReason) = (422, RejectReason::IntervalTooSmall);
 }

@@ -30,6 +30,8 @@ mod moving;
 mod newcomer;
 mod opening;
 mod receipt;
+mod redirect;
+mod refusal;
 mod rehoming;
 mod seat;
 mod session;
@@ -87,6 +89,8 @@ pub(crate) struct Call {
     seat: Seat,
     /// What is kept of its moves; most calls have none.
     mobile: Option<Box<Mobile>>,
+    /// Why a leg ended the call, as it said it (RFC 3326).
+    said: Option<Box<[u8]>>,
 }
 
 /// What admission decided.
@@ -104,6 +108,8 @@ pub(crate) struct Admitted {
     pub(crate) latching: Latching,
     /// Hops left for the B-leg's INVITE.
     pub(crate) max_forwards: u8,
+    /// In how many branches at once the call may go on (RFC 5393 §5.3.3). We try one target after the other.
+    pub(crate) max_breadth: Option<u8>,
     /// It is moved before others.
     pub(crate) emergency: bool,
     /// The caller's own UUID for the call (RFC 7989), where he gave one.
@@ -218,8 +224,8 @@ impl Call {
     /// When the call wants its own timer.
     pub(crate) fn deadline(&self) -> Time {
         match self.state {
-            State::Opening { until, .. } => until,
-            State::Hunting(attempt) => attempt.until,
+            State::Opening { until, .. } => until.min(self.expires()),
+            State::Hunting(attempt) => attempt.until.min(self.expires()),
             State::Over(..) => Time::NEVER,
             State::Answered => self.sessions_deadline(),
             State::Rehoming(rehome) if rehome.keeps_sessions() => {

@@ -26,6 +26,9 @@ impl Call {
                 self.media = Media::None;
                 self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia))
             }
+            CallEvent::Timer if self.expires() <= env.now => {
+                self.reject(env, 487, CloseReason::Expired, None)
+            }
             CallEvent::Timer => self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia)),
             CallEvent::Cancel | CallEvent::Hangup(_) => self.reject(env, 487, CloseReason::Cancelled, None),
             CallEvent::Failure(_) => self.choose_again(env, target, until),

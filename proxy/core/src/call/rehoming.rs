@@ -276,7 +276,10 @@ impl Call {
             HuntReason::NoResponse => env.evidence(attempt.target, EvidenceKind::NoResponse),
             HuntReason::TransactionTimeout => env.evidence(attempt.target, EvidenceKind::Timeout),
             HuntReason::TransportError => env.evidence(attempt.target, EvidenceKind::Unreachable),
-            HuntReason::NoProgress | HuntReason::FinalResponse | HuntReason::TargetDown => {}
+            HuntReason::NoProgress
+            | HuntReason::FinalResponse
+            | HuntReason::Redirected
+            | HuntReason::TargetDown => {}
         }
         self.leave(env, attempt);
     }
@@ -398,7 +401,7 @@ impl Call {
     }
 
     /// Says BYE on a leg. Where nobody may hear it, it is said again until somebody does.
-    pub(super) fn part(&mut self, env: &mut Env, leg: Leg, reason: Option<&'static [u8]>) {
+    pub(super) fn part(&mut self, env: &mut Env, leg: Leg, reason: Option<&[u8]>) {
         if leg == self.tier_leg() && (self.is_down_in(&env.newest.clone()) || self.is_deaf(leg)) {
             // A copy: an ACK may still come, and the record names it.
             let left = self.leg(leg).dialog.clone();

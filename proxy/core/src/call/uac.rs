@@ -7,6 +7,7 @@ use super::{
     Attempt, Attempted, Call, CallEvent, Env, LineTerms, Media, Phase, Progress, State, Unusable, User,
 };
 use crate::dialog::{Dialog, put_cseq};
+use crate::identity::request_uri;
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, StepOutcome, TargetId};
 use bytes::Bytes;
@@ -158,9 +159,18 @@ impl Call {
         let branch = env.txns.branch(client);
         let face = env.face(via)?;
         let aim = env.faces.aim(target)?;
-        let mut out = Builder::request(Method::Invite, &identity.request_uri(&aim.host_port));
+        let redirected = pending.redirects.as_ref().and_then(|redirects| redirects.called());
+        let called = redirected.unwrap_or(identity.called());
+        let mut out = Builder::request(Method::Invite, &request_uri(called, &aim.host_port));
         out.parts(HeaderName::Via, &[&face.via, branch.as_bytes()]);
         out.number(HeaderName::MaxForwards, u64::from(self.admitted.max_forwards));
+        if let Some(breadth) = self.admitted.max_breadth {
+            out.number(HeaderName::MaxBreadth, u64::from(breadth));
+        }
+        if !pending.expires.is_never() {
+            let left = pending.expires.since(env.now).as_millis().div_ceil(1_000);
+            out.number(HeaderName::Expires, u64::try_from(left).unwrap_or(u64::MAX));
+        }
         identity.write(&mut out, self.b.tag.as_bytes(), face, &aim.host);
         out.header(HeaderName::CallId, call_id);
         put_cseq(&mut out, self.b.invite_cseq, Method::Invite);
@@ -185,6 +195,9 @@ impl Call {
     pub(super) fn next_target(&mut self, env: &Env, reason: HuntReason) -> Option<TargetId> {
         if self.steps.len() >= usize::from(self.pinned.config.hunt.max_attempts) {
             return None;
+        }
+        if let Some(target) = self.next_redirection(env) {
+            return Some(target);
         }
         self.plan.next(&env.newest, Some(reason))
     }
@@ -239,6 +252,7 @@ impl Call {
                 Ok(CallEvent::IntervalTooSmall { min_se, call_id: Bytes::copy_from_slice(call_id) })
             }
             _ => {
+                self.note_refusal(env, code, response);
                 let retry_after = response.retry_after().ok().flatten();
                 let retry_after = retry_after.map(|seconds| Duration::from_secs(u64::from(seconds)));
                 Ok(CallEvent::Refusal { code, retry_after })

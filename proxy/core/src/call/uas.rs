@@ -1,14 +1,17 @@
 //! Towards the caller: what he asked for, and what he is told.
 
 use super::leg::{finish, respond};
+use super::redirect::Redirections;
+use super::refusal::Parting;
 use super::{Admitted, Call, CallEvent, CallLeg, Env, Media, Seat, Stamps, State};
+use crate::demands;
 use crate::dialog::Dialog;
 use crate::ids::{CallKey, LocalTag};
 use crate::route::Plan;
 use crate::transaction::ServerKey;
 use crate::{CloseReason, Peer, RejectReason, Snapshot, TargetId};
 use bytes::Bytes;
-use relay_values::{Latching, Leg, Time};
+use relay_values::{Duration, Latching, Leg, Time};
 use sip_wire::{HeaderName, Message, sdp};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -25,6 +28,12 @@ pub(crate) struct Pending {
     pub(crate) offer: Option<Bytes>,
     pub(crate) supports_100rel: bool,
     pub(crate) requires_100rel: bool,
+    /// When the INVITE is no longer valid; [`Time::NEVER`] without Expires (RFC 3261 §13.3.1).
+    pub(crate) expires: Time,
+    /// What the last refusal has said beside its code.
+    pub(super) parting: Option<Parting>,
+    /// Where redirections lead.
+    pub(super) redirects: Option<Box<Redirections>>,
     /// The last reliable provisional that we sent: our RSeq and the target's, unless the call has left that target (RFC
     /// 3262 §3).
     pub(crate) rseq: Option<(u32, Option<u32>)>,
@@ -57,13 +66,19 @@ impl Pending {
 
 impl Pending {
     /// Reads an INVITE.
-    pub(crate) fn new(server: ServerKey, request: Message) -> Self {
+    pub(crate) fn new(server: ServerKey, request: Message, now: Time) -> Self {
         let names = |header| request.values(header).any(|value| value.eq_ignore_ascii_case(b"100rel"));
         let offer = sdp::find(&request).map(|found| request.body().slice_ref(found));
         let (supports_100rel, requires_100rel) = (names(HeaderName::Supported), names(HeaderName::Require));
+        // One that cannot be read says nothing.
+        let seconds = request.expires().ok().flatten();
+        let expires = seconds.map_or(Time::NEVER, |seconds| now + Duration::from_secs(seconds.into()));
         Self {
             server,
             offer,
+            expires,
+            parting: None,
+            redirects: None,
             supports_100rel,
             requires_100rel,
             rseq: None,
@@ -106,6 +121,7 @@ impl Call {
             stats: None,
             seat: Seat::default(),
             mobile: None,
+            said: None,
         };
         call.state = call.go(env, first);
         Some(call)
@@ -158,6 +174,10 @@ impl Call {
         self.drop_carried(env);
         if let Some(pending) = self.invite.take() {
             let mut out = respond(env, &pending.request, self.admitted.source, code, &self.a.tag);
+            if let Some(parting) = pending.parting.as_ref().filter(|parting| parting.code == code) {
+                parting.write(&mut out);
+            }
+            demands::explain(&mut out, code, &pending.request, &self.pinned.config.session);
             if code == 503 {
                 out.number(HeaderName::RetryAfter, RETRY_AFTER_SECONDS);
             }
@@ -173,7 +193,7 @@ impl Call {
     pub(super) fn hung_up(&mut self, env: &mut Env, leg: Leg, from: Peer, server: ServerKey, bye: &Message) {
         let answer = respond(env, bye, from, 200, &self.leg(leg).tag).finish();
         env.txns.respond(env.now, server, 200, answer);
-        self.handle(env, CallEvent::Hangup(leg));
+        self.hears(env, bye, CallEvent::Hangup(leg));
     }
 
     /// ACK for a 2xx of ours: it stops the repetition, brings the answer to a late offer, and releases the other leg's

@@ -44,6 +44,7 @@ fn group(name: &str, region: u16, edges: &[TargetId]) -> EdgeGroup {
         edges: edges.to_vec(),
         sources: vec![],
         latching,
+        manners: crate::Manners::default(),
     }
 }
 
@@ -55,6 +56,7 @@ fn trunk(name: &str, sources: &[&str], targets: &[TargetId]) -> Trunk {
         max_calls: None,
         latching: Latching::Learn,
         correlation: None,
+        manners: crate::Manners::default(),
     }
 }
 

@@ -155,9 +155,13 @@ impl Plan {
     pub(crate) fn next(&mut self, newest: &Snapshot, last_failure: Option<HuntReason>) -> Option<TargetId> {
         let silent = match last_failure {
             Some(HuntReason::NoResponse | HuntReason::TransactionTimeout | HuntReason::TargetDown) => true,
-            Some(HuntReason::NoProgress | HuntReason::TransportError | HuntReason::FinalResponse) | None => {
-                false
-            }
+            Some(
+                HuntReason::NoProgress
+                | HuntReason::TransportError
+                | HuntReason::FinalResponse
+                | HuntReason::Redirected,
+            )
+            | None => false,
         };
         let current = self.renumber(newest);
         let suspect = current.filter(|_| silent).and_then(|id| newest.config.region_of(id));

@@ -34,9 +34,9 @@ pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: O
         }
     }
     if code == 100
-        && let Some(value) = request.named(b"Timestamp").next()
+        && let Some(value) = request.header(HeaderName::Timestamp)
     {
-        response.other(b"Timestamp", value);
+        response.header(HeaderName::Timestamp, value);
     }
     response
 }

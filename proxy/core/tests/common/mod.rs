@@ -42,6 +42,7 @@ pub fn config() -> Config {
         edges: vec![TargetId(edge)],
         sources: vec![],
         latching: Latching::Learn,
+        manners: Manners::default(),
     };
     Config {
         listeners: vec![Listener {
@@ -74,6 +75,7 @@ pub fn config() -> Config {
             max_calls: None,
             latching: Latching::Learn,
             correlation: None,
+            manners: Manners::default(),
         }],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],

@@ -77,6 +77,24 @@ pub(super) struct RawEdgeGroup {
     pub(super) sources: Vec<Spanned<Source>>,
     pub(super) latching: Option<RawLatching>,
     pub(super) probe: Option<RawProbe>,
+    pub(super) redirect: Option<RawRedirects>,
+    pub(super) refer: Option<RawRefers>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawRedirects {
+    Refuse,
+    Pass,
+    Follow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawRefers {
+    Refuse,
+    Pass,
+    Transfer,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,6 +143,8 @@ pub(super) struct RawTrunk {
     pub(super) latching: Option<RawLatching>,
     pub(super) probe: Option<RawProbe>,
     pub(super) correlation: Maybe<RawCorrelation>,
+    pub(super) redirect: Option<RawRedirects>,
+    pub(super) refer: Option<RawRefers>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -181,6 +181,7 @@ impl Watch {
             | CloseReason::Refused
             | CloseReason::HuntExhausted
             | CloseReason::NoAnswer
+            | CloseReason::Expired
             | CloseReason::Rejected
             | CloseReason::NoAck
             | CloseReason::BadAnswer

@@ -1,9 +1,9 @@
 //! Numbers and times: probing, timers, hunting.
 
 use crate::config::complaint::Complaints;
-use crate::config::raw::{Maybe, RawHunt, RawLatching, RawProbe, RawTimers};
+use crate::config::raw::{Maybe, RawHunt, RawLatching, RawProbe, RawRedirects, RawRefers, RawTimers};
 use crate::config::words::{Span, say};
-use proxy_core::{HuntPolicy, ProbePolicy, Timers};
+use proxy_core::{HuntPolicy, Manners, ProbePolicy, Redirects, Refers, Timers};
 use relay_values::Latching;
 use serde_spanned::Spanned;
 use std::ops::Range;
@@ -42,6 +42,22 @@ pub(super) fn latching(written: Option<RawLatching>) -> Latching {
         Some(RawLatching::Exact) => Latching::Exact,
         Some(RawLatching::Learn) => Latching::Learn,
         Some(RawLatching::Address) | None => Latching::Address,
+    }
+}
+
+/// What is done about redirections and transfers of a group or a trunk.
+pub(super) fn manners(redirect: Option<RawRedirects>, refer: Option<RawRefers>) -> Manners {
+    Manners {
+        redirect: match redirect {
+            Some(RawRedirects::Pass) => Redirects::Pass,
+            Some(RawRedirects::Follow) => Redirects::Follow,
+            Some(RawRedirects::Refuse) | None => Redirects::Refuse,
+        },
+        refer: match refer {
+            Some(RawRefers::Pass) => Refers::Pass,
+            Some(RawRefers::Transfer) => Refers::Transfer,
+            Some(RawRefers::Refuse) | None => Refers::Refuse,
+        },
     }
 }
 

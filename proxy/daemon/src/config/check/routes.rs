@@ -71,16 +71,22 @@ fn outbound(raw: &RawConfig, parts: &Parts<'_>, complaints: &mut Complaints) -> 
     compiled
 }
 
-/// Digits with an optional leading `+`.
+/// Digits with an optional leading `+`, or a service of RFC 5031.
 fn prefix(written: &Maybe<String>, complaints: &mut Complaints) -> String {
     let Some(written) = written else { return String::new() };
     let text = written.get_ref();
-    if !is_prefix(text) {
+    if !is_prefix(text) && !is_service(text) {
         complaints.error(written.span(), format!("`{text}` is not a number prefix")).advise(
             "write digits with an optional leading `+`, such as \"+4930\"; leave it out to match everything",
         );
     }
     text.clone()
+}
+
+/// `urn:service:sos` and its kin.
+fn is_service(text: &str) -> bool {
+    text.strip_prefix("urn:service:")
+        .is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b"-.".contains(&b)))
 }
 
 pub(super) fn is_prefix(text: &str) -> bool {

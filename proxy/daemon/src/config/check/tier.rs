@@ -1,7 +1,7 @@
 //! The tier: edge groups and sites.
 
 use super::names::{number, target_name};
-use super::policy::{latching, probe, weight};
+use super::policy::{latching, manners, probe, weight};
 use super::{Parts, correlation};
 use crate::config::complaint::Complaints;
 use crate::config::raw::{RawConfig, RawTarget};
@@ -45,6 +45,7 @@ pub(super) fn groups(
             edges,
             sources: group.sources.iter().map(|s| s.get_ref().0).collect(),
             latching: latching(group.latching),
+            manners: manners(group.redirect, group.refer),
         });
     }
     unused_regions(raw, &compiled, complaints);

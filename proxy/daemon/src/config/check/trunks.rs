@@ -1,7 +1,7 @@
 //! Trunks: peerings with carriers.
 
 use super::names::number;
-use super::policy::{latching, probe, ranged};
+use super::policy::{latching, manners, probe, ranged};
 use super::{Parts, correlation, tier};
 use crate::config::complaint::Complaints;
 use crate::config::raw::RawConfig;
@@ -45,6 +45,7 @@ pub(super) fn read(
             max_calls,
             latching: latching(trunk.latching),
             correlation: correlation::read(&trunk.correlation, complaints),
+            manners: manners(trunk.redirect, trunk.refer),
         });
     }
     compiled
