@@ -9,6 +9,14 @@ pub(crate) const MAX_PLAN: usize = 16;
 /// Route headers that a dialog remembers. Real paths have one to four; each costs memory for the life of the call.
 pub(crate) const MAX_ROUTE_SET: usize = 16;
 
+/// Provisional responses that wait for the caller to acknowledge the one before them. A target may send a second one only
+/// when the first is acknowledged (RFC 3262 §3), so they come of forks: a handful of phones ring.
+pub(crate) const MAX_PROVISIONALS: usize = 4;
+
+/// Early dialogs of one INVITE beside the one that spoke last; a dialog takes about half a KiB. Of more forks than that the
+/// first are forgotten: they can still answer.
+pub(crate) const MAX_EARLY_DIALOGS: usize = 8;
+
 /// Requests carried between the legs at once. Real dialogs have one or two (an INFO beside a re-INVITE).
 pub(crate) const MAX_CARRIED: usize = 8;
 

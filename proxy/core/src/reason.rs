@@ -154,6 +154,8 @@ reasons! {
         MediaTimeout = "media_timeout",
         /// No ACK came for our 2xx.
         NoAck = "no_ack",
+        /// The caller did not acknowledge a reliable provisional (RFC 3262 §3).
+        NoPrack = "no_prack",
         /// A leg answered an in-dialog request with 481 or 408, or not at all.
         LegGone = "leg_gone",
         /// Nobody refreshed a leg's session in time (RFC 4028).

@@ -109,54 +109,6 @@ fn a_late_offer_is_answered_in_the_ack() {
 }
 
 #[test]
-fn a_reliable_provisional_is_acknowledged_end_to_end() {
-    let mut stage = Stage::new();
-    let offer = invite("rel", &sdp("192.0.2.1", 30000)).replacen(
-        "Content-Type",
-        "Supported: 100rel\r\nContent-Type",
-        1,
-    );
-    stage.receive(CARRIER, &offer);
-    let out = stage.take(EAST).remove(0);
-    assert_eq!(header(&out, "Supported"), "100rel");
-    let early = answer(&out, 183, "t-east", "bob@198.51.100.1", &sdp("198.51.100.1", 40000)).replacen(
-        "Contact",
-        "Require: 100rel\r\nRSeq: 5000\r\nContact",
-        1,
-    );
-    stage.receive(EAST, &early);
-    let progress = stage.take(CARRIER).pop().unwrap();
-    assert_eq!((header(&progress, "RSeq"), header(&progress, "Require")), ("1", "100rel"), "{progress}");
-    assert!(progress.contains("m=audio 20000"), "{progress}");
-    let prack = in_dialog(&progress, "PRACK", 2, "").replacen(
-        "Content-Length",
-        "RAck: 1 1 INVITE\r\nContent-Length",
-        1,
-    );
-    stage.receive(CARRIER, &prack);
-    let carried = stage.take(EAST).remove(0);
-    assert!(carried.starts_with("PRACK sip:bob@198.51.100.1"), "{carried}");
-    assert_eq!(header(&carried, "RAck"), "5000 1 INVITE");
-    assert_eq!(header(&carried, "CSeq"), "2 PRACK");
-    stage.receive(
-        EAST,
-        &answer(&carried, 200, "t-east", "bob@198.51.100.1", "")
-            .replace(";tag=t-east;tag=t-east", ";tag=t-east"),
-    );
-    assert!(
-        stage.take(CARRIER).iter().any(|m| m.starts_with("SIP/2.0 200") && header(m, "CSeq") == "2 PRACK")
-    );
-    stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", ""));
-    assert!(
-        stage.take(CARRIER).iter().any(|m| m.starts_with("SIP/2.0 200") && header(m, "CSeq") == "1 INVITE")
-    );
-    assert!(
-        stage.take(EAST).iter().any(|m| m.starts_with("ACK") && header(m, "CSeq") == "1 ACK"),
-        "by the INVITE's number"
-    );
-}
-
-#[test]
 fn info_crosses_with_its_body_untouched() {
     let mut stage = Stage::new();
     let (ok, _) = up(&mut stage);

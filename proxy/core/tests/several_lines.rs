@@ -251,9 +251,9 @@ fn an_offer_that_waits_for_ports_can_be_taken_back_and_outlived() {
         stage.held = Some(vec![]);
         stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 2, &lines(OURS, &both)));
         assert_eq!(stage.take(EAST), Vec::<String>::new(), "it waits");
-        // Nothing may cross it.
+        // Nothing may cross it: its own last offer has no answer yet (RFC 3311 §5.2).
         stage.receive(CARRIER, &in_dialog(&ok, "UPDATE", 3, &lines(OURS, &both[..1])));
-        assert!(stage.take(CARRIER).iter().any(|m| m.starts_with("SIP/2.0 491")));
+        assert!(stage.take(CARRIER).iter().any(|m| m.starts_with("SIP/2.0 500")));
         let cancel =
             in_dialog(&ok, "CANCEL", 2, "").replace("branch=z9hG4bKCANCEL2", "branch=z9hG4bKINVITE2");
         stage.receive(CARRIER, &if method == "BYE" { in_dialog(&ok, "BYE", 4, "") } else { cancel });

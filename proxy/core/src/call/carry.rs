@@ -3,7 +3,8 @@
 //! Each side has CSeq numbers of its own; a session description is anchored on its way; RAck is translated to the
 //! target's own RSeq (RFC 3262 §7.2).
 
-use super::leg::{finish, respond};
+use super::forks::put_rack;
+use super::leg::{finish, put_warning, respond};
 use super::{Call, CallEvent, Env, User};
 use crate::demands;
 use crate::dialog::MAX_FORWARDS;
@@ -39,8 +40,12 @@ pub(crate) struct Carried {
     /// Our request on the other leg.
     client: ClientKey,
     cseq: u32,
+    /// Which provisional a PRACK acknowledges there: its RSeq, and the number of the INVITE.
+    rack: Option<(u32, u32)>,
     /// It has not been sent: the relay was asked for ports for what it offers.
     waits: bool,
+    /// It brings an offer, or asks for one.
+    offers: bool,
 }
 
 /// What a carried request's final response means for the call.
@@ -53,6 +58,11 @@ pub(crate) enum CarriedOutcome {
 }
 
 impl Carried {
+    /// Whether it brings an offer.
+    fn has_offer(&self) -> bool {
+        self.offers && sdp::find(&self.request).is_some()
+    }
+
     fn is_invite(&self) -> bool {
         matches!(self.request.method(), Method::Invite)
     }
@@ -100,8 +110,9 @@ impl Call {
         match request.method() {
             Method::Bye => self.hung_up(env, leg, from, server, &request),
             Method::Options => self.refuse(env, leg, from, server, &request, 200),
-            Method::Invite | Method::Update | Method::Prack | Method::Info | Method::Message => {
-                if let Err((code, reason)) = self.carry(env, leg, from, server, &request) {
+            Method::Prack => self.pracked(env, leg, from, server, &request),
+            Method::Invite | Method::Update | Method::Info | Method::Message => {
+                if let Err((code, reason)) = self.carry(env, leg, from, server, &request, None) {
                     env.counters.reject(reason);
                     self.refuse(env, leg, from, server, &request, code);
                 }
@@ -132,10 +143,21 @@ impl Call {
     }
 
     /// Answers a request ourselves.
-    fn refuse(&self, env: &mut Env, leg: Leg, from: Peer, server: ServerKey, request: &Message, code: u16) {
+    pub(super) fn refuse(
+        &self,
+        env: &mut Env,
+        leg: Leg,
+        from: Peer,
+        server: ServerKey,
+        request: &Message,
+        code: u16,
+    ) {
         let mut out = respond(env, request, from, code, &self.leg(leg).tag);
         if matches!(request.method(), Method::Options) && code == 200 {
             demands::describe_us(&mut out, &self.pinned.config.session);
+        }
+        if code == 488 {
+            put_warning(env, &mut out, from, request);
         }
         demands::explain(&mut out, code, request, &self.pinned.config.session);
         if code == 500 {
@@ -145,13 +167,15 @@ impl Call {
         env.txns.respond(env.now, server, code, out.finish());
     }
 
-    fn carry(
+    /// Carries a request to the other leg; a PRACK with what it acknowledges there.
+    pub(super) fn carry(
         &mut self,
         env: &mut Env,
         leg: Leg,
         from: Peer,
         server: ServerKey,
         request: &Message,
+        rack: Option<(u32, u32)>,
     ) -> Result<(), (u16, RejectReason)> {
         let other = leg.other();
         let is_invite = matches!(request.method(), Method::Invite);
@@ -161,40 +185,64 @@ impl Call {
         if self.carried.len() >= MAX_CARRIED {
             return Err((500, RejectReason::RequestPending));
         }
-        // Two offers may not cross, on one leg or between the legs (RFC 3261 §14.2, RFC 3311 §5.2).
-        let offers =
-            is_invite || (matches!(request.method(), Method::Update) && sdp::find(request).is_some());
-        if offers && self.is_negotiating(is_invite) {
-            return Err((491, RejectReason::RequestPending));
-        }
         if is_invite && !self.is_answered() {
             return Err((491, RejectReason::RequestPending));
         }
-        let rack = match request.method() {
-            Method::Prack => {
-                Some(self.translate_rack(leg, request).ok_or((481, RejectReason::NoTransaction))?)
-            }
-            _ => None,
-        };
+        let description = sdp::find(request);
+        let refreshes = matches!(request.method(), Method::Invite | Method::Update);
+        let answers = !refreshes && self.media.is_answer(leg);
+        let offers = is_invite || (description.is_some() && !answers);
+        if let Some(code) = self.crosses(leg, is_invite).filter(|_| offers) {
+            return Err((code, RejectReason::RequestPending));
+        }
         if self.leg(other).dialog.is_none() {
             return Err((500, RejectReason::RequestPending));
         }
-        let description = sdp::find(request);
-        let waits =
-            offers && description.is_some_and(|sdp| !self.media.is_answer(leg) && self.open_lines(env, sdp));
+        let waits = offers && description.is_some_and(|sdp| self.open_lines(env, sdp));
         let client = env.txns.reserve(User::Carried(self.key, other));
         let cseq = if waits { Ok(0) } else { self.send_carried(env, leg, client, request, rack) };
         if cseq.is_err() {
             env.txns.abandon(env.now, client);
         }
         let cseq = cseq?;
-        if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| offers) {
+        if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| refreshes) {
             dialog.retarget(request);
         }
         env.txns.bind(server, User::Carried(self.key, other));
         let request = Box::new(request.clone());
-        self.carried.push(Carried { from: leg, source: from, server, request, client, cseq, waits });
+        self.carried.push(Carried {
+            from: leg,
+            source: from,
+            server,
+            request,
+            client,
+            cseq,
+            rack,
+            waits,
+            offers,
+        });
         Ok(())
+    }
+
+    /// How an offer from a leg is put off that would cross another one, on that leg or between the legs: 500 where the
+    /// leg's own last offer has no answer yet, 491 where ours to it has none (RFC 3311 §5.2, RFC 3261 §14.2).
+    fn crosses(&self, leg: Leg, is_invite: bool) -> Option<u16> {
+        let carried = self.carried.iter().any(|carried| carried.from == leg && carried.offers);
+        if carried || self.leg(leg).ack_due.is_some() {
+            return Some(500);
+        }
+        if self.is_negotiating(is_invite) {
+            return Some(491);
+        }
+        // Before the answer: the exchange that the INVITE began has to be over on both legs.
+        let pending = self.invite.as_deref()?;
+        let with_caller = pending.is_final && !self.reliable.as_ref().is_some_and(|r| r.holds_answer());
+        let with_target = pending.early.settled;
+        match leg {
+            Leg::A if !with_caller => Some(if pending.offer.is_some() { 500 } else { 491 }),
+            Leg::B if !with_target => Some(if self.offer_in_invite() { 491 } else { 500 }),
+            Leg::A | Leg::B => (!(with_caller && with_target)).then_some(500),
+        }
     }
 
     /// Sends a request from `leg` to the other one. Its number there.
@@ -220,7 +268,7 @@ impl Call {
     pub(super) fn carry_on(&mut self, env: &mut Env) {
         let Some(at) = self.carried.iter().position(|carried| carried.waits) else { return };
         let mut carried = self.carried.swap_remove(at);
-        match self.send_carried(env, carried.from, carried.client, &carried.request, None) {
+        match self.send_carried(env, carried.from, carried.client, &carried.request, carried.rack) {
             Ok(cseq) => {
                 (carried.cseq, carried.waits) = (cseq, false);
                 self.carried.push(carried);
@@ -258,11 +306,7 @@ impl Call {
     }
 
     fn is_carrying_offer(&self, is_invite: bool) -> bool {
-        let pending = self.carried.iter().any(|carried| {
-            carried.is_invite()
-                || (matches!(carried.request.method(), Method::Update)
-                    && sdp::find(&carried.request).is_some())
-        });
+        let pending = self.carried.iter().any(|carried| carried.offers);
         let late_offer = self.a.ack_due.is_some() || self.b.ack_due.is_some();
         pending || late_offer || (is_invite && (self.a.unacked.is_some() || self.b.unacked.is_some()))
     }
@@ -330,14 +374,7 @@ impl Call {
             session.write_request(&policy, &mut out);
         }
         if let Some((rseq, cseq)) = rack {
-            let (mut a, mut b) = ([0; 10], [0; 10]);
-            let parts = [
-                crate::dialog::decimal(rseq, &mut a),
-                b" ",
-                crate::dialog::decimal(cseq, &mut b),
-                b" INVITE",
-            ];
-            out.parts(HeaderName::RAck, &parts);
+            put_rack(&mut out, rseq, cseq);
         }
         for name in CARRIED_FIELDS {
             for value in request.lines(name) {
@@ -345,15 +382,6 @@ impl Call {
             }
         }
         Some((out, dialog.local_cseq, dialog.peer))
-    }
-
-    /// The target's own RSeq and INVITE number for the RAck that the caller sent.
-    fn translate_rack(&self, leg: Leg, prack: &Message) -> Option<(u32, u32)> {
-        let rack = prack.rack().ok().flatten()?;
-        let (ours, theirs) = self.invite.as_deref()?.rseq?;
-        let invite = self.invite.as_deref()?.request.cseq().ok()?.number;
-        let current = leg == Leg::A && rack.rseq == ours && rack.cseq == invite;
-        Some((theirs.filter(|_| current)?, self.b.invite_cseq))
     }
 
     /// A session description inside the dialog is the answer to the other leg's offer, or an offer itself.
@@ -381,14 +409,26 @@ impl Call {
         if code <= 100 {
             return CarriedOutcome::PassedBack;
         }
-        let description = sdp::find(response);
-        let anchored = description.and_then(|sdp| self.negotiate(env, leg, sdp).ok());
+        // What a refusal describes is no answer, and what a provisional one does comes again in the 2xx.
+        let is_success = (200..300).contains(&code);
+        let anchored = match sdp::find(response).filter(|_| is_success) {
+            Some(sdp) => self.negotiate(env, leg, sdp).map(Some),
+            None => Ok(None),
+        };
         if code == 422 && self.carry_again(env, leg, at, response) {
             return CarriedOutcome::PassedBack;
         }
         let Some(carried) = self.carried.get(at) else { return CarriedOutcome::PassedBack };
-        // A session interval is this leg's own concern.
-        let code = if code == 422 { 500 } else { code };
+        let unanswered = is_success && carried.has_offer() && !matches!(anchored, Ok(Some(_)));
+        let anchored = anchored.unwrap_or_default();
+        let code = match code {
+            // A session interval is this leg's own concern.
+            422 => 500,
+            // Ours was acknowledged, and its sender has nothing to do about that.
+            300.. if carried.rack.is_some() && !carried.has_offer() => 200,
+            _ if unanswered || (is_success && carried.offers && anchored.is_none()) => 502,
+            code => code,
+        };
         let mut out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
         if (200..300).contains(&code) && carried.refreshes() && self.is_answered() {
             let policy = &self.pinned.config.session;
@@ -405,7 +445,13 @@ impl Call {
             return CarriedOutcome::PassedBack;
         }
         let carried = self.carried.swap_remove(at);
-        if (200..300).contains(&code) {
+        if is_success && code == 502 {
+            // The leg has taken the offer, and nobody knows how: the session stays what it was (RFC 6141 §3.4).
+            if carried.is_invite() {
+                self.leg_mut(leg).ack(env, carried.cseq, None);
+            }
+            self.carried_failed(env, code, &carried);
+        } else if (200..300).contains(&code) {
             if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| carried.refreshes()) {
                 dialog.retarget(response);
             }
@@ -428,7 +474,7 @@ impl Call {
         }
         let mut carried = self.carried.swap_remove(at);
         let client = env.txns.reserve(User::Carried(self.key, leg));
-        let sent = self.send_carried(env, carried.from, client, &carried.request, None);
+        let sent = self.send_carried(env, carried.from, client, &carried.request, carried.rack);
         if let Ok(cseq) = sent {
             (carried.client, carried.cseq) = (client, cseq);
         } else {
@@ -451,12 +497,14 @@ impl Call {
     }
 
     fn carried_failed(&mut self, env: &mut Env, code: u16, carried: &Carried) {
-        if carried.is_invite() || matches!(carried.request.method(), Method::Update) {
+        if carried.offers {
             self.media.rolled_back();
             self.prune(env);
         }
-        // RFC 3261 §12.2.1.2: these mean that the dialog is gone on that leg.
-        if matches!(code, 408 | 481) && self.is_answered() && !self.is_left(carried.from.other()) {
+        // RFC 3261 §12.2.1.2: these mean that the dialog is gone on that leg. A PRACK may have come too late (RFC 3262 §3).
+        let of_dialog = carried.rack.is_none();
+        if of_dialog && matches!(code, 408 | 481) && self.is_answered() && !self.is_left(carried.from.other())
+        {
             self.handle(env, CallEvent::LegGone);
         }
     }
@@ -501,6 +549,22 @@ impl Call {
         }
         let carried = self.carried.swap_remove(at);
         self.drop_waiting(env, carried, 487);
+    }
+
+    /// The target is left before it has answered: what went to it, or came from it, is answered for.
+    pub(super) fn leave_carried(&mut self, env: &mut Env) {
+        for carried in std::mem::take(&mut self.carried) {
+            env.txns.abandon(env.now, carried.client);
+            let code = match (carried.from, carried.rack) {
+                (Leg::A, Some(_)) => 200,
+                (Leg::A, None) => 500,
+                (Leg::B, _) => 487,
+            };
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+            if carried.offers {
+                self.media.rolled_back();
+            }
+        }
     }
 
     /// The call ends: whatever is still open is answered (RFC 3261 §15.1.2).

@@ -122,6 +122,7 @@ fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
         | CloseReason::Refused
         | CloseReason::HuntExhausted
         | CloseReason::NoAnswer
+        | CloseReason::NoPrack
         | CloseReason::Expired
         | CloseReason::Rejected
         | CloseReason::BadAnswer => None,

@@ -1,12 +1,13 @@
 //! An INVITE is out: listen to its target, be patient as long as the policy says, then move on.
 
+use super::reliable::{Behind, Provisional};
 use super::uac::INVITE_CSEQ;
-use super::uas::EarlyAnswer;
+use super::uas::{EarlyAnswer, Pending};
 use super::{Attempt, Call, CallEvent, Env, Phase, Progress, State};
 use crate::limits::MAX_INTERVALS_ASKED;
 use crate::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use bytes::Bytes;
-use relay_values::{Duration, Leg};
+use relay_values::{Duration, Leg, Time};
 
 impl Call {
     pub(super) fn hunting(&mut self, env: &mut Env, attempt: Attempt, event: CallEvent) -> State {
@@ -22,7 +23,12 @@ impl Call {
             CallEvent::Timer => self.out_of_patience(env, attempt),
             CallEvent::Cancel | CallEvent::Hangup(Leg::A) => self.cancelled(env, attempt),
             // A callee may not end an early dialog with BYE (RFC 3261 §15), but means no.
-            CallEvent::Hangup(Leg::B) => self.refused(env, attempt, 480, None),
+            CallEvent::Hangup(Leg::B) => {
+                if self.is_held() {
+                    self.acknowledge_answer(env);
+                }
+                self.refused(env, attempt, 480, None)
+            }
             CallEvent::Released(stats) => {
                 self.add_stats(stats);
                 State::Hunting(attempt)
@@ -54,55 +60,119 @@ impl Call {
     }
 
     fn progress(&mut self, env: &mut Env, mut attempt: Attempt, progress: Progress) -> State {
+        if self.is_held() {
+            // It has answered already.
+            return State::Hunting(attempt);
+        }
         if attempt.phase != Phase::Ringing {
             attempt.phase = Phase::Ringing;
             attempt.until = env.now + self.pinned.config.hunt.no_answer;
         }
-        let description = match progress.description.as_deref().map(|sdp| self.description_from_b(env, sdp)) {
-            None => None,
-            Some(Ok(sdp)) => Some(sdp),
-            // A provisional whose description cannot be used still says that it rings.
-            Some(Err(_)) => None,
-        };
-        if let Some(pending) = self.invite.as_mut().filter(|pending| pending.offer.is_some())
-            && description.is_some()
-            && pending.answer == EarlyAnswer::None
-        {
-            pending.answer = EarlyAnswer::Given;
-        }
         self.stamps.ringing.get_or_insert(env.now);
-        self.respond_progress(env, progress.code, progress.rseq, description.as_deref());
+        let description = self.early_description(env, &progress);
+        let caller_pracks = self.invite.as_deref().is_some_and(Pending::pracks);
+        let fork = self.b.dialog.as_ref().map(|dialog| dialog.remote_tag().into());
+        let behind = match (progress.rseq, fork) {
+            (Some(rseq), Some(fork)) if caller_pracks => Some(Behind { fork, rseq }),
+            (Some(rseq), _) => {
+                self.prack(env, rseq);
+                None
+            }
+            (None, _) => None,
+        };
+        self.respond_progress(env, Provisional { code: progress.code, description, behind });
         State::Hunting(attempt)
+    }
+
+    /// What the caller is told of a description in a provisional response, which is early media or a late offer.
+    fn early_description(&mut self, env: &mut Env, progress: &Progress) -> Option<Bytes> {
+        let said = progress.description.clone()?;
+        let (offered, is_bound) = (self.offer_in_invite(), self.is_bound());
+        let reliable = progress.rseq.is_some();
+        let pending = self.invite.as_deref_mut()?;
+        if pending.early.settled {
+            // There is one answer, and a fork that gave it reliably can only say it again (RFC 3262 §5).
+            return None;
+        }
+        let may_offer = reliable && pending.pracks();
+        if !offered && !may_offer {
+            // An offer needs a response that arrives for certain, and a PRACK for its answer.
+            return None;
+        }
+        pending.early.said = Some(said.clone());
+        pending.early.settled = offered && reliable;
+        if pending.is_final {
+            let same = pending.early.told || (is_bound && self.media.fits(Leg::B, &said).is_ok());
+            if same {
+                let _ = self.description_from_b(env, &said);
+            }
+            return None;
+        }
+        // A provisional whose description cannot be used still says that it rings.
+        let description = Bytes::from(self.description_from_b(env, &said).ok()?.into_owned());
+        let pending = self.invite.as_deref_mut()?;
+        if offered {
+            pending.early.told = true;
+            pending.is_final = pending.requires_100rel || (pending.supports_100rel && reliable);
+            if pending.answer == EarlyAnswer::None {
+                pending.answer = EarlyAnswer::Given;
+            }
+        }
+        Some(description)
     }
 
     /// 2xx: the caller gets his, the other attempts are history.
     fn answer(&mut self, env: &mut Env, attempt: Attempt, description: Option<Bytes>) -> State {
-        if self.is_bound() && description.as_deref().is_none_or(|sdp| self.media.fits(Leg::B, sdp).is_err()) {
-            // The caller plays by another target's answer, and cannot be given a second one.
+        if self.reliable.as_ref().is_some_and(|reliable| reliable.holds_answer()) {
+            // What the caller has not acknowledged may never have reached him.
+            if let Some(pending) = self.invite.as_deref_mut() {
+                pending.held = Some(description);
+            }
+            return State::Hunting(Attempt { until: Time::NEVER, ..attempt });
+        }
+        let Some(pending) = self.invite.as_deref_mut() else { return State::Hunting(attempt) };
+        let early = std::mem::take(&mut pending.early);
+        let is_final = pending.is_final;
+        let offered = self.offer_in_invite();
+        // A 200 without a description stands by the one of the early answer.
+        let description = match early.said {
+            Some(said) if early.settled => Some(said).filter(|_| offered),
+            said => description.or(said.filter(|_| offered)),
+        };
+        let bound = self.is_bound() || (is_final && !early.told);
+        if bound && description.as_deref().is_none_or(|sdp| self.media.fits(Leg::B, sdp).is_err()) {
+            // The caller plays by another one's answer, and cannot be given a second one.
             self.acknowledge_answer(env);
             self.b.bye(env, Some(b"SIP;cause=488;text=\"not_acceptable\""));
             return self.advance(env, attempt, HuntReason::FinalResponse, 488);
         }
         self.media.forget_told();
-        let anchored = description.as_deref().map(|sdp| self.description_from_b(env, sdp));
-        let description = match anchored.transpose() {
-            Ok(description) => description,
-            Err(_) => {
-                self.step_ends(StepOutcome::Refused { code: 200 });
-                self.acknowledge_answer(env);
-                self.b.bye(env, None);
-                return self.reject(env, 502, CloseReason::BadAnswer, None);
-            }
+        let anchored = match description.as_deref() {
+            // UPDATE may have changed it since.
+            _ if early.told && early.settled && is_final => Ok(None),
+            None if offered => Err(()),
+            None => Ok(None),
+            Some(sdp) => match self.description_from_b(env, sdp) {
+                Ok(anchored) => Ok(Some(anchored)),
+                Err(_) => Err(()),
+            },
         };
-        self.step_ends(StepOutcome::Answered);
-        if self.offer_in_invite() {
+        let Ok(anchored) = anchored else {
+            self.step_ends(StepOutcome::Refused { code: 200 });
             self.acknowledge_answer(env);
-        } else {
+            self.b.bye(env, None);
+            return self.reject(env, 502, CloseReason::BadAnswer, None);
+        };
+        let offers = !offered && anchored.is_some();
+        let description = anchored.filter(|_| !is_final);
+        self.step_ends(StepOutcome::Answered);
+        if offers {
             self.defer_ack();
+        } else {
+            self.acknowledge_answer(env);
         }
-        // A 200 without a description stands by the one of the early answer.
         self.media.tell(&mut |command| env.relay(command));
-        if self.offer_in_invite() {
+        if !offers {
             self.media.prune(&mut |command| env.relay(command));
         }
         self.stamps.answered = Some(env.now);
@@ -195,11 +265,16 @@ impl Call {
         if !matches!(reason, HuntReason::FinalResponse | HuntReason::Redirected) {
             self.leave(env, attempt);
         }
-        match self.next_target(env, reason) {
+        self.leave_carried(env);
+        let next = if self.late_offer_is_out() { None } else { self.next_target(env, reason) };
+        match next {
             Some(target) => {
                 self.b.reset();
                 if let Some(pending) = &mut self.invite {
                     pending.forget_target();
+                }
+                if let Some(reliable) = &mut self.reliable {
+                    reliable.forget_target();
                 }
                 self.go(env, target)
             }
@@ -216,6 +291,10 @@ impl Call {
 
     /// Ends an attempt that has no final response: CANCEL once it has answered at all (RFC 3261 §9.1), else silence.
     pub(super) fn leave(&mut self, env: &mut Env, attempt: Attempt) {
+        if self.is_held() {
+            self.acknowledge_answer(env);
+            return self.b.bye(env, None);
+        }
         match attempt.phase {
             Phase::Calling => env.txns.abandon(env.now, attempt.client),
             Phase::Proceeding | Phase::Ringing => {

@@ -2,13 +2,14 @@
 
 use super::SessionTimer;
 use super::env::Env;
+use super::media::{MISCELLANEOUS, objection};
 use super::uac::INVITE_CSEQ;
 use crate::dialog::Dialog;
 use crate::ids::LocalTag;
 use crate::transaction::{ClientKind, ServerKey, response};
 use crate::{Peer, call::User};
 use bytes::Bytes;
-use sip_wire::{Builder, HeaderName, Message, Method};
+use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 
 /// Methods that a call understands, as Allow lists them.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE";
@@ -117,6 +118,13 @@ pub(crate) fn finish(message: Builder, description: Option<&[u8]>) -> Bytes {
         Some(sdp) => message.body(b"application/sdp", sdp),
         None => message.finish(),
     }
+}
+
+/// Says why a session description was refused (RFC 3261 §20.43).
+pub(super) fn put_warning(env: &Env, out: &mut Builder, from: Peer, request: &Message) {
+    let Some(face) = env.face(from.listener) else { return };
+    let (code, text) = sdp::find(request).map(objection).unwrap_or(MISCELLANEOUS);
+    out.parts(HeaderName::Warning, &[code, b" ", &face.host, b" \"", text, b"\""]);
 }
 
 /// A response to a request on a leg, with what belongs into it by its method (RFC 3261 §12.1.1, §20.5).

@@ -369,6 +369,27 @@ impl Side {
     }
 }
 
+/// A warning of no other kind (RFC 3261 §20.43).
+pub(crate) const MISCELLANEOUS: (&[u8], &[u8]) = (b"399", b"Offer not possible now");
+
+/// What stands against a description that was refused: warn-code and text (RFC 3261 §20.43).
+pub(crate) fn objection(body: &[u8]) -> (&'static [u8], &'static [u8]) {
+    let Ok(session) = sdp::Session::parse(body) else {
+        return (b"399", b"Session description malformed");
+    };
+    let media = session.media();
+    if media.is_empty() {
+        return (b"304", b"Media type not available");
+    }
+    if !media.iter().any(Described::is_carried) {
+        return (b"302", b"Incompatible transport protocol");
+    }
+    if media.iter().any(|media| media.port != 0 && media.address.is_none()) {
+        return (b"301", b"Incompatible network address formats");
+    }
+    MISCELLANEOUS
+}
+
 fn read(body: &[u8]) -> Result<sdp::Session<'_>, Unusable> {
     sdp::Session::parse(body).map_err(|_| Unusable::Malformed)
 }

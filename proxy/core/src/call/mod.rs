@@ -22,6 +22,7 @@ mod carry;
 mod closing;
 mod env;
 mod event;
+mod forks;
 mod hunting;
 mod keeping;
 mod leg;
@@ -33,6 +34,7 @@ mod receipt;
 mod redirect;
 mod refusal;
 mod rehoming;
+mod reliable;
 mod seat;
 mod session;
 mod summary;
@@ -79,6 +81,8 @@ pub(crate) struct Call {
     media: Media,
     plan: Plan,
     steps: SmallVec<[Attempted; 2]>,
+    /// The reliable provisionals that the caller was sent; most calls have none.
+    reliable: Option<Box<reliable::Reliable>>,
     /// Requests inside the dialog that were carried across and wait for their response.
     carried: Vec<Carried>,
     stamps: Stamps,
@@ -211,6 +215,12 @@ struct Closing {
 impl Call {
     /// Hands an event to the state that the call is in.
     pub(crate) fn handle(&mut self, env: &mut Env, event: CallEvent) {
+        if matches!(event, CallEvent::Timer)
+            && let Some(state) = self.repeat_provisional(env)
+        {
+            self.state = state;
+            return;
+        }
         self.state = match self.state {
             State::Opening { target, until } => self.opening(env, target, until, event),
             State::Hunting(attempt) => self.hunting(env, attempt, event),
@@ -223,9 +233,10 @@ impl Call {
 
     /// When the call wants its own timer.
     pub(crate) fn deadline(&self) -> Time {
+        let provisional = || self.reliable.as_ref().map_or(Time::NEVER, |reliable| reliable.deadline());
         match self.state {
-            State::Opening { until, .. } => until.min(self.expires()),
-            State::Hunting(attempt) => attempt.until.min(self.expires()),
+            State::Opening { until, .. } => until.min(self.expires()).min(provisional()),
+            State::Hunting(attempt) => attempt.until.min(self.expires()).min(provisional()),
             State::Over(..) => Time::NEVER,
             State::Answered => self.sessions_deadline(),
             State::Rehoming(rehome) if rehome.keeps_sessions() => {

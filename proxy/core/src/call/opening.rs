@@ -29,6 +29,7 @@ impl Call {
             CallEvent::Timer if self.expires() <= env.now => {
                 self.reject(env, 487, CloseReason::Expired, None)
             }
+            CallEvent::Timer if env.now < until => State::Opening { target, until },
             CallEvent::Timer => self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia)),
             CallEvent::Cancel | CallEvent::Hangup(_) => self.reject(env, 487, CloseReason::Cancelled, None),
             CallEvent::Failure(_) => self.choose_again(env, target, until),

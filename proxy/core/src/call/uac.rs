@@ -103,6 +103,10 @@ impl Call {
             Ok(offer) => bound.map(Cow::Owned).or(offer),
             Err(_) => return self.reject(env, 488, CloseReason::Rejected, Some(RejectReason::NotAcceptable)),
         };
+        if offer.is_none() && self.offer_in_invite() {
+            // What he has agreed to is not known any more: nobody else can be offered it.
+            return self.reject(env, 503, CloseReason::HuntExhausted, Some(RejectReason::NoTarget));
+        }
         let number = u8::try_from(self.steps.len() + 1).unwrap_or(u8::MAX);
         let client = env.txns.reserve(User::Attempt(self.key, number));
         let call_id = env.fresh_call_id();
@@ -176,10 +180,8 @@ impl Call {
         put_cseq(&mut out, self.b.invite_cseq, Method::Invite);
         out.header(HeaderName::Contact, &face.contact);
         out.header(HeaderName::Allow, ALLOW);
-        // Reliable provisionals are offered to the target exactly when the caller can do them (RFC 3262 §3).
-        if pending.requires_100rel {
-            out.header(HeaderName::Require, b"100rel");
-        } else if pending.supports_100rel {
+        // What the caller requires of us is not required of the target: what it says is repeated by us.
+        if pending.pracks() {
             out.header(HeaderName::Supported, b"100rel");
         }
         let policy = &self.pinned.config.session;
@@ -215,15 +217,22 @@ impl Call {
         match code {
             0..=100 => Ok(CallEvent::Trying),
             101..=199 => {
-                self.early_dialog(from, response);
                 let reliable =
                     response.values(HeaderName::Require).any(|v| v.eq_ignore_ascii_case(b"100rel"));
                 let rseq = response.rseq().ok().flatten().filter(|_| reliable);
+                if self.is_held() || !self.hear_fork(from, response, rseq) {
+                    return Err(NotForTheCall::Repeated);
+                }
                 Ok(CallEvent::Progress(Progress { code, description, rseq }))
             }
             200..=299 => match self.state {
                 State::Hunting(_) => {
                     let mut dialog = Dialog::uac(response, from).ok_or(NotForTheCall::Undecodable)?;
+                    let known = self.turn_to_answer(dialog.remote_tag());
+                    if !known {
+                        // Another fork has answered, and is only waited for.
+                        return Err(NotForTheCall::Unwanted);
+                    }
                     // Requests inside the early dialog have counted on (PRACK, UPDATE).
                     let counted =
                         self.b.dialog.take().filter(|early| early.remote_tag() == dialog.remote_tag());
@@ -260,15 +269,6 @@ impl Call {
         }
     }
 
-    /// Keeps the dialog of the latest fork that said something: requests inside an early dialog go there.
-    fn early_dialog(&mut self, from: Peer, response: &Message) {
-        let Some(tag) = response.to().ok().and_then(|to| to.tag()) else { return };
-        match &mut self.b.dialog {
-            Some(dialog) if dialog.remote_tag() == tag => dialog.retarget(response),
-            _ => self.b.dialog = Dialog::uac(response, from),
-        }
-    }
-
     /// Acknowledges the 2xx whose answer we have.
     pub(super) fn acknowledge_answer(&mut self, env: &mut Env) {
         self.b.ack(env, self.b.invite_cseq, None);
@@ -298,8 +298,14 @@ impl Call {
         self.invite.as_ref().is_some_and(|pending| pending.answer == EarlyAnswer::Binding)
     }
 
+    /// Whether the INVITE to the present target brought an offer: the caller's, or what another target has agreed to.
     pub(super) fn offer_in_invite(&self) -> bool {
-        self.invite.as_ref().is_some_and(|pending| pending.offer.is_some())
+        self.is_bound() || self.invite.as_ref().is_some_and(|pending| pending.offer.is_some())
+    }
+
+    /// Whether the target has answered, and a PRACK of the caller's is waited for before he hears of it.
+    pub(super) fn is_held(&self) -> bool {
+        self.invite.as_ref().is_some_and(|pending| pending.held.is_some())
     }
 
     pub(super) fn attempt_began(&self) -> Time {

@@ -1,6 +1,7 @@
 //! Towards the caller: what he asked for, and what he is told.
 
-use super::leg::{finish, respond};
+use super::forks::{Early, Fork};
+use super::leg::{finish, put_warning, respond};
 use super::redirect::Redirections;
 use super::refusal::Parting;
 use super::{Admitted, Call, CallEvent, CallLeg, Env, Media, Seat, Stamps, State};
@@ -34,14 +35,19 @@ pub(crate) struct Pending {
     pub(super) parting: Option<Parting>,
     /// Where redirections lead.
     pub(super) redirects: Option<Box<Redirections>>,
-    /// The last reliable provisional that we sent: our RSeq and the target's, unless the call has left that target (RFC
-    /// 3262 §3).
-    pub(crate) rseq: Option<(u32, Option<u32>)>,
     /// Whether the caller has an answer already, from a provisional response.
-    pub(crate) answer: EarlyAnswer,
+    pub(super) answer: EarlyAnswer,
+    /// That response was a reliable one: there is no other answer to his offer (RFC 3262 §5).
+    pub(super) is_final: bool,
+    /// What the fork of the target that spoke last has said.
+    pub(super) early: Early,
+    /// The other forks, the one that spoke first in front.
+    pub(super) forks: Vec<Fork>,
+    /// The target has answered, with this description: the caller has to acknowledge a provisional first.
+    pub(super) held: Option<Option<Bytes>>,
 }
 
-/// An answer in a provisional response. A reliable one is final (RFC 3262 §5), and many callers take every one so.
+/// An answer in a provisional response. Many callers take every one for final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EarlyAnswer {
     /// None.
@@ -53,11 +59,11 @@ pub(crate) enum EarlyAnswer {
 }
 
 impl Pending {
-    /// The next target numbers its reliable provisionals anew; ours go on.
+    /// The next target has forks of its own.
     pub(super) fn forget_target(&mut self) {
-        if let Some((_, theirs)) = &mut self.rseq {
-            *theirs = None;
-        }
+        self.early = Early::default();
+        self.forks.clear();
+        self.held = None;
         if self.answer == EarlyAnswer::Given {
             self.answer = EarlyAnswer::Binding;
         }
@@ -65,6 +71,11 @@ impl Pending {
 }
 
 impl Pending {
+    /// Whether the caller acknowledges provisionals.
+    pub(super) fn pracks(&self) -> bool {
+        self.supports_100rel || self.requires_100rel
+    }
+
     /// Reads an INVITE.
     pub(crate) fn new(server: ServerKey, request: Message, now: Time) -> Self {
         let names = |header| request.values(header).any(|value| value.eq_ignore_ascii_case(b"100rel"));
@@ -81,8 +92,11 @@ impl Pending {
             redirects: None,
             supports_100rel,
             requires_100rel,
-            rseq: None,
             answer: EarlyAnswer::None,
+            is_final: false,
+            early: Early::default(),
+            forks: Vec::new(),
+            held: None,
             request,
         }
     }
@@ -115,6 +129,7 @@ impl Call {
             media: Media::None,
             plan,
             steps: SmallVec::new(),
+            reliable: None,
             carried: Vec::new(),
             stamps,
             code: 0,
@@ -127,33 +142,13 @@ impl Call {
         Some(call)
     }
 
-    /// A provisional response to the caller. A reliable one keeps a numbering of ours, since the target may change.
-    pub(super) fn respond_progress(
-        &mut self,
-        env: &mut Env,
-        code: u16,
-        rseq: Option<u32>,
-        sdp: Option<&[u8]>,
-    ) {
-        let Some(pending) = self.invite.as_deref_mut() else { return };
-        let from = self.admitted.source;
-        let mut out = respond(env, &pending.request, from, code, &self.a.tag);
-        if let Some(theirs) = rseq {
-            let ours = match pending.rseq {
-                Some((ours, Some(same))) if same == theirs => ours,
-                Some((ours, _)) => ours.wrapping_add(1),
-                None => 1,
-            };
-            pending.rseq = Some((ours, Some(theirs)));
-            out.header(HeaderName::Require, b"100rel").number(HeaderName::RSeq, u64::from(ours));
-        }
-        env.txns.respond(env.now, pending.server, code, finish(out, sdp));
-    }
-
     /// 200 to the caller.
     pub(super) fn respond_answer(&mut self, env: &mut Env, sdp: Option<&[u8]>) {
         let Some(pending) = self.invite.take() else { return };
         self.code = 200;
+        if let Some(reliable) = &mut self.reliable {
+            reliable.rest();
+        }
         let mut out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
         let policy = &self.pinned.config.session;
         self.a.session.accept(env.now, policy, &pending.request, &mut out);
@@ -180,6 +175,9 @@ impl Call {
             demands::explain(&mut out, code, &pending.request, &self.pinned.config.session);
             if code == 503 {
                 out.number(HeaderName::RetryAfter, RETRY_AFTER_SECONDS);
+            }
+            if reject == Some(RejectReason::NotAcceptable) {
+                put_warning(env, &mut out, self.admitted.source, &pending.request);
             }
             env.txns.respond(env.now, pending.server, code, out.finish());
         }

@@ -270,3 +270,21 @@ pub fn in_dialog(response: &str, method: &str, cseq: u32, body: &str) -> String 
     );
     with_body(&head, body)
 }
+
+/// The start line's code of a response, the method of a request.
+pub fn what(message: &str) -> String {
+    let mut words = message.split(' ');
+    let first = words.next().unwrap_or_default();
+    let code = words.next().unwrap_or_default();
+    if first == "SIP/2.0" {
+        let method = header(message, "CSeq").split(' ').nth(1).unwrap_or_default();
+        format!("{code} {method}")
+    } else {
+        first.to_owned()
+    }
+}
+
+/// The same of many.
+pub fn whats(messages: &[String]) -> Vec<String> {
+    messages.iter().map(|message| what(message)).collect()
+}

@@ -184,6 +184,7 @@ impl Watch {
             | CloseReason::Expired
             | CloseReason::Rejected
             | CloseReason::NoAck
+            | CloseReason::NoPrack
             | CloseReason::BadAnswer
             | CloseReason::Internal => false,
         };
