@@ -3,7 +3,7 @@
 use crate::call::{Admitted, Call, Pending};
 use crate::correlation::session_id;
 use crate::demands::{self, Refusal};
-use crate::dialog::MAX_FORWARDS;
+use crate::dialog::{MAX_FORWARDS, has_long_path};
 use crate::identity::{Identity, NoIdentity};
 use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, plan_inbound, plan_outbound};
@@ -108,9 +108,17 @@ impl Shard {
             return Err((482, RejectReason::Merged));
         }
         demands::check(request, &snapshot.config.session)?;
+        // Where nobody can be found again no dialog begins (RFC 3261 §8.1.1.8).
+        if matches!(request.values(HeaderName::Contact).next(), None | Some(b"*")) {
+            return Err((400, RejectReason::Malformed));
+        }
+        if has_long_path(request) {
+            return Err((513, RejectReason::TooLong));
+        }
         let identity = Identity::take(request).map_err(|why| match why {
             NoIdentity::Scheme => (416, RejectReason::UnsupportedScheme),
             NoIdentity::Malformed => (400, RejectReason::Malformed),
+            NoIdentity::TooLong => (414, RejectReason::TooLong),
         })?;
         if self.live() >= usize::try_from(snapshot.config.limits.max_calls).unwrap_or(usize::MAX) {
             return Err((503, RejectReason::CallLimit));

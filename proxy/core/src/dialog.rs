@@ -47,7 +47,13 @@ impl Dialog {
     }
 
     /// The UAC's side, from a response to our INVITE that carries a tag (§12.1.2). `from` is where the INVITE went.
+    /// `None` also for a path longer than we keep.
     pub(crate) fn uac(response: &Message, from: Peer) -> Option<Self> {
+        if has_long_path(response) { None } else { Self::uac_to_end(response, from) }
+    }
+
+    /// The same however long the path is: for a dialog that is ended at once.
+    pub(crate) fn uac_to_end(response: &Message, from: Peer) -> Option<Self> {
         let text = Packed::new([
             &[response.call_id().ok()?],
             &[&unfold(response.header(HeaderName::From)?)],
@@ -162,10 +168,14 @@ fn target_of(message: &Message) -> Option<&[u8]> {
     message.contact().ok().flatten().map(|contact| contact.uri)
 }
 
+/// Whether there are more Record-Routes than a dialog keeps.
+pub(crate) fn has_long_path(message: &Message) -> bool {
+    message.values(HeaderName::RecordRoute).nth(MAX_ROUTE_SET).is_some()
+}
+
 /// Route set from Record-Route, one value a line: in order for a UAS, reversed for a UAC (§12.1).
 fn routes(message: &Message, reversed: bool) -> SmallVec<[u8; 256]> {
-    let mut values: SmallVec<[&[u8]; 4]> =
-        message.values(HeaderName::RecordRoute).take(MAX_ROUTE_SET).collect();
+    let mut values: SmallVec<[&[u8]; 4]> = message.values(HeaderName::RecordRoute).collect();
     if reversed {
         values.reverse();
     }

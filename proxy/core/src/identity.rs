@@ -9,11 +9,12 @@
 mod tests;
 
 use crate::face::Face;
-use crate::limits::MAX_PASSED;
+use crate::limits::{MAX_DISPLAY, MAX_PASSED, MAX_USER};
 use crate::packed::Packed;
 use core::hash::{BuildHasher, Hash, Hasher};
 use sip_wire::{Builder, Defect, HeaderName, Message, Scheme, Uri};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// The identity of a call, taken at admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub(crate) enum NoIdentity {
     Scheme,
     /// A URI that does not parse: 400.
     Malformed,
+    /// A user part longer than any number: 414.
+    TooLong,
 }
 
 impl From<Defect> for NoIdentity {
@@ -75,18 +78,21 @@ impl Identity {
             .and_then(|value| sip_wire::NameAddr::parse(value).ok())
             .map(|name_addr| user_of(name_addr.uri))
             .unwrap_or_default();
+        if called.len() > MAX_USER {
+            return Err(NoIdentity::TooLong);
+        }
         if !is_safe(called) || (uri.scheme == Scheme::Tel && called.contains(&b':')) {
             return Err(NoIdentity::Malformed);
         }
         let privacy = sip_wire::unfold(invite.header(HeaderName::Privacy).unwrap_or_default());
-        let display = from.display.unwrap_or_default();
+        let display = shown(from.display.unwrap_or_default());
         let diversion = passed(invite, HeaderName::Diversion, |_| true);
         let signed = passed(invite, HeaderName::Identity, |_| true);
         let priority = passed(invite, HeaderName::ResourcePriority, is_priority);
         // Who verifies a signature may have to know when it was made (RFC 8224 §4.1); nobody else needs it.
         let date = if signed.is_empty() { Vec::new() } else { passed(invite, HeaderName::Date, |_| true) };
         let calling = user_of(from.uri);
-        let said = [calling, display, called, asserted, &privacy, &diversion, &signed, &priority, &date];
+        let said = [calling, &display, called, asserted, &privacy, &diversion, &signed, &priority, &date];
         Ok(Self(Packed::new(said.each_ref().map(std::slice::from_ref))))
     }
 
@@ -267,10 +273,47 @@ fn at(user: &[u8]) -> &'static [u8] {
 
 /// The user part of a URI, where it has one that can be passed on.
 fn user_of(uri: &[u8]) -> &[u8] {
-    Uri::parse(uri).ok().and_then(|uri| uri.user).filter(|user| is_safe(user)).unwrap_or_default()
+    let user = Uri::parse(uri).ok().and_then(|uri| uri.user);
+    user.filter(|user| user.len() <= MAX_USER && is_safe(user)).unwrap_or_default()
 }
 
-/// Whether a user part can stand in a URI between angle brackets without ending it.
+/// Whether a user part can stand in a URI between angle brackets without ending it. What is escaped stays so.
 pub(crate) fn is_safe(user: &[u8]) -> bool {
     user.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'@' | b'\\'))
+        && user
+            .split(|b| *b == b'%')
+            .skip(1)
+            .all(|rest| rest.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
+}
+
+/// A display name as it can stand between quotes (RFC 3261 §25.1, quoted-string): from the inside of one, or from words.
+/// Quotes and backslashes in it are escaped, and controls are left out.
+fn shown(display: &[u8]) -> Cow<'_, [u8]> {
+    if display.len() > MAX_DISPLAY {
+        return Cow::Borrowed(b"");
+    }
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\');
+    if display.iter().all(is_plain) {
+        return Cow::Borrowed(display);
+    }
+    let is_text = core::str::from_utf8(display).is_ok();
+    let mut out = Vec::with_capacity(display.len());
+    let mut bytes = display.iter().copied();
+    while let Some(mut byte) = bytes.next() {
+        let escaped = byte == b'\\';
+        if escaped {
+            byte = bytes.next().unwrap_or(0);
+        }
+        match byte {
+            b'\\' => out.extend_from_slice(br"\\"),
+            // One that nothing escapes would end the string.
+            b'"' if escaped => out.extend_from_slice(br#"\""#),
+            b'"' => {}
+            b'\t' => out.push(b' '),
+            b' '..=b'~' => out.push(byte),
+            128.. if is_text => out.push(byte),
+            _ => {}
+        }
+    }
+    Cow::Owned(out)
 }

@@ -6,8 +6,16 @@ use relay_values::Duration;
 /// a caller's patience with silence.
 pub(crate) const MAX_PLAN: usize = 16;
 
-/// Route headers that a dialog remembers. Real paths have one to four; each costs memory for the life of the call.
-pub(crate) const MAX_ROUTE_SET: usize = 16;
+/// Route headers that a dialog remembers, for the life of the call. Real paths have one to four; Max-Forwards begins at 70,
+/// so that a longer one is no path. It is not cut, since it would lead elsewhere: the call is refused.
+pub(crate) const MAX_ROUTE_SET: usize = 70;
+
+/// Bytes of a user part: a number has 15 digits, with its routing number and trunk marking (RFC 4694, RFC 4904) some 150
+/// bytes.
+pub(crate) const MAX_USER: usize = 1_024;
+
+/// Bytes of a display name. It is shown to people: a longer one is left out.
+pub(crate) const MAX_DISPLAY: usize = 1_024;
 
 /// Provisional responses that wait for the caller to acknowledge the one before them. A target may send a second one only
 /// when the first is acknowledged (RFC 3262 §3), so they come of forks: a handful of phones ring.

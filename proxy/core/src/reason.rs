@@ -38,6 +38,8 @@ reasons! {
         Merged = "merged",
         /// Require names an extension that we lack (420).
         BadExtension = "bad_extension",
+        /// A called number, or a path, longer than a call keeps (414, 513).
+        TooLong = "too_long",
         /// A scheme in the request URI that we do not route (416).
         UnsupportedScheme = "unsupported_scheme",
         /// A body that we cannot handle (415).

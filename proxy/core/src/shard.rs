@@ -337,7 +337,7 @@ impl Shard {
 
     /// A 2xx to an INVITE that no call wants gets its ACK, and the first of its dialog a BYE (RFC 3261 §13.2.2.4).
     fn refuse_answer(&mut self, from: Peer, answer: &Message, ends: bool) {
-        let Some(mut dialog) = Dialog::uac(answer, from) else { return };
+        let Some(mut dialog) = Dialog::uac_to_end(answer, from) else { return };
         let ack_branch = self.env.fresh_branch();
         let Some(face) = self.env.faces.get(dialog.peer.listener) else { return };
         let ack = dialog.request_numbered(Method::Ack, dialog.local_cseq, face, &ack_branch).finish();

@@ -59,8 +59,8 @@ impl Call {
                         session.answered(env.now, &self.pinned.config.session, response);
                         CallEvent::Taken { dialog: Box::new(dialog), session, description }
                     }
-                    // Nobody can acknowledge a 2xx without a dialog.
-                    None => return false,
+                    // Acknowledged and ended, where it makes a dialog at all.
+                    None => return true,
                 }
             }
             422 if self.pinned.config.session.enabled => {

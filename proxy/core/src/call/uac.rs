@@ -6,7 +6,7 @@ use super::uas::EarlyAnswer;
 use super::{
     Attempt, Attempted, Call, CallEvent, Env, LineTerms, Media, Phase, Progress, State, Unusable, User,
 };
-use crate::dialog::{Dialog, put_cseq};
+use crate::dialog::{Dialog, has_long_path, put_cseq};
 use crate::identity::request_uri;
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, StepOutcome, TargetId};
@@ -227,6 +227,9 @@ impl Call {
             }
             200..=299 => match self.state {
                 State::Hunting(_) => {
+                    if has_long_path(response) {
+                        return Err(NotForTheCall::Unwanted);
+                    }
                     let mut dialog = Dialog::uac(response, from).ok_or(NotForTheCall::Undecodable)?;
                     let known = self.turn_to_answer(dialog.remote_tag());
                     if !known {

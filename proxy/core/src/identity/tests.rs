@@ -194,3 +194,55 @@ fn an_anonymous_caller_is_called_back_by_the_asserted_number() {
     assert_eq!(identity("From: <sip:anonymous@anonymous.invalid>;tag=1").reversed().called(), b"anonymous");
     assert_eq!(identity(&format!("From: <sip:7@a>;tag=1\n{asserted}")).reversed().called(), b"7");
 }
+
+/// The From that the other leg hears of one with this display name.
+fn heard(display: &str) -> String {
+    let identity = identity(&format!("From: {display} <sip:+4930@198.51.100.9>;tag=1"));
+    let from = values(&written(&identity), HeaderName::From).remove(0);
+    from.split(" <sip:").next().unwrap().to_owned()
+}
+
+#[test]
+fn a_display_name_can_neither_leave_its_quotes_nor_bring_controls() {
+    assert_eq!(heard("\"Ann\""), "\"Ann\"");
+    assert_eq!(heard("Ann Bee"), "\"Ann Bee\"");
+    assert_eq!(heard("\"Zo\u{eb}\""), "\"Zo\u{eb}\"");
+    assert_eq!(heard("\"a\u{1}b\u{7f}c\td\""), "\"abc d\"");
+    assert_eq!(heard(r#""say \"hi\" \\ \a""#), r#""say \"hi\" \\ a""#);
+    let escaped_control = "\"a\\\u{2}b\"";
+    assert_eq!(heard(escaped_control), "\"ab\"");
+    assert!(heard(&format!("\"{}\"", "x".repeat(MAX_DISPLAY + 1))).starts_with("<sip:"), "left out");
+}
+
+#[test]
+fn a_name_that_is_shown_is_always_the_inside_of_a_quoted_string() {
+    // Every string of three of the bytes that matter.
+    let bytes = [b'a', b'"', b'\\', b'\t', 0, 0x7f, 0xc3, 0xa9, b'\n'];
+    for n in 0..bytes.len().pow(3) {
+        let said = [n / 81, n / 9 % 9, n % 9].map(|at| bytes[at]);
+        let mut open = true;
+        let shown = shown(&said);
+        let mut inside = shown.iter();
+        while let Some(byte) = inside.next() {
+            assert!(*byte >= b' ' && *byte != 0x7f, "{said:?}");
+            open &= *byte != b'"';
+            if *byte == b'\\' {
+                assert!(inside.next().is_some(), "{said:?}: the last one would escape the quote");
+            }
+        }
+        assert!(open, "{said:?}");
+    }
+}
+
+#[test]
+fn a_number_that_is_none_is_refused_and_a_caller_who_is_none_is_left_out() {
+    let take = |uri: &str| {
+        Identity::take(&invite(uri, "From: <sip:+1%4@198.51.100.9>;tag=1")).map(|i| i.calling().len())
+    };
+    assert_eq!(take("sip:+49%2a@198.51.100.9"), Ok(0));
+    for broken in ["sip:+49%2@198.51.100.9", "sip:+49%@198.51.100.9", "sip:+49%zz@198.51.100.9"] {
+        assert_eq!(take(broken), Err(NoIdentity::Malformed), "{broken}");
+    }
+    let long = |n: usize| format!("sip:{}@198.51.100.9", "1".repeat(n));
+    assert_eq!((take(&long(MAX_USER)), take(&long(MAX_USER + 1))), (Ok(0), Err(NoIdentity::TooLong)));
+}

@@ -11,13 +11,7 @@ use std::net::SocketAddr;
 /// (§8.2.6.1). `to_tag` is added where To has no tag yet; a 100 needs none. Record-Route is for the dialog to copy.
 pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: Option<&[u8]>) -> Builder {
     let mut response = Builder::response(code, reason_phrase(code).as_bytes());
-    let mut vias = request.values(HeaderName::Via);
-    if let Some(top) = vias.next() {
-        top_via(&mut response, top, request, from);
-    }
-    for via in vias {
-        response.header(HeaderName::Via, via);
-    }
+    vias(&mut response, request, from);
     if let Some(value) = request.header(HeaderName::From) {
         response.header(HeaderName::From, value);
     }
@@ -41,11 +35,28 @@ pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: O
     response
 }
 
+/// Every Via in order, on lines as they came: a list stays one, so that no answer has more lines than its question.
+fn vias(response: &mut Builder, request: &Message, from: SocketAddr) {
+    let mut top = request.values(HeaderName::Via).next();
+    for line in request.lines(HeaderName::Via) {
+        let Some(first) = top else {
+            response.header(HeaderName::Via, line);
+            continue;
+        };
+        // What follows the first value on its line. A line before that one has no value.
+        let start = (first.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+        if let Some(others) = line.get(start.wrapping_add(first.len())..) {
+            top_via(response, first, others, request, from);
+            top = None;
+        }
+    }
+}
+
 /// The top Via with where the request came from: `received` unless sent-by says the same (RFC 3261 §18.2.1), and with
-/// `rport` both, whatever sent-by says (RFC 3581 §4). What a sender put there itself is dropped.
-fn top_via(response: &mut Builder, value: &[u8], request: &Message, from: SocketAddr) {
+/// `rport` both, whatever sent-by says (RFC 3581 §4). What a sender put there itself is dropped. `others` follow it on its line.
+fn top_via(response: &mut Builder, value: &[u8], others: &[u8], request: &Message, from: SocketAddr) {
     let Ok(via) = request.top_via() else {
-        response.header(HeaderName::Via, value);
+        response.parts(HeaderName::Via, &[value, others]);
         return;
     };
     let ip = from.ip().to_canonical();
@@ -71,6 +82,7 @@ fn top_via(response: &mut Builder, value: &[u8], request: &Message, from: Socket
     if via.rport.is_some() {
         parts.extend_from_slice(&[b";rport=", decimal(u32::from(from.port()), &mut digits)]);
     }
+    parts.push(others);
     response.parts(HeaderName::Via, &parts);
 }
 

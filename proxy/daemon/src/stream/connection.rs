@@ -158,6 +158,7 @@ impl Reader<'_> {
 
     async fn frames(&self, framer: &mut Framer) -> Result<Heard, StreamEnd> {
         let mut heard = Heard::default();
+        let mut pongs = BytesMut::new();
         while let Some(frame) = framer.next() {
             match frame {
                 Ok(Frame::Message(bytes)) => {
@@ -165,11 +166,14 @@ impl Reader<'_> {
                     self.both.asked(&bytes);
                     self.message(bytes).await;
                 }
-                // Not waited for: a peer that pings without reading the answers gets none (RFC 5626 §3.5.1).
-                Ok(Frame::Ping) => drop(self.replies.try_send(Bytes::from_static(b"\r\n"))),
+                Ok(Frame::Ping) => pongs.extend_from_slice(b"\r\n"),
                 Ok(Frame::Pong) => heard.pong = true,
                 Err(error) => return Err(error.into()),
             }
+        }
+        if !pongs.is_empty() {
+            // Not waited for: a peer that pings without reading the answers gets none (RFC 5626 §3.5.1).
+            let _ = self.replies.try_send(pongs.freeze());
         }
         heard.partial = framer.pending() > 0;
         Ok(heard)

@@ -2,7 +2,7 @@
 
 use relay_values::{Carries, Connect, Direction, Law, Remote};
 use sip_wire::sdp::{self, Transport};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// One line, as its leg describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,13 @@ enum Wire {
     Udptl,
 }
 
+/// Whether an address is of one host: nobody has us send to a whole network.
+fn is_of_one(address: &IpAddr) -> bool {
+    !address.is_multicast() && *address != IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
 /// Nowhere.
-const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Described {
     /// A line that is refused, is gone, or is none of those that the relay carries.
@@ -58,9 +63,9 @@ impl Described {
         if media.port == 0 {
             return Some(Self { wire, ..Self::CLOSED });
         }
-        let address = media.address?;
+        let address = media.address.filter(is_of_one)?;
         let rtcp = match media.rtcp {
-            Some((port, at)) => SocketAddr::new(at.unwrap_or(address), port),
+            Some((port, at)) => SocketAddr::new(at.filter(is_of_one).unwrap_or(address), port),
             None => SocketAddr::new(address, media.port.saturating_add(1)),
         };
         let codec = media.payload_types().find_map(|payload_type| media.codec(payload_type));

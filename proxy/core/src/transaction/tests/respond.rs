@@ -26,8 +26,7 @@ fn a_response_copies_all_vias_in_order_and_gives_to_a_tag() {
         @r#"
     SIP/2.0 200 OK
     Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1
-    Via: SIP/2.0/UDP p2;branch=z9hG4bKp2
-    Via: SIP/2.0/UDP p3;branch=z9hG4bKp3
+    Via: SIP/2.0/UDP p2;branch=z9hG4bKp2, SIP/2.0/UDP p3;branch=z9hG4bKp3
     From: "B, ob" <sip:bob@example.net>;tag=b9
     To: <sip:a@b>;tag=t1
     Call-ID: c9
@@ -92,4 +91,14 @@ fn the_top_via_says_where_the_request_came_from() {
     ] {
         assert_eq!(top_via(via, from), expected);
     }
+}
+
+#[test]
+fn a_list_of_vias_stays_a_list_and_where_the_request_came_from_is_told_of_its_first() {
+    let via =
+        "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport , SIP/2.0/UDP a;branch=z9hG4bKa,,SIP/2.0/UDP b";
+    let text = respond_to(via, "<sip:a@b>", "198.51.100.3:999", 100, None);
+    let expected = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;received=198.51.100.3;rport=999 , \
+                    SIP/2.0/UDP a;branch=z9hG4bKa,,SIP/2.0/UDP b";
+    assert!(text.lines().any(|line| line == expected), "{text}");
 }
