@@ -1,4 +1,4 @@
-//! `sim --seeds N [--first S] [--json]`: plays seeds on every core, says where it is, and ends with a table.
+//! `sim --seeds N [--first S] [--jobs J] [--json]`: plays seeds on every core, or on so many, says where it is, and ends with a table.
 //! Exit status 0 only if no rule was broken.
 
 #![forbid(unsafe_code)]
@@ -17,13 +17,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Asked {
     seeds: u64,
     first: u64,
+    jobs: u64,
     json: bool,
 }
 
-const USAGE: &str = "usage: sim [--seeds N] [--first S] [--json]";
+const USAGE: &str = "usage: sim [--seeds N] [--first S] [--jobs J] [--json]";
 
 fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
-    let mut asked = Asked { seeds: 1000, first: 0, json: false };
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let mut asked = Asked { seeds: 1000, first: 0, jobs: cores, json: false };
     while let Some(word) = words.next() {
         let mut number = || {
             let value = words.next().ok_or(format!("{word} wants a number"))?;
@@ -32,6 +34,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         match word.as_str() {
             "--seeds" => asked.seeds = number()?,
             "--first" => asked.first = number()?,
+            "--jobs" => asked.jobs = number()?.max(1),
             "--json" => asked.json = true,
             _ => return Err(format!("{word}? {USAGE}")),
         }
@@ -56,14 +59,13 @@ fn main() -> ExitCode {
     if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Plays all seeds on as many threads as there are cores.
+/// Plays all seeds on as many threads as there are jobs.
 fn sweep(asked: &Asked) -> (Tally, Vec<(u64, String)>) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(asked.first);
     let end = asked.first.saturating_add(asked.seeds);
     let (sender, outcomes) = mpsc::channel::<Outcome>();
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..asked.jobs {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < end) {
@@ -115,11 +117,17 @@ impl Report {
         std::iter::once(("seeds", self.asked.seeds)).chain(self.tally.rows().iter().copied())
     }
 
+    fn rate(&self) -> f64 {
+        self.asked.seeds as f64 * 60.0 / self.took / self.asked.jobs as f64
+    }
+
     fn table(&self, out: &mut impl Write) -> std::io::Result<()> {
         for (name, value) in self.rows() {
             writeln!(out, "{:<18}{value:>14}", name.replace('_', " "))?;
         }
         writeln!(out, "{:<18}{:>14.1}", "seconds", self.took)?;
+        writeln!(out, "{:<18}{:>14}", "jobs", self.asked.jobs)?;
+        writeln!(out, "{:<18}{:>14.0}", "per minute and job", self.rate())?;
         writeln!(out, "{:<18}{:>14}", "failed", self.failed.len())?;
         for (seed, first) in self.failed.iter().take(20) {
             let first: String = first.chars().take(160).collect();
@@ -134,6 +142,12 @@ impl Report {
             write!(out, "\"{name}\": {value}, ")?;
         }
         let failed: Vec<u64> = self.failed.iter().map(|(seed, _)| *seed).collect();
-        writeln!(out, "\"seconds\": {:.1}, \"failed\": {failed:?}}}", self.took)
+        writeln!(
+            out,
+            "\"seconds\": {:.1}, \"jobs\": {}, \"seeds_per_minute_per_job\": {:.0}, \"failed\": {failed:?}}}",
+            self.took,
+            self.asked.jobs,
+            self.rate()
+        )
     }
 }

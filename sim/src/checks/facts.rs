@@ -77,6 +77,12 @@ impl Facts {
         }
     }
 
+    /// A move has ended: whatever its INVITEs still bring is of the past.
+    pub(super) fn receipt(&mut self, call: Option<usize>) {
+        let moves = self.invites.values_mut().filter(|begun| begun.is_move && Some(begun.call) == call);
+        moves.for_each(|begun| begun.left = true);
+    }
+
     /// Whether the INVITE that a message belongs to moves a call.
     pub(super) fn is_move(&self, seen: &Seen<'_>) -> bool {
         seen.is_invite() && self.invites.get(&seen.branch).is_some_and(|begun| begun.is_move)

@@ -5,7 +5,7 @@
 use super::Complaints;
 use crate::maps::{Map, Set};
 use crate::setup::Setup;
-use relay_values::{Carries, Duration, Leg, RelayCommand, SessionId, Time};
+use relay_values::{Carries, Duration, Latching, Leg, RelayCommand, SessionId, Time};
 use std::net::SocketAddr;
 
 /// What the rules read of an RTP header.
@@ -57,6 +57,8 @@ const UNITS: u64 = 8;
 pub(super) struct Lines {
     /// How far a timestamp may be from real time where its source changes, in units.
     tolerance: u64,
+    /// Peers are held to the port that they named.
+    exact: bool,
     all: Map<(SessionId, Leg), Line>,
     /// Where each leg's other peer said that it is.
     named: Map<(SessionId, Leg), SocketAddr>,
@@ -87,17 +89,20 @@ impl Lines {
         let late = setup.link.jitter + if perfect { Duration::ZERO } else { crate::link::HELD_UP };
         let allowed = setup.pace * 2 + late * 2;
         let tolerance = allowed.as_millis() as u64 * UNITS;
-        Self { tolerance, all: Map::default(), named: Map::default(), faxes: Set::default() }
+        let exact = setup.latching == Latching::Exact;
+        Self { tolerance, exact, all: Map::default(), named: Map::default(), faxes: Set::default() }
     }
 
     /// A leg is moved, or its peer taken for lost: what the other one hears may change its source.
     pub(super) fn command(&mut self, command: &RelayCommand) {
         match command {
-            RelayCommand::Retarget { session, leg, .. } | RelayCommand::Bridge { session, leg, .. } => {
-                if let Some(line) = self.all.get_mut(&(*session, leg.other())) {
-                    (line.may_shift, line.ours) = (true, true);
+            RelayCommand::Retarget { session, leg, to, .. } => {
+                self.changes((*session, leg.other()));
+                if let Some(to) = to {
+                    self.named.insert((*session, leg.other()), to.remote.rtp);
                 }
             }
+            RelayCommand::Bridge { session, leg, .. } => self.changes((*session, leg.other())),
             RelayCommand::Connect { session, leg, to } => {
                 self.named.insert((*session, leg.other()), to.remote.rtp);
                 if to.carries == Carries::Datagrams {
@@ -107,6 +112,12 @@ impl Lines {
                 }
             }
             RelayCommand::Open(_) | RelayCommand::Place { .. } | RelayCommand::Release { .. } => {}
+        }
+    }
+
+    fn changes(&mut self, by: (SessionId, Leg)) {
+        if let Some(line) = self.all.get_mut(&by) {
+            (line.may_shift, line.ours) = (true, true);
         }
     }
 
@@ -126,6 +137,11 @@ impl Lines {
         complaints: &mut Complaints,
     ) {
         if self.faxes.contains(&by.0) {
+            // Speech that passes on its way out, or in already, is the line's to go on from.
+            if let Some(line) = self.all.get_mut(&by).filter(|line| line.ssrc == header.ssrc) {
+                line.follow(now, header);
+                line.may_shift = true;
+            }
             return;
         }
         let Header { kind, sequence, timestamp, ssrc, .. } = header;
@@ -155,7 +171,9 @@ impl Lines {
         let keeps = match source {
             Source::Ours => false,
             Source::Peer(from, was) => {
-                if line.retired.contains(&from) {
+                // Who is known by his address alone may be an old phone of the same host.
+                let host = |peer: &SocketAddr| !self.exact && peer.ip() == from.ip();
+                if line.retired.contains(&from) && !self.named.get(&by).is_some_and(host) {
                     add("another source has followed this one".into());
                 }
                 let shift =
@@ -183,18 +201,23 @@ impl Lines {
         }
         line.may_shift = source == Source::Ours || (line.may_shift && keeps);
         line.ours |= source == Source::Ours;
-        if sequence.wrapping_sub(line.top) < 0x8000 && sequence != line.top {
-            line.top = sequence;
-            if !EVENTS.contains(&kind) {
-                line.sound = (timestamp, now);
-            }
-        }
+        line.follow(now, header);
         line.said.insert(sequence, source);
         line.said.remove(&sequence.wrapping_sub(WINDOW));
     }
 }
 
 impl Line {
+    /// The newest number and sound, where this is newer.
+    fn follow(&mut self, now: Time, header: Header) {
+        if header.sequence.wrapping_sub(self.top) < 0x8000 && header.sequence != self.top {
+            self.top = header.sequence;
+            if !EVENTS.contains(&header.kind) {
+                self.sound = (header.timestamp, now);
+            }
+        }
+    }
+
     fn first(now: Time, source: Source, header: Header) -> Self {
         let shift = match source {
             Source::Ours => None,

@@ -128,6 +128,7 @@ impl Checks {
         self.clock(now);
         self.facts.received(&seen);
         self.moved.up(now, call, &self.facts);
+        self.moved.received(&seen);
         self.over.received(&seen, &self.facts);
         self.quiet.received(&seen);
         self.identity.received(&seen);
@@ -144,6 +145,7 @@ impl Checks {
         };
         let mut complaints = Complaints::default();
         self.facts.sent(shard, &seen);
+        self.moved.sent(&seen);
         self.over.sent(&seen, &self.facts, &mut complaints);
         self.quiet.sent(&seen);
         self.identity.sent(&seen, &mut complaints);
@@ -174,6 +176,7 @@ impl Checks {
     pub fn receipt(&mut self, now: Time, call: Option<usize>, receipt: &Receipt) {
         let mut complaints = Complaints::default();
         self.over.receipt(call);
+        self.facts.receipt(call);
         self.quiet.receipt(call, receipt);
         self.receipts.receipt(now, call, receipt, &self.facts, &mut complaints);
         self.targets.receipt(call);

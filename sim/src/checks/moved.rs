@@ -3,6 +3,9 @@
 
 use super::Complaints;
 use super::facts::{Call, Facts};
+use super::seen::Seen;
+use super::topology::side_of;
+use crate::agent::Side;
 use crate::setup::Setup;
 use proxy_core::{MoveOutcome, Receipt, Snapshot, TargetId, TargetState};
 use relay_values::{Duration, Time};
@@ -24,6 +27,7 @@ pub(super) struct Moved {
     /// Calls with two tier legs, and by when there must be one.
     twins: BTreeMap<usize, Time>,
     allowed: Option<Duration>,
+    deadline: Duration,
 }
 
 impl Moved {
@@ -33,6 +37,7 @@ impl Moved {
             newest: vec![Arc::clone(first); usize::from(setup.shards)],
             lost: BTreeMap::new(),
             twins: BTreeMap::new(),
+            deadline: policy.deadline,
             allowed: policy.enabled.then(|| policy.deadline + policy.min_interval + SLACK),
         }
     }
@@ -74,6 +79,29 @@ impl Moved {
         if has_two(&self.newest, facts.calls.get(&number)) {
             self.twins.entry(number).or_insert(now + SETTLES);
         }
+    }
+
+    /// The carrier is asked: until he has answered, or the move has had its time, the old leg stays.
+    pub(super) fn sent(&mut self, seen: &Seen<'_>) {
+        let asks = seen.is_invite() && seen.code.is_none() && !seen.begins();
+        let until = seen.at + self.deadline + SETTLES;
+        if let Some(by) = self.twin(seen).filter(|_| asks) {
+            *by = until.max(*by);
+        }
+    }
+
+    /// He has answered: from here on it takes as long as ever.
+    pub(super) fn received(&mut self, seen: &Seen<'_>) {
+        let answers = seen.is_invite() && seen.is_final();
+        if let Some(by) = self.twin(seen).filter(|_| answers) {
+            *by = seen.at + SETTLES;
+        }
+    }
+
+    /// By when a call has to have one tier leg, where this is the carrier's message.
+    fn twin(&mut self, seen: &Seen<'_>) -> Option<&mut Time> {
+        let carrier = side_of(seen.peer) == Some(Side::Carrier);
+        seen.call.filter(|_| carrier).and_then(|call| self.twins.get_mut(&call))
     }
 
     /// A move has ended without a new leg: the call ends as soon as its carrier has acknowledged it (RFC 3261 §15).

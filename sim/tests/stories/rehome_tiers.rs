@@ -3,8 +3,8 @@
 use super::rehome::*;
 use super::*;
 use proxy_core::MoveOutcome;
-use sim::Condition;
 use sim::agent::{Sdp, Side, Stage, Step};
+use sim::{Condition, Event};
 
 /// One call whose region freezes, taken over like this.
 fn taken(movers: Vec<Callee>) -> World {
@@ -57,6 +57,21 @@ fn what_does_not_match_is_put_to_the_carrier_and_to_nobody_else() {
         assert_eq!(carrier(&world, 0).methods, ["INVITE"], "{sdp:?}");
         assert_eq!(ended(&world), (200, CloseReason::ByeFromA));
     }
+}
+
+#[test]
+fn an_edge_that_goes_down_while_the_carrier_is_asked_is_left_again_at_once() {
+    let plan = talk(vec![described(Sdp::OtherCodec), Callee::takes_over()]);
+    let world = tell(setup(), vec![plan], |world| {
+        strike(world, EAST, Condition::Dead, TROUBLE, 2500);
+        // The carrier takes its time, and meanwhile the second region goes, and the first comes back.
+        world.at(ms(TROUBLE + 10), Event::Agent(ALPHA_1, Condition::Frozen));
+        world.at(ms(TROUBLE + 3500), Event::Agent(ALPHA_1, Condition::Alive));
+        strike(world, WEST, Condition::Cut, TROUBLE + 1000, 5000);
+    });
+    let moves = receipts(&world, 0);
+    let outcomes: Vec<_> = moves.iter().map(|receipt| receipt.outcome).collect();
+    assert_eq!(outcomes, [MoveOutcome::Renegotiated, MoveOutcome::Moved], "{}", world.ladder(0));
 }
 
 #[test]

@@ -168,6 +168,10 @@ impl Call {
         }
         self.change_seat(env, target, region);
         self.arrived(env, target);
+        if self.is_down_in(&env.newest) {
+            // The new edge went down while the carrier was asked: the call moves on at once.
+            env.late.push(self.key);
+        }
         State::Rehoming(Rehome { stage: Stage::Settling { until: env.now + SETTLE }, ..rehome })
     }
 
