@@ -79,6 +79,8 @@ struct Line {
     may_shift: bool,
     /// It was moved once, or we have spoken: it is ours to keep together.
     ours: bool,
+    /// Packets of it have passed between a fax and speech.
+    uncounted: bool,
     retired: Set<SocketAddr>,
     said: Map<u16, Source>,
 }
@@ -137,10 +139,9 @@ impl Lines {
         complaints: &mut Complaints,
     ) {
         if self.faxes.contains(&by.0) {
-            // Speech that passes on its way out, or in already, is the line's to go on from.
-            if let Some(line) = self.all.get_mut(&by).filter(|line| line.ssrc == header.ssrc) {
-                line.follow(now, header);
-                line.may_shift = true;
+            // Speech on its way out, or in already, which nobody counts here.
+            if let Some(line) = self.all.get_mut(&by) {
+                line.uncounted |= line.ssrc == header.ssrc;
             }
             return;
         }
@@ -191,7 +192,7 @@ impl Lines {
         if !keeps {
             let passed = now.since(line.sound.1).as_micros() as u64 * UNITS / 1000;
             let ahead = timestamp.wrapping_sub(line.sound.0) as i32;
-            if sequence != next {
+            if sequence != next && !line.uncounted {
                 add(format!("the next number was {next}"));
             }
             // A key's timestamp is that of its beginning.
@@ -201,6 +202,7 @@ impl Lines {
         }
         line.may_shift = source == Source::Ours || (line.may_shift && keeps);
         line.ours |= source == Source::Ours;
+        line.uncounted = false;
         line.follow(now, header);
         line.said.insert(sequence, source);
         line.said.remove(&sequence.wrapping_sub(WINDOW));
@@ -234,6 +236,7 @@ impl Line {
             shift,
             may_shift: source == Source::Ours,
             ours: source == Source::Ours,
+            uncounted: false,
             retired: Set::default(),
             said: Map::from_iter([(header.sequence, source)]),
         }
