@@ -211,8 +211,11 @@ fn lines_beyond_the_limit_and_those_that_no_datagram_carries_are_refused() {
     let odd = lines(THEIRS, &["message 9 TCP/MSRP *", "audio 40000 RTP/AVP 0"]);
     stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", &odd));
     let ok = stage.take(CARRIER).pop().unwrap();
-    assert_eq!(media(&ok), ["message 0 TCP/MSRP *", "audio 20000 RTP/AVP 0"]);
-    assert_eq!(released(&stage).len(), 3, "and what it does not mention is refused");
+    assert_eq!(media(&ok)[..2], ["message 0 TCP/MSRP *", "audio 20000 RTP/AVP 0"]);
+    // What it does not mention is refused, and the caller hears of every line that he offered (RFC 3264 §6).
+    assert_eq!(media(&ok).len(), offer.len());
+    assert!(media(&ok)[2..].iter().all(|line| line.contains(" 0 ")), "{ok}");
+    assert_eq!(released(&stage).len(), 3);
 }
 
 #[test]

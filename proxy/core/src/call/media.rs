@@ -44,6 +44,8 @@ pub(crate) struct Relayed {
     further: Vec<Line>,
     /// Whom the pending offer came from.
     offered: Option<Leg>,
+    /// How many lines the last offer had.
+    offered_lines: usize,
     /// The pending offer itself, for what may have to be offered to somebody else one day.
     offer: Option<Box<[u8]>>,
     /// The last exchange that was completed.
@@ -84,7 +86,7 @@ struct Side {
     /// Session id and version of the descriptions that we send to this leg (RFC 4566 §5.2).
     origin: u64,
     version: u64,
-    /// Hash of what was last anchored, to tell a repetition from a change (RFC 3264 §8).
+    /// Hash of what was last sent, its `o=` line aside, to tell a repetition from a change (RFC 3264 §8).
     sent: u64,
 }
 
@@ -120,6 +122,7 @@ impl Media {
                     led: false,
                     further: Vec::new(),
                     offered: None,
+                    offered_lines: 0,
                     offer: None,
                     known: Known::Nothing,
                     answerer: Leg::B,
@@ -145,6 +148,7 @@ impl Media {
                 relayed.choose_lead(&session);
                 relayed.describe(from, &session)?;
                 relayed.offered = Some(from);
+                relayed.offered_lines = session.media().len();
                 relayed.offer = keep(body);
                 Ok(Cow::Owned(relayed.anchor(from.other(), &session)))
             }
@@ -162,13 +166,10 @@ impl Media {
             Self::None | Self::Bypass => Ok(Cow::Borrowed(body)),
             Self::Relayed(relayed) => {
                 let session = read(body)?;
-                relayed.describe(from, &session)?;
-                relayed.offered = None;
-                let anchored = relayed.anchor(from.other(), &session);
-                relayed.lines_mut().for_each(Line::agree);
-                relayed.learn(from, body);
-                relayed.connect(out);
-                Ok(Cow::Owned(anchored))
+                if let Some(aligned) = relayed.aligned(from, &session) {
+                    return relayed.answered(from, &read(&aligned)?, out).map(Cow::Owned);
+                }
+                relayed.answered(from, &session, out).map(Cow::Owned)
             }
         }
     }
@@ -323,6 +324,35 @@ impl Relayed {
         Ok(())
     }
 
+    /// An answer: what was pending holds, and the other leg is told of it.
+    fn answered(
+        &mut self,
+        from: Leg,
+        session: &sdp::Session<'_>,
+        out: &mut impl FnMut(RelayCommand),
+    ) -> Result<Vec<u8>, Unusable> {
+        self.describe(from, session)?;
+        self.offered = None;
+        let anchored = self.anchor(from.other(), session);
+        self.lines_mut().for_each(Line::agree);
+        self.learn(from, session.body());
+        self.connect(out);
+        Ok(anchored)
+    }
+
+    /// An answer whose lines are not those of its offer, put right.
+    fn aligned(&self, from: Leg, answer: &sdp::Session<'_>) -> Option<Vec<u8>> {
+        if self.offered_lines == 1 && answer.media().len() == 1 {
+            return None;
+        }
+        let offer = match (&self.offer, &self.known) {
+            (Some(offer), _) => offer,
+            (None, Known::Texts { offer, answerer, .. }) if *answerer == from => offer,
+            (None, Known::Nothing | Known::Texts { .. } | Known::Agreed(_)) => return None,
+        };
+        answer.aligned(&read(offer).ok()?)
+    }
+
     /// The other leg's description with our addresses, for `to`: our port for each line that both legs take, or may
     /// still take. A repetition keeps its version.
     fn anchor(&mut self, to: Leg, session: &sdp::Session<'_>) -> Vec<u8> {
@@ -360,12 +390,19 @@ impl Side {
     }
 
     fn anchor(&mut self, session: &sdp::Session<'_>, ports: &[u16]) -> Vec<u8> {
-        let sent = hash(&(session.body(), ports));
-        if self.version == 0 || sent != self.sent {
-            (self.version, self.sent) = (self.version + 1, sent);
+        let write = |version| {
+            let (address, session_id) = (self.shown, self.origin);
+            session.anchor(&sdp::Anchor { address, ports, session_id, version, mux: true })
+        };
+        let text = write(self.version + 1);
+        // Whether it is another one is seen in what comes of it: theirs may count on without a change, or change in
+        // what is not passed on.
+        let sent = hash(behind_origin(&text));
+        if self.version != 0 && sent == self.sent {
+            return write(self.version);
         }
-        let (session_id, version) = (self.origin, self.version);
-        session.anchor(&sdp::Anchor { address: self.shown, ports, session_id, version, mux: true })
+        (self.version, self.sent) = (self.version + 1, sent);
+        text
     }
 }
 
@@ -392,6 +429,12 @@ pub(crate) fn objection(body: &[u8]) -> (&'static [u8], &'static [u8]) {
 
 fn read(body: &[u8]) -> Result<sdp::Session<'_>, Unusable> {
     sdp::Session::parse(body).map_err(|_| Unusable::Malformed)
+}
+
+/// What stands behind the `o=` line, which is the second of every description of ours.
+fn behind_origin(text: &[u8]) -> &[u8] {
+    let mut ends = (0..).zip(text).filter(|(_, byte)| **byte == b'\n');
+    ends.nth(1).and_then(|(end, _): (usize, _)| text.get(end..)).unwrap_or(text)
 }
 
 fn hash(value: &(impl core::hash::Hash + ?Sized)) -> u64 {

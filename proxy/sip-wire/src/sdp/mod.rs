@@ -1,6 +1,7 @@
 //! Session descriptions (RFC 8866): read what a relay needs, and put our own address into one without touching the rest.
 
 mod agreed;
+mod align;
 mod anchor;
 mod find;
 mod media;
