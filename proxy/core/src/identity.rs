@@ -167,6 +167,27 @@ impl Identity {
         Self(Packed::new([&[&from], &[], &[to], &[], &[], &[], &[], &[self.0.get(PRIORITY)], &[]]))
     }
 
+    /// Who calls whom where a call is transferred: whoever stays, the callee if the caller (`by_caller`) has asked for it,
+    /// calls `to`. A signature of the first call does not hold for that, nor do its diversions.
+    pub(crate) fn transferred(&self, by_caller: bool, to: &[u8]) -> Self {
+        let part = |identity: &Self| {
+            let get = |place| identity.0.get(place);
+            let [from, display, asserted, privacy] = [CALLING, DISPLAY, ASSERTED, PRIVACY].map(get);
+            Self(Packed::new([
+                &[from],
+                &[display],
+                &[to],
+                &[asserted],
+                &[privacy],
+                &[],
+                &[],
+                &[get(PRIORITY)],
+                &[],
+            ]))
+        };
+        if by_caller { part(&self.reversed()) } else { part(self) }
+    }
+
     /// A hash of all of it, the same for the same words: calling and called user with their trunk marking (RFC 4904's
     /// `tgrp` is part of the user), display name, asserted number, Privacy, Diversion, Identity and Resource-Priority.
     /// [`Identity::take`] of an INVITE that [`Identity::write`] wrote has the same digest.

@@ -39,6 +39,12 @@ pub(crate) const MAX_SAID: usize = 1_024;
 /// Redirections that one call follows: a number that was ported twice, and two mistakes.
 pub(crate) const MAX_REDIRECTIONS: usize = 4;
 
+/// Targets that one transfer tries.
+pub(crate) const MAX_TRANSFER_TRIES: u8 = 3;
+
+/// REFERs of one call whose NOTIFYs are still expected. A phone has one.
+pub(crate) const MAX_REFERRALS: usize = 4;
+
 /// Contacts of redirections that one call keeps.
 pub(crate) const MAX_CONTACTS: usize = 8;
 

@@ -76,6 +76,8 @@ reasons! {
         StrayResponse = "stray_response",
         /// CSeq went backwards (500).
         CSeqOutOfOrder = "cseq_out_of_order",
+        /// REFER from whom none is taken (603).
+        TransferRefused = "transfer_refused",
         /// The previous request of its kind is still pending, or the tier leg is on its way (491 or 500).
         RequestPending = "request_pending",
         /// A drill keeps it away (not answered).
@@ -168,6 +170,10 @@ reasons! {
         BadAnswer = "bad_answer",
         /// The tier leg was lost and no other region took the call in time.
         NotRehomed = "not_rehomed",
+        /// A leg was transferred to another call: this one is over.
+        Transferred = "transferred",
+        /// Whoever asked for a transfer has hung up, and the transfer came to nothing.
+        NotTransferred = "not_transferred",
         /// A broken invariant of ours.
         Internal = "internal",
     }

@@ -1,8 +1,10 @@
 //! A complete SIP element for the calls that it owns.
 
+mod joining;
 mod moving;
 mod ongoing;
 
+pub(crate) use joining::Join;
 pub(crate) use ongoing::Origin;
 
 use crate::call::{Call, CallEvent, CarriedOutcome, Env, NotForTheCall, User};
@@ -38,6 +40,8 @@ pub struct Shard {
     /// Calls at once by trunk, keyed by a hash of its name, which outlives reloads.
     pub(crate) by_trunk: HashMap<u64, u32, foldhash::fast::FixedState>,
     ongoing: Ongoing,
+    /// Legs that have gone from one call to another: their tags name the first one.
+    aliases: HashMap<(CallKey, Leg), (CallKey, Leg), foldhash::fast::FixedState>,
 }
 
 /// A call and the earliest instant that the wheel will ask after it.
@@ -63,6 +67,7 @@ impl Shard {
             draining: false,
             by_trunk: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(2)),
             ongoing: Ongoing::new(seed),
+            aliases: HashMap::with_hasher(foldhash::fast::FixedState::with_seed(3)),
         }
     }
 
@@ -80,6 +85,7 @@ impl Shard {
             Input::Move(order) => self.move_calls(&order),
             Input::StopMove(order) => self.stop_moving(order),
         }
+        self.join();
         self.settle();
         if timeout {
             self.give_turns();
@@ -211,8 +217,12 @@ impl Shard {
     fn find_leg(&self, request: &Message) -> Option<(CallKey, Leg)> {
         let to = request.to().ok()?;
         let (shard, leg, key) = LocalTag::decode(to.tag()?)?;
-        let call = self.find(key).filter(|_| shard == self.env.shard)?;
-        call.leg(leg).owns(request).then_some((key, leg))
+        if shard != self.env.shard {
+            return None;
+        }
+        let owns = |(key, leg)| self.find(key).is_some_and(|call| call.leg(leg).owns(request));
+        let named = Some((key, leg)).filter(|named| owns(*named));
+        named.or_else(|| self.aliases.get(&(key, leg)).copied().filter(|named| owns(*named)))
     }
 
     /// What a second copy of a request repeats.
@@ -261,7 +271,8 @@ impl Shard {
             | User::Attempt(key, _)
             | User::Move(key)
             | User::Refit(key)
-            | User::Session(key, _) => Some(key),
+            | User::Session(key, _)
+            | User::Transfer(key) => Some(key),
             User::Ghost(_) | User::Orphan => None,
         };
         let tag = match key {
@@ -280,6 +291,7 @@ impl Shard {
             | User::Move(_)
             | User::Refit(_)
             | User::Session(..)
+            | User::Transfer(_)
             | User::Ghost(_)
             | User::Orphan => None,
         };
@@ -320,6 +332,9 @@ impl Shard {
             User::Session(key, leg) => {
                 self.with(key, |call, env| call.read_session(env, leg, client, response)).unwrap_or(true)
             }
+            User::Transfer(key) => {
+                self.with(key, |call, env| call.read_transfer(env, client, from, response)).unwrap_or(true)
+            }
             User::Ghost(id) => {
                 if response.code().is_some_and(|code| code >= 200) {
                     self.env.ghosts.laid(id);
@@ -330,7 +345,7 @@ impl Shard {
         };
         if unwanted && answers {
             // The BYE to a re-INVITE's 2xx, and to one that comes again, is on its way already.
-            let ends = first && matches!(user, User::Attempt(..) | User::Move(_));
+            let ends = first && matches!(user, User::Attempt(..) | User::Move(_) | User::Transfer(_));
             self.refuse_answer(from, response, ends);
         }
     }
@@ -486,6 +501,7 @@ impl Shard {
                 }
             }),
             User::Session(key, leg) => self.with(key, |call, env| call.session_unanswered(env, leg, client)),
+            User::Transfer(key) => self.with(key, |call, env| call.transfer_unanswered(env, client)),
             User::Ghost(id) => {
                 self.env.ghosts.unanswered(id, &self.env.newest);
                 None
@@ -529,6 +545,9 @@ impl Shard {
             self.env.counters.close(close);
             self.env.out.push_back(Output::Finished(Box::new(record)));
             self.calls.remove(slot);
+            if !self.aliases.is_empty() {
+                self.aliases.retain(|_, (call, _)| *call != key);
+            }
             if let Some(count) = counted.and_then(|trunk| self.by_trunk.get_mut(&trunk)) {
                 *count = count.saturating_sub(1);
             }

@@ -7,6 +7,7 @@ use relay_values::Leg;
 impl Call {
     pub(super) fn answered(&mut self, env: &mut Env, event: CallEvent) -> State {
         match event {
+            CallEvent::Hangup(leg) if self.leaves_to_others(env, leg) => State::Answered,
             CallEvent::Hangup(leg) => {
                 let reason = match leg {
                     Leg::A => CloseReason::ByeFromA,
@@ -14,6 +15,8 @@ impl Call {
                 };
                 self.close(env, reason, Some(leg))
             }
+            // Whoever has gone is silent by nature, and the transfer has a deadline of its own.
+            CallEvent::Silent if [Leg::A, Leg::B].iter().any(|leg| self.has_left(*leg)) => State::Answered,
             CallEvent::Silent => self.close(env, CloseReason::MediaTimeout, None),
             CallEvent::NoAck(leg) => {
                 // Its transaction is over: nothing more is to come there.
@@ -25,7 +28,11 @@ impl Call {
             CallEvent::Lapsed(reason) => self.close(env, reason, None),
             CallEvent::Timer => match self.keep_sessions(env) {
                 Some(reason) => self.close(env, reason, None),
-                None => State::Answered,
+                None => {
+                    self.state = State::Answered;
+                    self.transfer_timer(env);
+                    self.state
+                }
             },
             CallEvent::Released(stats) => {
                 self.add_stats(stats);

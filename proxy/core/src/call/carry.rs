@@ -5,6 +5,7 @@
 
 use super::forks::put_rack;
 use super::leg::{finish, put_warning, respond};
+use super::refer::status_line;
 use super::{Call, CallEvent, Env, User};
 use crate::demands;
 use crate::dialog::MAX_FORWARDS;
@@ -18,8 +19,13 @@ use std::borrow::Cow;
 
 /// Header fields that say what a carried request or its body is: they pass as they came. Of those of the dialog, the path
 /// and whoever sent it none does.
-const CARRIED_FIELDS: [HeaderName; 4] =
-    [HeaderName::InfoPackage, HeaderName::Event, HeaderName::SubscriptionState, HeaderName::ReferSub];
+const CARRIED_FIELDS: [HeaderName; 5] = [
+    HeaderName::InfoPackage,
+    HeaderName::SubscriptionState,
+    HeaderName::ReferSub,
+    HeaderName::ReferTo,
+    HeaderName::ReferredBy,
+];
 
 /// The same of a body that passes untouched.
 const BODY_FIELDS: [HeaderName; 4] = [
@@ -67,6 +73,11 @@ impl Carried {
         matches!(self.request.method(), Method::Invite)
     }
 
+    /// Its number on the leg that it was carried to.
+    pub(super) fn number(&self) -> u32 {
+        self.cseq
+    }
+
     /// Whether it is one that refreshes a session beside what it is for (RFC 4028 §2).
     fn refreshes(&self) -> bool {
         matches!(self.request.method(), Method::Invite | Method::Update)
@@ -101,7 +112,9 @@ impl Call {
         if self.says_it_again(leg, &request) && self.told_again(env, leg, from, server, &request) {
             return;
         }
-        if self.cannot_carry(leg) && !matches!(request.method(), Method::Bye | Method::Options) {
+        if self.cannot_carry(leg)
+            && !matches!(request.method(), Method::Bye | Method::Options | Method::Refer)
+        {
             // It comes again in a few seconds (RFC 3261 §14.1), when the tier leg has a home again.
             env.counters.reject(RejectReason::RequestPending);
             let code = self.busy_code(&request);
@@ -117,9 +130,18 @@ impl Call {
                     self.refuse(env, leg, from, server, &request, code);
                 }
             }
-            // REFER is refused, as RFC 3515 §2.4.2 lets a user agent; it is not unknown.
-            Method::Refer => self.refuse(env, leg, from, server, &request, 603),
-            Method::Notify => self.refuse(env, leg, from, server, &request, 481),
+            Method::Refer => {
+                if let Err((code, reason)) = self.referred(env, leg, from, server, &request) {
+                    env.counters.reject(reason);
+                    self.refuse(env, leg, from, server, &request, code);
+                }
+            }
+            Method::Notify => {
+                if let Err((code, reason)) = self.notified(env, leg, from, server, &request) {
+                    env.counters.reject(reason);
+                    self.refuse(env, leg, from, server, &request, code);
+                }
+            }
             Method::Register | Method::Subscribe | Method::Publish | Method::Ack | Method::Cancel => {
                 env.counters.reject(RejectReason::MethodNotAllowed);
                 self.refuse(env, leg, from, server, &request, 405);
@@ -195,7 +217,7 @@ impl Call {
         if let Some(code) = self.crosses(leg, is_invite).filter(|_| offers) {
             return Err((code, RejectReason::RequestPending));
         }
-        if self.leg(other).dialog.is_none() {
+        if self.leg(other).dialog.is_none() || self.cannot_carry(leg) || self.has_left(other) {
             return Err((500, RejectReason::RequestPending));
         }
         let waits = offers && description.is_some_and(|sdp| self.open_lines(env, sdp));
@@ -326,8 +348,6 @@ impl Call {
     fn busy_code(&self, request: &Message) -> u16 {
         match request.method() {
             Method::Invite | Method::Update => 491,
-            // REFER is refused, whenever it comes.
-            Method::Refer => 603,
             _ => 500,
         }
     }
@@ -364,6 +384,7 @@ impl Call {
     ) -> Option<(Builder, u32, Peer)> {
         let session = self.leg(leg).session;
         let policy = self.pinned.config.session;
+        let event = self.event_for(leg.other(), request);
         let dialog = self.leg_mut(leg).dialog.as_mut()?;
         let face = env.faces.get(dialog.peer.listener)?;
         let method = request.method();
@@ -376,6 +397,13 @@ impl Call {
         if let Some((rseq, cseq)) = rack {
             put_rack(&mut out, rseq, cseq);
         }
+        if matches!(method, Method::Refer | Method::Notify) {
+            out.header(HeaderName::Contact, &face.contact);
+        }
+        match event {
+            Some(event) => out.header(HeaderName::Event, event.as_bytes()),
+            None => &mut out,
+        };
         for name in CARRIED_FIELDS {
             for value in request.lines(name) {
                 out.header(name, &unfold(value));
@@ -591,7 +619,12 @@ fn with_body(mut out: Builder, original: &Message, anchored: Option<Cow<'_, [u8]
                     out.header(name, &unfold(value));
                 }
             }
-            out.body(kind, &body)
+            let body = if kind.get(..15).is_some_and(|kind| kind.eq_ignore_ascii_case(b"message/sipfrag")) {
+                status_line(&body)
+            } else {
+                &body
+            };
+            out.body(kind, body)
         }
         _ => out.finish(),
     }

@@ -54,6 +54,9 @@ impl Call {
     /// Ends an answered call: BYE to every leg but the one that is `gone`, and the relay's ports are given back.
     pub(super) fn close(&mut self, env: &mut Env, reason: CloseReason, gone: Option<Leg>) -> State {
         self.drop_carried(env);
+        let [a_is_here, b_is_here] = [Leg::A, Leg::B].map(|leg| gone != Some(leg) && !self.has_left(leg));
+        self.give_up_transfer(env);
+        self.lent = None;
         self.end_sessions();
         let said = self.said.clone();
         let header = close_reason_header(reason).or(said.as_deref());
@@ -63,11 +66,11 @@ impl Call {
                 self.leg_mut(leg).ack(env, cseq, None);
             }
         }
-        let a_bye = gone != Some(Leg::A) && self.a.unacked.is_some();
-        if gone != Some(Leg::A) && !a_bye {
+        let a_bye = a_is_here && self.a.unacked.is_some();
+        if a_is_here && !a_bye {
             self.part(env, Leg::A, header);
         }
-        if gone != Some(Leg::B) {
+        if b_is_here {
             self.part(env, Leg::B, header);
         }
         self.settle(env, reason, None, a_bye)
@@ -115,6 +118,7 @@ fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
         CloseReason::SessionExpired => Some(b"SIP;cause=408;text=\"session_expired\""),
         CloseReason::PeerLost => Some(b"SIP;cause=408;text=\"peer_lost\""),
         CloseReason::NotRehomed => Some(b"SIP;cause=504;text=\"not_rehomed\""),
+        CloseReason::NotTransferred => Some(b"SIP;cause=480;text=\"not_transferred\""),
         CloseReason::Internal => Some(b"SIP;cause=500;text=\"internal\""),
         CloseReason::ByeFromA
         | CloseReason::ByeFromB
@@ -125,6 +129,7 @@ fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
         | CloseReason::NoPrack
         | CloseReason::Expired
         | CloseReason::Rejected
+        | CloseReason::Transferred
         | CloseReason::BadAnswer => None,
     }
 }

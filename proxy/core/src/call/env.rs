@@ -6,6 +6,7 @@ use crate::ghosts::Ghosts;
 use crate::ids::{CallKey, hex};
 use crate::moves::Moves;
 use crate::rng::Rng;
+use crate::shard::Join;
 use crate::transaction::Transactions;
 use crate::{Event, Evidence, EvidenceKind, ListenerId, Output, Snapshot, TargetId};
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub(crate) enum User {
     Refit(CallKey),
     /// A refresh of a leg's session, or a question whether its peer is there.
     Session(CallKey, Leg),
+    /// An INVITE or re-INVITE to whoever takes a leg's place by transfer.
+    Transfer(CallKey),
     /// BYE to a leg that was left behind.
     Ghost(u64),
     /// A request whose answer changes nothing any more: BYE.
@@ -53,6 +56,8 @@ pub(crate) struct Env {
     pub(crate) ghosts: Ghosts,
     /// Calls whose edge went down while their answer was on its way.
     pub(crate) late: Vec<CallKey>,
+    /// What calls want of each other.
+    pub(crate) joins: Vec<Join>,
 }
 
 impl Env {
@@ -74,6 +79,7 @@ impl Env {
             moves,
             ghosts: Ghosts::default(),
             late: Vec::new(),
+            joins: Vec::new(),
         }
     }
 

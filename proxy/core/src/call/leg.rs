@@ -12,7 +12,8 @@ use bytes::Bytes;
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 
 /// Methods that a call understands, as Allow lists them.
-pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE";
+pub(crate) const ALLOW: &[u8] =
+    b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
 
 /// One leg.
 #[derive(Debug)]

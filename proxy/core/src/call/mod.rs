@@ -32,12 +32,14 @@ mod newcomer;
 mod opening;
 mod receipt;
 mod redirect;
+mod refer;
 mod refusal;
 mod rehoming;
 mod reliable;
 mod seat;
 mod session;
 mod summary;
+mod transfer;
 mod uac;
 mod uas;
 
@@ -46,6 +48,7 @@ pub(crate) use env::{Env, User};
 pub(crate) use event::{CallEvent, Progress};
 pub(crate) use leg::{ALLOW, CallLeg};
 pub(crate) use media::{LineTerms, Media, Unusable};
+pub(crate) use refer::Replaces;
 pub(crate) use session::{SessionTimer, refused_for, understands};
 pub(crate) use uac::NotForTheCall;
 pub(crate) use uas::Pending;
@@ -54,7 +57,9 @@ pub(crate) use moving::Cause;
 pub(crate) use seat::Severed;
 
 use moving::Mobile;
+use refer::Referral;
 use seat::Seat;
+use transfer::{Lent, Transfer};
 
 use crate::identity::Identity;
 use crate::ids::CallKey;
@@ -95,6 +100,14 @@ pub(crate) struct Call {
     mobile: Option<Box<Mobile>>,
     /// Why a leg ended the call, as it said it (RFC 3326).
     said: Option<Box<[u8]>>,
+    /// A transfer that one of its legs has asked for.
+    transfer: Option<Box<Transfer>>,
+    /// A leg that another call of ours would like to have.
+    lent: Option<Lent>,
+    /// Call-ID of the A-leg that the call began with, once another has taken its place by transfer.
+    first_call_id: Option<Box<[u8]>>,
+    /// REFERs that were carried across.
+    referrals: Option<Box<Vec<Referral>>>,
 }
 
 /// What admission decided.
@@ -238,7 +251,7 @@ impl Call {
             State::Opening { until, .. } => until.min(self.expires()).min(provisional()),
             State::Hunting(attempt) => attempt.until.min(self.expires()).min(provisional()),
             State::Over(..) => Time::NEVER,
-            State::Answered => self.sessions_deadline(),
+            State::Answered => self.sessions_deadline().min(self.transfer_deadline()),
             State::Rehoming(rehome) if rehome.keeps_sessions() => {
                 rehome.deadline().min(self.sessions_deadline())
             }

@@ -92,6 +92,11 @@ impl Call {
 
     /// The call leaves its edge. False where it cannot, or is leaving already.
     pub(crate) fn uproot(&mut self, env: &mut Env, cause: Cause) -> bool {
+        if [Leg::A, Leg::B].iter().any(|leg| self.has_left(*leg)) || self.lent.is_some() {
+            // Somebody else is on his way, or the leg itself is: there is nothing to be moved.
+            return false;
+        }
+        self.give_up_transfer(env);
         match self.state {
             State::Answered => {}
             State::Rehoming(Rehome { stage: Stage::Settling { .. }, .. }) => {

@@ -29,7 +29,9 @@ impl Call {
         CallRecord {
             id,
             direction: self.admitted.direction,
-            a_call_id: first.unwrap_or_else(|| call_id(&self.a.dialog)),
+            a_call_id: first
+                .or_else(|| self.first_call_id.as_deref().map(text))
+                .unwrap_or_else(|| call_id(&self.a.dialog)),
             b_call_id: call_id(&self.b.dialog),
             calling: text(self.admitted.identity.calling()),
             called: text(self.admitted.identity.called()),

@@ -137,6 +137,10 @@ impl Call {
             seat: Seat::default(),
             mobile: None,
             said: None,
+            transfer: None,
+            lent: None,
+            first_call_id: None,
+            referrals: None,
         };
         call.state = call.go(env, first);
         Some(call)

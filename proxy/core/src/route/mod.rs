@@ -17,6 +17,6 @@ pub(crate) mod fixture;
 mod tests;
 
 pub(crate) use elsewhere::{Choosy, Leaving, plan_elsewhere};
-pub(crate) use plan::{Plan, plan_inbound, plan_outbound};
+pub(crate) use plan::{Plan, plan_inbound, plan_outbound, plan_to};
 pub use router::Router;
 pub use sources::Source;

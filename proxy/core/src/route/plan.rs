@@ -66,6 +66,11 @@ pub(crate) fn plan_outbound(snapshot: &Snapshot, now: Time, trunks: &[TrunkId], 
     plan(snapshot, now, lists, trunks.len(), rng)
 }
 
+/// One target and no other.
+pub(crate) fn plan_to(snapshot: &Snapshot, now: Time, target: TargetId, rng: &mut Rng) -> Plan {
+    plan(snapshot, now, std::iter::once(&[target][..]), 1, rng)
+}
+
 /// The targets of `count` lists, list by list and at random by weight inside each, willing ones first.
 pub(super) fn plan<'a>(
     snapshot: &Snapshot,

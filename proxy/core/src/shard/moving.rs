@@ -138,6 +138,7 @@ impl Shard {
         for progress in self.env.moves.report() {
             self.env.out.push_back(Output::Event(Event::Moves(progress)));
         }
+        self.join();
         self.settle();
     }
 

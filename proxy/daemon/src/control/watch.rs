@@ -182,6 +182,8 @@ impl Watch {
             | CloseReason::HuntExhausted
             | CloseReason::NoAnswer
             | CloseReason::Expired
+            | CloseReason::Transferred
+            | CloseReason::NotTransferred
             | CloseReason::Rejected
             | CloseReason::NoAck
             | CloseReason::NoPrack
