@@ -107,7 +107,7 @@ pub(crate) struct Call {
     /// Call-ID of the A-leg that the call began with, once another has taken its place by transfer.
     first_call_id: Option<Box<[u8]>>,
     /// REFERs that were carried across.
-    referrals: Option<Box<Vec<Referral>>>,
+    referrals: Vec<Referral>,
 }
 
 /// What admission decided.

@@ -113,11 +113,10 @@ impl Call {
                 self.carry(env, leg, from, server, refer, None)?;
                 let sent = self.carried.get(carried).map(super::Carried::number);
                 if let (Ok(here), Some(there)) = (here, sent) {
-                    let referrals = self.referrals.get_or_insert_default();
-                    if referrals.len() >= MAX_REFERRALS {
-                        referrals.remove(0);
+                    if self.referrals.len() >= MAX_REFERRALS {
+                        self.referrals.remove(0);
                     }
-                    referrals.push(Referral { to: leg.other(), there, here });
+                    self.referrals.push(Referral { to: leg.other(), there, here });
                 }
                 Ok(())
             }
@@ -156,7 +155,7 @@ impl Call {
         let state = notify.header(HeaderName::SubscriptionState).unwrap_or_default();
         let over = state.get(..10).is_some_and(|word| word.eq_ignore_ascii_case(b"terminated"));
         if let (true, Some(done)) = (over, self.referral(leg, notify)) {
-            self.referrals.as_deref_mut().into_iter().for_each(|all| all.retain(|r| r.there != done.there));
+            self.referrals.retain(|r| r.there != done.there);
         }
         Ok(())
     }
@@ -169,7 +168,7 @@ impl Call {
         }
         let id = words.find_map(|word| word.strip_prefix(b"id=")).map(unquote);
         let id = id.map(|id| std::str::from_utf8(&id).ok().and_then(|id| id.parse::<u32>().ok()));
-        let mut mine = self.referrals.as_deref()?.iter().copied().filter(|r| r.to == leg);
+        let mut mine = self.referrals.iter().copied().filter(|r| r.to == leg);
         match id {
             Some(id) => mine.find(|r| Some(r.there) == id),
             None => mine.next(),

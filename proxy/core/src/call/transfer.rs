@@ -91,7 +91,7 @@ impl Call {
         refer: &Message,
     ) -> Result<(), Refusal> {
         let to = ReferTo::read(refer).map_err(|code| (code, RejectReason::Malformed))?;
-        let ready = matches!(self.state, State::Answered) && self.transfer.is_none() && !self.lent.is_some();
+        let ready = matches!(self.state, State::Answered) && self.transfer.is_none() && self.lent.is_none();
         if !ready || self.is_between_offers() || self.is_negotiating(true) {
             return Err((500, RejectReason::RequestPending));
         }
@@ -263,7 +263,12 @@ impl Call {
             200..=299 => {
                 let answer = sdp::find(response).map(|found| response.body().slice_ref(found));
                 if let Whom::Adopted { of, leg } = transfer.whom {
-                    env.joins.push(Join::Take { asker: self.key, of, leg, answer: response.clone() });
+                    env.joins.push(Join::Take {
+                        asker: self.key,
+                        of,
+                        leg,
+                        answer: Box::new(response.clone()),
+                    });
                     return false;
                 }
                 let Some(dialog) = Dialog::uac(response, from) else { return false };

@@ -140,7 +140,7 @@ impl Call {
             transfer: None,
             lent: None,
             first_call_id: None,
-            referrals: None,
+            referrals: Vec::new(),
         };
         call.state = call.go(env, first);
         Some(call)

@@ -30,7 +30,7 @@ pub(crate) enum Join {
         /// Which.
         leg: Leg,
         /// The 2xx.
-        answer: Message,
+        answer: Box<Message>,
     },
     /// It is not wanted any more.
     Return {
