@@ -239,6 +239,7 @@ impl Setup {
             sources: vec![sources.parse().expect("a network")],
             targets: targets.iter().copied().map(TargetId).collect(),
             max_calls: self.max_calls,
+            calls_per_second: None,
             latching: self.latching,
             correlation: None,
             manners: proxy_core::Manners::default(),
@@ -283,6 +284,8 @@ impl Setup {
             region_health: self.region_health,
             rehome: self.rehome.clone(),
             session: self.session,
+            overload: proxy_core::OverloadPolicy::default(),
+            scanners: proxy_core::ScannerPolicy::default(),
         }
     }
 

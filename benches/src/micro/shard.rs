@@ -64,6 +64,7 @@ fn config() -> Config {
             sources: vec!["192.0.2.0/24".parse().expect("a constant")],
             targets: vec![],
             max_calls: None,
+            calls_per_second: None,
             latching: Latching::Exact,
             correlation: None,
             manners: proxy_core::Manners::default(),
@@ -86,6 +87,8 @@ fn config() -> Config {
         region_health: proxy_core::RegionPolicy::default(),
         rehome: proxy_core::RehomePolicy::default(),
         session: proxy_core::SessionPolicy::default(),
+        overload: proxy_core::OverloadPolicy::default(),
+        scanners: proxy_core::ScannerPolicy::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::call::{Admitted, Call, Pending};
 use crate::correlation::session_id;
 use crate::demands::{self, Refusal};
 use crate::dialog::{MAX_FORWARDS, has_long_path};
-use crate::identity::{Identity, NoIdentity};
+use crate::identity::{Identity, NoIdentity, is_sos};
 use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, plan_inbound, plan_outbound};
 use crate::shard::Shard;
@@ -124,9 +124,9 @@ impl Shard {
             return Err((503, RejectReason::CallLimit));
         }
         let routed = self.route(from, identity.number())?;
-        let emergency = identity.is_sos()
-            || identity.is_priority()
-            || is_emergency(&snapshot.config.rehome.emergency, identity.number());
+        let emergency = identity.is_priority()
+            || is_emergency(&snapshot.config.rehome.emergency, identity.number())
+            || is_for_help(request);
         let admitted = Admitted {
             emergency,
             session_id: request
@@ -199,7 +199,7 @@ impl Shard {
         if now >= most { Err((503, RejectReason::TrunkLimit)) } else { Ok(()) }
     }
 
-    fn trunk_key(&self, name: &str) -> u64 {
+    pub(crate) fn trunk_key(&self, name: &str) -> u64 {
         self.by_trunk.hasher().hash_one(name)
     }
 
@@ -244,7 +244,13 @@ impl Shard {
 }
 
 /// Whether a number begins like one of these, a leading `+` aside.
-fn is_emergency(prefixes: &[String], number: &str) -> bool {
+pub(crate) fn is_emergency(prefixes: &[String], number: &str) -> bool {
     let bare = |text: &str| text.strip_prefix('+').unwrap_or(text).to_owned();
     !prefixes.is_empty() && prefixes.iter().any(|prefix| bare(number).starts_with(&bare(prefix)))
+}
+
+/// Whether a request names an emergency service (RFC 5031), as its target, or in To where its target is the number that the
+/// service has here.
+pub(crate) fn is_for_help(request: &Message) -> bool {
+    is_sos(request.uri()) || request.to().is_ok_and(|to| is_sos(to.uri))
 }

@@ -60,6 +60,10 @@ pub struct Config {
     pub session: SessionPolicy,
     /// What a shard may hold.
     pub limits: ShardLimits,
+    /// What is done when there is more to do than time to do it.
+    pub overload: OverloadPolicy,
+    /// Who is met with silence.
+    pub scanners: ScannerPolicy,
     /// What to do with a request from nobody we know.
     pub unknown_source: UnknownSource,
     /// Value of Server and User-Agent header fields; `None` leaves them out.
@@ -165,6 +169,8 @@ pub struct Trunk {
     pub targets: Vec<TargetId>,
     /// Concurrent calls, both ways, per shard; `None`: no limit of its own.
     pub max_calls: Option<u32>,
+    /// New calls a second, both ways, per shard; `None`: no limit of its own. A second's worth may come at once.
+    pub calls_per_second: Option<u32>,
     /// How strictly media sources are held to the SDP.
     pub latching: Latching,
     /// How a new tier leg of this trunk's calls says which call it continues; `None`: as the site says.
@@ -434,12 +440,68 @@ pub struct ShardLimits {
     pub max_calls: u32,
 }
 
+/// When new requests are shed (docs/adr/0019). The shell divides rates by the number of shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverloadPolicy {
+    /// How long a message may wait for its shard before it is late.
+    pub target: Duration,
+    /// How long messages have to be late, one after the other, before that is an overload and no burst.
+    pub interval: Duration,
+    /// Requests outside of every dialog that one address may begin in a second, per shard; `None`: as many as it likes.
+    pub source_rate: Option<u32>,
+    /// What becomes of a request above its source's or its trunk's rate.
+    pub over_rate: OverRate,
+}
+
+/// What becomes of a request above a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OverRate {
+    /// 503 with Retry-After.
+    Reject,
+    /// Nothing: its sender repeats it.
+    Drop,
+}
+
+impl Default for OverloadPolicy {
+    fn default() -> Self {
+        Self {
+            target: Duration::from_millis(20),
+            interval: Duration::from_millis(100),
+            source_rate: None,
+            over_rate: OverRate::Reject,
+        }
+    }
+}
+
+/// Who is met with silence: strangers that try again and again. Addresses that the configuration names never are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannerPolicy {
+    /// Requests of a stranger, each of which would be refused, after which it gets no answer any more.
+    pub strikes: u16,
+    /// What counts against it halves in this time.
+    pub half_life: Duration,
+    /// A stranger whose User-Agent has one of these words in it, in any case, is on the list at once. Lower case.
+    pub user_agents: Vec<String>,
+}
+
+impl Default for ScannerPolicy {
+    fn default() -> Self {
+        let known =
+            ["friendly-scanner", "sipvicious", "sipcli", "sip-scan", "sipsak", "sundayddr", "pplsip", "iwar"];
+        Self {
+            strikes: 10,
+            half_life: Duration::from_secs(60),
+            user_agents: known.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
 /// What to do with a request from nobody we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UnknownSource {
     /// Count it and stay silent, so that a scanner learns nothing.
     Drop,
-    /// Answer 403.
+    /// Answer 403, in no more bytes than it asked with; not to scanners.
     Reject,
 }
 

@@ -61,6 +61,11 @@ impl ShardCounters {
         RejectReason::ALL.iter().copied().zip(self.rejects)
     }
 
+    /// Those for one reason.
+    pub fn rejected(&self, reason: RejectReason) -> u64 {
+        self.rejects.get(reason as usize).copied().unwrap_or(0)
+    }
+
     /// Hunts that moved on, by reason.
     pub fn hunts(&self) -> impl Iterator<Item = (HuntReason, u64)> + '_ {
         HuntReason::ALL.iter().copied().zip(self.hunts)
@@ -93,6 +98,8 @@ pub struct ShardCounts {
     pub closing: usize,
     /// Transactions of all four kinds.
     pub transactions: usize,
+    /// New requests are being turned away.
+    pub overloaded: bool,
 }
 
 /// Calls of one region, by where their tier leg is.

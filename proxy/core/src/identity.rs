@@ -118,13 +118,6 @@ impl Identity {
         request_uri(self.called(), host_port)
     }
 
-    /// Whether somebody in danger calls (RFC 5031 §4.2).
-    pub(crate) fn is_sos(&self) -> bool {
-        let called = self.called();
-        let (head, rest) = called.split_at(SOS.len().min(called.len()));
-        head.eq_ignore_ascii_case(SOS) && matches!(rest.first(), None | Some(b'.'))
-    }
-
     /// Writes From, To, Privacy, P-Asserted-Identity, Diversion, Identity and Resource-Priority.
     pub(crate) fn write(&self, out: &mut Builder, tag: &[u8], face: &Face, target_host: &[u8]) {
         let (user, display, called) = (self.calling(), self.0.get(DISPLAY), self.called());
@@ -239,8 +232,14 @@ fn passed(invite: &Message, name: HeaderName, is_sound: impl Fn(&[u8]) -> bool) 
     all
 }
 
+/// Whether somebody in danger calls this URI (RFC 5031 §4.2).
+pub(crate) fn is_sos(uri: &[u8]) -> bool {
+    let (head, rest) = uri.split_at(SOS.len().min(uri.len()));
+    head.eq_ignore_ascii_case(SOS) && matches!(rest.first(), None | Some(b'.'))
+}
+
 /// `namespace.priority`, both tokens without a dot (RFC 4412 §3.1).
-fn is_priority(value: &[u8]) -> bool {
+pub(crate) fn is_priority(value: &[u8]) -> bool {
     let is_token = |word: &[u8]| {
         word.iter().all(|b| b.is_ascii_alphanumeric() || b"-!%*_+`'~".contains(b)) && !word.is_empty()
     };

@@ -51,6 +51,8 @@ pub enum Input {
         /// Its bytes, unparsed.
         bytes: Bytes,
     },
+    /// How long the next message has waited since it arrived. Where nothing is said of it, it has not waited.
+    Waited(Duration),
     /// Something that we sent to this peer could not be delivered.
     TransportError {
         /// The peer.

@@ -29,6 +29,7 @@ mod ids;
 mod io;
 mod limits;
 mod moves;
+mod overload;
 mod owner;
 mod packed;
 mod reason;
@@ -42,9 +43,9 @@ mod wheel;
 
 pub use config::{
     Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
-    Manners, MediaMode, MediaPolicy, OutboundRoute, Owner, ProbePolicy, Redirects, Refers, Refresher, Region,
-    RegionPolicy, RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk,
-    TrunkId, UnknownSource,
+    Manners, MediaMode, MediaPolicy, OutboundRoute, OverRate, OverloadPolicy, Owner, ProbePolicy, Redirects,
+    Refers, Refresher, Region, RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site,
+    SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};
@@ -53,6 +54,7 @@ pub use io::{
     TransportFailure,
 };
 pub use limits::MAX_LINES;
+pub use overload::ScannerView;
 pub use owner::{OwnerOf, owner};
 pub use reason::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, SwitchReason};
 pub use record::{CallRecord, Direction, Receipt, Step, StepOutcome};

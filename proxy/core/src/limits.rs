@@ -121,3 +121,28 @@ pub(crate) const MAX_WATCH_MISSES: u8 = 3;
 /// ended is forgotten only when its time comes: at 1,000 calls a second and shard that is 128,000 entries of 24 bytes
 /// (3 MiB) instead of 900,000 for sessions of half an hour.
 pub(crate) const MAX_NAP: Duration = Duration::from_secs(128);
+
+/// Places for four scanners each: 16,384 of them, some 1.2 MB in a shard that has met one. More than that many at a time is a
+/// flood from forged addresses, and its list is worth nothing.
+pub(crate) const SCANNER_SETS: usize = 4_096;
+
+/// Places for four strangers each that send what looks like part of a call: some 160 KiB.
+pub(crate) const CLAIM_SETS: usize = 1_024;
+
+/// Such messages that one stranger may send in a second: a peer's second address carries a few calls' BYEs.
+pub(crate) const SOURCE_CLAIMS_PER_SECOND: u32 = 100;
+
+/// And all strangers together, over one shard's sockets. Each costs some 2 µs to be found false: 1 % of a core.
+pub(crate) const CLAIMS_PER_SECOND: u32 = 5_000;
+
+/// Places for four sources each whose new requests are counted against a rate: 4,096 addresses of our neighbours.
+pub(crate) const RATED_SETS: usize = 1_024;
+
+/// Lines of a stranger's request in which a User-Agent is looked for. Real ones have it among the first fifteen.
+pub(crate) const USER_AGENT_LINES: usize = 40;
+
+/// Seconds after which a caller that was turned away may come back (RFC 3261 §20.33).
+pub(crate) const RETRY_AFTER: u64 = 2;
+
+/// How long ACKs to answers without a transaction may come after the last of them: 64*T1.
+pub(crate) const STATELESS_ACKS: Duration = Duration::from_secs(32);

@@ -54,6 +54,16 @@ reasons! {
         NoRoute = "no_route",
         /// A route, but nothing to send to (503).
         NoTarget = "no_target",
+        /// A stranger that is met with silence.
+        Scanner = "scanner",
+        /// From a stranger, for a dialog or transaction of ours by its looks, and more of it than strangers may send.
+        StrangerRate = "stranger_rate",
+        /// There is more to do than time to do it (503).
+        Overload = "overload",
+        /// The source's or the trunk's rate is used up (503, or not answered).
+        RateLimit = "rate_limit",
+        /// Every target asks for less (503).
+        PeerOverload = "peer_overload",
         /// The trunk's concurrent calls are used up (503).
         TrunkLimit = "trunk_limit",
         /// The shard's calls are used up (503).

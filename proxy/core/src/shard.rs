@@ -13,11 +13,14 @@ use crate::demands;
 use crate::dialog::Dialog;
 use crate::face::Faces;
 use crate::ids::{CallKey, LocalTag};
-use crate::limits::MAX_NAP;
+use crate::limits::{MAX_NAP, RETRY_AFTER};
+use crate::overload::{Door, Load};
+use crate::rng::Rng;
 use crate::transaction::{ClientKey, ClientKind, Received, ServerKey, TxnEvent, response};
 use crate::wheel::Wheel;
 use crate::{HuntReason, Input, Output, Peer, RejectReason, Snapshot, UnknownSource};
 use bytes::Bytes;
+use core::hash::BuildHasher;
 use hashbrown::HashMap;
 use ongoing::Ongoing;
 use relay_values::{Leg, RelayEvent, SessionId, Time};
@@ -42,6 +45,10 @@ pub struct Shard {
     ongoing: Ongoing,
     /// Legs that have gone from one call to another: their tags name the first one.
     aliases: HashMap<(CallKey, Leg), (CallKey, Leg), foldhash::fast::FixedState>,
+    /// Who is let in.
+    pub(crate) door: Door,
+    /// What new requests are turned away by.
+    pub(crate) load: Load,
 }
 
 /// A call and the earliest instant that the wheel will ask after it.
@@ -59,7 +66,11 @@ impl Shard {
     /// A shard of this number, below the number of shards that [`owner()`](crate::owner()) is asked about. Equal seeds and equal
     /// inputs give equal outputs.
     pub fn new(id: u8, seed: u64, now: Time, snapshot: Arc<Snapshot>) -> Self {
+        // Numbers of its own: what is drawn for calls does not depend on how many tables a shard has.
+        let mut tables = Rng::new(seed.rotate_left(32));
         Self {
+            door: Door::new(&mut tables),
+            load: Load::new(&mut tables),
             env: Env::new(id, seed, now, snapshot),
             calls: Slab::new(),
             wheel: Wheel::new(),
@@ -77,6 +88,8 @@ impl Shard {
         let timeout = matches!(input, Input::Timeout);
         match input {
             Input::Message { from, bytes } => self.message(from, bytes),
+            // Nothing follows before the message is there.
+            Input::Waited(waited) => return self.load.waited(waited),
             Input::TransportError { to, failure } => self.env.txns.transport_error(now, to, failure),
             Input::Relay(event) => self.relay_event(event),
             Input::Snapshot(snapshot) => self.take_snapshot(snapshot),
@@ -112,7 +125,8 @@ impl Shard {
     /// What the shard holds right now.
     pub fn counts(&self) -> ShardCounts {
         let (transactions, ghosts) = (self.env.txns.len(), self.env.ghosts.len());
-        let mut counts = ShardCounts { transactions, ghosts, ..ShardCounts::default() };
+        let overloaded = self.load.is_shedding();
+        let mut counts = ShardCounts { transactions, ghosts, overloaded, ..ShardCounts::default() };
         for (_, entry) in &self.calls {
             counts.moving += usize::from(entry.call.is_moving());
             match (entry.call.is_answered(), entry.call.is_closing()) {
@@ -131,6 +145,10 @@ impl Shard {
 
     fn message(&mut self, from: Peer, bytes: Bytes) {
         self.env.counters.received += 1;
+        let late = self.load.judge(self.env.now, &self.env.newest.config.overload);
+        if self.is_stateless_ack(&bytes) {
+            return;
+        }
         let message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(rejected) => return self.broken(from, *rejected),
@@ -145,11 +163,15 @@ impl Shard {
         }
         if message.is_request() {
             // A request inside a dialog that lives here is welcome from any source.
-            if leg.is_none() && self.env.newest.router.source_at(from.remote).is_none() {
+            let source = if leg.is_none() { self.env.newest.router.source_at(from.remote) } else { None };
+            if leg.is_none() && source.is_none() {
                 return self.stranger(from, &message);
             }
             if let Err(defect) = message.check() {
                 return self.malformed(from, &message, defect.status());
+            }
+            if source.is_some_and(|source| self.turned_away(from, source, late, &message)) {
+                return;
             }
         }
         match self.env.txns.receive(self.env.now, from, message) {
@@ -185,22 +207,8 @@ impl Shard {
         self.env.counters.reject(RejectReason::UnknownSource);
         match self.env.newest.config.unknown_source {
             UnknownSource::Drop => {}
-            UnknownSource::Reject => self.answer_statelessly(from, message, 403),
+            UnknownSource::Reject => self.answer_stranger(from, message, 403),
         }
-    }
-
-    /// An answer that leaves no state behind (RFC 3261 §8.2.7): its tag is the same whenever the request comes again. An ACK
-    /// is never answered.
-    fn answer_statelessly(&mut self, from: Peer, message: &Message, status: u16) {
-        if matches!(message.method(), Method::Ack) || message.top_via().is_err() {
-            return;
-        }
-        let key = CallKey { slot: u32::MAX, nonce: self.ongoing.origin(message).nonce() };
-        let tag = LocalTag::new(self.env.shard, Leg::A, key);
-        let bytes = response(message, from.remote, status, Some(tag.as_bytes())).finish();
-        let to = crate::transaction::reply_to(message, from);
-        self.env.counters.sent += 1;
-        self.env.out.push_back(Output::Send { to, bytes });
     }
 
     /// A tag for an answer that begins no dialog. It names this shard, so that the ACK finds its way.
@@ -381,7 +389,7 @@ impl Shard {
         let mut out = response(request, from.remote, code, Some(tag.as_bytes()));
         demands::explain(&mut out, code, request, &self.env.newest.config.session);
         if code == 503 {
-            out.number(HeaderName::RetryAfter, 2);
+            out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
         self.env.txns.respond(self.env.now, server, code, out.finish());
     }
@@ -419,6 +427,8 @@ impl Shard {
         if snapshot.config_generation != self.env.newest.config_generation {
             self.env.faces = Faces::new(&snapshot.config);
             self.env.txns.set_timers(snapshot.config.timers);
+            let hasher = self.by_trunk.hasher();
+            self.load.configure(&snapshot.config, |name| hasher.hash_one(name));
         }
         let old = std::mem::replace(&mut self.env.newest, snapshot);
         self.judge_calls(&old);

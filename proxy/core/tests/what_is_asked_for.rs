@@ -248,7 +248,11 @@ fn an_answer_without_state_has_the_same_tag_each_time() {
     assert_eq!(told.len(), 2, "no 100 before it: {told:?}");
     assert!(told.iter().all(|told| told.starts_with("SIP/2.0 400")), "{told:?}");
     assert_eq!(tag(&told[0]), tag(&told[1]));
-    stage.receive(CARRIER, &broken.replace("CSeq: 1", "CSeq: 2"));
+    // Another request has another branch (RFC 3261 §8.1.1.7).
+    stage.receive(
+        CARRIER,
+        &broken.replace("CSeq: 1", "CSeq: 2").replace("branch=z9hG4bKa", "branch=z9hG4bKb"),
+    );
     assert_ne!(tag(&refusal(&mut stage)), tag(&told[0]), "another request has another one");
 }
 

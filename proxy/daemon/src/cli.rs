@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::operate::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
+use crate::operate::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, ScannersArgs, StatusArgs};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Show every region of the running service: state, evidence, live calls, last switch
     Regions(RegionsArgs),
+    /// Show the strangers that the running service meets with silence, for people or for nftables; or forget them
+    Scanners(ScannersArgs),
     /// Take a region or an edge out of use: no new calls, and those that are up move away unheard; or back
     Drain(DrainArgs),
     /// Cut a share of a region's real calls off as an outage would, watch, restore

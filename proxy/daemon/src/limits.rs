@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-/// Messages that may wait for a shard before it turns new calls away. At 10,000 calls/s (70,000 messages/s in) they are
-/// 60 ms of work: less than a caller notices, more than any hiccup of the scheduler.
-pub(crate) const INBOX_SHED: usize = 4_096;
+/// Messages that may wait for a shard before nothing new is taken. A shard sheds by delay, long before: at 20 ms of it some
+/// 1,500 messages wait. In the tenth of a second in which it makes sure, a load of three times its capacity brings some 10,000.
+pub(crate) const INBOX_NEW: usize = 12_288;
 
 /// Messages that may wait for a shard at all; beyond, they are dropped and counted. Only what belongs to calls that are
-/// up is taken above [`INBOX_SHED`], so this is reached by floods of forged in-dialog requests only.
+/// up is taken above [`INBOX_NEW`].
 pub(crate) const INBOX_MAX: usize = 16_384;
+
+/// Bytes that may wait, in messages that may have 64 KiB each: 1 KiB for each of [`INBOX_MAX`].
+pub(crate) const INBOX_BYTES: usize = 16 << 20;
+
+/// What counts as having waited: less is the turn that every message waits for.
+pub(crate) const NOTABLE_WAIT: Duration = Duration::from_millis(2);
 
 /// Messages that other threads may have under way to one shard.
 pub(crate) const MAIL_MAX: usize = 4_096;
@@ -23,7 +29,7 @@ pub(crate) const INBOX_MAIL: usize = 1_024;
 /// Messages that a shard handles before it looks at sockets, timers and mail again: some 1 ms of work.
 pub(crate) const TURN_MESSAGES: usize = 256;
 
-/// How long a timer that is due waits for messages that came before it: longer than [`INBOX_SHED`] messages take.
+/// How long a timer that is due waits for messages that came before it: longer than a shard that sheds lets them wait.
 pub(crate) const TIMER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Datagrams that one turn takes from one socket.

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Check(file) => complain::check(&file.config),
         Command::Status(args) => operate::status(&args),
         Command::Regions(args) => operate::regions(&args),
+        Command::Scanners(args) => operate::scanners(&args),
         Command::Drain(args) => operate::drain(&args),
         Command::Drill(args) => operate::drill(&args),
         Command::Detach(args) => operate::detach(&args),

@@ -30,7 +30,7 @@ pub struct WireCounters {
     pub batches_out: u64,
     /// Keep-alives, answered by nobody (RFC 5626 §4.4 has them for streams only, but they are sent).
     pub keepalives: u64,
-    /// New calls turned away with 503 because too much was waiting.
+    /// New requests dropped because too much was waiting, though the shard had not judged yet.
     pub shed: u64,
     /// Messages dropped because even more was waiting.
     pub inbox_full: u64,

@@ -8,7 +8,8 @@ use crate::shed;
 use crate::stream::StreamTally;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use proxy_core::{HealthInput, MoveOrder, OwnerOf, Peer, Snapshot, Transport, TransportFailure};
+use proxy_core::{HealthInput, MoveOrder, OwnerOf, Peer, ScannerView, Snapshot, Transport, TransportFailure};
+use relay_values::Time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -39,10 +40,21 @@ pub(crate) struct Post {
 /// What a shard is told by another thread.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    Message { from: Peer, bytes: Bytes },
-    TransportError { to: Peer, failure: TransportFailure },
+    Message {
+        /// When it came to us.
+        arrived: Time,
+        from: Peer,
+        bytes: Bytes,
+    },
+    TransportError {
+        to: Peer,
+        failure: TransportFailure,
+    },
     Move(MoveOrder),
     StopMove(u64),
+    /// Whom its sockets meet with silence.
+    Scanners(SyncSender<Vec<ScannerView>>),
+    ForgetScanners,
 }
 
 /// What was counted outside of the shards.
@@ -87,7 +99,7 @@ pub(crate) struct Shared {
 pub(crate) enum Posted {
     /// On its way, or dropped and counted.
     Done,
-    /// A new call for which there is no room; this is the answer.
+    /// Something new on a stream, for which there is no room; this is the answer.
     Refused(Bytes),
     /// No room now. A stream waits, a datagram is dropped: its sender repeats it.
     Full(u8, Mail),
@@ -143,13 +155,18 @@ impl Shared {
     }
 
     /// Hand a message to the shard that owns it.
-    pub(crate) fn post(&self, shard: u8, from: Peer, bytes: Bytes) -> Posted {
+    pub(crate) fn post(&self, shard: u8, arrived: Time, from: Peer, bytes: Bytes) -> Posted {
         let Some(post) = self.posts.get(usize::from(shard)) else { return Posted::Done };
-        if post.mail.capacity() < MAIL_RESERVE && shed::begins_a_call(&bytes) {
+        if post.mail.capacity() < MAIL_RESERVE
+            && shed::begins_something(&bytes)
+            && !shed::calls_for_help(&bytes)
+        {
             count(&self.tally.shed);
-            return shed::refusal(&bytes).map_or(Posted::Done, Posted::Refused);
+            // A datagram may come from anywhere: it gets no answer from somebody who has not looked.
+            let stream = from.transport.is_reliable().then(|| shed::refusal(&bytes)).flatten();
+            return stream.map_or(Posted::Done, Posted::Refused);
         }
-        match post.mail.try_send(Mail::Message { from, bytes }) {
+        match post.mail.try_send(Mail::Message { arrived, from, bytes }) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Posted::Done,
             Err(mpsc::error::TrySendError::Full(mail)) => Posted::Full(shard, mail),
         }

@@ -54,6 +54,7 @@ fn trunk(name: &str, sources: &[&str], targets: &[TargetId]) -> Trunk {
         sources: sources.iter().map(|s| s.parse().unwrap()).collect(),
         targets: targets.to_vec(),
         max_calls: None,
+        calls_per_second: None,
         latching: Latching::Learn,
         correlation: None,
         manners: crate::Manners::default(),
@@ -110,6 +111,8 @@ pub(crate) fn config() -> Config {
         region_health: crate::RegionPolicy::default(),
         rehome: crate::RehomePolicy::default(),
         session: crate::SessionPolicy::default(),
+        overload: crate::OverloadPolicy::default(),
+        scanners: crate::ScannerPolicy::default(),
     }
 }
 

@@ -1,5 +1,5 @@
 //! INVITEs that have become calls here, by what a second copy of one repeats on its way through another proxy (RFC 3261
-//! §8.2.2.2), and tags for answers that leave no state behind (§8.2.7).
+//! §8.2.2.2).
 
 use core::hash::{BuildHasher, Hash, Hasher};
 use foldhash::fast::FixedState;
@@ -10,13 +10,6 @@ use sip_wire::Message;
 /// request would be taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Origin(u64);
-
-impl Origin {
-    /// The nonce of a tag for an answer to it: the same for every copy of the request.
-    pub(super) const fn nonce(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-}
 
 /// The INVITEs of the calls that live here: one entry of 8 bytes for each.
 #[derive(Debug)]

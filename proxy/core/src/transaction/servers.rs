@@ -86,6 +86,16 @@ impl<U: Copy> Transactions<U> {
         received
     }
 
+    /// Whether a request belongs to a transaction: it is a retransmission, or the CANCEL or ACK of one. Asked where what
+    /// is new may be turned away, so that what was taken is not.
+    pub(crate) fn knows(&mut self, request: &Message) -> bool {
+        let mut wanted = std::mem::take(&mut self.scratch);
+        let known = request.top_via().is_ok_and(|via| wanted.set(request, &via).is_some())
+            && self.find(wanted.as_bytes()).is_some();
+        self.scratch = wanted;
+        known
+    }
+
     fn has_room(&self, method: Method<'_>) -> bool {
         let ends = matches!(method, Method::Bye | Method::Cancel);
         self.len() < MAX_TRANSACTIONS + if ends { RESERVED_FOR_ENDS } else { 0 }

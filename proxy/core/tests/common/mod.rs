@@ -73,6 +73,7 @@ pub fn config() -> Config {
             sources: vec!["192.0.2.1/32".parse().unwrap()],
             targets: vec![TargetId(2)],
             max_calls: None,
+            calls_per_second: None,
             latching: Latching::Learn,
             correlation: None,
             manners: Manners::default(),
@@ -95,6 +96,8 @@ pub fn config() -> Config {
         region_health: proxy_core::RegionPolicy::default(),
         rehome: proxy_core::RehomePolicy::default(),
         session: proxy_core::SessionPolicy::default(),
+        overload: proxy_core::OverloadPolicy::default(),
+        scanners: proxy_core::ScannerPolicy::default(),
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct RawConfig {
     pub(super) rehome: RawRehome,
     pub(super) session: RawSession,
     pub(super) limits: RawLimits,
+    pub(super) overload: RawOverload,
+    pub(super) scanners: RawScanners,
     pub(super) process: RawProcess,
     pub(super) admin: RawAdmin,
     pub(super) records: RawRecords,
@@ -140,6 +142,7 @@ pub(super) struct RawTrunk {
     #[serde(default)]
     pub(super) targets: Vec<Spanned<RawTarget>>,
     pub(super) max_calls: Maybe<i64>,
+    pub(super) calls_per_second: Maybe<i64>,
     pub(super) latching: Option<RawLatching>,
     pub(super) probe: Option<RawProbe>,
     pub(super) correlation: Maybe<RawCorrelation>,
@@ -291,8 +294,32 @@ pub(super) enum RawFill {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLimits {
     pub(super) max_calls: Maybe<i64>,
+    pub(super) requests_per_second: Maybe<i64>,
+    pub(super) above_rate: Option<RawAboveRate>,
     pub(super) tcp_connections: Maybe<i64>,
     pub(super) tcp_connections_per_peer: Maybe<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawAboveRate {
+    Reject,
+    Drop,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawOverload {
+    pub(super) target: Maybe<Span>,
+    pub(super) interval: Maybe<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawScanners {
+    pub(super) strikes: Maybe<i64>,
+    pub(super) half_life: Maybe<Span>,
+    pub(super) user_agents: Maybe<Vec<Spanned<String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

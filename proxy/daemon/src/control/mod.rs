@@ -1,4 +1,4 @@
-//! The admin socket: `bascule status`, `regions`, `drain` and `drill`, for whoever may open the file.
+//! The admin socket: `bascule status`, `regions`, `scanners`, `drain` and `drill`, for whoever may open the file.
 //!
 //! [`Request`], [`Line`] and what is in them are the protocol. A drain or a drill lives as long as its connection: whoever
 //! loses the connection has stopped it, and new calls flow as before.
@@ -9,6 +9,7 @@ mod drill;
 mod gaps;
 mod protocol;
 mod regions;
+mod scanners;
 mod socket;
 mod split;
 mod status;
@@ -17,7 +18,7 @@ mod watch;
 
 pub use protocol::{
     Answer, Carried, Condition, Cut, Drain, Drill, Edge, End, Gaps, Line, LiveCalls, Measure, Media,
-    Progress, Receipt, Region, Request, Status, Summary, Words,
+    Progress, Receipt, Region, Request, Scanner, Scanners, Status, Summary, Words,
 };
 
 pub(crate) use desk::{Desk, Floor};
@@ -71,6 +72,10 @@ async fn serve(desk: &Arc<Desk>, talk: &mut Talk) -> Result<(), Gone> {
             }
             Heard::Request(Request::Status) => {
                 let answer = status::now(desk).await;
+                talk.say(answer).await?;
+            }
+            Heard::Request(Request::Scanners(request)) => {
+                let answer = scanners::list(desk, request).await;
                 talk.say(answer).await?;
             }
             Heard::Request(Request::Drain(request)) => drain::run(desk, request, talk).await?,

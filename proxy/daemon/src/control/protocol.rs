@@ -20,8 +20,19 @@ pub enum Request {
     Drain(Drain),
     /// Cut a share of a region's calls off, watch, restore.
     Drill(Drill),
+    /// Strangers that are met with silence.
+    Scanners(Scanners),
     /// End the drain or drill that this connection has begun.
     Stop,
+}
+
+/// Strangers that are met with silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scanners {
+    /// Forget them: the answer is what the list was.
+    #[serde(default)]
+    pub forget: bool,
 }
 
 /// A planned move, make-before-break.
@@ -120,6 +131,15 @@ pub enum Answer {
         /// One line each, in order of the configuration.
         regions: Vec<Region>,
     },
+    /// Strangers that are met with silence.
+    Scanners {
+        /// The longest on the list last.
+        scanners: Vec<Scanner>,
+        /// Where we listen for SIP: transport in lower case, and port.
+        ports: Vec<(String, u16)>,
+        /// They are forgotten now.
+        forgotten: bool,
+    },
     /// What runs.
     Status(Box<Status>),
     /// Something that the operator should know before going on.
@@ -207,6 +227,23 @@ pub struct Carried {
     pub sessions: u64,
     /// Flows (one direction of the RTP of a session) that the kernel carries; the sockets carry the others.
     pub kernel_flows: u64,
+}
+
+/// A stranger that is met with silence. Instants are RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanner {
+    /// Its address; for IPv6 its network of 64 bits, with `/64`.
+    pub address: String,
+    /// `tool`: by its User-Agent; `tries`: by what it has tried.
+    pub known_by: String,
+    /// Messages of its since `first`, as far as they count.
+    pub messages: u64,
+    /// When it was seen first.
+    pub first: String,
+    /// When it was seen last.
+    pub last: String,
+    /// Seconds after which it is forgotten, if it is not seen again.
+    pub forgotten_in_s: u64,
 }
 
 /// A region as it is now. Instants are RFC 3339 in UTC.
@@ -378,7 +415,11 @@ impl Answer {
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {
         match self {
-            Self::Status(_) | Self::Regions { .. } | Self::Summary(_) | Self::Error(_) => true,
+            Self::Status(_)
+            | Self::Regions { .. }
+            | Self::Scanners { .. }
+            | Self::Summary(_)
+            | Self::Error(_) => true,
             Self::Warning(_) | Self::Progress(_) | Self::Receipt(_) => false,
         }
     }

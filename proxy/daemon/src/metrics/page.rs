@@ -8,7 +8,7 @@ use datapath::{Declined, EngineCounters};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proxy_core::{
-    Config, HealthCounters, Owner, RegionId, RegionState, ShardCounters, Snapshot, TargetState,
+    Config, HealthCounters, Owner, RegionId, RegionState, RejectReason, ShardCounters, Snapshot, TargetState,
 };
 use relay_core::{Recall, Unfit};
 use relay_values::DropReason;
@@ -71,6 +71,11 @@ fn calls(shards: &[ShardReport]) {
         "SIP transactions at the moment",
         shards.iter().map(|s| s.counts.transactions).sum(),
     );
+    level(
+        "bascule_shards_overloaded",
+        "Shards that turn new requests away",
+        shards.iter().filter(|s| s.counts.overloaded).count(),
+    );
     let total = |of: fn(&ShardCounters) -> u64| shards.iter().map(|s| of(&s.counters)).sum();
     set("bascule_calls_admitted_total", "Calls admitted", total(|c| c.calls));
     set("bascule_calls_answered_total", "Calls answered", total(|c| c.answered));
@@ -96,6 +101,7 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
     set("bascule_messages_sent_total", "SIP messages sent, retransmissions included", total(|c| c.sent));
     let mut wire = WireCounters::default();
     shards.iter().for_each(|s| wire.add(&s.wire));
+    let overloaded = total(|c| c.rejected(RejectReason::Overload));
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     set("bascule_datagrams_received_total", "UDP datagrams received", wire.datagrams_in);
     set("bascule_datagrams_sent_total", "UDP datagrams sent", wire.datagrams_out);
@@ -105,8 +111,8 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
     set("bascule_icmp_errors_total", "ICMP errors about what we sent", wire.icmp_errors);
     set(
         "bascule_shed_total",
-        "New calls answered 503 because too much was waiting",
-        wire.shed + read(&tally.shed),
+        "New requests turned away because messages waited too long, or there was no room for more",
+        overloaded + wire.shed + read(&tally.shed),
     );
     describe_counter!("bascule_dropped_total", "Dropped inside, by the place that was full or broken");
     for (place, n) in [

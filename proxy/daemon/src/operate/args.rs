@@ -39,6 +39,20 @@ pub(crate) struct RegionsArgs {
     pub(crate) at: Where,
 }
 
+/// `bascule scanners`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct ScannersArgs {
+    /// Forget them: each begins anew
+    #[arg(long)]
+    pub(crate) forget: bool,
+    /// A table for nftables that drops what they send to our SIP ports: `bascule scanners --nft | nft -f -`
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) nft: bool,
+    #[command(flatten)]
+    pub(crate) at: Where,
+}
+
 /// `bascule drain`.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS)]

@@ -40,7 +40,11 @@ pub(super) async fn run(args: &DrainArgs) -> Result<Ended, Failure> {
                         }
                         return Ok(ended(&end));
                     }
-                    Answer::Warning(_) | Answer::Receipt(_) | Answer::Regions { .. } | Answer::Status(_) => {}
+                    Answer::Warning(_)
+                    | Answer::Receipt(_)
+                    | Answer::Regions { .. }
+                    | Answer::Scanners { .. }
+                    | Answer::Status(_) => {}
                 }
             }
         }

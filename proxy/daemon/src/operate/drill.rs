@@ -45,7 +45,10 @@ pub(super) async fn run(args: &DrillArgs) -> Result<Ended, Failure> {
                         }
                         return Ok(ended(&end));
                     }
-                    Answer::Warning(_) | Answer::Regions { .. } | Answer::Status(_) => {}
+                    Answer::Warning(_)
+                    | Answer::Regions { .. }
+                    | Answer::Scanners { .. }
+                    | Answer::Status(_) => {}
                 }
             }
         }

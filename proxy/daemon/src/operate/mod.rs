@@ -1,4 +1,4 @@
-//! `bascule status`, `regions`, `drain` and `drill`: the admin socket from a terminal.
+//! `bascule status`, `regions`, `scanners`, `drain` and `drill`: the admin socket from a terminal.
 //!
 //! Exit status: 0 done; 1 done, and not all is well (a call was not moved, a drill was aborted or dropped a call);
 //! 2 not done (refused, or nobody to ask); 130 stopped with Ctrl-C.
@@ -10,10 +10,11 @@ mod drill;
 mod line;
 mod regions;
 mod report;
+mod scanners;
 mod sizing;
 mod status;
 
-pub(crate) use args::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, StatusArgs};
+pub(crate) use args::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, ScannersArgs, StatusArgs};
 pub(crate) use detach::detach;
 pub(crate) use sizing::show as sizing;
 
@@ -53,6 +54,10 @@ pub(crate) fn status(args: &StatusArgs) -> ExitCode {
 
 pub(crate) fn regions(args: &RegionsArgs) -> ExitCode {
     run(regions::run(args))
+}
+
+pub(crate) fn scanners(args: &ScannersArgs) -> ExitCode {
+    run(scanners::run(args))
 }
 
 pub(crate) fn drain(args: &DrainArgs) -> ExitCode {

@@ -23,6 +23,7 @@ pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {
                 }
                 Answer::Error(words) => return Err(Failure(words)),
                 Answer::Status(_)
+                | Answer::Scanners { .. }
                 | Answer::Warning(_)
                 | Answer::Progress(_)
                 | Answer::Receipt(_)

@@ -23,6 +23,7 @@ pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
                 }
                 Answer::Error(words) => return Err(Failure(words)),
                 Answer::Regions { .. }
+                | Answer::Scanners { .. }
                 | Answer::Warning(_)
                 | Answer::Progress(_)
                 | Answer::Receipt(_)

@@ -1,48 +1,65 @@
 //! What waits for a shard.
 
-use crate::limits::{INBOX_MAX, INBOX_SHED};
+use crate::limits::{INBOX_BYTES, INBOX_MAX, INBOX_NEW};
 use crate::shed;
 use bytes::Bytes;
 use proxy_core::Peer;
+use relay_values::Time;
 use std::collections::VecDeque;
 
-/// Messages in order of arrival, bounded.
+/// A message that waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// Since when.
+    pub(super) arrived: Time,
+    pub(super) from: Peer,
+    pub(super) bytes: Bytes,
+}
+
+/// Messages in order of arrival, bounded in number and in bytes.
 #[derive(Debug, Default)]
-pub(super) struct Inbox(VecDeque<(Peer, Bytes)>);
+pub(super) struct Inbox {
+    queue: VecDeque<Waiting>,
+    bytes: usize,
+}
 
 /// What became of a message.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {
     Waiting,
-    /// A new call for which there is no time; the answer, if it can be answered.
-    Refused(Option<Bytes>),
+    /// Something new for which there is no room. It is not answered: who has sent it has not been looked at.
+    Shed,
     Dropped,
 }
 
 impl Inbox {
-    /// Above the first mark new calls are turned away, the newest first to suffer; above the second everything is.
-    pub(super) fn take(&mut self, from: Peer, bytes: Bytes) -> Taken {
-        let waiting = self.0.len();
-        if waiting >= INBOX_SHED && shed::begins_a_call(&bytes) {
-            return Taken::Refused(shed::refusal(&bytes));
+    /// Above the first mark nothing new is taken, above the second nothing at all. Both are far from what a shard lets wait
+    /// that sheds by delay.
+    pub(super) fn take(&mut self, arrived: Time, from: Peer, bytes: Bytes) -> Taken {
+        let waiting = self.queue.len();
+        if waiting >= INBOX_NEW && shed::begins_something(&bytes) && !shed::calls_for_help(&bytes) {
+            return Taken::Shed;
         }
-        if waiting >= INBOX_MAX {
+        if waiting >= INBOX_MAX || self.bytes >= INBOX_BYTES {
             return Taken::Dropped;
         }
-        self.0.push_back((from, bytes));
+        self.bytes += bytes.len();
+        self.queue.push_back(Waiting { arrived, from, bytes });
         Taken::Waiting
     }
 
-    pub(super) fn next(&mut self) -> Option<(Peer, Bytes)> {
-        self.0.pop_front()
+    pub(super) fn next(&mut self) -> Option<Waiting> {
+        let next = self.queue.pop_front()?;
+        self.bytes -= next.bytes.len();
+        Some(next)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.queue.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.queue.is_empty()
     }
 }
 
@@ -64,19 +81,32 @@ mod tests {
     }
 
     #[test]
-    fn a_full_inbox_turns_the_newest_call_away_and_never_a_bye() {
+    fn a_full_inbox_takes_nothing_new_without_a_word_but_a_bye_and_a_call_for_help() {
         let mut inbox = Inbox::default();
-        for _ in 0..INBOX_SHED {
-            assert!(matches!(inbox.take(peer(), request("INVITE")), Taken::Waiting));
+        let mut take = |method: &str| inbox.take(Time::ZERO, peer(), request(method));
+        for _ in 0..INBOX_NEW {
+            assert_eq!(take("INVITE"), Taken::Waiting);
         }
-        assert!(matches!(inbox.take(peer(), request("INVITE")), Taken::Refused(Some(_))));
-        assert!(matches!(inbox.take(peer(), request("BYE")), Taken::Waiting));
-        while inbox.0.len() < INBOX_MAX {
-            inbox.take(peer(), request("ACK"));
+        assert_eq!(take("INVITE"), Taken::Shed);
+        assert_eq!(take("BYE"), Taken::Waiting);
+        let help = String::from_utf8(request("INVITE").to_vec()).unwrap();
+        let help = help.replace("<sip:c@d>", "<urn:service:sos>");
+        assert_eq!(inbox.take(Time::ZERO, peer(), Bytes::from(help)), Taken::Waiting);
+        while inbox.len() < INBOX_MAX {
+            inbox.take(Time::ZERO, peer(), request("ACK"));
         }
-        assert!(
-            matches!(inbox.take(peer(), request("BYE")), Taken::Dropped),
-            "the inbox is bounded all the same"
-        );
+        let last = inbox.take(Time::ZERO, peer(), request("BYE"));
+        assert_eq!(last, Taken::Dropped, "the inbox is bounded all the same");
+    }
+
+    #[test]
+    fn long_messages_fill_it_too_and_make_room_when_they_leave() {
+        let mut inbox = Inbox::default();
+        let long = Bytes::from(vec![b'x'; 65_000]);
+        while inbox.take(Time::ZERO, peer(), long.clone()) == Taken::Waiting {}
+        assert!(inbox.len() < INBOX_NEW, "{}", inbox.len());
+        inbox.next();
+        inbox.next();
+        assert_eq!(inbox.take(Time::ZERO, peer(), long), Taken::Waiting);
     }
 }

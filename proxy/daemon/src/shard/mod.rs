@@ -9,16 +9,18 @@ mod inbox;
 mod pace;
 mod sockets;
 
-use crate::limits::{GATHER, HEARTBEAT, INBOX_MAIL, SEND_RETRY, TIMER_PATIENCE, TURN_EVENTS, TURN_MESSAGES};
+use crate::limits::{
+    GATHER, HEARTBEAT, INBOX_MAIL, NOTABLE_WAIT, SEND_RETRY, TIMER_PATIENCE, TURN_EVENTS, TURN_MESSAGES,
+};
 use crate::records::Told;
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::{Mail, Phase, Posted, Shared, count};
 use bytes::Bytes;
 use datapath::RelayHandle;
-use inbox::{Inbox, Taken};
+use inbox::{Inbox, Taken, Waiting};
 use pace::Pace;
 use proxy_core::{Event, HealthInput, Input, Output, Peer, Shard, Transport};
-use relay_values::{OpenFailure, RelayCommand, RelayEvent};
+use relay_values::{OpenFailure, RelayCommand, RelayEvent, Time};
 use sockets::Sockets;
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -83,6 +85,8 @@ struct Turner {
     told: Vec<Told>,
     wire: WireCounters,
     pace: Pace,
+    /// When something was handled last.
+    handled: Time,
 }
 
 impl Turner {
@@ -106,6 +110,7 @@ impl Turner {
             told: Vec::new(),
             wire: WireCounters::default(),
             pace: Pace::new(),
+            handled: Time::ZERO,
         })
     }
 
@@ -121,7 +126,12 @@ impl Turner {
         more |= self.take_mail();
         more |= self.take_relay_events();
         for _ in 0..TURN_MESSAGES {
-            let Some((from, bytes)) = self.inbox.next() else { break };
+            let Some(Waiting { arrived, from, bytes }) = self.inbox.next() else { break };
+            // The clock as it stood at the last message: near enough, and read anyway.
+            let waited = self.handled.since(arrived);
+            if waited >= NOTABLE_WAIT {
+                self.shard.handle(self.handled, Input::Waited(waited));
+            }
             self.handle(Input::Message { from, bytes });
         }
         self.fire_timer();
@@ -156,23 +166,26 @@ impl Turner {
     }
 
     fn take_datagrams(&mut self) -> bool {
-        let Self { sockets, inbox, shared, wire, id, .. } = self;
-        sockets.receive(wire, |from, datagram, out, wire| {
+        let Self { sockets, inbox, shared, wire, id, shard, .. } = self;
+        let now = shared.clock.now();
+        sockets.receive(wire, |from, datagram, wire| {
             // A keep-alive: CRLFs or zeros.
             if datagram.len() <= 4 && datagram.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
                 wire.keepalives += 1;
                 return;
             }
+            // A stranger's datagram that nobody wants is not even copied.
+            if !shard.lets_in(now, from, datagram) {
+                return;
+            }
             let bytes = Bytes::copy_from_slice(datagram);
             match shared.owner(&bytes, *id) {
                 None => shared.tell_health(HealthInput::Message { from, bytes }),
-                Some(shard) if shard == *id => {
-                    take(inbox, wire, from, bytes, |answer| out.push((from, answer)))
-                }
-                Some(shard) => match shared.post(shard, from, bytes) {
+                Some(shard) if shard == *id => take(inbox, wire, now, from, bytes),
+                Some(shard) => match shared.post(shard, now, from, bytes) {
                     Posted::Done => {}
-                    Posted::Refused(answer) => out.push((from, answer)),
-                    Posted::Full(..) => count(&shared.tally.mail_full),
+                    // A datagram's sender repeats it.
+                    Posted::Refused(_) | Posted::Full(..) => count(&shared.tally.mail_full),
                 },
             }
         })
@@ -191,15 +204,14 @@ impl Turner {
 
     fn open(&mut self, mail: Mail) {
         match mail {
-            Mail::Message { from, bytes } => {
-                let Self { inbox, wire, sockets, shared, .. } = self;
-                take(inbox, wire, from, bytes, |answer| match from.transport {
-                    Transport::Udp => {
-                        sockets.send(from, answer);
-                    }
-                    Transport::Tcp => shared.send_stream(from, answer),
-                });
+            Mail::Message { arrived, from, bytes } => {
+                take(&mut self.inbox, &mut self.wire, arrived, from, bytes);
             }
+            Mail::Scanners(ask) => {
+                // Who asked may have stopped waiting.
+                let _ = ask.try_send(self.shard.scanners(self.shared.clock.now()));
+            }
+            Mail::ForgetScanners => self.shard.forget_scanners(),
             Mail::TransportError { to, failure } => self.handle(Input::TransportError { to, failure }),
             Mail::Move(order) => {
                 // The drain was published before the order was posted, perhaps after this turn began: a call must not be
@@ -258,7 +270,8 @@ impl Turner {
     fn handle(&mut self, input: Input) {
         let mut next = Some(input);
         while let Some(input) = next.take().or_else(|| self.refused.pop().map(Input::Relay)) {
-            self.shard.handle(self.shared.clock.now(), input);
+            self.handled = self.shared.clock.now();
+            self.shard.handle(self.handled, input);
             while let Some(output) = self.shard.poll_output() {
                 self.perform(output);
             }
@@ -355,16 +368,11 @@ fn watch(relay: RelayHandle) -> std::io::Result<AsyncFd<RelayHandle>> {
     AsyncFd::with_interest(relay, Interest::READABLE)
 }
 
-/// Put a message into the inbox, or turn it away.
-fn take(inbox: &mut Inbox, wire: &mut WireCounters, from: Peer, bytes: Bytes, answer: impl FnOnce(Bytes)) {
-    match inbox.take(from, bytes) {
+/// Put a message into the inbox, if there is room.
+fn take(inbox: &mut Inbox, wire: &mut WireCounters, arrived: Time, from: Peer, bytes: Bytes) {
+    match inbox.take(arrived, from, bytes) {
         Taken::Waiting => {}
-        Taken::Refused(response) => {
-            wire.shed += 1;
-            if let Some(response) = response {
-                answer(response);
-            }
-        }
+        Taken::Shed => wire.shed += 1,
         Taken::Dropped => wire.inbox_full += 1,
     }
 }

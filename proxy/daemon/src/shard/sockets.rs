@@ -25,8 +25,6 @@ pub(super) struct Sockets {
     by_listener: Vec<Option<usize>>,
     /// Shared by all: filled and emptied in one go.
     batch: RecvBatch,
-    /// Answers made while the batch was read.
-    answers: Vec<(Peer, Bytes)>,
 }
 
 struct Socket {
@@ -50,15 +48,14 @@ impl Sockets {
             }
         }
         let batch = RecvBatch::new(MAX_BATCH, LONGEST);
-        Ok(Self { sockets, by_listener, batch, answers: Vec::new() })
+        Ok(Self { sockets, by_listener, batch })
     }
 
-    /// Take what is there, up to a bound; whether there may be more. `each` gets the source, the bytes, and a list for
-    /// answers that are to go out at once.
+    /// Take what is there, up to a bound; whether there may be more. `each` gets the source and the bytes.
     pub(super) fn receive(
         &mut self,
         wire: &mut WireCounters,
-        mut each: impl FnMut(Peer, &[u8], &mut Vec<(Peer, Bytes)>, &mut WireCounters),
+        mut each: impl FnMut(Peer, &[u8], &mut WireCounters),
     ) -> bool {
         let mut more = false;
         for socket in &mut self.sockets {
@@ -71,18 +68,13 @@ impl Sockets {
                 for datagram in self.batch.iter() {
                     let from =
                         Peer { transport: Transport::Udp, listener: socket.listener, remote: datagram.from };
-                    each(from, datagram.bytes, &mut self.answers, wire);
+                    each(from, datagram.bytes, wire);
                 }
                 if n < MAX_BATCH {
                     break;
                 }
             }
             more |= taken >= TURN_DATAGRAMS;
-        }
-        for (to, bytes) in std::mem::take(&mut self.answers) {
-            if !self.send(to, bytes) {
-                wire.send_full += 1;
-            }
         }
         more
     }

@@ -186,7 +186,7 @@ impl Reader<'_> {
             self.shared.tell_health(HealthInput::Message { from: self.peer, bytes });
             return;
         };
-        match self.shared.post(shard, self.peer, bytes) {
+        match self.shared.post(shard, self.shared.clock.now(), self.peer, bytes) {
             Posted::Done => {}
             Posted::Refused(answer) => drop(self.replies.try_send(answer)),
             Posted::Full(shard, mail) => self.wait(shard, mail).await,

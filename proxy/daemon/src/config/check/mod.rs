@@ -5,6 +5,7 @@ mod correlation;
 mod listeners;
 mod media;
 mod names;
+mod overload;
 mod policy;
 mod rehome;
 mod routes;
@@ -82,6 +83,8 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         timers: policy::timers(&raw.timers, complaints),
         hunt: policy::hunt(&raw.hunt, complaints),
         limits: ShardLimits { max_calls: max_calls.div_ceil(u32::from(shards)) },
+        overload: overload::policy(raw, shards, complaints),
+        scanners: overload::scanners(&raw.scanners, complaints),
         unknown_source: match raw.unknown_source {
             Some(RawUnknownSource::Reject) => UnknownSource::Reject,
             Some(RawUnknownSource::Drop) | None => UnknownSource::Drop,

@@ -38,11 +38,16 @@ pub(super) fn read(
             .max_calls
             .as_ref()
             .map(|n| ranged(n, 1, 1_000_000, "`max_calls`", complaints).div_ceil(u32::from(shards)));
+        let calls_per_second = trunk
+            .calls_per_second
+            .as_ref()
+            .map(|n| ranged(n, 1, 1_000_000, "`calls_per_second`", complaints).div_ceil(u32::from(shards)));
         compiled.push(Trunk {
             name,
             sources: trunk.sources.iter().map(|s| s.get_ref().0).collect(),
             targets,
             max_calls,
+            calls_per_second,
             latching: latching(trunk.latching),
             correlation: correlation::read(&trunk.correlation, complaints),
             manners: manners(trunk.redirect, trunk.refer),

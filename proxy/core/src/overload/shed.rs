@@ -1,0 +1,210 @@
+//! New requests that are turned away before they cost a transaction.
+
+use super::bucket::Bucket;
+use super::delay::QueueDelay;
+use super::sources::Sources;
+use crate::limits::{RATED_SETS, RETRY_AFTER, STATELESS_ACKS};
+use crate::rng::Rng;
+use crate::route::Source;
+use crate::shard::Shard;
+use crate::transaction::{reply_to, response};
+use crate::{Config, Output, OverRate, OverloadPolicy, Peer, RejectReason, Snapshot};
+use core::hash::BuildHasher;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use relay_values::{Duration, Time};
+use sip_wire::{HeaderName, Message, Method, Scheme, Uri};
+
+/// How busy a shard is, and what its sources and trunks have used of their rates.
+#[derive(Debug)]
+pub(crate) struct Load {
+    queue: QueueDelay,
+    /// How long the message that comes next has waited.
+    waited: Duration,
+    sources: Sources<Bucket>,
+    /// By a hash of the trunk's name, which outlives reloads.
+    trunks: HashMap<u64, Bucket, FixedState>,
+    /// Until when ACKs to answers without a transaction are expected.
+    acks_until: Time,
+    /// Makes the tags of such answers.
+    tags: FixedState,
+}
+
+/// Whether the message that is handled now is late, and that in an overload.
+pub(crate) type Late = bool;
+
+impl Load {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
+        Self {
+            queue: QueueDelay::Calm,
+            waited: Duration::ZERO,
+            sources: Sources::new(RATED_SETS, rng.next_u64()),
+            trunks: HashMap::with_hasher(FixedState::with_seed(3)),
+            acks_until: Time::ZERO,
+            tags: FixedState::with_seed(rng.next_u64()),
+        }
+    }
+
+    /// The next message has waited for so long.
+    pub(crate) fn waited(&mut self, waited: Duration) {
+        self.waited = waited;
+    }
+
+    /// A message is handled.
+    pub(crate) fn judge(&mut self, now: Time, policy: &OverloadPolicy) -> Late {
+        let waited = core::mem::take(&mut self.waited);
+        if self.queue == QueueDelay::Calm && waited <= policy.target {
+            return false;
+        }
+        self.queue.waited(now, waited, policy)
+    }
+
+    /// Whether the shard is overloaded.
+    pub(crate) const fn is_shedding(&self) -> bool {
+        self.queue.is_shedding()
+    }
+
+    /// The bucket of a trunk, by a hash of its name.
+    pub(crate) fn trunk(&mut self, key: u64) -> &mut Bucket {
+        self.trunks.entry(key).or_default()
+    }
+
+    /// A new configuration: forgets the trunks that have gone, and whoever has no rate any more.
+    pub(crate) fn configure(&mut self, config: &Config, key_of: impl Fn(&str) -> u64) {
+        let rated = config.trunks.iter().filter(|trunk| trunk.calls_per_second.is_some());
+        let keys: Vec<u64> = rated.map(|trunk| key_of(&trunk.name)).collect();
+        self.trunks.retain(|key, _| keys.contains(key));
+        if config.overload.source_rate.is_none() {
+            self.sources.clear();
+        }
+    }
+
+    /// The To tag of an answer without a transaction: the same for the same request (RFC 3261 §8.2.7), and for nobody to
+    /// guess.
+    fn tag(&self, call_id: &[u8], branch: &[u8]) -> [u8; 18] {
+        let mut tag = *b"n-................";
+        if let Some(digits) = tag.get_mut(2..) {
+            crate::ids::hex(self.tags.hash_one((call_id, branch)), digits);
+        }
+        tag
+    }
+}
+
+impl Shard {
+    /// Turns a request outside of every dialog away if it is late in an overload, or above its source's or trunk's rate.
+    /// Whether that was done. Retransmissions of what was taken, and what is no beginning of anything, go on.
+    pub(crate) fn turned_away(&mut self, from: Peer, source: Source, late: Late, request: &Message) -> bool {
+        let policy = self.env.newest.config.overload;
+        let rate = self.rate_of(source);
+        if !(late || rate.is_some() || policy.source_rate.is_some()) || !begins_something(request) {
+            return false;
+        }
+        if self.env.txns.knows(request) || is_emergency(request, &self.env.newest) {
+            return false;
+        }
+        if late {
+            self.env.counters.reject(RejectReason::Overload);
+            self.answer_statelessly(from, request, 503);
+            return true;
+        }
+        let now = self.env.now;
+        let own = policy.source_rate.is_none_or(|most| {
+            self.load.sources.enter(from.remote.ip()).is_none_or(|bucket| bucket.take(now, most))
+        });
+        let of_trunk = matches!(request.method(), Method::Invite).then_some(rate).flatten();
+        if own && of_trunk.is_none_or(|(key, most)| self.load.trunk(key).take(now, most)) {
+            return false;
+        }
+        self.env.counters.reject(RejectReason::RateLimit);
+        match policy.over_rate {
+            OverRate::Reject => self.answer_statelessly(from, request, 503),
+            OverRate::Drop => {}
+        }
+        true
+    }
+
+    /// The trunk that a call from there would be counted to, and how many it may begin in a second.
+    fn rate_of(&self, source: Source) -> Option<(u64, u32)> {
+        let Source::Trunk(id) = source else { return None };
+        let trunk = self.env.newest.config.trunks.get(id.index())?;
+        let most = trunk.calls_per_second?;
+        Some((self.trunk_key(&trunk.name), most))
+    }
+
+    /// An answer that leaves no state behind (RFC 3261 §8.2.7). An ACK is never answered.
+    pub(crate) fn answer_statelessly(&mut self, from: Peer, request: &Message, status: u16) {
+        self.answer_within(from, request, status, usize::MAX);
+    }
+
+    /// The same for somebody whom we do not know: never in more bytes than it has sent, so that a forged address is no
+    /// lever.
+    pub(crate) fn answer_stranger(&mut self, from: Peer, request: &Message, status: u16) {
+        self.answer_within(from, request, status, request.bytes().len());
+    }
+
+    fn answer_within(&mut self, from: Peer, request: &Message, status: u16, most: usize) {
+        let (Ok(via), Ok(call_id)) = (request.top_via(), request.call_id()) else { return };
+        if matches!(request.method(), Method::Ack) {
+            return;
+        }
+        let tag = self.load.tag(call_id, via.branch.unwrap_or_default());
+        let mut out = response(request, from.remote, status, Some(&tag));
+        if status == 503 {
+            out.number(HeaderName::RetryAfter, RETRY_AFTER);
+        }
+        let bytes = out.finish();
+        if bytes.len() > most {
+            return;
+        }
+        self.load.acks_until = self.env.now + STATELESS_ACKS;
+        self.env.counters.sent += 1;
+        self.env.out.push_back(Output::Send { to: reply_to(request, from), bytes });
+    }
+
+    /// Whether this is the ACK to an answer that left no state behind. It says nothing that anybody waits for, and is not
+    /// even parsed: in an overload there are as many of them as of refusals.
+    pub(crate) fn is_stateless_ack(&self, bytes: &[u8]) -> bool {
+        if self.load.acks_until <= self.env.now || !bytes.starts_with(b"ACK ") {
+            return false;
+        }
+        let keys = sip_wire::peek(bytes);
+        keys.is_some_and(|keys| keys.to_tag == Some(&self.load.tag(keys.call_id, keys.branch)[..]))
+    }
+}
+
+/// Whether a request outside of every dialog begins anything. The others end something, or belong to it.
+fn begins_something(request: &Message) -> bool {
+    let outside = request.to().is_ok_and(|to| to.tag().is_none());
+    outside
+        && match request.method() {
+            Method::Ack | Method::Cancel | Method::Bye | Method::Prack => false,
+            Method::Invite
+            | Method::Options
+            | Method::Update
+            | Method::Info
+            | Method::Notify
+            | Method::Register
+            | Method::Subscribe
+            | Method::Refer
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => true,
+        }
+}
+
+/// Whether an INVITE calls for help: an emergency service's URN as its target or in To (RFC 5031), a number that is
+/// configured as one, or words of priority (RFC 4412).
+fn is_emergency(request: &Message, snapshot: &Snapshot) -> bool {
+    if !matches!(request.method(), Method::Invite) {
+        return false;
+    }
+    crate::admission::is_for_help(request)
+        || request.values(HeaderName::ResourcePriority).any(crate::identity::is_priority)
+        || Uri::parse(request.uri()).is_ok_and(|uri| {
+            let named = matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel);
+            let user = uri.user.filter(|_| named).unwrap_or_default();
+            let number = user.split(|b| *b == b';').next().unwrap_or_default();
+            let number = core::str::from_utf8(number).unwrap_or_default();
+            crate::admission::is_emergency(&snapshot.config.rehome.emergency, number)
+        })
+}
