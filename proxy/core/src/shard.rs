@@ -264,7 +264,14 @@ impl Shard {
             Some((key, leg)) => {
                 self.with(key, |call, env| call.acknowledged(env, leg, ack));
             }
-            None => self.env.counters.reject(RejectReason::NoDialog),
+            None => {
+                let tag = ack.to().ok().and_then(|to| to.tag()).and_then(LocalTag::decode);
+                let call = tag.filter(|(shard, ..)| *shard == self.env.shard).map(|(.., key)| key);
+                let left = call.and_then(|key| self.with(key, |call, env| call.left_acknowledges(env, ack)));
+                if left != Some(true) {
+                    self.env.counters.reject(RejectReason::NoDialog);
+                }
+            }
         }
     }
 

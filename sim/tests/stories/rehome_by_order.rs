@@ -3,8 +3,8 @@
 use super::rehome::*;
 use super::*;
 use proxy_core::{Cut, Drill, MoveFrom, MoveOrder, MoveOutcome, MoveReason, Overrides, RegionId};
-use sim::Event;
-use sim::agent::Side;
+use sim::agent::{Act, Side};
+use sim::{Condition, Event};
 
 fn order(id: u64, from: MoveFrom) -> MoveOrder {
     MoveOrder {
@@ -125,4 +125,18 @@ fn a_drill_moves_its_cohort_and_leaves_the_others_alone() {
         }
         assert!((4..=5).contains(&moved), "{cut:?}: {moved} of 8, in two shards");
     }
+}
+
+#[test]
+fn a_leg_that_is_being_left_is_still_heard_when_it_acknowledges() {
+    let callee = Callee::answers(5, 50, 500).then(&[(2000, Act::Resume)]);
+    let plan = call(Caller::then(&[(1000, Act::Hold), (TALKS, Act::Bye)]), vec![callee]);
+    let world = tell(Setup::quiet(1), vec![plan], |world| {
+        // Our 200 to the edge's re-INVITE is on its way, and is not read before the new leg is up.
+        strike(world, EAST, Condition::Frozen, 3536, 100);
+        world.at(ms(3537), Event::Move(order(1, MoveFrom::Region(RegionId(0)))));
+    });
+    assert_eq!(outcome(&world, 0), MoveOutcome::Moved, "{}", world.ladder(0));
+    let said = world.ladder(0).matches("us -> east-2             200 OK").count();
+    assert_eq!(said, 1, "{}", world.ladder(0));
 }

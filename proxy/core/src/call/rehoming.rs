@@ -11,7 +11,7 @@ use crate::{CloseReason, EvidenceKind, HuntReason, MoveOutcome, MoveReason, Targ
 use bytes::Bytes;
 use relay_values::{Duration, Gap, Leg, Time};
 use sip_wire::sdp::Misfit;
-use sip_wire::{HeaderName, Method};
+use sip_wire::{HeaderName, Message, Method};
 
 impl Rehome {
     /// When the call wants to be woken.
@@ -402,6 +402,17 @@ impl Call {
         }
         self.note_gap(gap);
         self.close_receipt(env, MoveOutcome::Moved);
+    }
+
+    /// ACK from a leg that the call has left and that has not heard BYE yet: its 2xx is said no more. Whether it was one.
+    pub(crate) fn left_acknowledges(&mut self, env: &mut Env, ack: &Message) -> bool {
+        let left = self.mobile.as_mut().and_then(|mobile| mobile.left.as_mut());
+        let Some(left) = left.filter(|left| left.owns(ack)) else { return false };
+        let number = ack.cseq().map(|cseq| cseq.number).ok();
+        if left.unacked.is_some_and(|(_, due)| Some(due) == number) {
+            left.owes_nothing(env);
+        }
+        true
     }
 
     /// Says BYE on a leg. Where nobody may hear it, it is said again until somebody does.
