@@ -1,6 +1,7 @@
 //! One leg of a call, as the far end sees it.
 
 use super::script::{Callee, Caller};
+use super::session::Timer;
 use super::{Agent, Ear, Voice, number_of};
 use bytes::Bytes;
 use relay_values::Time;
@@ -61,6 +62,14 @@ pub struct Leg {
     pub told: String,
     /// How its own requests were answered.
     pub outcomes: Vec<(String, u16)>,
+    /// Refreshes of its session that were answered.
+    pub refreshed: u32,
+    /// Its session ran out.
+    pub expired: bool,
+    pub(super) timer: Option<Timer>,
+    pub(super) timers: u32,
+    /// CSeq of a refresh of its own that is out.
+    pub(super) refreshing: Option<u32>,
     pub(super) caller: Caller,
     pub(super) callee: Callee,
     pub(super) local: String,
@@ -152,6 +161,11 @@ impl Agent {
             is_move: false,
             told: "sendrecv".into(),
             outcomes: Vec::new(),
+            refreshed: 0,
+            expired: false,
+            timer: None,
+            timers: 0,
+            refreshing: None,
             caller: Caller::default(),
             callee: Callee::default(),
             local: String::new(),

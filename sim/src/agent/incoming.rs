@@ -54,6 +54,11 @@ impl Agent {
         self.legs[leg].call = call;
         self.legs[leg].is_move = book.is_move(&branch);
         self.legs[leg].callee = book.callee(call, &branch);
+        if self.is_too_small(leg, invite) {
+            book.again(call, &branch);
+            self.legs[leg].stage = Stage::Over;
+            return self.too_small(now, leg, invite, key);
+        }
         // Described again, now that he knows his habits.
         if self.legs[leg].lines > 1 && !self.legs[leg].callee.blind {
             self.give_screen(leg);
@@ -133,6 +138,9 @@ impl Agent {
         if state.stage == Stage::Over {
             return self.reply(now, request, key, 481);
         }
+        if matches!(request.method(), Method::Invite | Method::Update) && self.is_too_small(leg, request) {
+            return self.too_small(now, leg, request, key);
+        }
         match request.method() {
             Method::Bye => {
                 self.legs[leg].stage = Stage::Over;
@@ -153,6 +161,7 @@ impl Agent {
                 self.reply(now, request, key, if known { 200 } else { 481 });
             }
             Method::Invite => self.reinvited(now, leg, request, key),
+            Method::Update if self.takes_no_update(leg) => self.reply(now, request, key, 405),
             Method::Update if sdp::find(request).is_some() => {
                 if self.legs[leg].inviting.is_some() || self.legs[leg].unacked.is_some() {
                     return self.reply(now, request, key, 491);
@@ -160,7 +169,13 @@ impl Agent {
                 let bytes = self.answer_offer(now, leg, request);
                 self.answer(now, key, 200, bytes);
             }
-            Method::Info | Method::Update | Method::Message | Method::Options => {
+            Method::Update => {
+                let mut out = self.response(request, 200, None);
+                out.header(HeaderName::Contact, self.contact().as_bytes());
+                self.accept_session(now, leg, request, &mut out);
+                self.answer(now, key, 200, out.finish());
+            }
+            Method::Info | Method::Message | Method::Options => {
                 self.reply(now, request, key, 200);
             }
             _ => self.reply(now, request, key, 501),
@@ -174,6 +189,7 @@ impl Agent {
         let body = self.description(leg, false);
         let mut out = self.response(request, 200, None);
         out.header(HeaderName::Contact, self.contact().as_bytes());
+        self.accept_session(now, leg, request, &mut out);
         finish(out, Some(body))
     }
 

@@ -8,11 +8,13 @@ mod outgoing;
 mod probed;
 mod responses;
 mod script;
+mod session;
 mod transactions;
 mod voice;
 
 pub use dialog::{Leg, Role, Stage};
 pub use script::{Act, CallPlan, Callee, Caller, Reliable, Sdp, Step};
+pub use session::{Refresher, Session};
 pub use voice::{Ear, Voice};
 
 use crate::maps::{Map, Set};
@@ -86,6 +88,8 @@ pub enum Wake {
     Step(usize, usize),
     /// The next thing that the leg does.
     Act(usize, usize),
+    /// A session is to be refreshed, or has run out; of the leg's so many sessions.
+    Session(usize, u32),
     /// The caller loses patience.
     Cancel(usize),
     /// The next RTP packet.
@@ -148,6 +152,16 @@ impl Book {
         let nth = self.arrived[call].min(plan.callees.len().saturating_sub(1));
         self.arrived[call] += 1;
         plan.callees.get(nth).cloned().unwrap_or_default()
+    }
+}
+
+impl Book {
+    /// The INVITE that came last for a call was refused for its session interval: it comes again, to the same habits.
+    pub fn again(&mut self, call: usize, branch: &str) {
+        let counted = if self.is_move(branch) { &mut self.moved } else { &mut self.arrived };
+        if let Some(count) = counted.get_mut(call) {
+            *count = count.saturating_sub(1);
+        }
     }
 }
 
@@ -244,6 +258,7 @@ impl Agent {
             Wake::Reliable(leg, rseq, waited) => self.reliable_due(now, leg, rseq, waited),
             Wake::Step(leg, step) => self.step(now, leg, step),
             Wake::Act(leg, act) => self.act(now, leg, act),
+            Wake::Session(leg, number) => self.session_due(now, leg, number),
             Wake::Cancel(leg) => self.cancel(now, leg),
             Wake::Talk(leg) => self.talk(now, leg),
         }

@@ -17,13 +17,20 @@ impl Agent {
     /// Places a call.
     pub fn call(&mut self, now: Time, call: usize, caller: &Caller) {
         let leg = self.caller_leg(now, call, caller.clone());
-        let branch = self.branch();
         if caller.picture {
             self.give_screen(leg);
             self.legs[leg].lines = 2;
         }
-        let offer = (!caller.late_offer).then(|| self.description(leg, false));
         self.legs[leg].cseq = 1 + (self.rng.below(1000) as u32);
+        self.invite(now, leg);
+        self.wake_at(now + caller.cancel.unwrap_or(ENOUGH), Wake::Cancel(leg));
+    }
+
+    /// The INVITE that begins a leg.
+    pub(super) fn invite(&mut self, now: Time, leg: usize) {
+        let caller = self.legs[leg].caller.clone();
+        let branch = self.branch();
+        let offer = (!caller.late_offer).then(|| self.description(leg, false));
         self.legs[leg].branch.clone_from(&branch);
         let cseq = self.legs[leg].cseq;
         let mut invite = self.request(leg, Method::Invite, cseq, &branch);
@@ -40,9 +47,9 @@ impl Agent {
             }
         }
         invite.header(HeaderName::UserAgent, format!("Phone of {}", self.side.mark()).as_bytes());
+        self.say_session(leg, &mut invite);
         let bytes = finish(invite, offer);
         self.start(now, leg, (&branch, Method::Invite), cseq, bytes);
-        self.wake_at(now + caller.cancel.unwrap_or(ENOUGH), Wake::Cancel(leg));
     }
 
     /// CANCEL, unless it is too late or too early (RFC 3261 §9.1).
@@ -159,6 +166,7 @@ impl Agent {
         if self.legs[leg].callee.record_route {
             out.header(HeaderName::RecordRoute, self.own_route().as_bytes());
         }
+        self.accept_session(now, leg, &invite, &mut out);
         let twice = self.legs[leg].callee.twice;
         let bytes = finish(out, Some(body).filter(|_| self.legs[leg].callee.sdp != Sdp::Missing));
         let cseq = invite.cseq().map(|c| c.number).unwrap_or_default();
@@ -242,7 +250,7 @@ impl Agent {
         }
     }
 
-    fn reinvite(&mut self, now: Time, leg: usize, body: Option<Vec<u8>>) {
+    pub(super) fn reinvite(&mut self, now: Time, leg: usize, body: Option<Vec<u8>>) {
         self.inside(now, leg, Method::Invite, |out| finish(out, body));
         self.legs[leg].inviting = Some(self.legs[leg].cseq);
     }
@@ -258,7 +266,11 @@ impl Agent {
         let branch = self.branch();
         self.legs[leg].cseq += 1;
         let cseq = self.legs[leg].cseq;
-        let bytes = end(self.request(leg, method, cseq, &branch));
+        let mut out = self.request(leg, method, cseq, &branch);
+        if matches!(method, Method::Invite | Method::Update) {
+            self.say_session(leg, &mut out);
+        }
+        let bytes = end(out);
         self.start(now, leg, (&branch, method), cseq, bytes);
     }
 

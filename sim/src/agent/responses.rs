@@ -32,7 +32,9 @@ impl Agent {
                 }
                 if method == Method::Update && code < 300 {
                     self.described(now, leg, response);
+                    self.agree_session(now, leg, response);
                 }
+                self.refresh_answered(now, leg, cseq, response);
                 if matches!(code, 408 | 481) && method != Method::Cancel && method != Method::Prack {
                     self.legs[leg].stage = Stage::Over;
                 }
@@ -71,6 +73,9 @@ impl Agent {
             200..=299 => self.answered(now, leg, response),
             _ => {
                 self.acknowledge_refusal(response);
+                if code == 422 && first && self.invite_for_longer(now, leg, response) {
+                    return;
+                }
                 if self.legs[leg].stage == Stage::Early {
                     self.legs[leg].stage = Stage::Over;
                 }
@@ -92,7 +97,8 @@ impl Agent {
         }
         state.stage = Stage::Up;
         state.answered = Some(now);
-        if state.cancelled {
+        self.agree_session(now, leg, response);
+        if self.legs[leg].cancelled {
             // The CANCEL came too late: nobody wants this call any more.
             return self.bye(now, leg);
         }
@@ -129,6 +135,10 @@ impl Agent {
         if first {
             self.legs[leg].outcomes.push(("INVITE".into(), code));
             self.legs[leg].inviting = None;
+            if code < 300 {
+                self.agree_session(now, leg, response);
+            }
+            self.refresh_answered(now, leg, cseq, response);
         }
         if code < 300 {
             return self.acknowledge(now, leg, response, cseq, !offered);

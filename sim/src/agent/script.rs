@@ -1,5 +1,6 @@
 //! What a user agent of ours does in one call: habits, good and bad.
 
+use super::Session;
 use relay_values::Duration;
 
 /// What the caller does.
@@ -19,6 +20,8 @@ pub struct Caller {
     pub nat: bool,
     /// He offers a picture beside the speech.
     pub picture: bool,
+    /// What he has of session timers.
+    pub session: Session,
     /// What he does once the call is up, and how long after.
     pub acts: Vec<(Duration, Act)>,
 }
@@ -50,6 +53,8 @@ pub struct Callee {
     pub blind: bool,
     /// His 200 comes twice, at once.
     pub twice: bool,
+    /// What he has of session timers.
+    pub session: Session,
     /// What he does once the call is up, and how long after.
     pub acts: Vec<(Duration, Act)>,
 }

@@ -20,8 +20,9 @@ pub(super) struct Facts {
 #[derive(Debug, Default)]
 pub(super) struct Call {
     pub(super) caller: Option<Side>,
-    /// The caller's INVITE.
+    /// The caller's INVITE, and its number.
     branch: String,
+    cseq: u32,
     /// The shard that has it.
     pub(super) shard: Option<u8>,
     /// The caller was answered.
@@ -92,8 +93,10 @@ impl Facts {
         let Some(number) = seen.call else { return };
         let call = self.calls.entry(number).or_default();
         if seen.code.is_none() {
-            if seen.begins() && seen.is_invite() {
+            // One that was refused for its session interval may come once more, late.
+            if seen.begins() && seen.is_invite() && seen.cseq >= call.cseq {
                 call.caller = side_of(seen.peer);
+                call.cseq = seen.cseq;
                 call.branch.clone_from(&seen.branch);
             }
             return;
@@ -110,6 +113,8 @@ impl Facts {
         let call = self.calls.entry(number).or_default();
         call.shard = Some(shard);
         match seen.code {
+            // 422 asks for the same call once more (RFC 4028 §7.3).
+            Some(422) if seen.is_invite() => {}
             Some(code) if seen.is_invite() && seen.branch == call.branch && code >= 300 => {
                 call.over.get_or_insert(seen.at);
             }

@@ -70,13 +70,18 @@ impl Leaks {
             complaints.add(now, None, "leaks", text);
         }
         self.peers(now, agents, complaints);
+        let mut again = 0;
         for (call_id, call) in &self.invited {
-            let count = records.iter().filter(|record| record.a_call_id == *call_id).count();
-            if count != 1 {
+            let all = || records.iter().filter(|record| record.a_call_id == *call_id);
+            // An INVITE that is refused for its session interval comes again under the same Call-ID (RFC 4028 §7.3).
+            let refused = all().filter(|record| record.code == 422).count();
+            again += refused;
+            let count = all().count() - refused;
+            if count != 1 && (count, refused) != (0, 1) {
                 complaints.add(now, *call, "records", format!("{count} records of {call_id}"));
             }
         }
-        if records.len() > self.invited.len() {
+        if records.len() > self.invited.len() + again {
             let text =
                 format!("{} records of {} calls of {}", records.len(), self.invited.len(), book.plans.len());
             complaints.add(now, None, "records", text);

@@ -135,6 +135,7 @@ impl Checks {
         self.timers.received(&seen);
         self.dialogs.received(&seen);
         self.answers.received(&seen, &self.facts);
+        self.targets.received(&seen);
         self.leaks.received(&seen);
     }
 

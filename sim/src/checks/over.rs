@@ -48,7 +48,9 @@ impl Over {
         if !seen.is_invite() || !self.answered.insert(seen.branch.clone()) {
             return;
         }
-        let declined = if begun.is_move { code >= 600 } else { !self.advance_on.contains(&code) };
+        // 422 asks for the same once more (RFC 4028 §7.3).
+        let declined =
+            code != 422 && if begun.is_move { code >= 600 } else { !self.advance_on.contains(&code) };
         if declined {
             self.declined.entry(call).or_insert(code);
         }

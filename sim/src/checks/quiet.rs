@@ -1,5 +1,6 @@
-//! The carrier hears of no move: every request inside its dialog was asked for by the tier, method by method. A re-INVITE
-//! of our own is allowed only where a receipt says that the new leg's media did not match.
+//! The carrier hears of no move: every request inside its dialog was asked for by the tier, method by method, or keeps its
+//! session alive and says nothing new (RFC 4028). Another re-INVITE of our own is allowed only where a receipt says that
+//! the new leg's media did not match.
 
 use super::Complaints;
 use super::seen::Seen;
@@ -8,7 +9,7 @@ use crate::agent::Side;
 use crate::maps::Set;
 use proxy_core::{MoveOutcome, Receipt};
 use relay_values::Time;
-use sip_wire::Method;
+use sip_wire::{HeaderName, Method, sdp};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -19,6 +20,9 @@ pub(super) struct Quiet {
     /// Requests that nobody asked for.
     ours: Vec<(Time, usize, String)>,
     renegotiated: Set<usize>,
+    /// The descriptions that the carrier was sent, by call, without their versions: an offer that was refused has used up a
+    /// version, and the session goes on as it was before.
+    told: Set<(usize, Vec<u8>)>,
 }
 
 impl Quiet {
@@ -26,13 +30,30 @@ impl Quiet {
         if let Some(key) = self.inside(seen, Side::Tier) {
             *self.asked.entry(key).or_default() += 1;
         }
+        // A request that was asked for, once more for a longer session (RFC 4028 §7.4).
+        if let Some(call) = seen.call.filter(|_| seen.code == Some(422)) {
+            let method = String::from_utf8_lossy(seen.method.as_bytes()).into_owned();
+            *self.asked.entry((call, method)).or_default() += 1;
+        }
     }
 
     pub(super) fn sent(&mut self, seen: &Seen<'_>) {
+        let said = sdp::find(seen.message).filter(|_| side_of(seen.peer) == Some(Side::Carrier));
+        let said = said.map(unversioned).zip(seen.call);
+        let new = said.as_ref().is_some_and(|(said, call)| self.told.insert((*call, said.clone())));
         let Some(key) = self.inside(seen, Side::Carrier) else { return };
         let call = key.0;
+        let refreshes = match seen.method {
+            Method::Options => true,
+            Method::Update => said.is_none(),
+            Method::Invite => {
+                seen.message.header(HeaderName::SessionExpires).is_some() && said.is_some() && !new
+            }
+            _ => false,
+        };
         match self.asked.get_mut(&key).filter(|left| **left > 0) {
             Some(left) => *left -= 1,
+            None if refreshes => {}
             None => self.ours.push((seen.at, call, seen.line())),
         }
     }
@@ -64,4 +85,9 @@ impl Quiet {
             }
         }
     }
+}
+
+/// A description without its o= line.
+fn unversioned(said: &[u8]) -> Vec<u8> {
+    said.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"o=")).flatten().copied().collect()
 }

@@ -83,7 +83,8 @@ impl Receipts {
                 complaints.add(now, Some(begun.call), "receipts", text);
             }
         }
-        for record in records {
+        // One that says 422 is of an INVITE that has come again.
+        for record in records.iter().filter(|record| record.code != 422) {
             let call = crate::agent::call_of(record.called.as_bytes());
             let told = call.and_then(|call| self.all.get(&call)).map_or(&[][..], Vec::as_slice);
             let told = &told[..told.len().min(KEPT)];

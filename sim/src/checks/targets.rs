@@ -19,12 +19,26 @@ pub(super) struct Targets {
     /// Where each call may go, as listed when it was admitted (or when the move began), and where it has been.
     calls: Map<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
     moves: Map<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
+    /// Where a session interval was refused: the same target is asked again (RFC 4028 §7.3).
+    too_small: Set<(usize, SocketAddr)>,
 }
 
 impl Targets {
     pub(super) fn new(shards: u8, first: Arc<Snapshot>) -> Self {
         let newest = vec![first; usize::from(shards)];
-        Self { newest, branches: Set::default(), calls: Map::default(), moves: Map::default() }
+        Self {
+            newest,
+            branches: Set::default(),
+            calls: Map::default(),
+            moves: Map::default(),
+            too_small: Set::default(),
+        }
+    }
+
+    pub(super) fn received(&mut self, seen: &Seen<'_>) {
+        if let Some(call) = seen.call.filter(|_| seen.code == Some(422)) {
+            self.too_small.insert((call, seen.peer));
+        }
     }
 
     pub(super) fn snapshot(&mut self, shard: u8, snapshot: &Arc<Snapshot>) {
@@ -49,7 +63,8 @@ impl Targets {
         let calls = if is_move { &mut self.moves } else { &mut self.calls };
         let (admitted, tried) = calls.entry(call).or_insert_with(begun);
         // A move that has found nobody looks again, until its deadline.
-        if !tried.insert(seen.peer) && !is_move {
+        let again = self.too_small.remove(&(call, seen.peer));
+        if !tried.insert(seen.peer) && !is_move && !again {
             complaints.add(seen.at, seen.call, "targets", format!("{} is tried twice", seen.peer));
         }
         let state = |at: SocketAddr| {

@@ -2,7 +2,7 @@
 //! just often enough to see who hears whom.
 
 use super::HEALED;
-use crate::agent::{Act, CallPlan, Callee, Caller, Reliable, Step};
+use crate::agent::{Act, CallPlan, Callee, Caller, Reliable, Session, Step};
 use crate::link::Link;
 use crate::rng::Rng;
 use crate::setup::{CARRIERS, REGIONS, Setup};
@@ -68,6 +68,7 @@ pub(super) fn plan(rng: &mut Rng, setup: &Setup) -> CallPlan {
     acts.push((rng.ms(500, 12_000), Act::Bye));
     let caller = Caller {
         picture: false,
+        session: Session::default(),
         late_offer: rng.chance(150),
         reliable,
         cancel: rng.chance(250).then(|| rng.ms(1, 5000)),

@@ -7,6 +7,7 @@
 
 mod hunts;
 mod moves;
+mod sessions;
 mod tally;
 
 pub use tally::Tally;
@@ -55,13 +56,14 @@ pub fn play(seed: u64) -> Outcome {
     let mut rng = Rng::new(seed);
     // One world in four is about calls that are not answered yet.
     let moves = !seed.is_multiple_of(4);
-    let setup = if moves { Setup::draw_lively(seed, &mut rng) } else { Setup::draw(seed, &mut rng) };
+    let mut setup = if moves { Setup::draw_lively(seed, &mut rng) } else { Setup::draw(seed, &mut rng) };
     let mut plans: Vec<CallPlan> = if moves {
         (0..6 + rng.below(8)).map(|_| moves::plan(&mut rng)).collect()
     } else {
         (0..4 + rng.below(12)).map(|_| hunts::plan(&mut rng, &setup)).collect()
     };
     plans.iter_mut().for_each(|plan| embellish(plan, seed));
+    sessions::draw(seed, &mut setup, &mut plans);
     let proofs = plans.len()..plans.len() + PROOFS;
     plans.extend(proofs.clone().map(|call| proof(call, &mut rng)));
     let calls = plans.len() as u64;

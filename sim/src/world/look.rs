@@ -20,7 +20,8 @@ impl World {
 
     /// The record of a call.
     pub fn record(&self, call: usize) -> Option<&CallRecord> {
-        self.records.iter().find(|record| call_of(record.called.as_bytes()) == Some(call))
+        // The last one: an INVITE that was refused for its session interval has one of its own.
+        self.records.iter().rev().find(|record| call_of(record.called.as_bytes()) == Some(call))
     }
 
     /// The caller's leg of a call.

@@ -14,6 +14,7 @@ mod rehome_keys;
 mod rehome_pacing;
 mod rehome_regions;
 mod rehome_tiers;
+mod sessions;
 
 use proxy_core::{CallRecord, CloseReason};
 use relay_values::{Duration, Time};

@@ -9,7 +9,9 @@ use super::{
 use crate::dialog::{Dialog, has_long_path, put_cseq};
 use crate::identity::request_uri;
 use crate::transaction::{ClientKey, ClientKind};
-use crate::{CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, StepOutcome, TargetId};
+use crate::{
+    CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, StepOutcome, TargetId, TargetState,
+};
 use bytes::Bytes;
 use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
@@ -127,6 +129,7 @@ impl Call {
         let under = self.steps.last().map(|step| Arc::clone(&step.under));
         // After a reload its number may be another one's.
         let same = under.filter(|under| under.config_generation == env.newest.config_generation);
+        let same = same.filter(|_| env.newest.state(attempt.target) != TargetState::Down);
         let to =
             same.as_ref().and_then(|under| under.config.target(attempt.target)).map(|target| target.peer);
         let offer = self.invite.as_deref().and_then(|pending| pending.offer.clone());
