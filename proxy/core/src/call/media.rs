@@ -72,8 +72,9 @@ struct Understood {
     /// What either leg's peer said last: the other leg was told so.
     a_said: Box<[u8]>,
     b_said: Box<[u8]>,
-    /// The leg whose present peer was told what was agreed instead.
+    /// The leg whose present peer was told what was agreed instead, and what that peer has said.
     offered_to: Option<Leg>,
+    peer_said: Option<Box<[u8]>>,
 }
 
 /// One leg's side.
@@ -274,7 +275,7 @@ impl Relayed {
                     }
                 }
                 self.known = Known::Agreed(agreed);
-                self.took_agreed(answerer);
+                self.took_agreed(answerer, body);
                 return;
             }
             (None, Known::Nothing | Known::Texts { .. }) => None,
@@ -285,9 +286,9 @@ impl Relayed {
     }
 
     /// The leg's present peer took what was agreed. Whatever it is told next is another description.
-    fn took_agreed(&mut self, leg: Leg) {
+    fn took_agreed(&mut self, leg: Leg, said: &[u8]) {
         if let Known::Agreed(agreed) = &mut self.known {
-            agreed.offered_to = Some(leg);
+            (agreed.offered_to, agreed.peer_said) = (Some(leg), keep(said));
             self.side_mut(leg).sent = 0;
         }
     }

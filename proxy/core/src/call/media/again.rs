@@ -43,8 +43,9 @@ impl Media {
                     offer
                 }
             }
-            // What a new peer has said is not kept.
-            Known::Agreed(agreed) if agreed.offered_to == Some(from) => return false,
+            Known::Agreed(agreed) if agreed.offered_to == Some(from) => {
+                return relayed.offered.is_none() && agreed.peer_said.as_deref() == Some(body);
+            }
             Known::Agreed(agreed) => match from {
                 Leg::A => &agreed.a_said,
                 Leg::B => &agreed.b_said,

@@ -67,7 +67,7 @@ impl Media {
             let Some(line) = relayed.lines_mut().nth(at) else { break };
             line.succeed(tier, described.unwrap_or(Described::CLOSED), region, out);
         }
-        relayed.took_agreed(tier);
+        relayed.took_agreed(tier, answer);
         Ok(())
     }
 
@@ -182,8 +182,13 @@ impl Relayed {
                     Leg::B => (offer, answer),
                 };
                 if let Some(session) = session {
-                    self.known =
-                        Known::Agreed(Box::new(Understood { session, a_said, b_said, offered_to: None }));
+                    self.known = Known::Agreed(Box::new(Understood {
+                        session,
+                        a_said,
+                        b_said,
+                        offered_to: None,
+                        peer_said: None,
+                    }));
                 }
             }
             known @ (Known::Nothing | Known::Agreed(_)) => self.known = known,
