@@ -280,6 +280,11 @@ mod tests {
     }
 
     #[test]
+    fn the_page_says_what_rules_tests_and_deviations_say() {
+        run(true).unwrap();
+    }
+
+    #[test]
     fn a_line_that_is_no_rule_is_an_error() {
         assert!(book("# RFC 1\nname | 1 | MAY | do it\n").is_err());
         assert!(book("# RFC 1\nname | 1 | MUST\n").is_err());

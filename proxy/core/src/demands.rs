@@ -95,7 +95,9 @@ pub(crate) fn explain(out: &mut Builder, code: u16, request: &Message, policy: &
         420 => {
             let wanted: Vec<&[u8]> =
                 request.values(HeaderName::Require).filter(|option| !understands(option, policy)).collect();
-            out.header(HeaderName::Unsupported, &wanted.join(&b", "[..]));
+            if !wanted.is_empty() {
+                out.header(HeaderName::Unsupported, &wanted.join(&b", "[..]));
+            }
         }
         422 => {
             out.number(HeaderName::MinSe, policy.min_se.as_secs());
@@ -104,14 +106,18 @@ pub(crate) fn explain(out: &mut Builder, code: u16, request: &Message, policy: &
     }
 }
 
+/// Our extensions (RFC 3261 §20.37).
+pub(crate) fn supported(policy: &SessionPolicy) -> &'static [u8] {
+    if policy.enabled { b"100rel, timer" } else { b"100rel" }
+}
+
 /// What whoever asks with OPTIONS is told (RFC 3261 §11.2).
 pub(crate) fn describe_us(out: &mut Builder, policy: &SessionPolicy) {
-    let supported: &[u8] = if policy.enabled { b"100rel, timer" } else { b"100rel" };
     out.header(HeaderName::Allow, crate::call::ALLOW)
         .header(HeaderName::Accept, SDP)
         .header(HeaderName::AcceptEncoding, b"identity")
         .header(HeaderName::AcceptLanguage, b"en")
-        .header(HeaderName::Supported, supported);
+        .header(HeaderName::Supported, supported(policy));
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Dialog {
         Some(Self { text, local_cseq: 0, remote_cseq, peer: from }.aimed())
     }
 
-    /// The UAC's side, from a response to our INVITE that carries a tag (§12.1.2). `from` is where the INVITE went.
+    /// The UAC's side, from a response to our INVITE (§12.1.2). `from` is where the INVITE went.
     /// `None` also for a path longer than we keep.
     pub(crate) fn uac(response: &Message, from: Peer) -> Option<Self> {
         if has_long_path(response) { None } else { Self::uac_to_end(response, from) }
@@ -58,7 +58,8 @@ impl Dialog {
             &[response.call_id().ok()?],
             &[&unfold(response.header(HeaderName::From)?)],
             &[&unfold(response.header(HeaderName::To)?)],
-            &[response.to().ok()?.tag()?],
+            // RFC 2543 knew no tags (§12.1.2).
+            &[response.to().ok()?.tag().unwrap_or_default()],
             &[target_of(response).unwrap_or_default()],
             &[&routes(response, true)],
         ]);

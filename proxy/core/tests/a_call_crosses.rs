@@ -10,6 +10,7 @@ use relay_values::{Duration, RelayCommand};
 const CARRIERS_OWN: [&str; 5] = ["192.0.2.1", "carrier.example", "c-one", "z9hG4bKone", "30000"];
 const TIERS_OWN: [&str; 3] = ["198.51.100.1", "t-east", "40000"];
 
+// Rules: ack-each-2xx, bye-200, invite-2xx-answers, dialog-loose-route
 #[test]
 fn a_call_is_answered_and_hung_up_by_the_caller() {
     let mut stage = Stage::new();
@@ -84,6 +85,7 @@ fn a_silent_region_costs_the_caller_the_hunt_timer_and_nothing_more() {
     assert_eq!(record.steps.iter().map(|s| s.outcome).collect::<Vec<_>>(), [outcome, StepOutcome::Answered]);
 }
 
+// Rules: cancel-487, fork-bye
 #[test]
 fn the_callers_cancel_wins_and_the_late_answer_is_ended() {
     let mut stage = Stage::new();

@@ -78,6 +78,7 @@ fn words(stage: &Stage) -> Vec<String> {
     connects(stage).into_iter().map(word).collect()
 }
 
+// Rules: oa-new-kind
 #[test]
 fn speech_becomes_fax_in_its_place_and_speech_again() {
     let mut stage = Stage::new();

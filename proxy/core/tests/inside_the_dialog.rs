@@ -37,6 +37,7 @@ fn directions(stage: &Stage) -> Vec<(Leg, Direction)> {
     connects.collect()
 }
 
+// Rules: dialog-cseq-counts, oa-hold-sendonly
 #[test]
 fn a_hold_crosses_with_numbers_of_its_own_and_stops_the_expected_media() {
     let mut stage = Stage::new();
@@ -63,6 +64,7 @@ fn a_hold_crosses_with_numbers_of_its_own_and_stops_the_expected_media() {
     assert_eq!(stage.take(CARRIER), Vec::<String>::new());
 }
 
+// Rules: reinvite-failure-keeps
 #[test]
 fn a_tiers_reinvite_reaches_the_carrier_and_a_refused_one_changes_nothing() {
     let mut stage = Stage::new();
@@ -80,6 +82,7 @@ fn a_tiers_reinvite_reaches_the_carrier_and_a_refused_one_changes_nothing() {
     assert_eq!(stage.records.len(), 0, "the call goes on");
 }
 
+// Rules: offer-one-at-a-time, reinvite-glare-491, oa-one-at-a-time
 #[test]
 fn two_offers_that_cross_are_told_to_wait() {
     let mut stage = Stage::new();
@@ -89,6 +92,7 @@ fn two_offers_that_cross_are_told_to_wait() {
     assert!(stage.take(EAST).iter().any(|m| m.starts_with("SIP/2.0 491")));
 }
 
+// Rules: ack-answers, answer-place, ack-again
 #[test]
 fn a_late_offer_is_answered_in_the_ack() {
     let mut stage = Stage::new();
@@ -126,6 +130,7 @@ fn info_crosses_with_its_body_untouched() {
     assert!(stage.take(CARRIER)[0].starts_with("SIP/2.0 200"));
 }
 
+// Rules: dialog-cseq-below-500, dialog-cseq-gap
 #[test]
 fn an_old_number_is_refused_and_refer_declined() {
     let mut stage = Stage::new();
@@ -156,6 +161,7 @@ fn silence_ends_the_call_on_both_legs_with_a_reason() {
     assert_eq!(stage.records[0].close, CloseReason::MediaTimeout);
 }
 
+// Rules: invite-2xx-repeated, invite-2xx-given-up
 #[test]
 fn an_answer_that_is_never_acknowledged_ends_in_bye() {
     let mut stage = Stage::new();
@@ -178,6 +184,7 @@ fn an_answer_that_is_never_acknowledged_ends_in_bye() {
     assert_eq!(stage.records[0].close, CloseReason::NoAck);
 }
 
+// Rules: bye-not-before-ack
 #[test]
 fn a_callee_who_hangs_up_before_the_ack_leaves_the_caller_a_bye_after_it() {
     let mut stage = Stage::new();
@@ -192,6 +199,7 @@ fn a_callee_who_hangs_up_before_the_ack_leaves_the_caller_a_bye_after_it() {
     assert_eq!(stage.records[0].close, CloseReason::ByeFromB);
 }
 
+// Rules: ack-each-2xx, ack-again, fork-bye
 #[test]
 fn a_second_fork_that_answers_is_ended_and_the_call_goes_on() {
     let mut stage = Stage::new();

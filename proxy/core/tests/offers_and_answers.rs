@@ -47,6 +47,7 @@ fn carrier_offers(stage: &mut Stage, ok: &str, cseq: u32, offer: &str, answer: &
     (reinvite, answer)
 }
 
+// Rules: invite-488-warning
 #[test]
 fn an_offer_that_cannot_be_relayed_is_refused_and_says_why() {
     let head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n";
@@ -71,6 +72,7 @@ fn an_offer_that_cannot_be_relayed_is_refused_and_says_why() {
     }
 }
 
+// Rules: answer-first-counts
 #[test]
 fn a_183_with_a_description_and_one_without_both_lead_to_one_answer() {
     let mut stage = Stage::new();
@@ -88,6 +90,7 @@ fn a_183_with_a_description_and_one_without_both_lead_to_one_answer() {
     assert_eq!(body(&ok), body(&early), "RFC 3261 §13.2.1: the same answer again, under the same version");
 }
 
+// Rules: answer-place, answer-first-counts, invite-2xx-answers
 #[test]
 fn an_answer_that_stands_only_in_the_183_is_repeated_in_the_200() {
     let mut stage = Stage::new();
@@ -137,6 +140,7 @@ fn two_phones_with_early_media_are_heard_one_after_the_other_and_the_one_that_an
     assert_eq!(whats(&stage.take(EAST)), ["ACK", "BYE"]);
 }
 
+// Rules: oa-hold-sendonly, oa-hold-null-address, oa-direction-answer
 #[test]
 fn hold_in_every_spelling_stops_the_media_and_resume_starts_it() {
     let null = |sdp: &str| sdp.replacen("c=IN IP4 192.0.2.1", "c=IN IP4 0.0.0.0", 1);
@@ -170,6 +174,7 @@ fn hold_in_every_spelling_stops_the_media_and_resume_starts_it() {
     }
 }
 
+// Rules: oa-direction-answer
 #[test]
 fn a_held_peer_holds_too_and_only_both_resumes_bring_the_media_back() {
     let mut stage = Stage::new();
@@ -192,6 +197,7 @@ fn a_held_peer_holds_too_and_only_both_resumes_bring_the_media_back() {
     assert_eq!(told(&stage, Leg::A).0, Direction::SendRecv);
 }
 
+// Rules: oa-new-formats, oa-new-address, oa-formats, reinvite-2xx-state
 #[test]
 fn another_codec_is_offered_in_the_call_and_the_media_follows() {
     let mut stage = Stage::new();
@@ -204,6 +210,7 @@ fn another_codec_is_offered_in_the_call_and_the_media_follows() {
     assert_eq!(told(&stage, Leg::B).1, "198.51.100.1:40010");
 }
 
+// Rules: reinvite-failure-keeps, reinvite-rollback, reinvite-media-untouched, oa-refused-keeps
 #[test]
 fn a_reinvite_that_fails_keeps_session_and_media_whatever_it_was_told_before() {
     for refusal in [400, 403, 480, 488, 500, 503, 606] {
@@ -245,6 +252,7 @@ fn a_reinvite_that_is_answered_without_an_answer_has_failed() {
     assert!(stage.records.is_empty(), "the call goes on");
 }
 
+// Rules: ack-answers, answer-place, offer-one-at-a-time, oa-one-at-a-time, update-offer-unanswered-500
 #[test]
 fn a_reinvite_without_an_offer_asks_for_one_and_its_ack_brings_the_answer() {
     let mut stage = Stage::new();
@@ -268,6 +276,7 @@ fn a_reinvite_without_an_offer_asks_for_one_and_its_ack_brings_the_answer() {
     assert_eq!(told(&stage, Leg::B).1, "198.51.100.1:40010");
 }
 
+// Rules: oa-line-count, oa-refuse-by-port-0
 #[test]
 fn an_answer_in_another_order_or_of_fewer_lines_is_put_right() {
     let lines = |address: &str, lines: &[&str]| {
@@ -304,6 +313,7 @@ fn remote_of_b(command: &RelayCommand) -> Option<String> {
     }
 }
 
+// Rules: oa-origin, reinvite-version
 #[test]
 fn our_own_version_counts_what_we_change_and_not_what_they_count() {
     let mut stage = Stage::new();
@@ -331,6 +341,7 @@ fn our_own_version_counts_what_we_change_and_not_what_they_count() {
     assert_eq!(version(&fourth), 4);
 }
 
+// Rules: oa-origin
 #[test]
 fn the_carriers_description_stays_its_own_over_a_move_and_after_it() {
     let mut stage = Stage::new();

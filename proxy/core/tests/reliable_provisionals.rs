@@ -38,6 +38,7 @@ fn rseq(progress: &str) -> u32 {
     header(progress, "RSeq").parse().unwrap()
 }
 
+// Rules: rel-require-rseq, rel-prack-200, rel-rack, offer-first-place, ack-cseq, uac-require-supported
 #[test]
 fn both_ends_can_do_it_and_the_callers_prack_reaches_the_callee() {
     let mut stage = Stage::new();
@@ -66,6 +67,7 @@ fn both_ends_can_do_it_and_the_callers_prack_reaches_the_callee() {
     assert_eq!((what(&ack).as_str(), header(&ack, "CSeq")), ("ACK", "1 ACK"), "by the INVITE's number");
 }
 
+// Rules: rel-repeated, rel-given-up
 #[test]
 fn what_the_caller_does_not_acknowledge_is_said_again_and_then_the_call_is_refused() {
     let mut stage = Stage::new();
@@ -88,6 +90,7 @@ fn what_the_caller_does_not_acknowledge_is_said_again_and_then_the_call_is_refus
     assert_eq!(stage.records[0].close, CloseReason::NoPrack);
 }
 
+// Rules: rel-prack-481
 #[test]
 fn a_prack_of_nothing_or_of_something_acknowledged_is_refused() {
     let mut stage = Stage::new();
@@ -123,6 +126,7 @@ fn a_callers_prack_that_comes_again_is_answered_again_and_carried_once() {
     assert_eq!(whats(&stage.take(CARRIER)), ["200 PRACK", "200 PRACK"]);
 }
 
+// Rules: rel-only-if-offered, rel-prack-sent, rel-rack, uas-no-unasked-extension, invite-2xx-answers
 #[test]
 fn the_caller_knows_no_such_thing_so_the_callee_has_its_prack_from_us() {
     let mut stage = Stage::new();
@@ -143,6 +147,7 @@ fn the_caller_knows_no_such_thing_so_the_callee_has_its_prack_from_us() {
     assert_eq!(header(&stage.take(EAST)[0], "CSeq"), "1 ACK");
 }
 
+// Rules: rel-order, rel-repetition-absorbed, rel-prack-sent, rel-rack
 #[test]
 fn what_comes_out_of_order_is_passed_over_and_what_comes_again_too() {
     let mut stage = Stage::new();
@@ -167,6 +172,7 @@ fn what_comes_out_of_order_is_passed_over_and_what_comes_again_too() {
     assert_eq!(stage.take(EAST).iter().filter(|m| header(m, "RAck") == "12 1 INVITE").count(), 1);
 }
 
+// Rules: rel-required, rel-2xx-waits
 #[test]
 fn the_caller_requires_it_and_the_callee_does_not_know_it() {
     let mut stage = Stage::new();
@@ -230,6 +236,7 @@ fn a_callee_who_answers_and_hangs_up_before_the_prack_is_a_callee_who_declined()
     assert_eq!(whats(&stage.take(CARRIER)), ["480 INVITE"]);
 }
 
+// Rules: rel-stops-at-final, rel-prack-200
 #[test]
 fn a_180_without_a_description_holds_nothing_back_and_its_prack_may_come_after_the_200() {
     let mut stage = Stage::new();
@@ -247,6 +254,7 @@ fn a_180_without_a_description_holds_nothing_back_and_its_prack_may_come_after_t
     assert!(!whats(&stage.take(CARRIER)).contains(&"180 INVITE".to_owned()), "nothing is said again");
 }
 
+// Rules: offer-first-place, answer-place, rel-answer-in-prack
 #[test]
 fn a_late_offer_comes_in_a_reliable_183_and_its_answer_in_prack() {
     let mut stage = Stage::new();
@@ -270,6 +278,7 @@ fn a_late_offer_comes_in_a_reliable_183_and_its_answer_in_prack() {
     assert_eq!(stage.take(EAST), Vec::<String>::new());
 }
 
+// Rules: offer-first-place
 #[test]
 fn a_late_offer_that_is_not_sent_reliably_is_not_told() {
     let mut stage = Stage::new();
@@ -281,6 +290,7 @@ fn a_late_offer_that_is_not_sent_reliably_is_not_told() {
     assert!(stage.take(CARRIER)[0].contains("m=audio 20000"), "it comes in the 200");
 }
 
+// Rules: rel-offer-in-prack
 #[test]
 fn prack_brings_a_second_offer_and_its_200_the_answer() {
     let mut stage = Stage::new();
@@ -304,6 +314,7 @@ fn prack_brings_a_second_offer_and_its_200_the_answer() {
     assert_eq!(told, [(Leg::A, Direction::RecvOnly), (Leg::B, Direction::SendOnly)], "as PRACK left it");
 }
 
+// Rules: early-dialogs, rel-one-at-a-time, rel-rseq-counts
 #[test]
 fn two_phones_ring_and_each_has_the_prack_that_is_its_own() {
     let mut stage = Stage::new();

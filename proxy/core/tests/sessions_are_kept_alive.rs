@@ -16,6 +16,7 @@ fn unwatched() -> Stage {
     Stage::with(config)
 }
 
+// Rules: timer-2xx
 #[test]
 fn a_caller_who_can_refreshes_and_is_told_so() {
     let mut stage = Stage::new();
@@ -25,6 +26,7 @@ fn a_caller_who_can_refreshes_and_is_told_so() {
     assert_eq!((header(&out, "Supported"), header(&out, "Session-Expires")), ("timer", "1800"));
 }
 
+// Rules: timer-expiry-bye
 #[test]
 fn a_session_that_its_peer_does_not_refresh_ends_in_time() {
     let mut stage = Stage::new();
@@ -53,6 +55,7 @@ fn an_update_without_an_offer_is_answered_on_its_own_leg_and_keeps_the_session()
     assert_eq!(stage.records.len(), 0);
 }
 
+// Rules: timer-refresh-half, timer-by-update
 #[test]
 fn we_refresh_by_update_where_the_peer_takes_it() {
     let mut stage = unwatched();
@@ -70,6 +73,7 @@ fn we_refresh_by_update_where_the_peer_takes_it() {
     assert_eq!(stage.records.len(), 0, "three hours later the call is up");
 }
 
+// Rules: timer-refresh-half, timer-same-description
 #[test]
 fn we_refresh_by_reinvite_with_the_description_that_the_peer_has() {
     let mut stage = unwatched();
@@ -85,6 +89,7 @@ fn we_refresh_by_reinvite_with_the_description_that_the_peer_has() {
     assert_eq!(stage.relayed, [], "nothing has changed");
 }
 
+// Rules: timer-422
 #[test]
 fn a_session_that_is_too_short_is_refused_with_what_would_do() {
     let mut stage = Stage::new();
@@ -94,6 +99,7 @@ fn a_session_that_is_too_short_is_refused_with_what_would_do() {
     assert_eq!(header(&refusal, "Min-SE"), "90");
 }
 
+// Rules: timer-422-retry
 #[test]
 fn a_target_that_wants_longer_sessions_is_asked_once_more_in_the_same_step() {
     let mut stage = Stage::new();
@@ -163,6 +169,7 @@ fn the_legs_have_intervals_and_refreshers_of_their_own() {
     assert_eq!(stage.records.len(), 0);
 }
 
+// Rules: timer-not-raised, timer-min-se
 #[test]
 fn an_interval_is_reduced_to_ours_as_far_as_the_callers_min_se_allows_and_never_raised() {
     for (said, accepted) in [
@@ -203,6 +210,7 @@ fn a_reinvite_that_says_the_same_again_is_answered_on_its_own_leg() {
     assert!(stage.take(EAST)[0].starts_with("INVITE"));
 }
 
+// Rules: reinvite-unacknowledged
 #[test]
 fn an_answer_to_a_refresh_that_is_never_acknowledged_ends_the_call() {
     let mut stage = Stage::new();
@@ -212,6 +220,7 @@ fn an_answer_to_a_refresh_that_is_never_acknowledged_ends_the_call() {
     assert_eq!(stage.records[0].close, CloseReason::NoAck);
 }
 
+// Rules: reinvite-491-wait
 #[test]
 fn whose_call_id_it_is_not_tries_again_sooner_after_491() {
     for (ours, least, most) in [(true, 2100, 4000), (false, 0, 2000)] {
@@ -268,6 +277,7 @@ fn a_peer_that_takes_no_update_after_all_is_refreshed_by_reinvite_at_once() {
     assert!(stage.take(EAST)[0].starts_with("INVITE"));
 }
 
+// Rules: timer-422-retry, timer-greatest-min-se
 #[test]
 fn a_peer_that_asks_for_longer_in_the_call_is_refreshed_for_longer() {
     let mut stage = unwatched();
@@ -299,6 +309,7 @@ fn refreshes_that_cross_are_both_answered_and_the_call_goes_on() {
     assert!(stage.take(EAST)[0].starts_with("UPDATE"), "what was said last holds");
 }
 
+// Rules: dialog-481-ends, update-481-408
 #[test]
 fn a_carrier_that_does_not_answer_a_refresh_is_gone() {
     let mut stage = unwatched();

@@ -124,6 +124,7 @@ fn each_line_has_ports_of_its_own_on_either_leg() {
     assert_eq!(inactivity, [true, false]);
 }
 
+// Rules: oa-refuse-by-port-0, oa-lines-never-vanish, oa-line-count
 #[test]
 fn a_line_that_the_callee_refuses_gives_its_ports_back_and_keeps_its_place() {
     let mut stage = Stage::new();
@@ -136,6 +137,7 @@ fn a_line_that_the_callee_refuses_gives_its_ports_back_and_keeps_its_place() {
     assert_eq!(remote(&stage, audio, Leg::B), "198.51.100.1:40000");
 }
 
+// Rules: oa-add-line, oa-remove-line, oa-port-0-again, oa-lines-never-vanish
 #[test]
 fn a_line_is_added_taken_away_and_used_again() {
     let mut stage = Stage::new();
@@ -178,6 +180,7 @@ fn a_line_that_nobody_takes_leaves_no_ports_behind() {
     assert_eq!(stage.relayed.len(), 2, "nothing else was said: {:?}", stage.relayed);
 }
 
+// Rules: oa-at-least-one-line, oa-line-count
 #[test]
 fn lines_beyond_the_limit_and_those_that_no_datagram_carries_are_refused() {
     let mut stage = Stage::new();
@@ -244,6 +247,7 @@ fn where_the_relay_has_no_more_ports_the_call_goes_without_the_line() {
     assert_eq!(media(&back), ["audio 20000 RTP/AVP 0", "video 0 RTP/AVP 31"]);
 }
 
+// Rules: reinvite-cancelled, reinvite-second-500
 #[test]
 fn an_offer_that_waits_for_ports_can_be_taken_back_and_outlived() {
     let both = ["audio 30000 RTP/AVP 0", "video 30002 RTP/AVP 31"];

@@ -61,6 +61,7 @@ fn is_put_off(messages: &[String]) -> bool {
         && header(messages.last().unwrap(), "Retry-After").parse().is_ok_and(|s: u32| s <= 10)
 }
 
+// Rules: update-early, update-answer, update-target-refresh
 #[test]
 fn the_caller_changes_early_media() {
     let mut stage = Stage::new();
@@ -81,6 +82,7 @@ fn the_caller_changes_early_media() {
     assert_eq!(whats(&stage.take(CARRIER)), ["200 INVITE"], "and the call is answered as before");
 }
 
+// Rules: update-early, update-answer
 #[test]
 fn the_callee_changes_early_media() {
     let mut stage = Stage::new();
@@ -99,6 +101,7 @@ fn the_callee_changes_early_media() {
     assert_eq!(remote.as_deref(), Some("198.51.100.9:44000"));
 }
 
+// Rules: update-offer-unanswered-500, update-glare-491, update-no-offer-pending
 #[test]
 fn before_the_first_exchange_is_over_an_offer_has_to_wait() {
     // His own offer has no answer yet (RFC 3311 §5.2).
@@ -142,6 +145,7 @@ fn a_caller_without_an_answer_that_is_certain_cannot_be_updated() {
     assert_eq!(whats(&stage.take(CARRIER)), ["UPDATE"]);
 }
 
+// Rules: update-early, update-answer
 #[test]
 fn in_a_call_that_is_up_it_holds_and_resumes_from_either_side() {
     let mut stage = Stage::new();
@@ -161,6 +165,7 @@ fn in_a_call_that_is_up_it_holds_and_resumes_from_either_side() {
     assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "UPDATE has no ACK");
 }
 
+// Rules: update-second-500, update-glare-491, update-no-offer-pending
 #[test]
 fn two_that_cross_are_told_apart_from_one_that_comes_too_early() {
     let mut stage = Stage::new();
@@ -180,6 +185,7 @@ fn two_that_cross_are_told_apart_from_one_that_comes_too_early() {
     assert_eq!(whats(&stage.take(CARRIER)), ["UPDATE"]);
 }
 
+// Rules: update-failure-keeps, oa-refused-keeps, uas-atomic
 #[test]
 fn a_refused_one_leaves_session_and_media_as_they_were() {
     for refusal in [488, 500, 504, 606] {
@@ -209,6 +215,7 @@ fn remote(command: &RelayCommand) -> Option<String> {
     }
 }
 
+// Rules: update-488
 #[test]
 fn one_that_brings_nothing_we_can_relay_is_refused_with_a_warning() {
     let mut stage = Stage::new();

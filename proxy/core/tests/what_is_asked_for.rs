@@ -42,7 +42,7 @@ fn refusal(stage: &mut Stage) -> String {
     stage.take(CARRIER).pop().unwrap()
 }
 
-// Rules: uas-require-420, uas-420-unsupported
+// Rules: uas-require-420, uas-420-unsupported, uas-atomic
 #[test]
 fn extensions_that_we_lack_are_named_and_those_that_we_have_are_not() {
     let mut stage = Stage::new();
@@ -84,7 +84,7 @@ fn what_an_ack_or_a_cancel_requires_is_passed_over_and_a_bye_ends_the_call_whate
     assert_eq!(stage.records[1].close, CloseReason::ByeFromA);
 }
 
-// Rules: uas-body-415, uas-415-accept, uas-415-accept-encoding
+// Rules: uas-body-415, uas-415-accept, uas-415-accept-encoding, uas-atomic
 #[test]
 fn a_body_that_nobody_reads_here_is_refused_with_what_would_be_read() {
     let mut stage = Stage::new();

@@ -31,6 +31,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+// Rules: timer-min-90
 #[test]
 fn every_bad_file_gets_exactly_the_complaints_that_are_written_beside_it() {
     let mut wrong = Vec::new();

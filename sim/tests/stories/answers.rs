@@ -41,6 +41,7 @@ fn a_forked_answer_gets_ack_and_one_bye_while_the_first_stays() {
     assert!(legs[0].ear.heard >= 8);
 }
 
+// Rules: ack-again
 #[test]
 fn answers_that_come_again_after_everything_is_over_are_acknowledged_and_nothing_more() {
     // Between the answer and the BYE the network loses everything towards the callee: his 200 goes on being repeated

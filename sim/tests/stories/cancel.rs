@@ -15,6 +15,7 @@ fn a_caller_who_gives_up_gets_487_and_the_phone_stops_ringing() {
     assert_eq!(world.callee(0).answered, None);
 }
 
+// Rules: cancel-after-final
 #[test]
 fn a_cancel_that_crosses_our_200_comes_too_late_and_the_caller_hangs_up() {
     // The answer leaves for the caller at 1000 + 5 + 5 + 1000 + 5 ms and is on its way for 5 ms when he cancels.
@@ -24,6 +25,7 @@ fn a_cancel_that_crosses_our_200_comes_too_late_and_the_caller_hangs_up() {
     assert!(world.caller(0).outcomes.contains(&("CANCEL".into(), 200)));
 }
 
+// Rules: ack-each-2xx, fork-bye
 #[test]
 fn a_200_that_crosses_our_cancel_gets_its_ack_and_a_bye() {
     let mut stubborn = Callee::answers(10, 100, 3000);

@@ -105,6 +105,7 @@ fn ringing_without_end_is_ended_by_us() {
     assert_eq!(seen_at(&world, 480), 20_120);
 }
 
+// Rules: uac-redirect
 #[test]
 fn a_redirection_stays_inside() {
     let mut moved = Callee::refuses(50, 302);

@@ -49,6 +49,7 @@ fn reinvites_that_cross_are_refused_with_491_and_the_call_goes_on() {
     assert!(refused(world.caller(0)) || refused(world.callee(0)));
 }
 
+// Rules: dialog-481-ends, update-481-408
 #[test]
 fn a_leg_that_is_gone_ends_the_call_for_the_other_and_is_told_so_as_well() {
     let caller = Caller::then(&[(3000, Act::Info)]);

@@ -434,7 +434,9 @@ impl Call {
         let Some(at) = self.carried.iter().position(|carried| carried.client == client) else {
             return self.repeated_answer(env, leg, response);
         };
-        if code <= 100 {
+        // Only an INVITE has provisional responses worth telling (RFC 3261 §8.2.6.1).
+        let told = self.carried.get(at).is_some_and(|carried| code >= 200 || carried.is_invite());
+        if code <= 100 || !told {
             return CarriedOutcome::PassedBack;
         }
         // What a refusal describes is no answer, and what a provisional one does comes again in the 2xx.

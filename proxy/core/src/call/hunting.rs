@@ -195,7 +195,7 @@ impl Call {
         if code == 503 && (retry_after.is_some() || self.is_at_edge()) {
             self.evidence(env, EvidenceKind::Unavailable(retry_after));
         }
-        if self.pinned.config.hunt.advance_on.contains(&code) {
+        if self.pinned.config.hunt.advance_on.contains(&as_known(code)) {
             return self.advance(env, attempt, HuntReason::FinalResponse, code);
         }
         if (300..400).contains(&code) {
@@ -313,6 +313,15 @@ impl Call {
     fn evidence(&self, env: &mut Env, kind: EvidenceKind) {
         let Some(step) = self.steps.last() else { return };
         env.evidence_under(step.target, step.under.config_generation, kind);
+    }
+}
+
+/// A code that nobody has defined means what the first of its class does (RFC 3261 §8.1.3.2).
+const fn as_known(code: u16) -> u16 {
+    match code {
+        500..=505 | 513 | 555 | 580 => code,
+        506..=599 => 500,
+        _ => code,
     }
 }
 

@@ -155,6 +155,7 @@ impl Call {
         }
         let mut out = respond(env, &pending.request, self.admitted.source, 200, &self.a.tag);
         let policy = &self.pinned.config.session;
+        out.header(HeaderName::Supported, demands::supported(policy));
         self.a.session.accept(env.now, policy, &pending.request, &mut out);
         let number = pending.request.cseq().map(|cseq| cseq.number).unwrap_or_default();
         self.a.unacked = Some((pending.server, number));
@@ -173,10 +174,10 @@ impl Call {
         self.drop_carried(env);
         if let Some(pending) = self.invite.take() {
             let mut out = respond(env, &pending.request, self.admitted.source, code, &self.a.tag);
-            if let Some(parting) = pending.parting.as_ref().filter(|parting| parting.code == code) {
-                parting.write(&mut out);
+            match pending.parting.as_ref().filter(|parting| parting.code == code) {
+                Some(parting) => parting.write(&mut out),
+                None => demands::explain(&mut out, code, &pending.request, &self.pinned.config.session),
             }
-            demands::explain(&mut out, code, &pending.request, &self.pinned.config.session);
             if code == 503 {
                 out.number(HeaderName::RetryAfter, RETRY_AFTER_SECONDS);
             }

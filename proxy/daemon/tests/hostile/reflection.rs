@@ -4,6 +4,7 @@ use crate::agent::{self, Agent};
 use crate::process::Daemon;
 use crate::rows::{OPTIONS, fill};
 
+// Rules: via-received
 #[test]
 fn no_via_makes_us_answer_somebody_else() {
     let daemon = Daemon::start(11, "");

@@ -59,6 +59,7 @@ fn options(place: Place, n: u32) -> String {
     )
 }
 
+// Rules: framing-stream, response-route
 #[test]
 fn requests_in_pieces_and_in_lumps_are_answered_on_their_connection_and_pings_too() {
     let place = Place(40);

@@ -13,6 +13,7 @@ fn all(pieces: &[&[u8]]) -> Vec<Result<Frame, FrameError>> {
     out
 }
 
+// Rules: framing-stream
 #[test]
 fn two_messages_in_one_read_and_one_message_in_many_are_the_same_to_it() {
     let first = crlf("OPTIONS sip:a@b SIP/2.0\nContent-Length : 4\n\n\n\n");

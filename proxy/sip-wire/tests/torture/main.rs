@@ -27,6 +27,7 @@ fn cases() -> BTreeMap<&'static str, fn(&[u8])> {
     map
 }
 
+// Rules: framing-surplus, framing-short-request
 #[test]
 fn every_torture_message_gets_the_verdict_that_its_rfc_asks_for() {
     let folder = folder();

@@ -2,6 +2,7 @@
 
 use super::*;
 
+// Rules: cancel-after-provisional
 #[test]
 fn cancel_waits_for_the_first_provisional_response() {
     let mut bench = Bench::new(Transport::Udp);
@@ -29,6 +30,7 @@ fn a_cancel_that_waited_in_vain_ends_with_timer_b() {
     assert_eq!(bench.events(), [TxnEvent::ClientTimeout { client, user: 7 }]);
 }
 
+// Rules: cancel-identical, cancel-via, cancel-route, cancel-no-require
 #[test]
 fn cancel_repeats_the_invites_path_and_says_why() {
     let mut bench = Bench::new(Transport::Udp);
@@ -65,6 +67,7 @@ fn a_cancel_that_is_lost_is_sent_again_until_the_invite_has_its_final_response()
     assert_eq!(bench.run_to(seconds(60)), at(&[4_000], "ACK"));
 }
 
+// Rules: cancel-64-t1
 #[test]
 fn an_answered_cancel_is_not_sent_again_while_the_invite_still_waits() {
     let mut bench = Bench::new(Transport::Udp);
@@ -94,6 +97,7 @@ fn an_answer_that_crosses_the_cancel_comes_up() {
     assert_eq!(bench.events(), []);
 }
 
+// Rules: cancel-not-after-final
 #[test]
 fn after_a_final_response_it_is_too_late_to_cancel() {
     for code in [200, 486] {
@@ -107,6 +111,7 @@ fn after_a_final_response_it_is_too_late_to_cancel() {
     }
 }
 
+// Rules: cancel-only-invite
 #[test]
 fn only_an_invite_can_be_cancelled() {
     let mut bench = Bench::new(Transport::Udp);

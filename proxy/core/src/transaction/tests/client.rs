@@ -3,6 +3,7 @@
 use super::*;
 use crate::TransportFailure;
 
+// Rules: timer-e, timer-f
 #[test]
 fn an_unanswered_request_is_sent_at_growing_and_then_even_intervals_and_given_up_after_32_seconds() {
     let mut bench = Bench::new(Transport::Udp);
@@ -15,6 +16,7 @@ fn an_unanswered_request_is_sent_at_growing_and_then_even_intervals_and_given_up
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: timer-e
 #[test]
 fn a_provisional_response_slows_retransmission_down_but_does_not_end_it() {
     let mut bench = Bench::new(Transport::Udp);
@@ -35,6 +37,7 @@ fn over_a_stream_a_request_is_sent_once_and_its_response_ends_it() {
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: timer-k
 #[test]
 fn a_final_response_is_told_once_and_its_repetitions_are_absorbed_for_timer_k() {
     let mut bench = Bench::new(Transport::Udp);
@@ -49,6 +52,7 @@ fn a_final_response_is_told_once_and_its_repetitions_are_absorbed_for_timer_k() 
     assert!(matches!(bench.answer(client, 200, "OPTIONS"), Received::Stray));
 }
 
+// Rules: client-transport-error
 #[test]
 fn a_transport_error_fails_a_request_also_after_a_provisional_response() {
     let mut bench = Bench::new(Transport::Tcp);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::TransportFailure;
 
+// Rules: timer-a, timer-b
 #[test]
 fn an_unanswered_invite_is_sent_seven_times_and_given_up_after_32_seconds() {
     let mut bench = Bench::new(Transport::Udp);
@@ -16,6 +17,7 @@ fn an_unanswered_invite_is_sent_seven_times_and_given_up_after_32_seconds() {
     assert_eq!(bench.txns.next_timeout(), Time::NEVER);
 }
 
+// Rules: timer-a-reliable
 #[test]
 fn over_a_stream_an_invite_is_sent_once() {
     let mut bench = Bench::new(Transport::Tcp);
@@ -24,6 +26,7 @@ fn over_a_stream_an_invite_is_sent_once() {
     assert_eq!(bench.events(), [TxnEvent::ClientTimeout { client, user: 7 }]);
 }
 
+// Rules: invite-client-proceeding
 #[test]
 fn a_provisional_response_ends_retransmission_for_as_long_as_it_rings() {
     let mut bench = Bench::new(Transport::Udp);
@@ -36,6 +39,7 @@ fn a_provisional_response_ends_retransmission_for_as_long_as_it_rings() {
     assert_eq!(TxnCounts::of(&bench.txns), TxnCounts { invite_client: 1, ..TxnCounts::default() });
 }
 
+// Rules: invite-client-ack-failure, timer-d
 #[test]
 fn a_failure_is_acknowledged_each_time_it_comes_and_told_once() {
     let mut bench = Bench::new(Transport::Udp);
@@ -55,6 +59,7 @@ fn a_failure_is_acknowledged_each_time_it_comes_and_told_once() {
     assert_eq!(bench.events(), []);
 }
 
+// Rules: ack-failure-fields
 #[test]
 fn the_ack_for_a_failure_follows_the_invites_path_and_takes_the_responses_to() {
     let mut bench = Bench::new(Transport::Udp);
@@ -74,6 +79,7 @@ fn the_ack_for_a_failure_follows_the_invites_path_and_takes_the_responses_to() {
     );
 }
 
+// Rules: timer-d
 #[test]
 fn over_a_stream_a_failure_is_acknowledged_and_the_transaction_is_over_at_once() {
     let mut bench = Bench::new(Transport::Tcp);
@@ -84,6 +90,7 @@ fn over_a_stream_a_failure_is_acknowledged_and_the_transaction_is_over_at_once()
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: invite-accepted-client
 #[test]
 fn every_2xx_comes_up_until_timer_m_whether_repeated_or_from_another_branch_of_a_fork() {
     for transport in [Transport::Udp, Transport::Tcp] {
@@ -110,6 +117,7 @@ fn a_2xx_that_a_proxy_forwards_after_a_failure_still_comes_up() {
     assert!(passed(&bench.answer(client, 200, "INVITE"), 200));
 }
 
+// Rules: client-transport-error
 #[test]
 fn a_transport_error_fails_what_waits_for_that_peer_and_nothing_else() {
     let mut bench = Bench::new(Transport::Udp);
@@ -137,6 +145,7 @@ fn a_transport_error_fails_what_waits_for_that_peer_and_nothing_else() {
     assert!(matches!(bench.answer(calling, 180, "INVITE"), Received::Stray));
 }
 
+// Rules: uac-two-vias, client-matching, stray-response
 #[test]
 fn a_response_with_a_second_via_a_strange_code_or_another_method_is_not_ours() {
     let mut bench = Bench::new(Transport::Udp);
@@ -152,6 +161,7 @@ fn a_response_with_a_second_via_a_strange_code_or_another_method_is_not_ours() {
     assert!(passed(&bench.answer(client, 200, "INVITE"), 200));
 }
 
+// Rules: client-matching
 #[test]
 fn a_slot_that_is_used_again_does_not_take_its_predecessors_responses() {
     let mut bench = Bench::new(Transport::Tcp);
@@ -163,6 +173,7 @@ fn a_slot_that_is_used_again_does_not_take_its_predecessors_responses() {
     assert!(passed(&bench.answer(second, 200, "INVITE"), 200));
 }
 
+// Rules: client-matching
 #[test]
 fn a_via_that_comes_back_written_anew_still_names_its_transaction() {
     let mut bench = Bench::new(Transport::Udp);

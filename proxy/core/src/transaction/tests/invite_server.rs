@@ -2,6 +2,7 @@
 
 use super::*;
 
+// Rules: invite-server-repeat
 #[test]
 fn a_repeated_invite_gets_the_last_provisional_response_again() {
     let mut bench = Bench::new(Transport::Udp);
@@ -17,6 +18,7 @@ fn a_repeated_invite_gets_the_last_provisional_response_again() {
     assert_eq!(TxnCounts::of(&bench.txns), TxnCounts { invite_server: 1, ..TxnCounts::default() });
 }
 
+// Rules: timer-g, timer-i
 #[test]
 fn a_failure_is_sent_until_it_is_acknowledged_and_the_ack_is_absorbed() {
     let mut bench = Bench::new(Transport::Udp);
@@ -34,6 +36,7 @@ fn a_failure_is_sent_until_it_is_acknowledged_and_the_ack_is_absorbed() {
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: timer-g, timer-h
 #[test]
 fn a_failure_that_nobody_acknowledges_is_given_up_in_silence_after_32_seconds() {
     let mut bench = Bench::new(Transport::Udp);
@@ -57,6 +60,7 @@ fn over_a_stream_a_failure_is_sent_once_and_its_ack_ends_the_transaction() {
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: invite-2xx-repeated, invite-accepted-server
 #[test]
 fn a_2xx_is_sent_until_the_dialog_has_its_ack_over_any_transport() {
     for transport in [Transport::Udp, Transport::Tcp] {
@@ -77,6 +81,7 @@ fn a_2xx_is_sent_until_the_dialog_has_its_ack_over_any_transport() {
     }
 }
 
+// Rules: invite-2xx-given-up
 #[test]
 fn a_2xx_that_nobody_acknowledges_is_told_after_32_seconds() {
     let mut bench = Bench::new(Transport::Udp);
@@ -91,6 +96,7 @@ fn a_2xx_that_nobody_acknowledges_is_told_after_32_seconds() {
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: invite-accepted-ack
 #[test]
 fn an_ack_for_a_2xx_that_wrongly_repeats_the_invites_branch_still_reaches_the_dialog() {
     let mut bench = Bench::new(Transport::Udp);
@@ -108,6 +114,7 @@ fn an_ack_before_any_final_response_means_nothing() {
     assert!(matches!(bench.ask("ACK", "other"), Received::Ack { .. }));
 }
 
+// Rules: one-final-response
 #[test]
 fn there_is_one_final_response() {
     let mut bench = Bench::new(Transport::Udp);
@@ -142,6 +149,7 @@ fn a_cancel_finds_its_invite_and_what_it_belongs_to() {
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: cancel-481
 #[test]
 fn a_cancel_for_nothing_says_so() {
     let mut bench = Bench::new(Transport::Udp);

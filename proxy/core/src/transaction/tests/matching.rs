@@ -6,6 +6,7 @@ fn is_new(received: &Received<u32>) -> bool {
     matches!(received, Received::Request { .. })
 }
 
+// Rules: server-matching
 #[test]
 fn branch_sent_by_and_method_make_a_transaction() {
     let mut bench = Bench::new(Transport::Udp);
@@ -18,6 +19,7 @@ fn branch_sent_by_and_method_make_a_transaction() {
     assert!(absorbed(&bench.ask_via("OPTIONS", "SIP/2.0/UDP HOST.example;rport;branch=z9hG4bKa")));
 }
 
+// Rules: server-matching-2543
 #[test]
 fn without_a_branch_of_rfc_3261_call_id_cseq_from_tag_and_via_decide() {
     for via in
@@ -39,6 +41,7 @@ fn without_a_branch_of_rfc_3261_call_id_cseq_from_tag_and_via_decide() {
     }
 }
 
+// Rules: response-route
 #[test]
 fn responses_go_where_rfc_3261_and_rfc_3581_send_them() {
     let from = Peer { remote: ([203, 0, 113, 9], 40_000).into(), ..peer(Transport::Udp, 0) };

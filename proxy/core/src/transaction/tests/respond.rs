@@ -19,6 +19,7 @@ fn top_via(via: &str, from: &str) -> String {
     text.lines().nth(1).expect("a Via").strip_prefix("Via: ").expect("a Via").to_owned()
 }
 
+// Rules: uas-response-copies, uas-to-tag
 #[test]
 fn a_response_copies_all_vias_in_order_and_gives_to_a_tag() {
     insta::assert_snapshot!(
@@ -36,6 +37,7 @@ fn a_response_copies_all_vias_in_order_and_gives_to_a_tag() {
     );
 }
 
+// Rules: uas-timestamp, uas-to-tag
 #[test]
 fn a_tag_that_is_there_stays_and_a_100_brings_the_timestamp_back() {
     let text =
@@ -45,6 +47,7 @@ fn a_tag_that_is_there_stays_and_a_100_brings_the_timestamp_back() {
     assert!(text.contains("\r\nTo: sip:a@b\r\n") && text.contains("\r\nTimestamp: 54.2\r\n"), "{text}");
 }
 
+// Rules: via-received
 #[test]
 fn the_top_via_says_where_the_request_came_from() {
     for (via, from, expected) in [

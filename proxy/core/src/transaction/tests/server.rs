@@ -2,6 +2,7 @@
 
 use super::*;
 
+// Rules: server-repeat, timer-j
 #[test]
 fn a_repeated_request_gets_the_last_response_again_until_timer_j() {
     let mut bench = Bench::new(Transport::Udp);
@@ -28,6 +29,7 @@ fn over_a_stream_the_final_response_is_the_end() {
     assert_eq!(bench.txns.len(), 0);
 }
 
+// Rules: one-final-response
 #[test]
 fn there_is_one_final_response() {
     let mut bench = Bench::new(Transport::Udp);
