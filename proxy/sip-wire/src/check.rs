@@ -47,18 +47,11 @@ impl Message {
     }
 
     fn presence(&self) -> Result<(), Defect> {
-        // One bit for each name in the order of `HeaderName`, whose first ones these are.
-        let bit = |name: HeaderName| 1_u32.checked_shl(u32::from(name as u8)).unwrap_or(0);
-        let (mut once, mut twice) = (0, 0);
-        for entry in self.entries() {
-            let bit = bit(entry.id);
-            twice |= once & bit;
-            once |= bit;
-        }
-        if let Some(name) = MANDATORY.into_iter().find(|name| once & bit(*name) == 0) {
+        let names = &self.index().names;
+        if let Some(name) = MANDATORY.into_iter().find(|name| !names.has(*name)) {
             return Err(Defect::Missing(name));
         }
-        match SINGLE.into_iter().find(|name| twice & bit(*name) != 0) {
+        match SINGLE.into_iter().find(|name| names.repeats(*name)) {
             Some(name) => Err(Defect::Duplicate(name)),
             None => Ok(()),
         }

@@ -106,7 +106,8 @@ impl Message {
 
     /// The value of each line with this name.
     pub fn lines(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-        self.index.entries.iter().filter(move |e| e.id == name).map(|e| self.slice(e.value))
+        let entries: &[Entry] = if self.index.names.has(name) { &self.index.entries } else { &[] };
+        entries.iter().filter(move |e| e.id == name).map(|e| self.slice(e.value))
     }
 
     /// Each value of a header over all its lines. Commas part values where the header's grammar is a list (RFC 3261

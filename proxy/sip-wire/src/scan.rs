@@ -53,6 +53,40 @@ pub(crate) enum Start {
     Response { version: Span, code: u16, reason: Span },
 }
 
+/// The names of a message's header lines as sets, one bit for each [`HeaderName`] by its place in the enum.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Names {
+    once: u128,
+    twice: u128,
+}
+
+impl Names {
+    #[inline]
+    fn bit(name: HeaderName) -> u128 {
+        const { assert!((HeaderName::Other as u8) < 128, "the last name has a bit") };
+        1_u128.wrapping_shl(u32::from(name as u8))
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, name: HeaderName) {
+        let bit = Names::bit(name);
+        self.twice |= self.once & bit;
+        self.once |= bit;
+    }
+
+    /// Whether a line has this name.
+    #[inline]
+    pub(crate) fn has(&self, name: HeaderName) -> bool {
+        self.once & Names::bit(name) != 0
+    }
+
+    /// Whether more than one line has.
+    #[inline]
+    pub(crate) fn repeats(&self, name: HeaderName) -> bool {
+        self.twice & Names::bit(name) != 0
+    }
+}
+
 /// Where everything is.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
@@ -60,6 +94,8 @@ pub(crate) struct Index {
     /// Where the first header line starts.
     pub(crate) first: u16,
     pub(crate) entries: SmallVec<[Entry; INLINE_HEADERS]>,
+    /// Which names stand there: most questions are for headers that do not.
+    pub(crate) names: Names,
     /// Behind the last header line's CRLF.
     pub(crate) head_end: u16,
     pub(crate) body: Span,
@@ -72,6 +108,7 @@ impl Index {
             start: Start::Response { version: nowhere, code: 0, reason: nowhere },
             first: 0,
             entries: SmallVec::new(),
+            names: Names::default(),
             head_end: 0,
             body: nowhere,
         }
@@ -160,6 +197,7 @@ fn header(
     if id == HeaderName::ContentLength {
         *length = content_length(value, *length);
     }
+    index.names.add(id);
     index.entries.push(Entry { id, name: Span::of(bytes, name), value: Span::of(bytes, value) });
     Ok(())
 }
