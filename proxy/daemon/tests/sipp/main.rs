@@ -1,9 +1,10 @@
 //! Calls between peers that are not ours: SIPp as the carrier and as the tier, the real appliance between them.
 //!
-//! The scenarios are benches/sipp. What SIPp saw is its exit status and its count of calls; what the appliance saw is
+//! The scenarios are benches/sipp, and those of `flows` are written by the stories themselves. What SIPp saw is its exit status and its count of calls; what the appliance saw is
 //! its records. `cargo xtask test` installs SIPp; without it these stories fail and say what to type.
 
 mod calls;
+mod flows;
 mod inside_the_call;
 mod line;
 mod lines;

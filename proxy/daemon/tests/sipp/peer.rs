@@ -1,5 +1,6 @@
 //! SIPp: one process, one scenario, one end.
 
+use proxy_core::Transport;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -54,6 +55,47 @@ impl Sipp {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success(), "{signal}");
     }
 
+    /// With a scenario of one story's own, at an address and port of its own.
+    pub(crate) fn at(
+        folder: &Path,
+        at: SocketAddr,
+        scenario: &Path,
+        transport: Transport,
+        args: &[&str],
+    ) -> Self {
+        let (port, media) = (at.port().to_string(), (at.port() + 2_000).to_string());
+        let how = match transport {
+            Transport::Udp => "u1",
+            Transport::Tcp => "t1",
+        };
+        let mine = ["-p", &port, "-mp", &media, "-t", how];
+        Self::start(folder, at.ip(), scenario.to_str().unwrap(), &[&mine, args].concat())
+    }
+
+    /// Wait until its port is open, as the kernel tells.
+    pub(crate) fn is_ready(&mut self, port: u16, transport: Transport) {
+        let (files, state) = match transport {
+            Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], "07"),
+            Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], "0A"),
+        };
+        let ends = format!(":{port:04X}");
+        let is_open = || {
+            let lines = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).concat();
+            lines.lines().any(|line| {
+                let mut words = line.split_whitespace().skip(1);
+                words.next().is_some_and(|local| local.ends_with(&ends)) && words.nth(1) == Some(state)
+            })
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !is_open() {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("{} ended before it listened, {status}: {}", self.name, self.complaints());
+            }
+            assert!(Instant::now() < deadline, "{} never listened at port {port}", self.name);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// `scenario` is the name of one in benches/sipp, or the path of a file.
     fn start(folder: &Path, ip: IpAddr, scenario: &str, args: &[&str]) -> Self {
         let path = if scenario.starts_with('/') { scenario.to_owned() } else { format!("{scenario}.xml") };
@@ -62,9 +104,13 @@ impl Sipp {
         let file = |what: &str| folder.join(format!("{scenario}-{ip}.{what}"));
         let (stats, errors) = (file("csv"), file("errors"));
         let ip = ip.to_string();
+        let (sip, media) = (SIP_PORT.to_string(), MEDIA_PORT.to_string());
+        let usual = ["-p", &sip, "-mp", &media];
+        let ports = if args.contains(&"-mp") { &[][..] } else { &usual };
         let child = Command::new("sipp")
             .args(["-sf", &path, "-i", &ip, "-mi", &ip])
-            .args(["-p", &SIP_PORT.to_string(), "-mp", &MEDIA_PORT.to_string(), "-nostdin"])
+            .args(ports)
+            .arg("-nostdin")
             .args(["-timeout", &PATIENCE.as_secs().to_string(), "-timeout_error"])
             .arg("-trace_stat")
             .arg("-stf")

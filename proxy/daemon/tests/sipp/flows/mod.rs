@@ -1,0 +1,56 @@
+//! Every flow of offers, answers, provisionals and UPDATE between two SIPps, over every network: UDP and TCP, IPv4 and IPv6,
+//! alike on both sides or not, and from either side. One appliance for each network, one flow after the other.
+
+mod network;
+mod scenario;
+mod table;
+
+use network::{Network, V4, V6};
+use proxy_core::Transport::{Tcp, Udp};
+
+/// Calls of each flow, all at once.
+const CALLS: u32 = 3;
+
+fn all_flows(network: Network) {
+    let mut place = network.starts();
+    let flows = table::all();
+    for flow in &flows {
+        let answerer = flow.answerer.as_ref().map(|answerer| place.answers(answerer, CALLS));
+        place.calls(&flow.caller, CALLS).succeeds(CALLS);
+        if let Some(answerer) = answerer {
+            answerer.succeeds(CALLS);
+        }
+        place.ended(CALLS, flow);
+    }
+    place.stops();
+}
+
+#[test]
+fn every_flow_over_udp() {
+    all_flows(Network { n: 1, carrier: (Udp, V4), tier: (Udp, V4), outbound: false });
+}
+
+#[test]
+fn every_flow_over_tcp() {
+    all_flows(Network { n: 2, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: false });
+}
+
+#[test]
+fn every_flow_from_ipv6_to_ipv4_over_udp() {
+    all_flows(Network { n: 3, carrier: (Udp, V6), tier: (Udp, V4), outbound: false });
+}
+
+#[test]
+fn every_flow_from_ipv6_over_tcp_to_ipv4_over_udp() {
+    all_flows(Network { n: 4, carrier: (Tcp, V6), tier: (Udp, V4), outbound: false });
+}
+
+#[test]
+fn every_flow_from_udp_to_ipv6_over_tcp() {
+    all_flows(Network { n: 5, carrier: (Udp, V4), tier: (Tcp, V6), outbound: false });
+}
+
+#[test]
+fn every_flow_from_the_tier_to_the_carrier() {
+    all_flows(Network { n: 6, carrier: (Tcp, V4), tier: (Udp, V6), outbound: true });
+}
