@@ -179,13 +179,16 @@ pub struct Trunk {
     pub manners: Manners,
 }
 
-/// What a neighbour may ask of us beside a call.
+/// What a neighbour may ask of us beside a call, and what we ask of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Manners {
     /// When it answers an INVITE of ours with 3xx.
     pub redirect: Redirects,
     /// When it sends REFER.
     pub refer: Refers,
+    /// It is told that we take reliable provisionals (RFC 3262) in every INVITE that brings an offer, and not only where the
+    /// caller takes them too: its early media arrives for certain, for two messages more a call.
+    pub offer_100rel: bool,
 }
 
 /// What becomes of a redirection (RFC 3261 §8.1.3.4).
@@ -524,7 +527,7 @@ impl Config {
         }
     }
 
-    /// What is done about redirections and transfers of a trunk or a group.
+    /// What a trunk or a group may ask of us, and is asked.
     pub fn manners(&self, owner: Owner) -> Manners {
         match owner {
             Owner::Edge(group) => self.groups.get(group.index()).map(|g| g.manners),

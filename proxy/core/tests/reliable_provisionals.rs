@@ -149,6 +149,23 @@ fn the_caller_knows_no_such_thing_so_the_callee_has_its_prack_from_us() {
 
 // Rules: rel-order, rel-repetition-absorbed, rel-prack-sent, rel-rack
 #[test]
+fn a_target_may_be_told_that_we_take_them_whatever_the_caller_does() {
+    let mut config = config();
+    for group in &mut config.groups {
+        group.manners.offer_100rel = true;
+    }
+    let mut stage = Stage::with(config.clone());
+    let out = called(&mut stage, "", &offer());
+    assert!(out.contains("Supported: 100rel"), "{out}");
+    stage.receive(EAST, &reliable(&out, 180, "t-east", 1, ""));
+    assert_eq!(whats(&stage.take(EAST)), ["PRACK"]);
+    // Its offer would need an answer that he could not give in time.
+    let mut stage = Stage::with(config);
+    let out = called(&mut stage, "", "");
+    assert!(!out.contains("100rel"), "{out}");
+}
+
+#[test]
 fn what_comes_out_of_order_is_passed_over_and_what_comes_again_too() {
     let mut stage = Stage::new();
     let out = called(&mut stage, "", &offer());

@@ -184,7 +184,9 @@ impl Call {
         out.header(HeaderName::Contact, &face.contact);
         out.header(HeaderName::Allow, ALLOW);
         // What the caller requires of us is not required of the target: what it says is repeated by us.
-        if pending.pracks() {
+        let config = &env.newest.config;
+        let always = || config.target(target).is_some_and(|to| config.manners(to.owner).offer_100rel);
+        if pending.pracks() || (offer.is_some() && always()) {
             out.header(HeaderName::Supported, b"100rel");
         }
         let policy = &self.pinned.config.session;

@@ -81,6 +81,8 @@ pub(super) struct RawEdgeGroup {
     pub(super) probe: Option<RawProbe>,
     pub(super) redirect: Option<RawRedirects>,
     pub(super) refer: Option<RawRefers>,
+    #[serde(default)]
+    pub(super) offer_100rel: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -148,6 +150,8 @@ pub(super) struct RawTrunk {
     pub(super) correlation: Maybe<RawCorrelation>,
     pub(super) redirect: Option<RawRedirects>,
     pub(super) refer: Option<RawRefers>,
+    #[serde(default)]
+    pub(super) offer_100rel: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

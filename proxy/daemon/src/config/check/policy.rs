@@ -45,9 +45,14 @@ pub(super) fn latching(written: Option<RawLatching>) -> Latching {
     }
 }
 
-/// What is done about redirections and transfers of a group or a trunk.
-pub(super) fn manners(redirect: Option<RawRedirects>, refer: Option<RawRefers>) -> Manners {
+/// What a group or a trunk may ask of us, and is asked.
+pub(super) fn manners(
+    redirect: Option<RawRedirects>,
+    refer: Option<RawRefers>,
+    offer_100rel: bool,
+) -> Manners {
     Manners {
+        offer_100rel,
         redirect: match redirect {
             Some(RawRedirects::Pass) => Redirects::Pass,
             Some(RawRedirects::Follow) => Redirects::Follow,

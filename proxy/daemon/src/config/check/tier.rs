@@ -45,7 +45,7 @@ pub(super) fn groups(
             edges,
             sources: group.sources.iter().map(|s| s.get_ref().0).collect(),
             latching: latching(group.latching),
-            manners: manners(group.redirect, group.refer),
+            manners: manners(group.redirect, group.refer, group.offer_100rel),
         });
     }
     unused_regions(raw, &compiled, complaints);

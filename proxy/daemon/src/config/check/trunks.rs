@@ -50,7 +50,7 @@ pub(super) fn read(
             calls_per_second,
             latching: latching(trunk.latching),
             correlation: correlation::read(&trunk.correlation, complaints),
-            manners: manners(trunk.redirect, trunk.refer),
+            manners: manners(trunk.redirect, trunk.refer, trunk.offer_100rel),
         });
     }
     compiled
