@@ -3,6 +3,7 @@
 //! The scenarios are benches/sipp, and those of `flows` are written by the stories themselves. What SIPp saw is its exit status and its count of calls; what the appliance saw is
 //! its records. `cargo xtask test` installs SIPp; without it these stories fail and say what to type.
 
+mod asked;
 mod calls;
 mod flows;
 mod inside_the_call;

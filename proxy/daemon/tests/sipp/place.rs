@@ -24,6 +24,7 @@ pub(crate) fn twenty<'a>(more: &[&'a str]) -> Vec<&'a str> {
 pub(crate) struct Place {
     n: u8,
     probe: &'static str,
+    more: &'static str,
     running: Option<(Appliance, Receiver<Notice>)>,
     finished: Vec<Arc<CallRecord>>,
     records: PathBuf,
@@ -45,16 +46,24 @@ impl Place {
         Self::with(n, r#"probe = { interval = "500ms", timeout = "500ms", fall = 6, rise = 2 }"#)
     }
 
+    /// The same with a tier that may transfer calls. One shard has them all: a leg goes from call to call inside one only.
+    pub(crate) fn transferring(n: u8) -> Self {
+        let mut place = Self::with(n, "probe = { enabled = false }\nrefer = \"transfer\"");
+        place.more = "[process]\nshards = 1\n";
+        place.starts();
+        place
+    }
+
     fn with(n: u8, probe: &'static str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sipp-{n}"));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        Self { n, probe, running: None, finished: Vec::new(), records: folder.join("calls.jsonl") }
+        Self { n, probe, more: "", running: None, finished: Vec::new(), records: folder.join("calls.jsonl") }
     }
 
     /// The appliance starts.
     pub(crate) fn starts(&mut self) {
-        let text = config(self.n, self.probe, &self.records.display().to_string());
+        let text = config(self.n, self.probe, &self.records.display().to_string()) + self.more;
         let appliance = Appliance::start(config::parse("sipp.toml", &text).unwrap()).unwrap();
         let events = appliance.events();
         self.running = Some((appliance, events));
