@@ -12,6 +12,8 @@ pub(crate) struct Face {
     pub(crate) contact: Box<[u8]>,
     /// `host` alone: what stands after the @ in From and To.
     pub(crate) host: Box<[u8]>,
+    /// The port beside it.
+    port: u16,
 }
 
 impl Face {
@@ -26,6 +28,7 @@ impl Face {
             via: format!("SIP/2.0/{transport} {at};rport;branch=").into_bytes().into(),
             contact: contact.into_bytes().into(),
             host: host(at).into_bytes().into(),
+            port: at.port(),
         }
     }
 }
@@ -70,6 +73,11 @@ impl Faces {
     pub(crate) fn new(config: &Config) -> Self {
         let listeners = config.listeners.iter().map(Face::new).collect();
         Self { listeners, targets: config.targets.iter().map(Aim::new).collect() }
+    }
+
+    /// What stands as sent-by in the Via of our requests.
+    pub(crate) fn sent_by(&self) -> impl Iterator<Item = (Box<[u8]>, u16)> + '_ {
+        self.listeners.iter().map(|face| (face.host.clone(), face.port))
     }
 
     /// One listener's texts.

@@ -433,6 +433,7 @@ impl Shard {
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         if snapshot.config_generation != self.env.newest.config_generation {
             self.env.faces = Faces::new(&snapshot.config);
+            self.env.txns.add_sent_by(self.env.faces.sent_by());
             self.env.txns.set_timers(snapshot.config.timers);
             let hasher = self.by_trunk.hasher();
             self.load.configure(&snapshot.config, |name| hasher.hash_one(name));

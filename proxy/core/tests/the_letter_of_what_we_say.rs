@@ -133,10 +133,12 @@ fn what_is_sent_inside_a_dialog_bears_its_name_and_counts_on() {
 fn what_nobody_answers_is_a_408_for_whoever_asked_and_the_end_of_the_call() {
     let mut stage = Stage::new();
     let (ok, _) = up(&mut stage, "one");
-    stage.receive(CARRIER, &in_dialog(&ok, "INFO", 5, ""));
+    // Of requests that are no INVITE nothing is said (RFC 4320 §4.2).
+    let held = format!("{}a=sendonly\r\n", offer());
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 5, &held));
     stage.pass(Duration::from_secs(32));
     let told = stage.take(CARRIER);
-    assert!(told.iter().any(|message| what(message) == "408 INFO"), "{:?}", whats(&told));
+    assert!(told.iter().any(|message| what(message) == "408 INVITE"), "{:?}", whats(&told));
     assert!(told.iter().any(|message| what(message) == "BYE"), "{:?}", whats(&told));
     assert_eq!(stage.records[0].close, CloseReason::LegGone);
 }

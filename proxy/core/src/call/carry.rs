@@ -78,6 +78,11 @@ impl Carried {
         self.cseq
     }
 
+    /// RFC 4320 §4.2: 408 is no response to what is no INVITE. Its sender has noticed by himself when it comes.
+    fn must_not_say(&self, code: u16) -> bool {
+        code == 408 && !self.is_invite()
+    }
+
     /// Whether it is one that refreshes a session beside what it is for (RFC 4028 §2).
     fn refreshes(&self) -> bool {
         matches!(self.request.method(), Method::Invite | Method::Update)
@@ -470,7 +475,11 @@ impl Call {
             from.session.accept(env.now, policy, &carried.request, &mut out);
         }
         let bytes = with_body(out, response, anchored);
-        env.txns.respond(env.now, carried.server, code, bytes);
+        if carried.must_not_say(code) {
+            env.txns.forget(carried.server);
+        } else {
+            env.txns.respond(env.now, carried.server, code, bytes);
+        }
         if code < 200 {
             return CarriedOutcome::PassedBack;
         }
@@ -482,7 +491,10 @@ impl Call {
             }
             self.carried_failed(env, code, &carried);
         } else if (200..300).contains(&code) {
-            if let Some(dialog) = self.leg_mut(leg).dialog.as_mut().filter(|_| carried.refreshes()) {
+            let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+            let dialog = self.leg_mut(leg).dialog.as_mut().filter(|_| carried.refreshes());
+            // A fork that our request never went to says nothing of where this leg's peer is.
+            if let Some(dialog) = dialog.filter(|dialog| dialog.remote_tag() == tag) {
                 dialog.retarget(response);
             }
             if carried.is_invite() {
@@ -562,11 +574,16 @@ impl Call {
         }
     }
 
-    /// A carried request got no response: 408 to whoever sent it (RFC 3261 §8.1.3.1), and the silent leg is gone.
+    /// A carried request got no response: 408 to whoever sent it (RFC 3261 §8.1.3.1) if it was an INVITE, and the silent leg
+    /// is gone.
     pub(crate) fn carried_timeout(&mut self, env: &mut Env, client: ClientKey) {
         let Some(at) = self.carried.iter().position(|carried| carried.client == client) else { return };
         let carried = self.carried.swap_remove(at);
-        self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 408);
+        if carried.must_not_say(408) {
+            env.txns.forget(carried.server);
+        } else {
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 408);
+        }
         self.carried_failed(env, 408, &carried);
     }
 

@@ -66,12 +66,15 @@ impl Env {
         let mut rng = Rng::new(seed);
         let mut moves = Moves::default();
         moves.configure(&newest.config);
+        let mut txns = Transactions::new(shard, rng.next_u64(), newest.config.timers);
+        let faces = Faces::new(&newest.config);
+        txns.add_sent_by(faces.sent_by());
         Self {
             now,
             shard,
-            txns: Transactions::new(shard, rng.next_u64(), newest.config.timers),
+            txns,
             out: VecDeque::new(),
-            faces: Faces::new(&newest.config),
+            faces,
             newest,
             rng,
             counters: ShardCounters::default(),

@@ -254,8 +254,8 @@ impl Call {
                 | State::Closing(_)
                 | State::Opening { .. }
                 | State::Over(..) => {
-                    let tag = response.to().ok().and_then(|to| to.tag());
-                    let ours = self.b.dialog.as_ref().is_some_and(|dialog| Some(dialog.remote_tag()) == tag);
+                    let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+                    let ours = self.b.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag() == tag);
                     if ours && (self.b.ack_again(env, self.b.invite_cseq) || self.b.ack_due.is_some()) {
                         Err(NotForTheCall::Repeated)
                     } else {

@@ -138,7 +138,7 @@ impl<U: Copy> Transactions<U> {
     /// RFC 3261 §17.1.3: a response belongs to the transaction whose branch is in its top Via and whose method is in
     /// its CSeq.
     pub(super) fn response(&mut self, now: Time, msg: Message) -> Received<U> {
-        let branch = msg.top_via().ok().and_then(|via| via.branch);
+        let branch = msg.top_via().ok().filter(|via| self.is_sent_by_us(via)).and_then(|via| via.branch);
         let named = branch.and_then(|branch| Branch::decode(self.shard, branch));
         // We are the origin of every request we send, so more than one Via is not for us (§8.1.3.3).
         let key = named.filter(|_| msg.has_one_via());

@@ -39,6 +39,17 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
+    /// There is no answer to a request that is not an INVITE, and that is not to be said (RFC 4320 §4.2): its sender hears
+    /// nothing, as if the request had been lost.
+    pub(crate) fn forget(&mut self, key: ServerKey) {
+        let waits = live(&mut self.entries, key.0).is_some_and(|entry| {
+            matches!(entry.body, Body::Server { machine: Server::Trying | Server::Proceeding, .. })
+        });
+        if waits {
+            self.remove(key.0);
+        }
+    }
+
     /// The dialog has the ACK for its 2xx: it is not sent again.
     pub(crate) fn acked(&mut self, now: Time, key: ServerKey) {
         self.drive_invite_server(now, key.0, invite_server::Input::Acked, None);

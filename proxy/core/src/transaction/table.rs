@@ -11,7 +11,7 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 use relay_values::Time;
-use sip_wire::Message;
+use sip_wire::{Message, Via};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -22,6 +22,9 @@ pub(super) const MAX_TRANSACTIONS: usize = 1 << 20;
 
 /// Above the limit there is still room for what makes room: a BYE or CANCEL for every sixteenth transaction.
 pub(super) const RESERVED_FOR_ENDS: usize = MAX_TRANSACTIONS / 16;
+
+/// Addresses under which our requests have gone out, over reloads: a handful of listeners and what they were before.
+const MAX_SENT_BY: usize = 64;
 
 /// The transactions of one shard. `U` is the TU's reference.
 pub(crate) struct Transactions<U> {
@@ -35,6 +38,8 @@ pub(crate) struct Transactions<U> {
     /// Slots of server transactions by their keys.
     by_request: HashTable<u32>,
     pub(super) hasher: KeyHasher,
+    /// What stands as sent-by in the Via of our requests.
+    sent_by: Vec<(Box<[u8]>, u16)>,
     /// For making keys without an allocation each.
     pub(super) scratch: MatchKey,
     pub(super) sends: VecDeque<(Peer, Bytes)>,
@@ -57,6 +62,7 @@ impl<U: Copy> Transactions<U> {
             waiting: Vec::new(),
             by_request: HashTable::new(),
             hasher,
+            sent_by: Vec::new(),
             scratch: MatchKey::default(),
             sends: VecDeque::new(),
             events: VecDeque::new(),
@@ -67,6 +73,26 @@ impl<U: Copy> Transactions<U> {
     /// New timers: intervals that begin from now on are theirs, running ones end as they would have.
     pub(crate) fn set_timers(&mut self, timers: Timers) {
         self.timers = TimerSets::new(timers);
+    }
+
+    /// Names what stands as sent-by in the Via of our requests; what stood there before is still answered. A table that was
+    /// told none compares none.
+    pub(crate) fn add_sent_by(&mut self, ours: impl Iterator<Item = (Box<[u8]>, u16)>) {
+        for ours in ours {
+            if !self.sent_by.contains(&ours) {
+                if self.sent_by.len() >= MAX_SENT_BY {
+                    self.sent_by.remove(0);
+                }
+                self.sent_by.push(ours);
+            }
+        }
+    }
+
+    /// RFC 3261 §18.1.2: a response whose top Via names somebody else as its sender is none to a request of ours.
+    pub(super) fn is_sent_by_us(&self, via: &Via<'_>) -> bool {
+        let port = via.port.unwrap_or(5060);
+        self.sent_by.is_empty()
+            || self.sent_by.iter().any(|(host, ours)| *ours == port && **host == *via.host)
     }
 
     /// A message from the network that has passed [`Message::check`].
