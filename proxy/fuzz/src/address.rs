@@ -63,10 +63,17 @@ fn again(address: &NameAddr<'_>) {
 /// As a Contact, and as a From, of which there is one.
 fn list(data: &[u8]) {
     let mut builder = Builder::request(Method::Options, b"sip:a@192.0.2.1");
-    builder.header(HeaderName::Contact, data).header(HeaderName::From, data).header(HeaderName::RecordRoute, data);
-    let message = Message::parse(Bytes::from(builder.finish_vec())).expect("what the builder writes is a message");
+    builder
+        .header(HeaderName::Contact, data)
+        .header(HeaderName::From, data)
+        .header(HeaderName::RecordRoute, data);
+    let message =
+        Message::parse(Bytes::from(builder.finish_vec())).expect("what the builder writes is a message");
     let values: Vec<_> = message.values(HeaderName::Contact).collect();
-    assert!(message.values(HeaderName::RecordRoute).eq(values.iter().copied()), "one list, however it is called");
+    assert!(
+        message.values(HeaderName::RecordRoute).eq(values.iter().copied()),
+        "one list, however it is called"
+    );
     assert!(message.values(HeaderName::From).count() <= 1, "there is one From");
     assert_eq!(message.contact().is_ok_and(|contact| contact.is_none()), values.is_empty());
     for value in values {

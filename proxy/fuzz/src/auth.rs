@@ -25,7 +25,11 @@ pub fn auth(data: &[u8]) {
     for field in FIELDS {
         let values: Vec<_> = message.values(field).collect();
         assert!(values.len() <= 1, "commas stand between parameters, not between values");
-        assert_eq!(values.first().copied().unwrap_or_default(), value, "no field is read otherwise than the next");
+        assert_eq!(
+            values.first().copied().unwrap_or_default(),
+            value,
+            "no field is read otherwise than the next"
+        );
     }
     hop(&message, &value);
     parameters(&value);

@@ -6,9 +6,12 @@ fn run(name: &str, target: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
     let mut seeds = 0;
     for entry in std::fs::read_dir(&folder).expect("the corpus is part of the repository") {
-        let bytes = std::fs::read(entry.expect("a folder entry").path()).expect("a seed");
+        let path = entry.expect("a folder entry").path();
+        let bytes = std::fs::read(&path).expect("a seed");
         seeds += 1;
         for end in 0..=bytes.len() {
+            // Shown when it fails.
+            eprintln!("{}, {end} bytes", path.display());
             target(&bytes[..end]);
         }
     }
@@ -43,6 +46,21 @@ fn no_seed_breaks_the_media_target() {
 #[test]
 fn no_seed_breaks_the_rtcp_target() {
     run("rtcp", bascule_fuzz::rtcp);
+}
+
+#[test]
+fn no_seed_breaks_the_address_target() {
+    run("address", bascule_fuzz::address);
+}
+
+#[test]
+fn no_seed_breaks_the_auth_target() {
+    run("auth", bascule_fuzz::auth);
+}
+
+#[test]
+fn no_seed_breaks_the_shard_target() {
+    run("shard", bascule_fuzz::shard);
 }
 
 #[test]

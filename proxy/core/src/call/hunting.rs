@@ -22,10 +22,12 @@ impl Call {
             CallEvent::Failure(reason) => self.advance(env, attempt, reason, 0),
             CallEvent::Timer => self.out_of_patience(env, attempt),
             CallEvent::Cancel | CallEvent::Hangup(Leg::A) => self.cancelled(env, attempt),
-            // A callee may not end an early dialog with BYE (RFC 3261 §15), but means no.
+            // A callee may not end an early dialog with BYE (RFC 3261 §15), but means no. Its INVITE is still to be ended.
             CallEvent::Hangup(Leg::B) => {
                 if self.is_held() {
                     self.acknowledge_answer(env);
+                } else {
+                    self.leave(env, attempt);
                 }
                 self.refused(env, attempt, 480, None)
             }

@@ -1,9 +1,10 @@
 //! Two regions with an edge each, and a carrier.
 
 use proxy_core::{
-    Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, MediaMode, MediaPolicy,
-    OutboundRoute, Owner, Peer, Region, RegionPolicy, RehomePolicy, ShardLimits, Site, SiteId, Target, TargetId,
-    Timers, Transport, Trunk, TrunkId, UnknownSource,
+    Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, Manners, MediaMode,
+    MediaPolicy, OutboundRoute, OverloadPolicy, Owner, Peer, Redirects, Refers, Region, RegionPolicy,
+    RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers,
+    Transport, Trunk, TrunkId, UnknownSource,
 };
 use relay_values::{Duration, Latching, RegionId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -44,6 +45,7 @@ pub(super) fn config(bits: u8) -> Config {
         edges: vec![TargetId(edge)],
         sources: vec![],
         latching: Latching::Learn,
+        manners: manners(bits),
     };
     let relay = bits & 1 == 0;
     Config {
@@ -61,8 +63,10 @@ pub(super) fn config(bits: u8) -> Config {
             sources: vec!["192.0.2.0/28".parse().expect("a network")],
             targets: vec![TargetId(2)],
             max_calls: None,
+            calls_per_second: None,
             latching: Latching::Learn,
             correlation: None,
+            manners: manners(bits),
         }],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],
@@ -76,10 +80,21 @@ pub(super) fn config(bits: u8) -> Config {
         },
         timers: Timers::default(),
         hunt: HuntPolicy::default(),
+        session: SessionPolicy { enabled: bits & 8 != 0, ..SessionPolicy::default() },
+        overload: OverloadPolicy::default(),
+        scanners: ScannerPolicy::default(),
         limits: ShardLimits { max_calls: MOST_CALLS },
         unknown_source: if bits & 2 == 0 { UnknownSource::Drop } else { UnknownSource::Reject },
         product: None,
         region_health: RegionPolicy::default(),
         rehome: RehomePolicy { enabled: bits & 4 == 0, ..RehomePolicy::default() },
+    }
+}
+
+fn manners(bits: u8) -> Manners {
+    let of = usize::from(bits >> 4 & 3) % 3;
+    Manners {
+        redirect: [Redirects::Refuse, Redirects::Pass, Redirects::Follow][of],
+        refer: [Refers::Refuse, Refers::Pass, Refers::Transfer][of],
     }
 }

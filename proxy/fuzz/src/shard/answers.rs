@@ -1,0 +1,72 @@
+//! Who is answered, with what: whole messages, only to who asked, and one final answer to each request.
+
+use bytes::Bytes;
+use proxy_core::Peer;
+use relay_values::{Duration, Time};
+use sip_wire::{HeaderName, Message, Method};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// 64*T1: after that a request that comes again is a new one (RFC 3261 17.2.1, 17.2.2).
+const LIFETIME: Duration = Duration::from_secs(32);
+
+/// What a transaction is known by here: branch, Call-ID, and CSeq with its method.
+type Key = (Vec<u8>, Vec<u8>, Vec<u8>);
+
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    asked: BTreeSet<Vec<u8>>,
+    /// Branches that a broken copy of a message had: two requests may have it now.
+    spoilt: BTreeSet<Vec<u8>>,
+    finals: BTreeMap<Key, (Time, Bytes)>,
+}
+
+fn branch(message: &Message) -> Vec<u8> {
+    message.top_via().ok().and_then(|via| via.branch).unwrap_or_default().to_vec()
+}
+
+impl Answers {
+    /// Something is about to reach the shard.
+    pub(super) fn heard(&mut self, bytes: &Bytes, whole: bool) {
+        let message = match Message::parse(bytes.clone()) {
+            Ok(message) => message,
+            Err(rejected) => match rejected.partial {
+                Some(message) => message,
+                None => return,
+            },
+        };
+        if !message.is_request() {
+            return;
+        }
+        let branch = branch(&message);
+        if !whole {
+            self.spoilt.insert(branch.clone());
+        }
+        self.asked.insert(branch);
+    }
+
+    /// The shard says something.
+    pub(super) fn said(&mut self, now: Time, to: &Peer, bytes: &Bytes) -> Message {
+        let message = Message::parse(bytes.clone()).expect("what we send can be read");
+        assert!(message.check().is_ok(), "what we send is whole:\n{}", String::from_utf8_lossy(bytes));
+        let Some(code) = message.code() else { return message };
+        let branch = branch(&message);
+        assert!(self.asked.contains(&branch), "{to:?} is answered and has not asked");
+        assert_ne!(message.method(), Method::Ack, "an ACK is not answered");
+        if self.spoilt.contains(&branch) {
+            return message;
+        }
+        let field = |name| message.header(name).unwrap_or_default().to_vec();
+        let key = (branch, field(HeaderName::CallId), field(HeaderName::CSeq));
+        let first = self.finals.get(&key).filter(|(at, _)| now.since(*at) < LIFETIME);
+        match first {
+            Some((_, first)) => assert_eq!(
+                String::from_utf8_lossy(first),
+                String::from_utf8_lossy(bytes),
+                "one final answer, and nothing after it but itself"
+            ),
+            None if code >= 200 => drop(self.finals.insert(key, (now, bytes.clone()))),
+            None => {}
+        }
+        message
+    }
+}
