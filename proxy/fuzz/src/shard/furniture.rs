@@ -96,5 +96,6 @@ fn manners(bits: u8) -> Manners {
     Manners {
         redirect: [Redirects::Refuse, Redirects::Pass, Redirects::Follow][of],
         refer: [Refers::Refuse, Refers::Pass, Refers::Transfer][of],
+        ..Manners::default()
     }
 }

@@ -379,7 +379,8 @@ impl Stage {
         ];
         assert_eq!(left, [0; 6], "{counts:?} is left");
         assert_eq!(self.shard.poll_timeout(), Time::NEVER, "nothing is waited for");
-        assert_eq!(self.records, self.shard.counters().calls, "one record for each call");
+        // Calls that were refused have records, too.
+        assert!(self.records >= self.shard.counters().calls, "one record for each call");
         assert!(self.sessions.is_empty(), "{:?} is left at the relay", self.sessions);
     }
 }
