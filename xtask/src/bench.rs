@@ -16,6 +16,8 @@ pub(crate) enum What {
     Relay,
     /// A region that dies, a configuration that is reloaded, under load.
     Failover,
+    /// Three times as many calls as can be made, and a flood of INVITEs from nobody.
+    Overload,
 }
 
 impl What {
@@ -25,12 +27,13 @@ impl What {
             Self::Calls => "calls",
             Self::Relay => "relay",
             Self::Failover => "failover",
+            Self::Overload => "overload",
         }
     }
 
     const fn programs(self) -> &'static [Program] {
         match self {
-            Self::Wire => &[TASKSET],
+            Self::Wire | Self::Overload => &[TASKSET],
             Self::Calls => &[TASKSET, KAMAILIO],
             Self::Relay => &[TASKSET, RTPENGINE, IP, ETHTOOL],
             Self::Failover => &[TASKSET, IP, IPTABLES],

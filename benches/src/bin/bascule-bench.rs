@@ -39,6 +39,8 @@ enum What {
     Relay,
     /// A region that dies, and reloads, under load.
     Failover,
+    /// Three times as many calls as can be made, and a flood of INVITEs from nobody.
+    Overload,
 }
 
 fn main() -> io::Result<ExitCode> {
@@ -51,6 +53,7 @@ fn main() -> io::Result<ExitCode> {
         What::Calls => run::calls::run(&options)?,
         What::Relay => run::relay::run(&options)?,
         What::Failover => run::failover::run(&options)?,
+        What::Overload => run::overload::run(&options)?,
     };
     // Kept when something went wrong: the devices' configurations and logs are there.
     fs::remove_dir_all(scratch()?)?;

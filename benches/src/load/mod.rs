@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod ear;
+pub mod flood;
 pub mod flows;
 pub mod mark;
 pub mod media;

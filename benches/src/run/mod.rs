@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod failover;
+pub mod overload;
 pub mod relay;
 pub mod wire;
 
