@@ -9,10 +9,11 @@ use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, plan_inbound, plan_outbound};
 use crate::shard::Shard;
 use crate::transaction::{ServerKey, response};
-use crate::{CloseReason, Output, Peer, RegionId, RejectReason, SiteId, TrunkId};
+use crate::{CloseReason, Output, Peer, RegionId, RejectReason, SiteId, Snapshot, TrunkId};
 use core::hash::BuildHasher;
 use relay_values::Latching;
 use sip_wire::{HeaderName, Message, Method};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Where a call comes from and may go.
@@ -54,13 +55,13 @@ impl Shard {
             return self.refuse(from, server, request, 503, RejectReason::Draining);
         }
         let tag = self.fresh_tag();
-        let mut out = response(request, from.remote, 200, Some(tag.as_bytes()));
+        let mut out = response(request, from.remote, 200, self.env.load_said, Some(tag.as_bytes()));
         demands::describe_us(&mut out, &self.env.newest.config.session);
         self.env.txns.respond(self.env.now, server, 200, out.finish());
     }
 
     fn invite(&mut self, from: Peer, server: ServerKey, request: Message) {
-        let trying = response(&request, from.remote, 100, None).finish();
+        let trying = response(&request, from.remote, 100, self.env.load_said, None).finish();
         self.env.txns.respond(self.env.now, server, 100, trying);
         match self.admit(from, &request) {
             Ok((admitted, plan)) => self.start(server, request, admitted, plan),
@@ -74,9 +75,16 @@ impl Shard {
     fn start(&mut self, server: ServerKey, request: Message, admitted: Admitted, mut plan: Plan) {
         let from = admitted.source;
         let snapshot = Arc::clone(&self.env.newest);
-        let Some(first) = plan.next(&snapshot, None) else {
-            self.record_rejection(from, &request, 503, RejectReason::NoTarget);
-            return self.refuse(from, server, &request, 503, RejectReason::NoTarget);
+        let mut reason = RejectReason::NoTarget;
+        let first = loop {
+            let Some(target) = plan.next(&snapshot, None) else {
+                self.record_rejection(from, &request, 503, reason);
+                return self.refuse(from, server, &request, 503, reason);
+            };
+            if admitted.emergency || self.env.may_try(target) {
+                break target;
+            }
+            reason = RejectReason::PeerOverload;
         };
         let counted = admitted.trunk.and_then(|trunk| snapshot.config.trunks.get(trunk.index()));
         let counted = counted.map(|trunk| self.trunk_key(&trunk.name));
@@ -179,18 +187,43 @@ impl Shard {
                 let group = config.groups.get(id.index()).ok_or(no_route)?;
                 let site = router.site_of(id);
                 let trunks = router.outbound(site, number).ok_or(no_route)?;
-                let open = trunks.iter().copied().find(|trunk| {
-                    config
-                        .trunks
-                        .get(trunk.index())
-                        .is_some_and(|t| self.check_trunk(&t.name, t.max_calls).is_ok())
-                });
-                let trunk = Some(open.ok_or((503, RejectReason::TrunkLimit))?);
-                let plan = plan_outbound(&snapshot, self.env.now, trunks, &mut self.env.rng);
+                let (open, trunk) = self.open_trunks(&snapshot, trunks)?;
+                let trunk = Some(trunk);
+                let plan = plan_outbound(&snapshot, self.env.now, &open, &mut self.env.rng);
                 let (region, latching) = (group.region, group.latching);
                 Ok(Routed { direction: Direction::Outbound, trunk, site, region, latching, plan })
             }
         }
+    }
+
+    /// Those of a route's trunks that have room for one more call, and the first of them, whose call it is for now. It is
+    /// counted against that one's rate.
+    fn open_trunks(
+        &mut self,
+        snapshot: &Snapshot,
+        trunks: &[TrunkId],
+    ) -> Result<(SmallVec<[TrunkId; 4]>, TrunkId), Refusal> {
+        let now = self.env.now;
+        let mut refusal = (503, RejectReason::TrunkLimit);
+        let mut open = SmallVec::new();
+        for id in trunks {
+            let Some(trunk) = snapshot.config.trunks.get(id.index()) else { continue };
+            if self.check_trunk(&trunk.name, trunk.max_calls).is_err() {
+                continue;
+            }
+            if let Some(most) = trunk.calls_per_second {
+                let key = self.trunk_key(&trunk.name);
+                let bucket = self.load.trunk(key);
+                // Of the others it is enough that they have one left.
+                if !(if open.is_empty() { bucket.take(now, most) } else { bucket.has(now, most) }) {
+                    refusal = (503, RejectReason::RateLimit);
+                    continue;
+                }
+            }
+            open.push(*id);
+        }
+        let first = open.first().copied().ok_or(refusal)?;
+        Ok((open, first))
     }
 
     fn check_trunk(&self, name: &str, max_calls: Option<u32>) -> Result<(), Refusal> {

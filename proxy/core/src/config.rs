@@ -454,6 +454,11 @@ pub struct OverloadPolicy {
     pub source_rate: Option<u32>,
     /// What becomes of a request above its source's or its trunk's rate.
     pub over_rate: OverRate,
+    /// Whether peers are asked to say when they are overloaded: `oc` in our Via (RFC 7339 §4). Who asks us is answered in any
+    /// case.
+    pub ask_peers: bool,
+    /// Shards that share what a peer lets us send in a second.
+    pub shards: u8,
 }
 
 /// What becomes of a request above a rate.
@@ -472,6 +477,8 @@ impl Default for OverloadPolicy {
             interval: Duration::from_millis(100),
             source_rate: None,
             over_rate: OverRate::Reject,
+            ask_peers: false,
+            shards: 1,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Face {
 }
 
 impl Face {
-    fn new(listener: &Listener) -> Self {
+    fn new(listener: &Listener, ask: bool) -> Self {
         let at = listener.advertised;
         let transport = listener.transport.as_str();
         let contact = match listener.transport {
@@ -25,13 +25,18 @@ impl Face {
             Transport::Tcp => format!("<sip:{at};transport=tcp>"),
         };
         Self {
-            via: format!("SIP/2.0/{transport} {at};rport;branch=").into_bytes().into(),
+            via: format!("SIP/2.0/{transport} {at};rport{};branch=", if ask { OC } else { "" })
+                .into_bytes()
+                .into(),
             contact: contact.into_bytes().into(),
             host: host(at).into_bytes().into(),
             port: at.port(),
         }
     }
 }
+
+/// Asks a peer to say when it is overloaded, by either algorithm (RFC 7339 §4.1 and §4.2, RFC 7415).
+const OC: &str = ";oc;oc-algo=\"loss,rate\"";
 
 /// How a target is named in a request URI.
 #[derive(Debug, Clone)]
@@ -71,7 +76,7 @@ pub(crate) struct Faces {
 impl Faces {
     /// Spells them out. A reload never renumbers listeners, so that the calls that are up keep theirs.
     pub(crate) fn new(config: &Config) -> Self {
-        let listeners = config.listeners.iter().map(Face::new).collect();
+        let listeners = config.listeners.iter().map(|at| Face::new(at, config.overload.ask_peers)).collect();
         Self { listeners, targets: config.targets.iter().map(Aim::new).collect() }
     }
 

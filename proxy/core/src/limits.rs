@@ -141,6 +141,15 @@ pub(crate) const RATED_SETS: usize = 1_024;
 /// Lines of a stranger's request in which a User-Agent is looked for. Real ones have it among the first fifteen.
 pub(crate) const USER_AGENT_LINES: usize = 40;
 
+/// How long what is said of a load holds, where nothing else is said (RFC 7339 §4.3); also what we say ourselves.
+pub(crate) const OC_VALIDITY: Duration = Duration::from_millis(500);
+
+/// The longest that we hold back for what a peer said once.
+pub(crate) const MAX_VALIDITY: Duration = Duration::from_secs(600);
+
+/// Peers that ask for less at once; only targets are asked.
+pub(crate) const MAX_THROTTLES: usize = 1_024;
+
 /// Seconds after which a caller that was turned away may come back (RFC 3261 §20.33).
 pub(crate) const RETRY_AFTER: u64 = 2;
 

@@ -146,6 +146,7 @@ impl Shard {
     fn message(&mut self, from: Peer, bytes: Bytes) {
         self.env.counters.received += 1;
         let late = self.load.judge(self.env.now, &self.env.newest.config.overload);
+        self.env.load_said = self.load.said(self.env.now);
         if self.is_stateless_ack(&bytes) {
             return;
         }
@@ -294,7 +295,7 @@ impl Shard {
             Some(key) => LocalTag::new(self.env.shard, Leg::A, key),
             None => self.fresh_tag(),
         };
-        let ok = response(cancel, from.remote, 200, Some(tag.as_bytes())).finish();
+        let ok = response(cancel, from.remote, 200, self.env.load_said, Some(tag.as_bytes())).finish();
         self.env.txns.respond(self.env.now, server, 200, ok);
         match user {
             User::Invite(key) => {
@@ -313,6 +314,11 @@ impl Shard {
     }
 
     fn response(&mut self, from: Peer, client: ClientKey, user: User, response: &Message) {
+        if self.env.newest.config.overload.ask_peers
+            && let (Ok(via), Some(peer)) = (response.top_via(), self.env.txns.peer(client))
+        {
+            self.env.throttles.heard(self.env.now, peer, &via);
+        }
         let answers = matches!(response.method(), Method::Invite)
             && response.code().is_some_and(|code| (200..300).contains(&code));
         let first = answers && {
@@ -393,7 +399,7 @@ impl Shard {
     ) {
         self.env.counters.reject(reason);
         let tag = self.fresh_tag();
-        let mut out = response(request, from.remote, code, Some(tag.as_bytes()));
+        let mut out = response(request, from.remote, code, self.env.load_said, Some(tag.as_bytes()));
         demands::explain(&mut out, code, request, &self.env.newest.config.session);
         if code == 503 {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);

@@ -5,6 +5,7 @@ use crate::face::{Face, Faces};
 use crate::ghosts::Ghosts;
 use crate::ids::{CallKey, hex};
 use crate::moves::Moves;
+use crate::overload::{Said, Throttles};
 use crate::rng::Rng;
 use crate::shard::Join;
 use crate::transaction::Transactions;
@@ -50,6 +51,10 @@ pub(crate) struct Env {
     pub(crate) counters: ShardCounters,
     /// Serial of the last relay session.
     pub(crate) sessions: u64,
+    /// What peers that ask are told of our load.
+    pub(crate) load_said: Said,
+    /// Peers that ask for less.
+    pub(crate) throttles: Throttles,
     /// Who moves next.
     pub(crate) moves: Moves,
     /// Legs that were left behind.
@@ -80,6 +85,8 @@ impl Env {
             counters: ShardCounters::default(),
             sessions: 0,
             moves,
+            load_said: Said::default(),
+            throttles: Throttles::default(),
             ghosts: Ghosts::default(),
             late: Vec::new(),
             joins: Vec::new(),
@@ -109,6 +116,16 @@ impl Env {
         hex(self.rng.next_u64(), head);
         hex(self.rng.next_u64(), tail);
         id
+    }
+
+    /// Whether a new call may be sent to a target now: it may have asked for less (RFC 7339). Asked once for each attempt.
+    pub(crate) fn may_try(&mut self, target: TargetId) -> bool {
+        if self.throttles.is_empty() {
+            return true;
+        }
+        let config = &self.newest.config;
+        let Some(peer) = config.target(target).map(|target| target.peer) else { return true };
+        self.throttles.lets_through(self.now, peer, config.overload.shards, &mut self.rng)
     }
 
     /// Sends a message outside of every transaction: ACK for a 2xx.

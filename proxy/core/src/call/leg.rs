@@ -130,7 +130,7 @@ pub(super) fn put_warning(env: &Env, out: &mut Builder, from: Peer, request: &Me
 
 /// A response to a request on a leg, with what belongs into it by its method (RFC 3261 §12.1.1, §20.5).
 pub(crate) fn respond(env: &Env, request: &Message, from: Peer, code: u16, tag: &LocalTag) -> Builder {
-    let mut out = response(request, from.remote, code, (code > 100).then_some(tag.as_bytes()));
+    let mut out = response(request, from.remote, code, env.load_said, (code > 100).then_some(tag.as_bytes()));
     let establishes = matches!(request.method(), Method::Invite) && (101..300).contains(&code);
     if establishes {
         for value in request.values(HeaderName::RecordRoute) {

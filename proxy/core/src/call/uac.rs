@@ -199,14 +199,19 @@ impl Call {
     }
 
     /// The next target that the plan and the policy allow.
-    pub(super) fn next_target(&mut self, env: &Env, reason: HuntReason) -> Option<TargetId> {
+    pub(super) fn next_target(&mut self, env: &mut Env, reason: HuntReason) -> Option<TargetId> {
         if self.steps.len() >= usize::from(self.pinned.config.hunt.max_attempts) {
             return None;
         }
         if let Some(target) = self.next_redirection(env) {
             return Some(target);
         }
-        self.plan.next(&env.newest, Some(reason))
+        loop {
+            let target = self.plan.next(&env.newest, Some(reason))?;
+            if self.admitted.emergency || env.may_try(target) {
+                return Some(target);
+            }
+        }
     }
 
     /// A response to the INVITE of attempt `number`, which is the current one unless the call has moved on. What it

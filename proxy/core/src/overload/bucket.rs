@@ -13,15 +13,23 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// Whether there is a token, at so many a second. `rate` 0 has none.
     pub(crate) fn has(&self, now: Time, rate: u32) -> bool {
-        let Some(each) = apart(rate) else { return false };
-        self.full.since(now) + each <= SECOND.max(each)
+        apart(rate).is_some_and(|each| self.room(now, each, SECOND))
     }
 
     /// Takes one if there is one.
     pub(crate) fn take(&mut self, now: Time, rate: u32) -> bool {
-        let Some(each) = apart(rate).filter(|_| self.has(now, rate)) else { return false };
+        self.take_within(now, rate, SECOND)
+    }
+
+    /// The same where only what comes in so much time may come at once.
+    pub(crate) fn take_within(&mut self, now: Time, rate: u32, at_once: Duration) -> bool {
+        let Some(each) = apart(rate).filter(|each| self.room(now, *each, at_once)) else { return false };
         self.full = self.full.max(now) + each;
         true
+    }
+
+    fn room(&self, now: Time, each: Duration, at_once: Duration) -> bool {
+        self.full.since(now) + each <= at_once.max(each)
     }
 }
 

@@ -5,16 +5,20 @@
 //! for how long ([`Input::Waited`](crate::Input::Waited)): when everything has waited too long ([`delay`]) new requests are
 //! turned away ([`shed`]) before they cost anything; so are those above the rate of their source or trunk ([`bucket`]).
 //!
+//! Between neighbours that know RFC 7339 less is sent in the first place ([`control`]).
+//!
 //! Nothing that belongs to a call is ever turned away here: requests inside dialogs, responses, ACK, CANCEL, and
 //! retransmissions of what was taken. Nor are emergency calls.
 
 mod bucket;
+mod control;
 mod delay;
 mod door;
 mod scanners;
 mod shed;
 mod sources;
 
+pub(crate) use control::{Said, Throttles, is_about_load};
 pub(crate) use door::Door;
 pub use scanners::ScannerView;
 pub(crate) use shed::Load;

@@ -1,6 +1,7 @@
 //! New requests that are turned away before they cost a transaction.
 
 use super::bucket::Bucket;
+use super::control::{Said, Share};
 use super::delay::QueueDelay;
 use super::sources::Sources;
 use crate::limits::{RATED_SETS, RETRY_AFTER, STATELESS_ACKS};
@@ -24,6 +25,8 @@ pub(crate) struct Load {
     sources: Sources<Bucket>,
     /// By a hash of the trunk's name, which outlives reloads.
     trunks: HashMap<u64, Bucket, FixedState>,
+    /// What peers that ask are to be told.
+    share: Share,
     /// Until when ACKs to answers without a transaction are expected.
     acks_until: Time,
     /// Makes the tags of such answers.
@@ -40,6 +43,7 @@ impl Load {
             waited: Duration::ZERO,
             sources: Sources::new(RATED_SETS, rng.next_u64()),
             trunks: HashMap::with_hasher(FixedState::with_seed(3)),
+            share: Share::default(),
             acks_until: Time::ZERO,
             tags: FixedState::with_seed(rng.next_u64()),
         }
@@ -53,6 +57,9 @@ impl Load {
     /// A message is handled.
     pub(crate) fn judge(&mut self, now: Time, policy: &OverloadPolicy) -> Late {
         let waited = core::mem::take(&mut self.waited);
+        if !self.share.is_zero() {
+            self.share.pass(now, policy.interval);
+        }
         if self.queue == QueueDelay::Calm && waited <= policy.target {
             return false;
         }
@@ -62,6 +69,11 @@ impl Load {
     /// Whether the shard is overloaded.
     pub(crate) const fn is_shedding(&self) -> bool {
         self.queue.is_shedding()
+    }
+
+    /// What peers that ask are told.
+    pub(crate) fn said(&self, now: Time) -> Said {
+        Said::new(&self.share, now)
     }
 
     /// The bucket of a trunk, by a hash of its name.
@@ -96,11 +108,15 @@ impl Shard {
     pub(crate) fn turned_away(&mut self, from: Peer, source: Source, late: Late, request: &Message) -> bool {
         let policy = self.env.newest.config.overload;
         let rate = self.rate_of(source);
-        if !(late || rate.is_some() || policy.source_rate.is_some()) || !begins_something(request) {
+        let busy = self.load.is_shedding() || !self.load.share.is_zero();
+        if !(busy || rate.is_some() || policy.source_rate.is_some()) || !begins_something(request) {
             return false;
         }
         if self.env.txns.knows(request) || is_emergency(request, &self.env.newest) {
             return false;
+        }
+        if busy {
+            self.load.share.offered(late);
         }
         if late {
             self.env.counters.reject(RejectReason::Overload);
@@ -148,8 +164,9 @@ impl Shard {
             return;
         }
         let tag = self.load.tag(call_id, via.branch.unwrap_or_default());
-        let mut out = response(request, from.remote, status, Some(&tag));
-        if status == 503 {
+        let mut out = response(request, from.remote, status, self.env.load_said, Some(&tag));
+        // Who is told how much less to send is not to stop altogether.
+        if status == 503 && !via.params.has(b"oc") {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
         let bytes = out.finish();

@@ -2,7 +2,7 @@
 
 use super::ack::ack;
 use super::client::{self, Client};
-use super::entry::{Body, Cancel};
+use super::entry::{Body, Cancel, keep};
 use super::invite_client::{self, InviteClient};
 use super::table::{Transactions, live};
 use super::{Branch, CancelOutcome, ClientKey, ClientKind, Key, Received, TxnEvent};
@@ -25,6 +25,12 @@ impl<U: Copy> Transactions<U> {
     /// The branch for the request's top Via.
     pub(crate) fn branch(&self, key: ClientKey) -> Branch {
         Branch::new(self.shard, key)
+    }
+
+    /// Whom a request went to, while its transaction lives.
+    pub(crate) fn peer(&self, key: ClientKey) -> Option<Peer> {
+        let entry = self.entries.get(key.0.slot as usize).filter(|entry| entry.nonce == key.0.nonce)?;
+        entry.peer
     }
 
     /// Sends the request of a reserved transaction.
@@ -229,18 +235,21 @@ impl<U: Copy> Transactions<U> {
                 }
             }
             Action::PassUpAndAck | Action::Ack => {
-                let request = Message::parse(std::mem::take(&mut entry.bytes)).ok();
+                let request = Message::parse(keep(&mut self.held, &mut entry.bytes, Bytes::new())).ok();
                 if let Some(ack) =
                     request.zip(response).and_then(|(request, response)| ack(&request, response))
                 {
-                    entry.bytes = ack.clone();
+                    keep(&mut self.held, &mut entry.bytes, ack.clone());
                     self.sends.push_back((to, ack));
                 }
             }
             Action::Nothing | Action::PassUp | Action::TimedOut | Action::Failed => {}
         }
         match machine {
-            InviteClient::Accepted { .. } => (entry.bytes, *cancel) = (Bytes::new(), None),
+            InviteClient::Accepted { .. } => {
+                *cancel = None;
+                keep(&mut self.held, &mut entry.bytes, Bytes::new());
+            }
             InviteClient::Completed { .. } => *cancel = None,
             InviteClient::Calling { .. }
             | InviteClient::Proceeding
@@ -268,7 +277,7 @@ impl<U: Copy> Transactions<U> {
             | client::Action::Failed => {}
         }
         if matches!(machine, Client::Completed { .. }) {
-            entry.bytes = Bytes::new();
+            keep(&mut self.held, &mut entry.bytes, Bytes::new());
         }
         self.settle(key);
         action

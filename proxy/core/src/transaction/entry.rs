@@ -108,3 +108,9 @@ impl Body {
         }
     }
 }
+
+/// Keeps other bytes from now on, and gives those back that were kept. `held` is what all entries keep.
+pub(super) fn keep(held: &mut usize, kept: &mut Bytes, bytes: Bytes) -> Bytes {
+    *held = (*held + bytes.len()).saturating_sub(kept.len());
+    std::mem::replace(kept, bytes)
+}

@@ -2,16 +2,23 @@
 
 use crate::Peer;
 use crate::dialog::decimal;
+use crate::overload::{Said, is_about_load};
 use sip_wire::host::Literal;
 use sip_wire::{Builder, HeaderName, Message, Via, reason_phrase};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 
 /// Begins a response to `request`, which came from `from`: Via, From, To, Call-ID, CSeq, and Timestamp in a 100
-/// (§8.2.6.1). `to_tag` is added where To has no tag yet; a 100 needs none. Record-Route is for the dialog to copy.
-pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: Option<&[u8]>) -> Builder {
+/// (§8.2.6.1). Who asks in its Via is told our `load`. `to_tag` is added where To has no tag yet; a 100 needs none. Record-Route is for the dialog to copy.
+pub(crate) fn response(
+    request: &Message,
+    from: SocketAddr,
+    code: u16,
+    load: Said,
+    to_tag: Option<&[u8]>,
+) -> Builder {
     let mut response = Builder::response(code, reason_phrase(code).as_bytes());
-    vias(&mut response, request, from);
+    vias(&mut response, request, from, load);
     if let Some(value) = request.header(HeaderName::From) {
         response.header(HeaderName::From, value);
     }
@@ -36,7 +43,7 @@ pub(crate) fn response(request: &Message, from: SocketAddr, code: u16, to_tag: O
 }
 
 /// Every Via in order, on lines as they came: a list stays one, so that no answer has more lines than its question.
-fn vias(response: &mut Builder, request: &Message, from: SocketAddr) {
+fn vias(response: &mut Builder, request: &Message, from: SocketAddr, load: Said) {
     let mut top = request.values(HeaderName::Via).next();
     for line in request.lines(HeaderName::Via) {
         let Some(first) = top else {
@@ -46,7 +53,7 @@ fn vias(response: &mut Builder, request: &Message, from: SocketAddr) {
         // What follows the first value on its line. A line before that one has no value.
         let start = (first.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
         if let Some(others) = line.get(start.wrapping_add(first.len())..) {
-            top_via(response, first, others, request, from);
+            top_via(response, (first, others), request, from, load);
             top = None;
         }
     }
@@ -54,21 +61,30 @@ fn vias(response: &mut Builder, request: &Message, from: SocketAddr) {
 
 /// The top Via with where the request came from: `received` unless sent-by says the same (RFC 3261 §18.2.1), and with
 /// `rport` both, whatever sent-by says (RFC 3581 §4). What a sender put there itself is dropped. `others` follow it on its line.
-fn top_via(response: &mut Builder, value: &[u8], others: &[u8], request: &Message, from: SocketAddr) {
+fn top_via(
+    response: &mut Builder,
+    (value, others): (&[u8], &[u8]),
+    request: &Message,
+    from: SocketAddr,
+    load: Said,
+) {
     let Ok(via) = request.top_via() else {
         response.parts(HeaderName::Via, &[value, others]);
         return;
     };
     let ip = from.ip().to_canonical();
     let (address, mut digits) = (Literal::new(ip), [0; 10]);
+    let asks = via.params.has(b"oc");
+    let said = if asks { load.as_params() } else { String::new() };
     let mut parts: SmallVec<[&[u8]; 24]> = SmallVec::new();
-    if via.rport.is_none() && via.received.is_none() {
+    if via.rport.is_none() && via.received.is_none() && !asks {
         parts.push(value);
     } else {
         let params = via.params.as_bytes().len();
         parts.push(value.get(..value.len() - params).unwrap_or_default().trim_ascii_end());
         let seen =
             |name: &[u8]| name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport");
+        let seen = |name: &[u8]| seen(name) || (asks && is_about_load(name));
         for param in via.params.iter().filter(|param| !seen(param.name)) {
             parts.extend_from_slice(&[b";", param.name]);
             if let Some(value) = param.value {
@@ -82,7 +98,7 @@ fn top_via(response: &mut Builder, value: &[u8], others: &[u8], request: &Messag
     if via.rport.is_some() {
         parts.extend_from_slice(&[b";rport=", decimal(u32::from(from.port()), &mut digits)]);
     }
-    parts.push(others);
+    parts.extend_from_slice(&[said.as_bytes(), others]);
     response.parts(HeaderName::Via, &parts);
 }
 

@@ -1,10 +1,10 @@
 //! The server side of the table: what peers ask, and what the TU answers.
 
-use super::entry::Body;
+use super::entry::{Body, keep};
 use super::invite_server::{self, InviteServer};
 use super::respond::reply_along;
 use super::server::{self, Server};
-use super::table::{MAX_TRANSACTIONS, RESERVED_FOR_ENDS, Transactions, live};
+use super::table::{MAX_TRANSACTION_BYTES, MAX_TRANSACTIONS, RESERVED_FOR_ENDS, Transactions, live};
 use super::{Key, Received, ServerKey, TxnEvent};
 use crate::Peer;
 use bytes::Bytes;
@@ -109,7 +109,9 @@ impl<U: Copy> Transactions<U> {
 
     fn has_room(&self, method: Method<'_>) -> bool {
         let ends = matches!(method, Method::Bye | Method::Cancel);
-        self.len() < MAX_TRANSACTIONS + if ends { RESERVED_FOR_ENDS } else { 0 }
+        // What ends something makes room, of bytes too.
+        let (more, longer) = if ends { (RESERVED_FOR_ENDS, MAX_TRANSACTION_BYTES / 16) } else { (0, 0) };
+        self.len() < MAX_TRANSACTIONS + more && self.held < MAX_TRANSACTION_BYTES + longer
     }
 
     fn begin_server(&mut self, to: Peer, method: Method<'_>, wanted: &[u8]) -> ServerKey {
@@ -170,12 +172,12 @@ impl<U: Copy> Transactions<U> {
         match action {
             Action::Send => {
                 let response = response.unwrap_or_default();
-                entry.bytes = response.clone();
+                keep(&mut self.held, &mut entry.bytes, response.clone());
                 self.sends.push_back((to, response));
             }
             // There is no last response if the TU has not given any.
             Action::Resend if !entry.bytes.is_empty() => self.sends.push_back((to, entry.bytes.clone())),
-            Action::Forget => entry.bytes = Bytes::new(),
+            Action::Forget => drop(keep(&mut self.held, &mut entry.bytes, Bytes::new())),
             Action::Nothing | Action::Resend | Action::PassUp | Action::NoAck => {}
         }
         self.settle(key);
@@ -190,7 +192,7 @@ impl<U: Copy> Transactions<U> {
         match machine.on(now, input, timers) {
             server::Action::Send => {
                 let response = response.unwrap_or_default();
-                entry.bytes = response.clone();
+                keep(&mut self.held, &mut entry.bytes, response.clone());
                 self.sends.push_back((to, response));
             }
             server::Action::Resend => self.sends.push_back((to, entry.bytes.clone())),

@@ -1,6 +1,6 @@
 //! The table of transactions of one shard: slots, timers, outputs.
 
-use super::entry::{Body, Entry, NOT_WAITING};
+use super::entry::{Body, Entry, NOT_WAITING, keep};
 use super::matching::{KeyHasher, MatchKey};
 use super::timers::TimerSets;
 use super::{Key, Received, TxnEvent};
@@ -20,6 +20,10 @@ use std::num::NonZeroU32;
 /// and one for 5 s: 101 transaction-seconds. At 10,000 calls/s that makes 1,010,000, some 300 MB with their messages.
 pub(super) const MAX_TRANSACTIONS: usize = 1 << 20;
 
+/// Bytes of messages and keys that a shard's transactions hold, above which new requests are not taken: 512 for each of
+/// [`MAX_TRANSACTIONS`], since some of them may have a description of 60 KiB.
+pub(super) const MAX_TRANSACTION_BYTES: usize = MAX_TRANSACTIONS << 9;
+
 /// Above the limit there is still room for what makes room: a BYE or CANCEL for every sixteenth transaction.
 pub(super) const RESERVED_FOR_ENDS: usize = MAX_TRANSACTIONS / 16;
 
@@ -37,6 +41,8 @@ pub(crate) struct Transactions<U> {
     pub(super) waiting: Vec<u32>,
     /// Slots of server transactions by their keys.
     by_request: HashTable<u32>,
+    /// Bytes of messages and keys in the entries.
+    pub(super) held: usize,
     pub(super) hasher: KeyHasher,
     /// What stands as sent-by in the Via of our requests.
     sent_by: Vec<(Box<[u8]>, u16)>,
@@ -61,6 +67,7 @@ impl<U: Copy> Transactions<U> {
             wheel: Wheel::new(),
             waiting: Vec::new(),
             by_request: HashTable::new(),
+            held: 0,
             hasher,
             sent_by: Vec::new(),
             scratch: MatchKey::default(),
@@ -168,7 +175,9 @@ impl<U: Copy> Transactions<U> {
             });
         }
         if let Some(entry) = live(&mut self.entries, key) {
-            (entry.peer, entry.bytes, entry.body) = (Some(to), bytes, body);
+            self.held += body.key().map_or(0, <[u8]>::len);
+            keep(&mut self.held, &mut entry.bytes, bytes);
+            (entry.peer, entry.body) = (Some(to), body);
         }
         self.settle(key);
     }
@@ -214,6 +223,8 @@ impl<U: Copy> Transactions<U> {
             }
         }
         let Some(entry) = self.entries.try_remove(key.slot as usize) else { return };
+        let compared = entry.body.key().map_or(0, <[u8]>::len);
+        self.held = self.held.saturating_sub(entry.bytes.len() + compared);
         if entry.waiting != NOT_WAITING {
             self.unlist(entry.waiting);
         }

@@ -316,6 +316,7 @@ pub(super) enum RawAboveRate {
 pub(super) struct RawOverload {
     pub(super) target: Maybe<Span>,
     pub(super) interval: Maybe<Span>,
+    pub(super) ask_peers: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

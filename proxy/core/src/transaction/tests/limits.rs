@@ -27,6 +27,35 @@ fn messages_are_let_go_as_soon_as_they_cannot_be_needed_again() {
 }
 
 #[test]
+fn bytes_are_counted_while_they_are_kept_and_no_longer() {
+    let mut bench = Bench::new(Transport::Udp);
+    let kept = |bench: &Bench| -> usize {
+        let one = |entry: &Entry<u32>| entry.bytes.len() + entry.body.key().map_or(0, <[u8]>::len);
+        bench.txns.entries.iter().map(|(_, entry)| one(entry)).sum()
+    };
+    let (refusing, asked) = (bench.call("INVITE"), bench.asked("INVITE", "1"));
+    assert!(bench.txns.held > 0);
+    assert_eq!(bench.txns.held, kept(&bench));
+    bench.answer(refusing, 486, "INVITE");
+    bench.respond(asked, 180);
+    bench.respond(asked, 486);
+    assert_eq!(bench.txns.held, kept(&bench));
+    bench.run_to(ms(200_000));
+    assert_eq!((bench.txns.len(), bench.txns.held), (0, 0));
+}
+
+#[test]
+fn a_table_that_is_full_of_long_messages_refuses_new_calls_too() {
+    use crate::transaction::table::MAX_TRANSACTION_BYTES;
+    let mut bench = Bench::new(Transport::Udp);
+    bench.txns.held = MAX_TRANSACTION_BYTES;
+    assert!(matches!(bench.ask("INVITE", "new"), Received::NoRoom));
+    assert!(matches!(bench.ask("BYE", "new"), Received::Request { .. }));
+    bench.txns.held += MAX_TRANSACTION_BYTES / 16;
+    assert!(matches!(bench.ask("BYE", "another"), Received::NoRoom));
+}
+
+#[test]
 fn a_full_table_refuses_new_calls_and_still_takes_what_ends_calls() {
     use crate::transaction::table::{MAX_TRANSACTIONS, RESERVED_FOR_ENDS};
     let mut bench = Bench::new(Transport::Udp);

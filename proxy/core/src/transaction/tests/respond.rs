@@ -11,7 +11,8 @@ fn respond_to(via: &str, to: &str, from: &str, code: u16, tag: Option<&[u8]>) ->
     );
     let request = Message::parse(request.into()).expect("sound");
     let from: SocketAddr = from.parse().expect("an address");
-    String::from_utf8(response(&request, from, code, tag).finish().to_vec()).expect("text")
+    String::from_utf8(response(&request, from, code, crate::overload::Said::default(), tag).finish().to_vec())
+        .expect("text")
 }
 
 fn top_via(via: &str, from: &str) -> String {

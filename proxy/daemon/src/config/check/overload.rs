@@ -45,7 +45,14 @@ pub(super) fn policy(raw: &RawConfig, shards: u8, complaints: &mut Complaints) -
         Some(RawAboveRate::Drop) => OverRate::Drop,
         Some(RawAboveRate::Reject) | None => OverRate::Reject,
     };
-    OverloadPolicy { target, interval, source_rate, over_rate }
+    OverloadPolicy {
+        target,
+        interval,
+        source_rate,
+        over_rate,
+        ask_peers: raw.overload.ask_peers.unwrap_or(base.ask_peers),
+        shards,
+    }
 }
 
 pub(super) fn scanners(raw: &RawScanners, complaints: &mut Complaints) -> ScannerPolicy {
