@@ -250,6 +250,7 @@ impl Setup {
                 transport: Transport::Udp,
                 bind: ours,
                 advertised: ours,
+                large: proxy_core::LargeRequests::default(),
             }],
             regions: ["east", "west"]
                 .map(|name| Region { name: name.into(), moves_per_second: self.moves_per_second })

@@ -18,6 +18,8 @@ pub(crate) enum What {
     Failover,
     /// Three times as many calls as can be made, and a flood of INVITEs from nobody.
     Overload,
+    /// One bad peer among a hundred on TCP: how long the others wait.
+    Streams,
 }
 
 impl What {
@@ -28,12 +30,13 @@ impl What {
             Self::Relay => "relay",
             Self::Failover => "failover",
             Self::Overload => "overload",
+            Self::Streams => "streams",
         }
     }
 
     const fn programs(self) -> &'static [Program] {
         match self {
-            Self::Wire | Self::Overload => &[TASKSET],
+            Self::Wire | Self::Overload | Self::Streams => &[TASKSET],
             Self::Calls => &[TASKSET, KAMAILIO],
             Self::Relay => &[TASKSET, RTPENGINE, IP, ETHTOOL],
             Self::Failover => &[TASKSET, IP, IPTABLES],

@@ -41,6 +41,8 @@ enum What {
     Failover,
     /// Three times as many calls as can be made, and a flood of INVITEs from nobody.
     Overload,
+    /// One bad peer among a hundred on TCP.
+    Streams,
 }
 
 fn main() -> io::Result<ExitCode> {
@@ -54,6 +56,7 @@ fn main() -> io::Result<ExitCode> {
         What::Relay => run::relay::run(&options)?,
         What::Failover => run::failover::run(&options)?,
         What::Overload => run::overload::run(&options)?,
+        What::Streams => run::streams::run(&options)?,
     };
     // Kept when something went wrong: the devices' configurations and logs are there.
     fs::remove_dir_all(scratch()?)?;

@@ -41,6 +41,7 @@ fn config() -> Config {
             transport: Transport::Udp,
             bind: ours,
             advertised: ours,
+            large: proxy_core::LargeRequests::default(),
         }],
         regions: vec![Region { name: "r".into(), moves_per_second: None }],
         targets: vec![Target {

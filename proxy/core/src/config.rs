@@ -81,6 +81,26 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// The address that stands in Via, Contact and Record-Route: differs from `bind` behind a NAT.
     pub advertised: SocketAddr,
+    /// What carries requests of ours that are too large for a datagram.
+    pub large: LargeRequests,
+}
+
+/// What carries requests that are too large for a datagram. Only listeners for datagrams have such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LargeRequests {
+    /// Datagrams all the same, in fragments: for peers whose streams are worse than fragments.
+    Datagram,
+    /// The stream listener that peers see at the same address and port, if there is one; else datagrams.
+    Stream {
+        /// Bytes that still go by datagram: 200 below the path's MTU, or 1,300 where that is unknown (RFC 3261 §18.1.1).
+        over: u16,
+    },
+}
+
+impl Default for LargeRequests {
+    fn default() -> Self {
+        Self::Stream { over: 1_300 }
+    }
 }
 
 /// A failure domain.

@@ -10,6 +10,13 @@ pub(crate) const MAX_PLAN: usize = 16;
 /// so that a longer one is no path. It is not cut, since it would lead elsewhere: the call is refused.
 pub(crate) const MAX_ROUTE_SET: usize = 70;
 
+/// How long a peer that took no stream is sent large requests by datagram without another try: a call a minute may lose
+/// the time that a connection takes.
+pub(crate) const WITHOUT_STREAMS: Duration = Duration::from_secs(60);
+
+/// Peers remembered for that: some 100 bytes each.
+pub(crate) const MAX_WITHOUT_STREAMS: usize = 4_096;
+
 /// Bytes of a user part: a number has 15 digits, with its routing number and trunk marking (RFC 4694, RFC 4904) some 150
 /// bytes.
 pub(crate) const MAX_USER: usize = 1_024;

@@ -314,11 +314,14 @@ impl Shard {
     }
 
     fn response(&mut self, from: Peer, client: ClientKey, user: User, response: &Message) {
+        // A request that was too large for a datagram may have its answer from a stream: the dialog is with the same peer.
+        let meant = self.env.txns.meant_for(client);
         if self.env.newest.config.overload.ask_peers
-            && let (Ok(via), Some(peer)) = (response.top_via(), self.env.txns.peer(client))
+            && let (Ok(via), Some(peer)) = (response.top_via(), meant.or_else(|| self.env.txns.peer(client)))
         {
             self.env.throttles.heard(self.env.now, peer, &via);
         }
+        let from = meant.unwrap_or(from);
         let answers = matches!(response.method(), Method::Invite)
             && response.code().is_some_and(|code| (200..300).contains(&code));
         let first = answers && {
@@ -441,6 +444,7 @@ impl Shard {
             self.env.faces = Faces::new(&snapshot.config);
             self.env.txns.add_sent_by(self.env.faces.sent_by());
             self.env.txns.set_timers(snapshot.config.timers);
+            self.env.txns.set_listeners(&snapshot.config);
             let hasher = self.by_trunk.hasher();
             self.load.configure(&snapshot.config, |name| hasher.hash_one(name));
         }

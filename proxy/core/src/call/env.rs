@@ -74,6 +74,7 @@ impl Env {
         let mut txns = Transactions::new(shard, rng.next_u64(), newest.config.timers);
         let faces = Faces::new(&newest.config);
         txns.add_sent_by(faces.sent_by());
+        txns.set_listeners(&newest.config);
         Self {
             now,
             shard,

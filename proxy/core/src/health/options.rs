@@ -139,7 +139,13 @@ mod tests {
 
     fn probe(transport: Transport, remote: &str, advertised: &str, product: Option<&str>) -> String {
         let advertised = advertised.parse().unwrap();
-        let ours = Listener { name: "l".into(), transport, bind: advertised, advertised };
+        let ours = Listener {
+            name: "l".into(),
+            transport,
+            bind: advertised,
+            advertised,
+            large: crate::LargeRequests::default(),
+        };
         let to = Peer { transport, listener: ListenerId(0), remote: remote.parse().unwrap() };
         let bytes = options(ProbeId(0x1f), &to, &ours, product);
         for id in [ProbeId(0), ProbeId(0x1f), ProbeId(0x0123_4567_89ab_cdef), ProbeId(u64::MAX)] {

@@ -72,6 +72,7 @@ pub(crate) fn config() -> Config {
             transport: Transport::Udp,
             bind: ours,
             advertised: ours,
+            large: crate::LargeRequests::default(),
         }],
         regions: ["east", "west"].map(|name| Region { name: name.into(), moves_per_second: None }).to_vec(),
         targets: vec![

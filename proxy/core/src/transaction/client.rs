@@ -70,6 +70,22 @@ impl Client {
         Self::Trying { resend: timers.e_or_g(now, 1), expires: now + timers.lifetime(), sent: 1 }
     }
 
+    /// The request has been sent over a stream in the place of a datagram: nothing is sent again there, but by then it begins
+    /// again.
+    pub(super) fn start_aside(now: Time, timers: &TimerSet, by: Time) -> Self {
+        Self::Trying { resend: by, expires: now + timers.lifetime(), sent: 1 }
+    }
+
+    /// The request goes another way, as if for the first time, but with no more time than it had. False if it is not
+    /// unanswered any more.
+    pub(super) fn begin_again(&mut self, now: Time, timers: &TimerSet) -> bool {
+        if let Self::Trying { resend, sent, .. } = self {
+            (*resend, *sent) = (timers.e_or_g(now, 1), 1);
+            return true;
+        }
+        false
+    }
+
     /// When it wants [`Input::Timer`].
     pub(super) fn deadline(&self) -> Time {
         match *self {

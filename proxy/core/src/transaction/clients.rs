@@ -39,16 +39,29 @@ impl<U: Copy> Transactions<U> {
             debug_assert!(false, "a request was started without a reserved transaction, or twice");
             return;
         }
+        let aside = self.set_aside(now, key.0, to, &request);
+        let (to, request, by) = match aside {
+            Some((stream, request, by)) => (stream, request, Some(by)),
+            None => (to, request, None),
+        };
         let timers = self.timers.over(to.transport);
         let (kept, body) = match kind {
             ClientKind::Invite => {
                 // Also over a stream: ACK and CANCEL are made from it.
-                let machine = InviteClient::start(now, timers);
+                let machine = match by {
+                    Some(by) => InviteClient::start_aside(now, timers, by),
+                    None => InviteClient::start(now, timers),
+                };
                 (request.clone(), Body::InviteClient { machine, cancel: None })
             }
             ClientKind::NonInvite => {
-                let kept = if to.transport.is_reliable() { Bytes::new() } else { request.clone() };
-                (kept, Body::Client(Client::start(now, timers)))
+                let kept =
+                    if to.transport.is_reliable() && by.is_none() { Bytes::new() } else { request.clone() };
+                let machine = match by {
+                    Some(by) => Client::start_aside(now, timers, by),
+                    None => Client::start(now, timers),
+                };
+                (kept, Body::Client(machine))
             }
         };
         self.sends.push_back((to, request));
@@ -125,6 +138,10 @@ impl<U: Copy> Transactions<U> {
                 continue;
             };
             let (key, user) = (Key { slot, nonce: entry.nonce }, entry.user);
+            if self.fall_back(now, key) {
+                continue;
+            }
+            let Some(entry) = live(&mut self.entries, key) else { continue };
             let failed = match entry.body {
                 Body::InviteClient { .. } => {
                     self.drive_invite(now, key, invite_client::Input::TransportError, None)
@@ -193,6 +210,10 @@ impl<U: Copy> Transactions<U> {
     pub(super) fn client_timer(&mut self, now: Time, key: Key) {
         let Some(entry) = live(&mut self.entries, key) else { return };
         let user = entry.user;
+        if entry.body.deadline() <= now && self.fall_back(now, key) {
+            return;
+        }
+        let Some(entry) = live(&mut self.entries, key) else { return };
         let timed_out = match &entry.body {
             Body::InviteClient { machine, .. } => {
                 let due = machine.deadline() <= now;

@@ -101,6 +101,22 @@ impl InviteClient {
         Self::Calling { resend: timers.a(now, 1), expires: now + timers.lifetime(), sent: 1, cancel: false }
     }
 
+    /// The INVITE has been sent over a stream in the place of a datagram: nothing is sent again there, but by then it begins
+    /// again.
+    pub(super) fn start_aside(now: Time, timers: &TimerSet, by: Time) -> Self {
+        Self::Calling { resend: by, expires: now + timers.lifetime(), sent: 1, cancel: false }
+    }
+
+    /// The INVITE goes another way, as if for the first time, but with no more time than it had. False if it is not
+    /// unanswered any more.
+    pub(super) fn begin_again(&mut self, now: Time, timers: &TimerSet) -> bool {
+        if let Self::Calling { resend, sent, .. } = self {
+            (*resend, *sent) = (timers.a(now, 1), 1);
+            return true;
+        }
+        false
+    }
+
     /// When it wants [`Input::Timer`].
     pub(super) fn deadline(&self) -> Time {
         match *self {

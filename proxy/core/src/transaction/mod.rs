@@ -17,6 +17,7 @@ mod clients;
 mod entry;
 mod invite_client;
 mod invite_server;
+mod large;
 mod matching;
 mod respond;
 mod server;

@@ -1,6 +1,7 @@
 //! The table of transactions of one shard: slots, timers, outputs.
 
 use super::entry::{Body, Entry, NOT_WAITING, keep};
+use super::large::Large;
 use super::matching::{KeyHasher, MatchKey};
 use super::timers::TimerSets;
 use super::{Key, Received, TxnEvent};
@@ -52,6 +53,8 @@ pub(crate) struct Transactions<U> {
     pub(super) events: VecDeque<TxnEvent<U>>,
     /// Hashes of the To tags of further 2xx, by token of the INVITE: only where a proxy forked it.
     pub(super) forks: HashMap<u64, Vec<NonZeroU32>, FixedState>,
+    /// What is too large for a datagram.
+    pub(super) large: Large,
 }
 
 impl<U: Copy> Transactions<U> {
@@ -74,6 +77,7 @@ impl<U: Copy> Transactions<U> {
             sends: VecDeque::new(),
             events: VecDeque::new(),
             forks: HashMap::with_hasher(FixedState::with_seed(seed)),
+            large: Large::new(seed),
         }
     }
 
@@ -231,6 +235,7 @@ impl<U: Copy> Transactions<U> {
         if !self.forks.is_empty() {
             self.forks.remove(&key.token());
         }
+        self.large.forget(key);
         if self.entries.is_empty() {
             // What is left there is stale, and nobody ought to be woken for it.
             self.wheel.clear();

@@ -50,6 +50,7 @@ pub fn config() -> Config {
             transport: Transport::Udp,
             bind: at(US),
             advertised: at(US),
+            large: proxy_core::LargeRequests::default(),
         }],
         regions: vec![
             Region { name: "east".into(), moves_per_second: None },

@@ -52,6 +52,15 @@ pub(super) struct RawListener {
     pub(super) transport: Option<RawTransport>,
     pub(super) bind: Maybe<Address>,
     pub(super) advertised: Maybe<Address>,
+    pub(super) large_requests: Maybe<RawLarge>,
+    pub(super) path_mtu: Maybe<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawLarge {
+    Stream,
+    Datagram,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -71,6 +71,7 @@ fn a_million_invites_of_strangers_leave_nothing_behind() {
     scene.flood(&stranger, &invite, 1_000_000, 10);
     let kib = scene.grew(before);
     assert!(kib <= 16 * 1024, "{kib} KiB more");
+    assert_eq!(stranger.at_once(), None);
 }
 
 #[test]

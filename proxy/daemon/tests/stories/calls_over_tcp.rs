@@ -15,18 +15,18 @@ fn tcp(place: Place) -> String {
 }
 
 /// A TCP user agent.
-struct Stream {
-    stream: TcpStream,
+pub(crate) struct Stream {
+    pub(crate) stream: TcpStream,
     framer: Framer,
 }
 
 impl Stream {
-    fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream, framer: Framer::new() }
     }
 
-    fn next(&mut self) -> Message {
+    pub(crate) fn next(&mut self) -> Message {
         loop {
             match self.framer.next() {
                 Some(Ok(Frame::Message(bytes))) => return Message::parse(bytes).unwrap(),

@@ -6,6 +6,8 @@ mod a_call_goes_through;
 mod a_region_falls_silent;
 mod a_reload_leaves_calls_alone;
 mod calls_over_tcp;
+mod large_requests;
+mod listeners;
 mod operators;
 mod shards_share_an_address;
 mod strangers_and_garbage;

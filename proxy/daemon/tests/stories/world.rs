@@ -203,8 +203,9 @@ impl Ua {
 
 fn sdp(at: SocketAddr, port: u16) -> String {
     let ip = at.ip();
+    let ip = if at.is_ipv4() { format!("IP4 {ip}") } else { format!("IP6 {ip}") };
     format!(
-        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+        "v=0\r\no=- 1 1 IN {ip}\r\ns=-\r\nc=IN {ip}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
     )
 }
@@ -215,7 +216,7 @@ pub(crate) fn media(message: &Message) -> SocketAddr {
     let text = std::str::from_utf8(&body).unwrap();
     let after = |start: &str| text.lines().find_map(|l| l.strip_prefix(start)).unwrap();
     let port = after("m=audio ").split(' ').next().unwrap().parse().unwrap();
-    SocketAddr::new(after("c=IN IP4 ").parse().unwrap(), port)
+    SocketAddr::new(after("c=IN IP").split_at(2).1.parse().unwrap(), port)
 }
 
 /// A call through the appliance, up, seen from both ends.

@@ -30,7 +30,13 @@ pub(super) fn peer(of: usize, transport: Transport) -> Peer {
 pub(super) fn config(bits: u8) -> Config {
     let listener = |name: &str, transport| {
         let at = SocketAddr::from((OURS, 5060));
-        Listener { name: name.into(), transport, bind: at, advertised: at }
+        Listener {
+            name: name.into(),
+            transport,
+            bind: at,
+            advertised: at,
+            large: proxy_core::LargeRequests::default(),
+        }
     };
     let target = |name: &str, owner, of| Target {
         name: name.into(),

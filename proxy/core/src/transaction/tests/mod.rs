@@ -4,6 +4,7 @@ mod cancel;
 mod client;
 mod invite_client;
 mod invite_server;
+mod large;
 mod limits;
 mod matching;
 mod random;

@@ -1,9 +1,10 @@
 //! Listeners: where SIP is spoken.
 
 use super::names::{Names, number};
+use super::policy::ranged;
 use crate::config::complaint::Complaints;
-use crate::config::raw::{Maybe, RawListener, RawTransport};
-use proxy_core::{Listener, ListenerId, Peer, Transport};
+use crate::config::raw::{Maybe, RawLarge, RawListener, RawTransport};
+use proxy_core::{LargeRequests, Listener, ListenerId, Peer, Transport};
 use serde_spanned::Spanned;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -68,7 +69,34 @@ fn one(section: &Spanned<RawListener>, name: String, complaints: &mut Complaints
             .error(at, "`advertised` is of another address family than `bind`")
             .advise("use one listener for IPv4 and one for IPv6");
     }
-    Listener { name, transport, bind, advertised }
+    Listener { name, transport, bind, advertised, large: large(raw, transport, complaints) }
+}
+
+/// RFC 791: every host takes so many bytes. RFC 768: no datagram has more.
+const PATH_MTU: (u32, u32) = (576, 65_535);
+
+/// A request has to be so much smaller than the path's MTU (RFC 3261 §18.1.1): its answer has more in it.
+const MARGIN: u16 = 200;
+
+fn large(raw: &RawListener, transport: Transport, complaints: &mut Complaints) -> LargeRequests {
+    let over = raw.path_mtu.as_ref().map(|mtu| {
+        let mtu = ranged(mtu, PATH_MTU.0, PATH_MTU.1, "`path_mtu`", complaints);
+        u16::try_from(mtu).unwrap_or(u16::MAX).saturating_sub(MARGIN)
+    });
+    let places = [
+        raw.path_mtu.as_ref().map(|v| (v.span(), "path_mtu")),
+        raw.large_requests.as_ref().map(|v| (v.span(), "large_requests")),
+    ];
+    for (at, key) in places.into_iter().flatten().filter(|_| transport == Transport::Tcp) {
+        complaints
+            .error(at, format!("`{key}` on a listener for streams, which have no datagrams"))
+            .advise("write it at the listener for UDP on the same address");
+    }
+    match (raw.large_requests.as_ref().map(Spanned::get_ref), over) {
+        (Some(RawLarge::Datagram), _) => LargeRequests::Datagram,
+        (Some(RawLarge::Stream) | None, Some(over)) => LargeRequests::Stream { over },
+        (Some(RawLarge::Stream) | None, None) => LargeRequests::default(),
+    }
 }
 
 fn collide(a: &Listener, b: &Listener) -> bool {
