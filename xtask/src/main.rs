@@ -56,6 +56,9 @@ enum Task {
         /// Seconds for each target.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
+        /// All targets in turns for so many hours in all, instead; a table at the end.
+        #[arg(long)]
+        hours: Option<f64>,
         /// Only this target; may be said several times.
         #[arg(long)]
         only: Vec<String>,
@@ -98,6 +101,9 @@ enum Task {
         /// The first one.
         #[arg(long, default_value_t = 0)]
         first: u64,
+        /// How many at once; as many as there are cores if it is not said.
+        #[arg(long)]
+        jobs: Option<u64>,
         /// The closing table as one JSON object.
         #[arg(long)]
         json: bool,
@@ -110,13 +116,14 @@ fn main() -> ExitCode {
         Task::Bench { what, json, quick, only, before } => {
             bench::run(what, json, quick, &only, before.as_deref())
         }
-        Task::Fuzz { seconds, only } => fuzz::run(seconds, &only),
+        Task::Fuzz { hours: Some(hours), only, .. } => fuzz::long(hours, &only),
+        Task::Fuzz { hours: None, seconds, only } => fuzz::run(seconds, &only),
         Task::Differential { packets, seed } => test::differential(packets, seed),
         Task::Instructions { keep, json } => instructions::run(keep, json),
         Task::Xdp { check: false } => xdp::build(),
         Task::Xdp { check: true } => xdp::check(),
         Task::Compliance { check } => compliance::run(check),
-        Task::Sim { seeds, first, json } => test::sim(seeds, first, json),
+        Task::Sim { seeds, first, jobs, json } => test::sim(seeds, first, jobs, json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

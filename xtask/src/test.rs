@@ -22,9 +22,11 @@ pub(crate) fn differential(packets: u64, seed: u64) -> Result<(), Failed> {
 }
 
 /// The simulator over many seeds, with optimisation, on every core.
-pub(crate) fn sim(seeds: u64, first: u64, json: bool) -> Result<(), Failed> {
+pub(crate) fn sim(seeds: u64, first: u64, jobs: Option<u64>, json: bool) -> Result<(), Failed> {
     let (seeds, first) = (seeds.to_string(), first.to_string());
     let mut args = vec!["run", "--release", "-p", "sim", "--", "--seeds", &seeds, "--first", &first];
+    let jobs = jobs.map(|jobs| jobs.to_string());
+    args.extend(jobs.iter().flat_map(|jobs| ["--jobs", jobs.as_str()]));
     args.extend(json.then_some("--json"));
     step::run(&format!("{seeds} seeds from {first}"), &mut cargo(&args))
 }

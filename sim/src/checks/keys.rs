@@ -22,6 +22,8 @@ pub(super) struct Keys {
     open: Map<(SessionId, Leg, u32), Open>,
     /// Keys with one.
     ended: Set<(SessionId, Leg, u32)>,
+    /// Who is on hold, or has a fax: of what still comes nothing has to end.
+    deaf: Set<(SessionId, Leg)>,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,13 @@ struct Open {
 
 impl Keys {
     pub(super) fn new(lossless: bool) -> Self {
-        Self { lossless, known: Map::default(), open: Map::default(), ended: Set::default() }
+        Self {
+            lossless,
+            known: Map::default(),
+            open: Map::default(),
+            ended: Set::default(),
+            deaf: Set::default(),
+        }
     }
 
     pub(super) fn command(&mut self, now: Time, command: &RelayCommand) {
@@ -46,14 +54,21 @@ impl Keys {
                     }
                 }
             }
-            // Whoever is put on hold, or gets a fax, hears no more of it.
-            RelayCommand::Connect { session, leg, to }
-                if !to.direction.sends() || to.carries == Carries::Datagrams =>
-            {
-                self.open.retain(|(of, by, _), _| of != session || by != leg);
+            RelayCommand::Connect { session, leg, to } => {
+                let fax = to.carries == Carries::Datagrams;
+                // Whoever is put on hold, or gets a fax, hears no more of it.
+                if !to.direction.sends() || fax {
+                    self.open.retain(|(of, by, _), _| of != session || by != leg);
+                    self.deaf.insert((*session, *leg));
+                } else {
+                    self.deaf.remove(&(*session, *leg));
+                }
+                // Speech after a fax is a stream of its own.
+                if fax {
+                    self.known.retain(|(of, ..), _| of != session);
+                }
             }
             RelayCommand::Open(_)
-            | RelayCommand::Connect { .. }
             | RelayCommand::Retarget { .. }
             | RelayCommand::Place { .. }
             | RelayCommand::Release { .. } => {}
@@ -63,6 +78,7 @@ impl Keys {
     pub(super) fn released(&mut self, session: SessionId) {
         self.open.retain(|(of, ..), _| *of != session);
         self.ended.retain(|(of, ..)| *of != session);
+        self.deaf.retain(|(of, _)| *of != session);
         self.known.retain(|(of, ..), _| *of != session);
     }
 
@@ -76,7 +92,7 @@ impl Keys {
         complaints: &mut Complaints,
     ) {
         let (header, bytes) = packet;
-        if !EVENTS.contains(&header.kind) {
+        if !EVENTS.contains(&header.kind) || self.deaf.contains(&by) {
             return;
         }
         if let Source::Peer(from, was) = source {
