@@ -10,9 +10,9 @@ use crate::link::Link;
 use crate::rng::Rng;
 use proxy_core::{
     Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
-    MediaMode, MediaPolicy, OutboundRoute, Owner, Peer, ProbePolicy, Region, RegionId, RegionPolicy,
-    RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Transport, Trunk,
-    TrunkId, UnknownSource,
+    Manners, MediaMode, MediaPolicy, OutboundRoute, Owner, Peer, ProbePolicy, Refers, Region, RegionId,
+    RegionPolicy, RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers,
+    Transport, Trunk, TrunkId, UnknownSource,
 };
 use relay_core::{Prompt, RelayConfig, SilencePolicy};
 use relay_values::{Duration, Latching};
@@ -90,6 +90,8 @@ pub struct Setup {
     pub stranger: bool,
     /// What a moved call's INVITE says of the one that it continues.
     pub correlation: Option<Correlation>,
+    /// What becomes of REFER, whoever sends it.
+    pub refer: Refers,
 }
 
 impl Setup {
@@ -123,6 +125,7 @@ impl Setup {
             moves_per_second: None,
             stranger: false,
             correlation: None,
+            refer: Refers::Refuse,
         }
     }
 
@@ -210,6 +213,7 @@ impl Setup {
             rehome: RehomePolicy { enabled: rng.chance(800), ..RehomePolicy::default() },
             // Of worlds of both kinds.
             stranger: seed % 3 == 1,
+            refer: if seed % 5 < 2 { Refers::Pass } else { Refers::Refuse },
             ..Self::quiet(seed)
         }
     }
@@ -232,7 +236,7 @@ impl Setup {
             edges: edges.map(TargetId).to_vec(),
             sources: vec![],
             latching: self.latching,
-            manners: proxy_core::Manners::default(),
+            manners: Manners { refer: self.refer, ..Manners::default() },
         };
         let trunk = |name: &str, sources: &str, targets: &[u16]| Trunk {
             name: name.into(),
@@ -242,7 +246,7 @@ impl Setup {
             calls_per_second: None,
             latching: self.latching,
             correlation: None,
-            manners: proxy_core::Manners::default(),
+            manners: Manners { refer: self.refer, ..Manners::default() },
         };
         Config {
             listeners: vec![Listener {

@@ -175,8 +175,17 @@ impl Agent {
                 self.accept_session(now, leg, request, &mut out);
                 self.answer(now, key, 200, out.finish());
             }
-            Method::Info | Method::Message | Method::Options => {
+            Method::Info | Method::Message | Method::Options | Method::Notify => {
                 self.reply(now, request, key, 200);
+            }
+            // It is done, and that is all there is to tell (RFC 3515 §2.4.4).
+            Method::Refer => {
+                self.reply(now, request, key, 202);
+                self.inside(now, leg, Method::Notify, |mut out| {
+                    out.header(HeaderName::Event, format!("refer;id={cseq}").as_bytes())
+                        .header(HeaderName::SubscriptionState, b"terminated;reason=noresource");
+                    out.body(b"message/sipfrag;version=2.0", b"SIP/2.0 200 OK\r\n")
+                });
             }
             _ => self.reply(now, request, key, 501),
         }

@@ -244,6 +244,9 @@ impl Agent {
                 let body = self.description(leg, false);
                 self.inside(now, leg, Method::Update, |out| out.body(b"application/sdp", &body));
             }
+            Act::Message => {
+                self.inside(now, leg, Method::Message, |out| out.body(b"text/plain", b"Good morning"));
+            }
             Act::Info => self.inside(now, leg, Method::Info, |out| {
                 out.body(b"application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n")
             }),

@@ -117,6 +117,8 @@ pub enum Act {
     Speak,
     /// INFO with a body.
     Info,
+    /// MESSAGE with a body.
+    Message,
     /// UPDATE with an offer.
     Update,
     /// No more RTP.

@@ -86,7 +86,17 @@ pub(super) fn plan(rng: &mut Rng, setup: &Setup) -> CallPlan {
 }
 
 fn acts(rng: &mut Rng) -> Vec<(Duration, Act)> {
-    let kinds = [Act::Hold, Act::Resume, Act::Ask, Act::Info, Act::Update, Act::Mute, Act::Unmute];
+    let kinds = [
+        Act::Hold,
+        Act::Resume,
+        Act::Ask,
+        Act::Info,
+        Act::Message,
+        Act::Update,
+        Act::Refer,
+        Act::Mute,
+        Act::Unmute,
+    ];
     (0..rng.below(5)).map(|_| (rng.ms(5, 8000), rng.pick(&kinds))).collect()
 }
 

@@ -43,6 +43,7 @@ fn acts(rng: &mut Rng) -> Vec<(Duration, Act)> {
         Act::Key(digit),
         Act::Ask,
         Act::Info,
+        Act::Message,
         Act::Update,
         Act::Refer,
     ];

@@ -40,6 +40,20 @@ fn info_and_update_are_carried_both_ways() {
 }
 
 #[test]
+fn words_and_transfers_are_carried_and_how_a_transfer_ends_comes_back() {
+    let caller = Caller::then(&[(500, Act::Message), (1500, Act::Refer), (4000, Act::Bye)]);
+    let callee = Callee::answers(10, 100, 500).then(&[(1000, Act::Message), (2500, Act::Refer)]);
+    let setup = Setup { refer: proxy_core::Refers::Pass, ..Setup::quiet(7) };
+    let world = told(setup, call(caller, vec![callee]), |_| {});
+    assert_eq!(world.callee(0).methods, ["MESSAGE", "REFER", "NOTIFY", "BYE"]);
+    assert_eq!(world.caller(0).methods, ["MESSAGE", "NOTIFY", "REFER"]);
+    for leg in [world.caller(0), world.callee(0)] {
+        let codes: Vec<_> = leg.outcomes.iter().filter(|(method, _)| method != "INVITE").collect();
+        assert!(codes.iter().all(|(_, code)| matches!(code, 200 | 202)) && codes.len() >= 3, "{codes:?}");
+    }
+}
+
+#[test]
 fn reinvites_that_cross_are_refused_with_491_and_the_call_goes_on() {
     let caller = Caller::then(&[(1000, Act::Hold), (6000, Act::Bye)]);
     let callee = Callee::answers(10, 100, 500).then(&[(1000, Act::Hold)]);
