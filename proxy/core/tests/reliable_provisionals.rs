@@ -165,6 +165,7 @@ fn a_target_may_be_told_that_we_take_them_whatever_the_caller_does() {
     assert!(!out.contains("100rel"), "{out}");
 }
 
+// Rules: rel-order, rel-repetition-absorbed, rel-prack-sent, rel-rack
 #[test]
 fn what_comes_out_of_order_is_passed_over_and_what_comes_again_too() {
     let mut stage = Stage::new();

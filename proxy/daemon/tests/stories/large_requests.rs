@@ -30,6 +30,7 @@ fn via(message: &Message) -> String {
     String::from_utf8_lossy(message.header(HeaderName::Via).unwrap()).into_owned()
 }
 
+// Rules: big-requests
 #[test]
 fn a_large_invite_takes_a_connection_and_the_dialog_goes_on_by_datagram() {
     let place = Place(90);

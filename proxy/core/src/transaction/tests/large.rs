@@ -50,6 +50,7 @@ fn by_datagram(method: &str) -> (String, Transport, u16, String) {
     (method.to_owned(), Transport::Udp, 0, "UDP".to_owned())
 }
 
+// Rules: big-requests
 #[test]
 fn thirteen_hundred_bytes_go_by_datagram_and_one_more_by_stream() {
     let mut bench = bench(LargeRequests::default());
