@@ -94,7 +94,13 @@ fn a_peer_that_never_reads_holds_up_nobody_else() {
     let (carrier, edge) = (place.carrier(), place.edge(1));
     let call = call(place, &carrier, &edge, "beside", "+4930123456");
     hang_up(place, &carrier, &edge, &call);
-    drop(appliance);
+    // It is cut off: its answers fill what is kept for it, or are not taken in time.
+    let closed =
+        |reason: &str| metric(&appliance, &format!("bascule_streams_closed_total{{reason=\"{reason}\"}}"));
+    eventually("the rude one is cut off", || {
+        let _ = rude.write(many.as_bytes());
+        closed("queue_full") + closed("not_reading") >= 1.0
+    });
 }
 
 #[test]
