@@ -22,7 +22,7 @@ const OURS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 
 /// A neighbour. Beside UDP each has a connection, where nothing is sent again.
 pub(super) fn peer(of: usize, transport: Transport) -> Peer {
-    let listener = ListenerId(u16::from(transport.is_reliable()).into());
+    let listener = ListenerId(u16::from(transport.is_reliable()));
     Peer { transport, listener, remote: SocketAddr::from((PEERS[of % PEERS.len()], 5060)) }
 }
 

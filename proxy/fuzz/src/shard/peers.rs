@@ -127,7 +127,7 @@ pub(super) fn response(script: &mut Script<'_>, from: &Peer, request: &Message) 
     }
     let body = if code < 300 { body(script, PEERS[1]) } else { String::new() };
     let dialog =
-        to.contains(";tag=").then(|| Dialog { peer: *from, call_id, local: to, remote: of, cseq: 100 });
+        to.contains(";tag=").then_some(Dialog { peer: *from, call_id, local: to, remote: of, cseq: 100 });
     (finish(out, &body), dialog)
 }
 
