@@ -143,7 +143,7 @@ pub(super) fn write_first(policy: &SessionPolicy, raised: u32, out: &mut Builder
         Refresher::Peer => Some(Role::Uas),
     };
     write(out, seconds(policy.expires).max(raised), role);
-    write_min_se(out, seconds(policy.min_se).max(raised));
+    write_min_se(out, seconds(policy.min_se).max(raised), raised != 0);
 }
 
 fn write(out: &mut Builder, interval: u32, refresher: Option<Role>) {
@@ -156,9 +156,9 @@ fn write(out: &mut Builder, interval: u32, refresher: Option<Role>) {
     out.parts(HeaderName::SessionExpires, &[crate::dialog::decimal(interval, &mut digits), refresher]);
 }
 
-/// A Min-SE that says what its absence says is left out (§5).
-fn write_min_se(out: &mut Builder, min_se: u32) {
-    if min_se > LEAST {
+/// A Min-SE that says what its absence says is left out (§5), unless the peer has spoken of it (§7.3, §7.4).
+fn write_min_se(out: &mut Builder, min_se: u32, asked: bool) {
+    if asked || min_se > LEAST {
         out.number(HeaderName::MinSe, u64::from(min_se));
     }
 }
@@ -251,7 +251,7 @@ impl SessionTimer {
         let Some(terms) = self.terms() else { return };
         let ours = !matches!(self, Self::Theirs { .. });
         write(out, terms.interval, Some(if ours { Role::Uac } else { Role::Uas }));
-        write_min_se(out, terms.min_se.max(seconds(policy.min_se)));
+        write_min_se(out, terms.min_se.max(seconds(policy.min_se)), terms.min_se != 0);
     }
 
     /// 2xx to an INVITE or UPDATE of ours: the session begins, or goes on, as it says (§7.2).

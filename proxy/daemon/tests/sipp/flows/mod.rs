@@ -1,20 +1,25 @@
 //! Every flow of offers, answers, provisionals and UPDATE between two SIPps, over every network: UDP and TCP, IPv4 and IPv6,
 //! alike on both sides or not, and from either side. One appliance for each network, one flow after the other.
 
+mod crossing;
 mod network;
 mod scenario;
+mod sessions;
 mod table;
 
-use network::{Network, V4, V6};
+use network::{Network, Running, V4, V6};
 use proxy_core::Transport::{Tcp, Udp};
+use table::Flow;
 
 /// Calls of each flow, all at once.
 const CALLS: u32 = 3;
 
 fn all_flows(network: Network) {
-    let mut place = network.starts();
-    let flows = table::all();
-    for flow in &flows {
+    play(network.starts(), &table::all());
+}
+
+fn play(mut place: Running, flows: &[Flow]) {
+    for flow in flows {
         let answerer = flow.answerer.as_ref().map(|answerer| place.answers(answerer, CALLS));
         place.calls(&flow.caller, CALLS).succeeds(CALLS);
         if let Some(answerer) = answerer {
@@ -53,4 +58,22 @@ fn every_flow_from_udp_to_ipv6_over_tcp() {
 #[test]
 fn every_flow_from_the_tier_to_the_carrier() {
     all_flows(Network { n: 6, carrier: (Tcp, V4), tier: (Udp, V6), outbound: true });
+}
+
+#[test]
+fn every_session_is_kept_alive_or_ends_over_udp() {
+    let network = Network { n: 7, carrier: (Udp, V4), tier: (Udp, V4), outbound: false };
+    play(network.starts_with(sessions::SHORT), &sessions::all());
+}
+
+#[test]
+fn every_session_is_kept_alive_or_ends_over_tcp_from_the_tier() {
+    let network = Network { n: 8, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: true };
+    play(network.starts_with(sessions::SHORT), &sessions::all());
+}
+
+#[test]
+fn whatever_crosses_is_told_apart() {
+    let network = Network { n: 9, carrier: (Udp, V4), tier: (Udp, V4), outbound: false };
+    play(network.starts(), &crossing::all());
 }

@@ -51,10 +51,17 @@ enum Host {
 impl Network {
     /// Starts the appliance.
     pub(crate) fn starts(self) -> Running {
+        self.starts_with("")
+    }
+
+    /// The same with more in its configuration.
+    pub(crate) fn starts_with(self, more: &str) -> Running {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("flows-{}", self.n));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let appliance = Appliance::start(config::parse("flows.toml", &self.config()).unwrap()).unwrap();
+        let appliance =
+            Appliance::start(config::parse("flows.toml", &format!("{}{more}", self.config())).unwrap())
+                .unwrap();
         let events = appliance.events();
         Running { network: self, folder, appliance, events }
     }

@@ -152,12 +152,24 @@ impl Scenario {
         self
     }
 
+    /// ACK for the 2xx to an earlier INVITE of its own.
+    pub(crate) fn acknowledges_number(mut self, cseq: u32) -> Self {
+        let head = self.inside("ACK", cseq);
+        self.sends(&head, false, &[], "");
+        self
+    }
+
     /// Answers the request that came last, which is no INVITE.
-    pub(crate) fn answers(mut self, code: u16, body: &str) -> Self {
+    pub(crate) fn answers(self, code: u16, body: &str) -> Self {
+        self.answers_with(code, &[], body)
+    }
+
+    /// The same with more header fields.
+    pub(crate) fn answers_with(mut self, code: u16, fields: &[&str], body: &str) -> Self {
         let head = format!(
             "SIP/2.0 {code} X\n      [last_Via:]\n      [last_From:]\n      [last_To:]\n      [last_Call-ID:]\n      [last_CSeq:]"
         );
-        self.sends(&head, false, &[], body);
+        self.sends(&head, false, fields, body);
         self
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct Flow {
 }
 
 /// A description with this version and more attributes.
-fn sdp(version: u32, more: &str) -> String {
+pub(super) fn sdp(version: u32, more: &str) -> String {
     lines(version, &format!("{AUDIO}{more}"))
 }
 
@@ -32,7 +32,11 @@ const FAX: &str =
 const SPEECH: &str = "m=audio [1-9][0-9]* RTP/AVP 8";
 const RELIABLY: [&str; 2] = ["Require: 100rel", "RSeq:"];
 
-fn flow(name: &str, caller: impl Fn(Scenario) -> Scenario, answerer: impl Fn(Scenario) -> Scenario) -> Flow {
+pub(super) fn flow(
+    name: &str,
+    caller: impl Fn(Scenario) -> Scenario,
+    answerer: impl Fn(Scenario) -> Scenario,
+) -> Flow {
     Flow {
         caller: caller(Scenario::caller(name)),
         answerer: Some(answerer(Scenario::answerer(name))),
