@@ -356,3 +356,52 @@ fn a_carrier_without_timers_that_does_not_know_the_call_ends_it() {
     let bye = stage.take(CARRIER).into_iter().find(|m| m.starts_with("BYE")).unwrap();
     assert_eq!(header(&bye, "Reason"), "SIP;cause=408;text=\"peer_lost\"");
 }
+
+/// The same message over another transport, from there.
+fn over(stage: &mut Stage, transport: proxy_core::Transport, from: &str, text: &str) {
+    let from =
+        proxy_core::Peer { transport, listener: proxy_core::ListenerId(0), remote: from.parse().unwrap() };
+    let bytes = bytes::Bytes::copy_from_slice(text.as_bytes());
+    stage.input(proxy_core::Input::Message { from, bytes });
+}
+
+#[test]
+fn a_carrier_that_wants_longer_sessions_is_asked_once_more_over_every_transport() {
+    for transport in [proxy_core::Transport::Udp, proxy_core::Transport::Tcp] {
+        let mut config = config();
+        config.listeners[0].transport = transport;
+        config.targets.iter_mut().for_each(|target| target.peer.transport = transport);
+        let mut stage = Stage::with(config);
+        let call = invite("out", &sdp("198.51.100.1", 30000))
+            .replace("192.0.2.1:5060", "198.51.100.1:5060")
+            .replace("<sip:192.0.2.1;lr>", "<sip:198.51.100.1;lr>");
+        over(&mut stage, transport, EAST, &call);
+        let first = stage.take(CARRIER).remove(0);
+        let refusal = answer(&first, 422, "t-1", "ann@192.0.2.1:5060", "");
+        over(&mut stage, transport, CARRIER, &with(&refusal, "Min-SE: 2000"));
+        let told = stage.take(CARRIER);
+        let again = told.iter().find(|m| m.starts_with("INVITE")).unwrap_or_else(|| panic!("{told:?}"));
+        assert_eq!((header(again, "Min-SE"), header(again, "CSeq")), ("2000", "2 INVITE"));
+        assert_eq!(body(again), body(&first), "{transport:?}");
+    }
+}
+
+#[test]
+fn a_target_that_is_down_and_the_only_one_is_asked_once_more_and_a_better_one_goes_before_it() {
+    for (down_now, asked) in [(&[0, 1][..], EAST), (&[0][..], WEST)] {
+        let mut stage = Stage::new();
+        down(&mut stage, &[0, 1], &[]);
+        stage.receive(CARRIER, &invite("down", &sdp("192.0.2.1", 30000)));
+        let first = stage.take(EAST).remove(0);
+        down(&mut stage, down_now, &[]);
+        if let Some(moved_on) = stage.take(WEST).pop() {
+            // A snapshot in which somebody is up has moved the call already.
+            assert_eq!((asked, header(&moved_on, "CSeq")), (WEST, "1 INVITE"));
+            continue;
+        }
+        let refusal = answer(&first, 422, "t-1", "bob@198.51.100.1", "");
+        stage.receive(EAST, &with(&refusal, "Min-SE: 2000"));
+        let again = stage.take(asked).into_iter().find(|m| m.starts_with("INVITE")).unwrap();
+        assert_eq!(header(&again, "CSeq"), if asked == EAST { "2 INVITE" } else { "1 INVITE" });
+    }
+}

@@ -129,7 +129,10 @@ impl Call {
         let under = self.steps.last().map(|step| Arc::clone(&step.under));
         // After a reload its number may be another one's.
         let same = under.filter(|under| under.config_generation == env.newest.config_generation);
-        let same = same.filter(|_| env.newest.state(attempt.target) != TargetState::Down);
+        // Where nobody else is left, one that is down is still the one that has just said something.
+        let is_down = |id: TargetId| env.newest.state(id) == TargetState::Down;
+        let left = self.plan.is_of(&env.newest) && self.plan.untried().iter().any(|id| !is_down(*id));
+        let same = same.filter(|_| !(left && is_down(attempt.target)));
         let to =
             same.as_ref().and_then(|under| under.config.target(attempt.target)).map(|target| target.peer);
         let offer = self.invite.as_deref().and_then(|pending| pending.offer.clone());

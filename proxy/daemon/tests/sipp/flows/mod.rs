@@ -67,8 +67,14 @@ fn every_session_is_kept_alive_or_ends_over_udp() {
 }
 
 #[test]
-fn every_session_is_kept_alive_or_ends_over_tcp_from_the_tier() {
-    let network = Network { n: 8, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: true };
+fn every_session_is_kept_alive_or_ends_from_the_tier() {
+    let network = Network { n: 8, carrier: (Udp, V4), tier: (Udp, V4), outbound: true };
+    play(network.starts_with(sessions::SHORT), &sessions::all());
+}
+
+#[test]
+fn every_session_is_kept_alive_or_ends_over_tcp() {
+    let network = Network { n: 10, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: false };
     play(network.starts_with(sessions::SHORT), &sessions::all());
 }
 
