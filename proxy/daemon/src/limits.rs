@@ -127,6 +127,18 @@ pub(crate) const PLACES_FOR_STRANGERS: usize = 8;
 /// Connections that one stranger may begin.
 pub(crate) const STRANGER_CONNECTIONS: usize = 4;
 
+/// Messages of one read of a connection that go to a shard without a look at what waits there. Calls' messages come one by one
+/// or a few at a time; 16 KiB of them at once are a peer that is ahead of us.
+pub(crate) const STREAM_SHARE: usize = 8;
+
+/// What may wait for a shard before such a connection is read on: some 1 ms of work, so that the next message of another
+/// peer is no more than that behind.
+pub(crate) const STREAM_BACKLOG: usize = 64;
+
+/// How long such a connection is left alone, and how often in a row at most: the shard may be behind because of others.
+pub(crate) const STREAM_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const STREAM_PAUSES: usize = 50;
+
 /// Peers whose transactions a connection serves beside its own peer's: those whose own connections have gone.
 pub(crate) const STREAM_ALIASES: usize = 64;
 

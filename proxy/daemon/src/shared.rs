@@ -11,7 +11,7 @@ use bytes::Bytes;
 use proxy_core::{HealthInput, MoveOrder, OwnerOf, Peer, ScannerView, Snapshot, Transport, TransportFailure};
 use relay_values::Time;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use tokio::sync::{Notify, mpsc};
 
@@ -35,6 +35,8 @@ pub(crate) struct Post {
     pub(crate) bell: Notify,
     /// Counts the shard's turns: standing still means stuck.
     pub(crate) turns: AtomicU64,
+    /// Messages in the shard's inbox.
+    pub(crate) waiting: AtomicUsize,
 }
 
 /// What a shard is told by another thread.
@@ -170,6 +172,14 @@ impl Shared {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Posted::Done,
             Err(mpsc::error::TrySendError::Full(mail)) => Posted::Full(shard, mail),
         }
+    }
+
+    /// Messages that wait for a shard, in its post and in its inbox.
+    pub(crate) fn backlog(&self, shard: u8) -> usize {
+        self.posts.get(usize::from(shard)).map_or(0, |post| {
+            let posted = post.mail.max_capacity() - post.mail.capacity();
+            posted + post.waiting.load(Ordering::Relaxed)
+        })
     }
 
     /// Tell the health core. Never waits.

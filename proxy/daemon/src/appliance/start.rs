@@ -24,7 +24,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -237,7 +237,10 @@ fn pins() -> Option<PathBuf> {
 fn post() -> (Post, Ends) {
     let (mail, mail_end) = mpsc::channel(MAIL_MAX);
     let (asks, asks_end) = mpsc::channel(16);
-    (Post { mail, asks, bell: Notify::new(), turns: AtomicU64::new(0) }, (mail_end, asks_end))
+    (
+        Post { mail, asks, bell: Notify::new(), turns: AtomicU64::new(0), waiting: AtomicUsize::new(0) },
+        (mail_end, asks_end),
+    )
 }
 
 fn start_records(appliance: &mut Appliance, sink: Sink) -> io::Result<shard::Records> {

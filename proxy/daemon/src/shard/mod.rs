@@ -124,6 +124,7 @@ impl Turner {
         self.take_errors();
         let mut more = self.take_datagrams();
         more |= self.take_mail();
+        self.say_what_waits();
         more |= self.take_relay_events();
         for _ in 0..TURN_MESSAGES {
             let Some(Waiting { arrived, from, bytes }) = self.inbox.next() else { break };
@@ -134,11 +135,19 @@ impl Turner {
             }
             self.handle(Input::Message { from, bytes });
         }
+        self.say_what_waits();
         self.fire_timer();
         self.answer_asks();
         self.hand_over();
         // Calls that leave a dead region get their turns one timer after the other: none of them waits for a sleep.
         more || !self.inbox.is_empty() || self.shard.poll_timeout() <= self.shared.clock.now()
+    }
+
+    /// For whoever would bring more.
+    fn say_what_waits(&self) {
+        if let Some(post) = self.shared.posts.get(usize::from(self.id)) {
+            post.waiting.store(self.inbox.len(), Ordering::Relaxed);
+        }
     }
 
     /// After the messages: an answer that waits here has arrived in time, and an edge must not be taken for dead because

@@ -4,7 +4,10 @@ use super::News;
 use super::patience::{Heard, Lapse, Patience};
 use super::queue;
 use super::reason::StreamEnd;
-use crate::limits::{HALF_CLOSED, STREAM_REPLIES, STREAM_WRITE, WRITE_TIMEOUT};
+use crate::limits::{
+    HALF_CLOSED, STREAM_BACKLOG, STREAM_PAUSE, STREAM_PAUSES, STREAM_REPLIES, STREAM_SHARE, STREAM_WRITE,
+    WRITE_TIMEOUT,
+};
 use crate::shared::{Mail, Posted, Shared};
 use bytes::{Bytes, BytesMut};
 use proxy_core::{HealthInput, Peer};
@@ -159,12 +162,14 @@ impl Reader<'_> {
     async fn frames(&self, framer: &mut Framer) -> Result<Heard, StreamEnd> {
         let mut heard = Heard::default();
         let mut pongs = BytesMut::new();
+        let (mut posted, mut busy) = (0, None);
         while let Some(frame) = framer.next() {
             match frame {
                 Ok(Frame::Message(bytes)) => {
                     heard.message = true;
                     self.both.asked(&bytes);
-                    self.message(bytes).await;
+                    posted += 1;
+                    busy = self.message(bytes).await.or(busy);
                 }
                 Ok(Frame::Ping) => pongs.extend_from_slice(b"\r\n"),
                 Ok(Frame::Pong) => heard.pong = true,
@@ -175,22 +180,36 @@ impl Reader<'_> {
             // Not waited for: a peer that pings without reading the answers gets none (RFC 5626 §3.5.1).
             let _ = self.replies.try_send(pongs.freeze());
         }
+        if let Some(shard) = busy.filter(|_| posted > STREAM_SHARE) {
+            self.let_others_first(shard).await;
+        }
         heard.partial = framer.pending() > 0;
         Ok(heard)
     }
 
-    /// To the owner. A full post holds up this connection and no other.
-    async fn message(&self, bytes: Bytes) {
+    /// Not read on while much waits: who sends more than is handled would have everybody's next message wait behind its own.
+    async fn let_others_first(&self, shard: u8) {
+        for _ in 0..STREAM_PAUSES {
+            if self.shared.backlog(shard) < STREAM_BACKLOG {
+                return;
+            }
+            tokio::time::sleep(STREAM_PAUSE).await;
+        }
+    }
+
+    /// To the owner, whom it returns. A full post holds up this connection and no other.
+    async fn message(&self, bytes: Bytes) -> Option<u8> {
         // Garbage is counted by whichever shard; by the first, since no shard is ours.
         let Some(shard) = self.shared.owner(&bytes, 0) else {
             self.shared.tell_health(HealthInput::Message { from: self.peer, bytes });
-            return;
+            return None;
         };
         match self.shared.post(shard, self.shared.clock.now(), self.peer, bytes) {
             Posted::Done => {}
             Posted::Refused(answer) => drop(self.replies.try_send(answer)),
             Posted::Full(shard, mail) => self.wait(shard, mail).await,
         }
+        Some(shard)
     }
 
     async fn wait(&self, shard: u8, mail: Mail) {
