@@ -37,7 +37,7 @@ pub(crate) fn all() -> Vec<Flow> {
                 .waits(400)
                 .answers_invite(200, &[], &sdp(2, "a=recvonly\n"))
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let bye = Flow {

@@ -185,7 +185,7 @@ impl Scenario {
     }
 
     /// The other side hangs up.
-    pub(crate) fn is_left(self) -> Self {
+    pub(crate) fn hears_bye(self) -> Self {
         self.hears("BYE", &[]).answers(200, "")
     }
 

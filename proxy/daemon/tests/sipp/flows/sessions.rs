@@ -26,7 +26,7 @@ fn left_alone(s: Scenario) -> Scenario {
     s.hears("INVITE", &["Supported: .*timer", "Session-Expires: 6"])
         .answers_invite(200, &[], &sdp(1, ""))
         .hears("ACK", &[])
-        .is_left()
+        .hears_bye()
 }
 
 pub(crate) fn all() -> Vec<Flow> {
@@ -46,7 +46,7 @@ pub(crate) fn all() -> Vec<Flow> {
                 .hears("INVITE", &["Session-Expires: 6"])
                 .answers_invite(200, &[WE_REFRESH[0], WE_REFRESH[1], update], &sdp(1, ""))
                 .hears("ACK", &[]);
-            again(again(s)).is_left()
+            again(again(s)).hears_bye()
         },
     );
     let by_reinvite = flow(
@@ -59,7 +59,7 @@ pub(crate) fn all() -> Vec<Flow> {
                     .hears("ACK", &["!m=audio"])
             };
             let s = s.hears("INVITE", &[]).answers_invite(200, &WE_REFRESH, &sdp(1, "")).hears("ACK", &[]);
-            again(again(s)).is_left()
+            again(again(s)).hears_bye()
         },
     );
     let by_caller = |name, method: &'static str| {
@@ -105,7 +105,7 @@ pub(crate) fn all() -> Vec<Flow> {
                 .hears("INVITE", &["Session-Expires: 10", "Min-SE: 10", "CSeq: 2 INVITE"])
                 .answers_invite(200, &["Require: timer", "Session-Expires: 10;refresher=uas"], &sdp(1, ""))
                 .hears("ACK", &["CSeq: 2 ACK"])
-                .is_left()
+                .hears_bye()
         },
     );
     let forgotten = Flow {

@@ -70,7 +70,7 @@ fn provisionals() -> Vec<Flow> {
                 .answers(200, "")
                 .answers_invite(200, &[], "")
                 .hears("ACK", &["!m=audio"])
-                .is_left()
+                .hears_bye()
         },
     );
     let callee_only = flow(
@@ -90,7 +90,7 @@ fn provisionals() -> Vec<Flow> {
                 .waits(100)
                 .answers_invite(200, &[], "")
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let caller_only = flow(
@@ -112,7 +112,7 @@ fn provisionals() -> Vec<Flow> {
                 .waits(50)
                 .answers_invite(200, &[], &sdp(1, ""))
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let late = flow(
@@ -133,7 +133,7 @@ fn provisionals() -> Vec<Flow> {
                 .answers(200, "")
                 .answers_invite(200, &[], "")
                 .hears("ACK", &["!m=audio"])
-                .is_left()
+                .hears_bye()
         },
     );
     let second = flow(
@@ -154,7 +154,7 @@ fn provisionals() -> Vec<Flow> {
                 .answers(200, &sdp(2, "a=recvonly\n"))
                 .answers_invite(200, &[], "")
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let forks = flow(
@@ -181,7 +181,7 @@ fn provisionals() -> Vec<Flow> {
                 .answers(200, "")
                 .answers_invite(200, &[], "")
                 .hears("ACK", &["To: .*tag=[0-9]+b"])
-                .is_left()
+                .hears_bye()
         },
     );
     vec![both, callee_only, caller_only, late, second, forks]
@@ -217,7 +217,7 @@ fn updates() -> Vec<Flow> {
                 .answers(200, &sdp(2, "a=recvonly\n"))
                 .answers_invite(200, &[], "")
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let by_callee = flow(
@@ -237,7 +237,7 @@ fn updates() -> Vec<Flow> {
                 .gets(200, "UPDATE", &["a=inactive"])
                 .answers_invite(200, &[], "")
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let too_early = flow(
@@ -257,7 +257,7 @@ fn updates() -> Vec<Flow> {
                 .waits(200)
                 .answers_invite(200, &[], &sdp(1, ""))
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let confirmed = flow(
@@ -277,7 +277,7 @@ fn updates() -> Vec<Flow> {
                 .waits(50)
                 .asks("UPDATE", &[], &sdp(3, ""))
                 .gets(200, "UPDATE", &[SPEECH])
-                .is_left()
+                .hears_bye()
         },
     );
     vec![by_caller, by_callee, too_early, confirmed]
@@ -328,7 +328,7 @@ fn offers() -> Vec<Flow> {
             let s = is_asked(s, &["a=inactive"], &sdp(4, "a=inactive\n"));
             let s = is_asked(s, &["!a=inactive"], &sdp(5, ""));
             let s = is_asked(s, &["a=sendonly", "!0\\.0\\.0\\.0"], &sdp(6, "a=recvonly\n"));
-            is_asked(s, &["!a=sendonly"], &sdp(7, "")).is_left()
+            is_asked(s, &["!a=sendonly"], &sdp(7, "")).hears_bye()
         },
     );
     let codec =
@@ -336,7 +336,7 @@ fn offers() -> Vec<Flow> {
     let other = flow(
         "another_codec",
         |s| again(up(s), &codec(2), &["RTP/AVP 0 101"]).hangs_up(),
-        |s| is_asked(is_up(s), &["RTP/AVP 0 101"], &codec(2)).is_left(),
+        |s| is_asked(is_up(s), &["RTP/AVP 0 101"], &codec(2)).hears_bye(),
     );
     let fax = flow(
         "fax_and_back",
@@ -346,7 +346,7 @@ fn offers() -> Vec<Flow> {
         },
         |s| {
             let s = is_asked(is_up(s), &["m=image [1-9][0-9]* udptl t38"], &lines(2, FAX));
-            is_asked(s, &[SPEECH], &sdp(3, "")).is_left()
+            is_asked(s, &[SPEECH], &sdp(3, "")).hears_bye()
         },
     );
     let asked = flow(
@@ -364,7 +364,7 @@ fn offers() -> Vec<Flow> {
                 .hears("INVITE", &["!m=audio"])
                 .answers_invite(200, &[], &sdp(2, ""))
                 .hears("ACK", &[SPEECH])
-                .is_left()
+                .hears_bye()
         },
     );
     let refused = flow(
@@ -382,7 +382,7 @@ fn offers() -> Vec<Flow> {
                 .hears("INVITE", &["RTP/AVP 0 101"])
                 .answers_invite(488, &["Warning: 305 sipp \"Incompatible media format\""], &sdp(2, ""))
                 .hears("ACK", &[]);
-            is_asked(s, &["a=sendonly"], &sdp(3, "a=recvonly\n")).is_left()
+            is_asked(s, &["a=sendonly"], &sdp(3, "a=recvonly\n")).hears_bye()
         },
     );
     let video = "m=video [media_port+4] RTP/AVP 31\n";
@@ -398,7 +398,7 @@ fn offers() -> Vec<Flow> {
             s.hears("INVITE", &["m=audio [1-9].*m=video [1-9]"])
                 .answers_invite(200, &[], &lines(1, &format!("{video}{AUDIO}")))
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let rejected = flow(
@@ -413,7 +413,7 @@ fn offers() -> Vec<Flow> {
             s.hears("INVITE", &["m=video [1-9]"])
                 .answers_invite(200, &[], &lines(1, &format!("{AUDIO}m=video 0 RTP/AVP 31\n")))
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let only_early = flow(
@@ -434,7 +434,7 @@ fn offers() -> Vec<Flow> {
                 .waits(20)
                 .answers_invite(200, &[], "")
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     let part = |kind: &str, body: &str| format!("--b\nContent-Type: {kind}\n\n{body}\n");
@@ -455,7 +455,7 @@ fn offers() -> Vec<Flow> {
             s.hears("INVITE", &["Content-Type: application/sdp", SPEECH, "!secret", "!--b"])
                 .answers_invite(200, &[], &sdp(1, ""))
                 .hears("ACK", &[])
-                .is_left()
+                .hears_bye()
         },
     );
     vec![hold, other, fax, asked, refused, reordered, rejected, only_early, multipart]
@@ -470,7 +470,7 @@ fn refusals() -> Vec<Flow> {
     let no_answer = flow(
         "ok_without_answer",
         |s| s.calls(&[], &sdp(1, "")).gets(502, "INVITE", &[]).acknowledges_refusal(),
-        |s| s.hears("INVITE", &[]).answers_invite(200, &[], "").hears("ACK", &[]).is_left(),
+        |s| s.hears("INVITE", &[]).answers_invite(200, &[], "").hears("ACK", &[]).hears_bye(),
     );
     vec![
         Flow { caller, answerer: None, code: 488, close: CloseReason::Rejected },
