@@ -382,3 +382,40 @@ fn digits_and_words_cross_as_they_were_said() {
     stage.receive(CARRIER, &reply(&carried, 415, ""));
     assert!(stage.take(EAST).pop().unwrap().starts_with("SIP/2.0 415"));
 }
+
+#[test]
+fn a_region_that_dies_in_the_middle_of_a_transfer_takes_the_transfer_with_it_and_not_the_call() {
+    let mut stage = stage(Refers::Transfer);
+    let (_, out) = up(&mut stage, "one");
+    stage.receive(EAST, &from_tier("one", &out, "REFER", 9, "Refer-To: <sip:+15559000@203.0.113.1>\r\n"));
+    east_says_yes(&mut stage);
+    let new = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&new, 180, "t-west", "carol@203.0.113.1", ""));
+    common::dialogs::down(&mut stage, &[0], &[0]);
+    let to_west = stage.take(WEST);
+    assert_eq!(whats(&to_west), ["CANCEL", "INVITE"], "whom it was to be transferred to is left alone");
+    let moved = &to_west[1];
+    assert!(
+        moved.starts_with("INVITE sip:+15551000@203.0.113.1:5060"),
+        "whom the caller has called: {moved}"
+    );
+    stage.receive(WEST, &answer(moved, 200, "t-moved", "bob@203.0.113.1", &sdp("203.0.113.1", 50000)));
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new());
+    assert!(stage.records.is_empty());
+}
+
+#[test]
+fn a_transfer_that_is_asked_for_while_the_call_moves_may_be_asked_for_again() {
+    let mut config: Config = config();
+    config.trunks[0].manners = Manners { refer: Refers::Transfer, ..Manners::default() };
+    let mut stage = Stage::with(config);
+    let (ok, _) = up(&mut stage, "one");
+    common::dialogs::down(&mut stage, &[0], &[0]);
+    assert_eq!(whats(&stage.take(WEST)), ["INVITE"]);
+    let refer =
+        in_dialog(&ok, "REFER", 5, "").replacen("Content-", "Refer-To: <sip:+15559000@x>\r\nContent-", 1);
+    stage.receive(CARRIER, &refer);
+    let refused = stage.take(CARRIER).pop().unwrap();
+    assert_eq!(what(&refused), "500 REFER");
+    assert!(header(&refused, "Retry-After").parse::<u32>().is_ok_and(|seconds| seconds <= 10), "{refused}");
+}
