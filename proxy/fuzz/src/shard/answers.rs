@@ -47,14 +47,20 @@ impl Answers {
     /// The shard says something.
     pub(super) fn said(&mut self, now: Time, to: &Peer, bytes: &Bytes) -> Message {
         let message = Message::parse(bytes.clone()).expect("what we send can be read");
-        assert!(message.check().is_ok(), "what we send is whole:\n{}", String::from_utf8_lossy(bytes));
-        let Some(code) = message.code() else { return message };
+        let whole =
+            || assert!(message.check().is_ok(), "what we send is whole:\n{}", String::from_utf8_lossy(bytes));
+        let Some(code) = message.code() else {
+            whole();
+            return message;
+        };
         let branch = branch(&message);
         assert!(self.asked.contains(&branch), "{to:?} is answered and has not asked");
         assert_ne!(message.method(), Method::Ack, "an ACK is not answered");
+        // The answer to a broken request says what that said.
         if self.spoilt.contains(&branch) {
             return message;
         }
+        whole();
         let field = |name| message.header(name).unwrap_or_default().to_vec();
         let key = (branch, field(HeaderName::CallId), field(HeaderName::CSeq));
         let first = self.finals.get(&key).filter(|(at, _)| now.since(*at) < LIFETIME);
