@@ -20,6 +20,14 @@ impl World {
                 let (id, message) = (usize::from(id), Message::parse(bytes.clone()));
                 let cut = self.cut_off(id);
                 self.checks.clock(self.now);
+                if !self.shards[id].lets_in(self.now, peer(from), &bytes) {
+                    return;
+                }
+                if let Some((since, until, waited)) = self.busy
+                    && (since..until).contains(&self.now)
+                {
+                    self.shards[id].handle(self.now, Input::Waited(waited));
+                }
                 self.shards[id].handle(self.now, Input::Message { from: peer(from), bytes });
                 // What a drill cuts off on its way has not been heard.
                 if let Ok(message) = message

@@ -126,6 +126,8 @@ pub struct World {
     pub faults: Faults,
     /// How orders came on, as it was told: shard and progress.
     pub progress: Vec<(u8, MoveProgress)>,
+    /// From when to when what reaches us has waited for so long before its shard looks at it.
+    pub busy: Option<(Time, Time, Duration)>,
     /// RTP that left us, if the setup's stories want to look at it.
     pub tape: Vec<Heard>,
     /// What happened.
@@ -200,6 +202,7 @@ impl World {
             receipts: Vec::new(),
             faults: Faults::default(),
             progress: Vec::new(),
+            busy: None,
             tape: Vec::new(),
             trace,
             checks: Checks::new(&setup, first),

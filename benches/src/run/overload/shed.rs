@@ -48,6 +48,7 @@ struct Measures {
     limited: bool,
     failures: Vec<Value>,
     pdd_p99_us: Vec<f64>,
+    cores: Vec<f64>,
 }
 
 pub(super) fn measure(recipe: &Recipe, first: f64, rounds: usize, options: &Options) -> io::Result<Value> {
@@ -68,6 +69,7 @@ pub(super) fn measure(recipe: &Recipe, first: f64, rounds: usize, options: &Opti
         "goodput_by_peak": round(median(all.kept.clone()), 3),
         "goodput_by_peak_all": spread(&all.kept, 3),
         "pdd_p99_us": median(all.pdd_p99_us.clone()),
+        "cores_used": round(median(all.cores.clone()), 2),
         "held_calls": HELD * rounds as u64,
         "held_calls_hurt": all.held_failed,
         "held_calls_retransmissions": all.held_retransmissions,
@@ -146,9 +148,11 @@ fn three_times(recipe: &Recipe, peak: f64, options: &Options, into: &mut Measure
         let holder = scope.spawn(|| hold(held, &middle, &end));
         // The answerer of these calls is in this thread.
         engine.run_until(|_| up.try_recv().is_ok() || holder.is_finished());
+        let cpu = device.process.cpu_seconds();
         place(&mut engine, 3.0 * peak, seconds / 2.0);
         middle.store(true, Ordering::Relaxed);
         place(&mut engine, 3.0 * peak, seconds / 2.0);
+        into.cores.push((device.process.cpu_seconds() - cpu) / seconds);
         let loaded = traces(&engine).len();
         let ended = engine.clock.now();
         let (offered, behind) = (tally(&engine).placed as f64 / seconds, tally(&engine).behind);

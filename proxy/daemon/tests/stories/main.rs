@@ -9,6 +9,7 @@ mod calls_over_tcp;
 mod large_requests;
 mod listeners;
 mod operators;
+mod scanners_and_floods;
 mod shards_share_an_address;
 mod strangers_and_garbage;
 mod the_service_obeys_signals;

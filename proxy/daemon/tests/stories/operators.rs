@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-fn socket(place: Place) -> PathBuf {
+pub(crate) fn socket(place: Place) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("admin-{}.sock", place.0))
 }
 
 /// An appliance with an admin socket.
-fn start(place: Place, more: &str) -> Appliance {
+pub(crate) fn start(place: Place, more: &str) -> Appliance {
     place.start(&format!("[admin]\nsocket = \"{}\"\n{more}", socket(place).display()))
 }
 
@@ -59,13 +59,13 @@ impl Client {
     }
 }
 
-fn bascule(place: Place, args: &[&str]) -> Command {
+pub(crate) fn bascule(place: Place, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bascule"));
     command.args(args).arg("--socket").arg(socket(place)).env("NO_COLOR", "1");
     command
 }
 
-fn text(output: &Output) -> (i32, String, String) {
+pub(crate) fn text(output: &Output) -> (i32, String, String) {
     let utf8 = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), utf8(&output.stdout), utf8(&output.stderr))
 }
