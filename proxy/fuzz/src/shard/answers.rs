@@ -61,6 +61,10 @@ impl Answers {
             return message;
         }
         whole();
+        // Over a connection a transaction ends with its answer: timers I and J are zero (RFC 3261 17.2.1, 17.2.2).
+        if to.transport.is_reliable() {
+            return message;
+        }
         let field = |name| message.header(name).unwrap_or_default().to_vec();
         let key = (branch, field(HeaderName::CallId), field(HeaderName::CSeq));
         let first = self.finals.get(&key).filter(|(at, _)| now.since(*at) < LIFETIME);
