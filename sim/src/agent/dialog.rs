@@ -92,6 +92,8 @@ pub struct Leg {
     /// A reliable provisional waits for its PRACK: RSeq, bytes.
     pub(super) unpracked: Option<(u32, Bytes)>,
     pub(super) rseq: u32,
+    /// The exchange of descriptions that the INVITE began is over, before the 2xx.
+    pub(super) settled: bool,
     pub(super) peer_rseq: Option<u32>,
     /// ACKs sent, by CSeq.
     pub(super) acks: BTreeMap<u32, Bytes>,
@@ -183,6 +185,7 @@ impl Agent {
             unacked: None,
             unpracked: None,
             rseq: 0,
+            settled: false,
             peer_rseq: None,
             acks: BTreeMap::new(),
             acts_scheduled: false,

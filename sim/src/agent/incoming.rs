@@ -158,6 +158,11 @@ impl Agent {
                 if known {
                     state.unpracked = None;
                 }
+                if known && sdp::find(request).is_some() {
+                    // The answer to the offer that the provisional brought.
+                    self.legs[leg].settled = true;
+                    self.described(now, leg, request);
+                }
                 self.reply(now, request, key, if known { 200 } else { 481 });
             }
             Method::Invite => self.reinvited(now, leg, request, key),

@@ -13,7 +13,7 @@ mod transactions;
 mod voice;
 
 pub use dialog::{Leg, Role, Stage};
-pub use script::{Act, CallPlan, Callee, Caller, Reliable, Sdp, Step};
+pub use script::{Act, CallPlan, Callee, Caller, Provisionals, Reliable, Sdp, Step};
 pub use session::{Refresher, Session};
 pub use voice::{Ear, Voice};
 

@@ -2,10 +2,10 @@
 
 use super::dialog::text;
 use super::transactions::key;
-use super::{Act, Agent, Caller, Reliable, Role, Sdp, Stage, Step, Wake};
+use super::{Act, Agent, Caller, Provisionals, Reliable, Role, Sdp, Stage, Step, Wake};
 use bytes::Bytes;
 use relay_values::{Duration, Time};
-use sip_wire::{Builder, HeaderName, Method, sdp};
+use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 
 /// A request that has to wait for another one tries again after this.
 const PATIENCE: Duration = Duration::from_millis(130);
@@ -97,6 +97,7 @@ impl Agent {
                 self.answer(now, &key, 100, bytes);
             }
             Step::Progress { code, media } => self.progress(now, leg, code, media),
+            Step::Update => self.update_early(now, leg),
             Step::Answer => self.pick_up(now, leg),
             Step::Fork => {
                 let other = self.callee_leg(now, &invite);
@@ -130,8 +131,17 @@ impl Agent {
         let (Some(invite), tag) = (state.invite.clone(), state.local_tag.clone()) else { return };
         let key = key(state.branch.as_bytes(), Method::Invite);
         let names = |h| invite.values(h).any(|v| v.eq_ignore_ascii_case(b"100rel"));
-        let reliable = names(HeaderName::Require) || names(HeaderName::Supported);
-        let body = (media && sdp::find(&invite).is_some()).then(|| self.description(leg, true));
+        let asked = names(HeaderName::Require) || names(HeaderName::Supported);
+        let reliable = match state.callee.provisionals {
+            Provisionals::AsAsked => asked,
+            Provisionals::Plain => false,
+            Provisionals::Reliable => true,
+        };
+        // Without an offer in the INVITE it is one, which needs PRACK to bring the answer.
+        let offered = sdp::find(&invite).is_some();
+        let wanted = media && !state.settled && (offered || (reliable && asked));
+        let body = wanted.then(|| self.description(leg, true));
+        self.legs[leg].settled |= reliable && offered && body.is_some();
         let mut out = self.response(&invite, code, Some(&tag));
         out.header(HeaderName::Contact, self.contact().as_bytes());
         if self.legs[leg].callee.record_route {
@@ -160,7 +170,7 @@ impl Agent {
         }
         let (Some(invite), tag) = (state.invite.clone(), state.local_tag.clone()) else { return };
         let key = key(state.branch.as_bytes(), Method::Invite);
-        let body = self.description(leg, true);
+        let body = (!self.legs[leg].settled).then(|| self.description(leg, true));
         let mut out = self.response(&invite, 200, Some(&tag));
         out.header(HeaderName::Contact, self.contact().as_bytes());
         if self.legs[leg].callee.record_route {
@@ -168,7 +178,7 @@ impl Agent {
         }
         self.accept_session(now, leg, &invite, &mut out);
         let twice = self.legs[leg].callee.twice;
-        let bytes = finish(out, Some(body).filter(|_| self.legs[leg].callee.sdp != Sdp::Missing));
+        let bytes = finish(out, body.filter(|_| self.legs[leg].callee.sdp != Sdp::Missing));
         let cseq = invite.cseq().map(|c| c.number).unwrap_or_default();
         let t1 = self.t1;
         let state = &mut self.legs[leg];
@@ -285,15 +295,34 @@ impl Agent {
         self.inside(now, leg, Method::Bye, Builder::finish);
     }
 
-    /// PRACK for a reliable provisional, once.
-    pub(super) fn prack(&mut self, now: Time, leg: usize, rseq: u32, invite: u32) {
+    /// UPDATE before the call is up (RFC 3311).
+    pub(super) fn update_early(&mut self, now: Time, leg: usize) {
+        let state = &self.legs[leg];
+        if state.stage == Stage::Early && state.settled && !state.cancelled {
+            let body = self.description(leg, false);
+            self.inside(now, leg, Method::Update, |out| out.body(b"application/sdp", &body));
+        }
+    }
+
+    /// PRACK for a reliable provisional, once; with the answer where that brought the offer.
+    pub(super) fn prack(&mut self, now: Time, leg: usize, response: &Message) {
+        let (Ok(Some(rseq)), Ok(cseq)) = (response.rseq(), response.cseq()) else { return };
+        let invite = cseq.number;
         if self.legs[leg].peer_rseq.is_some_and(|seen| rseq <= seen) {
             return;
         }
         self.legs[leg].peer_rseq = Some(rseq);
+        let described = sdp::find(response).is_some();
+        let answers = described && self.legs[leg].caller.late_offer && !self.legs[leg].settled;
+        self.legs[leg].settled |= described;
+        let body = answers.then(|| {
+            self.described(now, leg, response);
+            self.mirror(leg);
+            self.description(leg, false)
+        });
         self.inside(now, leg, Method::Prack, |mut out| {
             out.header(HeaderName::RAck, text(format!("{rseq} {invite} INVITE").as_bytes()).as_bytes());
-            out.finish()
+            finish(out, body)
         });
     }
 }

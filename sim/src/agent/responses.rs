@@ -35,6 +35,9 @@ impl Agent {
                     self.agree_session(now, leg, response);
                 }
                 self.refresh_answered(now, leg, cseq, response);
+                if method == Method::Prack && code < 300 && self.legs[leg].caller.early_update {
+                    self.update_early(now, leg);
+                }
                 if matches!(code, 408 | 481) && method != Method::Cancel && method != Method::Prack {
                     self.legs[leg].stage = Stage::Over;
                 }
@@ -62,13 +65,10 @@ impl Agent {
         match code {
             0..=100 => {}
             101..=199 => {
-                let number = response.cseq().map(|c| c.number).unwrap_or_default();
                 if first && !state.caller.late_offer {
                     self.described(now, leg, response);
                 }
-                if let Ok(Some(rseq)) = response.rseq() {
-                    self.prack(now, leg, rseq, number);
-                }
+                self.prack(now, leg, response);
             }
             200..=299 => self.answered(now, leg, response),
             _ => {

@@ -10,6 +10,8 @@ pub struct Caller {
     pub late_offer: bool,
     /// RFC 3262: what the INVITE says of reliable provisionals.
     pub reliable: Reliable,
+    /// UPDATE with a new offer as soon as the first one has an answer that is certain, before the call is up.
+    pub early_update: bool,
     /// CANCEL this long after the INVITE (once there was a provisional response).
     pub cancel: Option<Duration>,
     /// A proxy of his own stands in front of him.
@@ -49,6 +51,8 @@ pub struct Callee {
     pub record_route: bool,
     /// How he describes his media.
     pub sdp: Sdp,
+    /// Which of his provisionals are reliable ones.
+    pub provisionals: Provisionals,
     /// He has no screen: a line for a picture is refused.
     pub blind: bool,
     /// His 200 comes twice, at once.
@@ -57,6 +61,18 @@ pub struct Callee {
     pub session: Session,
     /// What he does once the call is up, and how long after.
     pub acts: Vec<(Duration, Act)>,
+}
+
+/// Reliable provisionals, as the callee has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provisionals {
+    /// Where the INVITE speaks of them.
+    #[default]
+    AsAsked,
+    /// None.
+    Plain,
+    /// All, whether anybody knows them or not.
+    Reliable,
 }
 
 /// How a callee describes his media.
@@ -87,6 +103,8 @@ pub enum Step {
         /// With his answer: early media.
         media: bool,
     },
+    /// UPDATE with an offer, where the first exchange is over.
+    Update,
     /// 200.
     Answer,
     /// A 200 from another phone behind the same proxy: another To tag.

@@ -30,6 +30,12 @@ impl Quiet {
         if let Some(key) = self.inside(seen, Side::Tier) {
             *self.asked.entry(key).or_default() += 1;
         }
+        // The carrier asks for PRACK itself, where the tier knows no reliable provisionals (RFC 3262 §4).
+        let provisional = seen.code.is_some_and(|code| (101..200).contains(&code));
+        let reliable = provisional && side_of(seen.peer) == Some(Side::Carrier);
+        if let Some(call) = seen.call.filter(|_| reliable && seen.message.rseq().is_ok_and(|r| r.is_some())) {
+            *self.asked.entry((call, "PRACK".into())).or_default() += 1;
+        }
         // A request that was asked for, once more for a longer session (RFC 4028 §7.4).
         if let Some(call) = seen.call.filter(|_| seen.code == Some(422)) {
             let method = String::from_utf8_lossy(seen.method.as_bytes()).into_owned();

@@ -2,7 +2,7 @@
 //! just often enough to see who hears whom.
 
 use super::HEALED;
-use crate::agent::{Act, CallPlan, Callee, Caller, Reliable, Session, Step};
+use crate::agent::{Act, CallPlan, Callee, Caller, Provisionals, Reliable, Session, Step};
 use crate::link::Link;
 use crate::rng::Rng;
 use crate::setup::{CARRIERS, REGIONS, Setup};
@@ -70,6 +70,7 @@ pub(super) fn plan(rng: &mut Rng, setup: &Setup) -> CallPlan {
         picture: false,
         session: Session::default(),
         late_offer: rng.chance(150),
+        early_update: rng.chance(300),
         reliable,
         cancel: rng.chance(250).then(|| rng.ms(1, 5000)),
         record_route: rng.chance(250),
@@ -111,6 +112,9 @@ fn callee(rng: &mut Rng) -> Callee {
         let code = rng.pick(&[180, 183, 180, 181]);
         steps.push((at, Step::Progress { code, media: code == 183 }));
         at += rng.ms(1, 2500);
+        if rng.chance(100) {
+            steps.push((at, Step::Update));
+        }
     }
     match rng.below(100) {
         0..60 => {
@@ -134,6 +138,12 @@ fn callee(rng: &mut Rng) -> Callee {
         steps,
         ignores_cancel: rng.chance(200),
         record_route: rng.chance(250),
+        provisionals: rng.pick(&[
+            Provisionals::AsAsked,
+            Provisionals::AsAsked,
+            Provisionals::Plain,
+            Provisionals::Reliable,
+        ]),
         acts,
         ..Callee::default()
     }
