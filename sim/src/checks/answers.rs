@@ -1,6 +1,6 @@
 //! One leg is answered exactly if the other is, or a BYE is under way. The caller hears a 2xx only while a callee's 2xx
-//! stands; a callee's 2xx is passed on or ended in the same turn (unless it moves a call that was answered: that is for
-//! the rules about moves); and once either leg has a BYE, the other has one within
+//! stands; a callee's 2xx is passed on or ended in the same turn, or when the caller has acknowledged a provisional (unless
+//! it moves a call that was answered: that is for the rules about moves); and once either leg has a BYE, the other has one within
 //! 64*T1 (at once, unless the caller's ACK has to come first: RFC 3261 §15).
 
 use super::Complaints;
@@ -10,7 +10,7 @@ use super::topology::side_of;
 use crate::agent::Side;
 use crate::maps::Map;
 use relay_values::{Duration, Time};
-use sip_wire::Method;
+use sip_wire::{Method, sdp};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -30,6 +30,9 @@ struct Call {
     b: BTreeMap<(String, String), Dialog>,
     /// A callee's 2xx came in this turn.
     fresh: Vec<(String, String)>,
+    /// A reliable provisional with a description that the caller has not acknowledged: his 2xx waits for that (RFC 3262
+    /// §3).
+    unpracked: Option<u32>,
     /// The caller's 2xx was sent in this turn.
     told: bool,
 }
@@ -54,6 +57,10 @@ impl Answers {
         if seen.code.is_none() && seen.method == Method::Bye {
             state.bye(seen, &seen.from_tag);
         }
+        if seen.code.is_none() && seen.method == Method::Prack {
+            let rack = seen.message.rack().ok().flatten();
+            state.unpracked.take_if(|rseq| rack.is_some_and(|rack| rack.rseq == *rseq));
+        }
         let Some((_, sent, over)) = self.invites.get(&seen.branch) else { return };
         if !seen.is_invite() || !seen.is_success() || *over || seen.at.since(*sent) >= self.lifetime {
             return;
@@ -77,6 +84,9 @@ impl Answers {
             state.bye(seen, &seen.to_tag);
         }
         let to_caller = side_of(seen.peer) == state.caller && !self.invites.contains_key(&seen.branch);
+        if to_caller && seen.code.is_some_and(|code| code < 200) && sdp::find(seen.message).is_some() {
+            state.unpracked = seen.message.rseq().ok().flatten().or(state.unpracked);
+        }
         if !(seen.is_invite() && seen.is_success() && to_caller) {
             return;
         }
@@ -102,7 +112,9 @@ impl Answers {
             let told = std::mem::take(&mut state.told);
             for key in std::mem::take(&mut state.fresh) {
                 let ended = state.b.get(&key).is_some_and(|dialog| dialog.bye.is_some());
-                if !told && !ended {
+                if !told && !ended && state.unpracked.is_some() {
+                    state.fresh.push(key);
+                } else if !told && !ended {
                     let text = format!("the 2xx of {} is neither passed on nor ended", key.1);
                     complaints.add(now, Some(*call), "answers", text);
                 }

@@ -24,9 +24,7 @@ impl Call {
             CallEvent::Cancel | CallEvent::Hangup(Leg::A) => self.cancelled(env, attempt),
             // A callee may not end an early dialog with BYE (RFC 3261 §15), but means no. Its INVITE is still to be ended.
             CallEvent::Hangup(Leg::B) => {
-                if self.is_held() {
-                    self.acknowledge_answer(env);
-                } else {
+                if !self.is_held() {
                     self.leave(env, attempt);
                 }
                 self.refused(env, attempt, 480, None)
@@ -126,7 +124,10 @@ impl Call {
     /// 2xx: the caller gets his, the other attempts are history.
     fn answer(&mut self, env: &mut Env, attempt: Attempt, description: Option<Bytes>) -> State {
         if self.reliable.as_ref().is_some_and(|reliable| reliable.holds_answer()) {
-            // What the caller has not acknowledged may never have reached him.
+            // What the caller has not acknowledged may never have reached him. The callee has its ACK all the same.
+            if !self.b.ack_again(env, self.b.invite_cseq) {
+                self.acknowledge_answer(env);
+            }
             if let Some(pending) = self.invite.as_deref_mut() {
                 pending.held = Some(description);
             }
@@ -294,7 +295,6 @@ impl Call {
     /// Ends an attempt that has no final response: CANCEL once it has answered at all (RFC 3261 §9.1), else silence.
     pub(super) fn leave(&mut self, env: &mut Env, attempt: Attempt) {
         if self.is_held() {
-            self.acknowledge_answer(env);
             return self.b.bye(env, None);
         }
         match attempt.phase {

@@ -74,6 +74,11 @@ impl CallLeg {
         Some(bytes)
     }
 
+    /// Whether the 2xx of this CSeq number has its ACK.
+    pub(crate) fn has_acked(&self, cseq: u32) -> bool {
+        self.last_ack.as_ref().is_some_and(|(number, _)| *number == cseq)
+    }
+
     /// The same again for a repeated 2xx. False if this 2xx was never acknowledged.
     pub(crate) fn ack_again(&self, env: &mut Env, cseq: u32) -> bool {
         match (&self.last_ack, &self.dialog) {

@@ -287,6 +287,9 @@ impl Call {
 
     /// Acknowledges the 2xx whose answer we have.
     pub(super) fn acknowledge_answer(&mut self, env: &mut Env) {
+        if self.b.has_acked(self.b.invite_cseq) {
+            return;
+        }
         self.b.ack(env, self.b.invite_cseq, None);
     }
 
