@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each crate with the crates of ours that it may use. Imports run one way.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("sip-wire", &[]),
     ("relay-values", &[]),
+    ("sip-audit", &[]),
     ("proxy-core", &["sip-wire", "relay-values"]),
     ("relay-core", &["relay-values"]),
     ("datapath", &["relay-values", "relay-core"]),
     ("bascule", &["sip-wire", "proxy-core", "relay-values", "relay-core", "datapath"]),
     ("bascule-fuzz", &["sip-wire", "proxy-core", "relay-values", "relay-core"]),
-    ("sim", &["sip-wire", "proxy-core", "relay-values", "relay-core"]),
+    ("sim", &["sip-wire", "sip-audit", "proxy-core", "relay-values", "relay-core"]),
     (
         "bascule-benches",
         &["sip-wire", "proxy-core", "relay-values", "relay-core", "datapath", "bascule", "sim"],

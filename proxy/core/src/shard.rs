@@ -8,6 +8,7 @@ pub(crate) use joining::Join;
 pub(crate) use ongoing::Origin;
 
 use crate::call::{Call, CallEvent, CarriedOutcome, Env, NotForTheCall, User};
+use crate::call::{finish, refused_offer};
 use crate::counters::{ShardCounters, ShardCounts};
 use crate::demands;
 use crate::dialog::Dialog;
@@ -370,16 +371,19 @@ impl Shard {
         if unwanted && answers {
             // The BYE to a re-INVITE's 2xx, and to one that comes again, is on its way already.
             let ends = first && matches!(user, User::Attempt(..) | User::Move(_) | User::Transfer(_));
-            self.refuse_answer(from, response, ends);
+            let late = self.env.txns.wants_offer(client);
+            self.refuse_answer(from, response, late, ends);
         }
     }
 
     /// A 2xx to an INVITE that no call wants gets its ACK, and the first of its dialog a BYE (RFC 3261 §13.2.2.4).
-    fn refuse_answer(&mut self, from: Peer, answer: &Message, ends: bool) {
+    fn refuse_answer(&mut self, from: Peer, answer: &Message, late: bool, ends: bool) {
         let Some(mut dialog) = Dialog::uac_to_end(answer, from) else { return };
         let ack_branch = self.env.fresh_branch();
         let Some(face) = self.env.faces.get(dialog.peer.listener) else { return };
-        let ack = dialog.request_numbered(Method::Ack, dialog.local_cseq, face, &ack_branch).finish();
+        let refusal = if late { refused_offer(answer, &self.env.newest.config.media) } else { None };
+        let ack = dialog.request_numbered(Method::Ack, dialog.local_cseq, face, &ack_branch);
+        let ack = finish(ack, refusal.as_deref());
         self.env.counters.sent += 1;
         self.env.out.push_back(Output::Send { to: dialog.peer, bytes: ack });
         if ends {

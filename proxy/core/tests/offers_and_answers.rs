@@ -183,6 +183,7 @@ fn a_held_peer_holds_too_and_only_both_resumes_bring_the_media_back() {
     carrier_offers(&mut stage, &ok, 2, &held(&offer(), "sendonly"), &held(&theirs(), "recvonly"));
     // The edge holds as well: it no longer wants to hear.
     stage.receive(EAST, &from_edge(&out, TIER, "INVITE", 1, &held(&theirs(), "inactive")));
+    assert_eq!(whats(&stage.take(EAST)), ["100 INVITE"]);
     let reinvite = stage.take(CARRIER).remove(0);
     stage.receive(CARRIER, &reply(&reinvite, 200, ANN, "", &held(&offer(), "inactive")));
     assert_eq!(whats(&stage.take(EAST)), ["200 INVITE"]);

@@ -28,17 +28,19 @@ impl World {
                 {
                     self.shards[id].handle(self.now, Input::Waited(waited));
                 }
-                self.shards[id].handle(self.now, Input::Message { from: peer(from), bytes });
+                self.shards[id].handle(self.now, Input::Message { from: peer(from), bytes: bytes.clone() });
                 // What a drill cuts off on its way has not been heard.
-                if let Ok(message) = message
-                    && self.cut_off(id) == cut
-                {
-                    let call = self.call(&message);
-                    self.checks.received(self.now, call, from, &message);
+                if self.cut_off(id) == cut {
+                    self.audit(from, self.ours, &bytes);
+                    if let Ok(message) = message {
+                        let call = self.call(&message);
+                        self.checks.received(self.now, call, from, &message);
+                    }
                 }
                 self.drain_shard(id);
             }
             OwnerOf::Health => {
+                self.audit(from, self.ours, &bytes);
                 self.health.handle(self.now, HealthInput::Message { from: peer(from), bytes });
                 self.drain_health();
             }
@@ -50,6 +52,7 @@ impl World {
     }
 
     pub(super) fn icmp(&mut self, to: SocketAddr) {
+        self.audit_icmp(to);
         let (to, failure) = (peer(to), TransportFailure::Unreachable);
         self.checks.unreachable(self.now, to.remote);
         for id in 0..self.shards.len() {

@@ -10,7 +10,9 @@ impl World {
     pub fn verdict(&mut self) -> Vec<Violation> {
         let Self { checks, shards, relay, agents, records, book, now, .. } = self;
         checks.at_end(*now, shards, relay, agents, records, book);
-        std::mem::take(&mut checks.violations)
+        let mut violations = std::mem::take(&mut checks.violations);
+        violations.extend(self.audited());
+        violations
     }
 
     /// The ladder of a call.

@@ -1,6 +1,7 @@
 //! Virtual time: one queue of events, both cores, every agent.
 
 mod appliance;
+mod audit;
 mod look;
 mod media;
 mod queue;
@@ -24,6 +25,7 @@ use proxy_core::{
 use queue::Queue;
 use relay_core::{PortRef, Relay};
 use relay_values::{Duration, Leg, RelayCommand, RelayEvent, SessionId, Time};
+use sip_audit::Auditor;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -134,6 +136,8 @@ pub struct World {
     pub trace: Trace,
     /// What must not happen.
     pub checks: Checks,
+    /// A stranger who reads every message of SIP that crosses our border.
+    auditor: Option<Auditor>,
     ours: SocketAddr,
     link: Link,
     rng: Rng,
@@ -206,6 +210,7 @@ impl World {
             tape: Vec::new(),
             trace,
             checks: Checks::new(&setup, first),
+            auditor: Some(audit::auditor(&setup, ours)),
             ours,
             link: setup.link,
             rng,

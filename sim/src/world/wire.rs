@@ -42,6 +42,7 @@ impl World {
             Condition::Alive | Condition::Frozen if arrivals == [None; 2] => "  (lost)",
             Condition::Alive | Condition::Frozen => "",
         };
+        self.audit(self.ours, to, &bytes);
         self.trace.sip(self.now, call, (self.ours, to), &bytes, what);
         for wait in arrivals.into_iter().flatten() {
             if condition != Condition::Cut {

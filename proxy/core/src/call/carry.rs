@@ -236,6 +236,11 @@ impl Call {
             dialog.retarget(request);
         }
         env.txns.bind(server, User::Carried(self.key, other));
+        if is_invite {
+            // The other leg may take longer than 200 ms (RFC 3261 §17.2.1).
+            let trying = respond(env, request, from, 100, &self.leg(leg).tag).finish();
+            env.txns.respond(env.now, server, 100, trying);
+        }
         let request = Box::new(request.clone());
         self.carried.push(Carried {
             from: leg,
@@ -437,7 +442,7 @@ impl Call {
     ) -> CarriedOutcome {
         let code = response.code().unwrap_or(0);
         let Some(at) = self.carried.iter().position(|carried| carried.client == client) else {
-            return self.repeated_answer(env, leg, response);
+            return self.repeated_answer(env, leg, client, response);
         };
         // Only an INVITE has provisional responses worth telling (RFC 3261 §8.2.6.1).
         let told = self.carried.get(at).is_some_and(|carried| code >= 200 || carried.is_invite());
@@ -465,6 +470,9 @@ impl Call {
             code => code,
         };
         let mut out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
+        if code == 405 {
+            out.header(HeaderName::Allow, response.header(HeaderName::Allow).unwrap_or(super::ALLOW));
+        }
         if (200..300).contains(&code) && carried.refreshes() && self.is_answered() {
             let policy = &self.pinned.config.session;
             let (to, from) = match leg {
@@ -552,7 +560,13 @@ impl Call {
     }
 
     /// A repeated 2xx to a re-INVITE gets its ACK again.
-    fn repeated_answer(&mut self, env: &mut Env, leg: Leg, response: &Message) -> CarriedOutcome {
+    fn repeated_answer(
+        &mut self,
+        env: &mut Env,
+        leg: Leg,
+        client: ClientKey,
+        response: &Message,
+    ) -> CarriedOutcome {
         let cseq = response.cseq().ok().filter(|cseq| matches!(cseq.method, Method::Invite));
         let is_answer = response.code().is_some_and(|code| (200..300).contains(&code));
         let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
@@ -564,11 +578,13 @@ impl Call {
         }
         match cseq.filter(|_| is_answer) {
             Some(cseq) if self.leg(leg).ack_due != Some(cseq.number) => {
-                if self.leg(leg).ack_again(env, cseq.number) {
-                    CarriedOutcome::PassedBack
-                } else {
-                    CarriedOutcome::Unwanted
+                if !self.leg(leg).ack_again(env, cseq.number) {
+                    // Nobody waits for it any more, but the dialog stays: an offer in it changes nothing.
+                    let offer = sdp::find(response).filter(|_| env.txns.wants_offer(client));
+                    let answer = offer.and_then(|offer| self.media.unchanged(leg, offer));
+                    self.leg_mut(leg).ack(env, cseq.number, answer.as_deref());
                 }
+                CarriedOutcome::PassedBack
             }
             _ => CarriedOutcome::PassedBack,
         }

@@ -62,9 +62,7 @@ impl Call {
         let header = close_reason_header(reason).or(said.as_deref());
         // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).
         for leg in [Leg::A, Leg::B] {
-            if let Some(cseq) = self.leg(leg).ack_due {
-                self.leg_mut(leg).ack(env, cseq, None);
-            }
+            self.pay_ack(env, leg);
         }
         let a_bye = a_is_here && self.a.unacked.is_some();
         if a_is_here && !a_bye {
@@ -74,6 +72,14 @@ impl Call {
             self.part(env, Leg::B, header);
         }
         self.settle(env, reason, None, a_bye)
+    }
+
+    /// A leg ends whose late offer nobody will answer: its 2xx has to be acknowledged all the same (RFC 3261 §13.2.2.4).
+    pub(super) fn pay_ack(&mut self, env: &mut Env, leg: Leg) {
+        if let Some(cseq) = self.leg(leg).ack_due {
+            let refusal = self.media.refusal(leg);
+            self.leg_mut(leg).ack(env, cseq, refusal.as_deref());
+        }
     }
 
     /// Gives the relay's session back and waits for what is still to come.

@@ -6,8 +6,10 @@ mod described;
 mod line;
 mod lines;
 mod moving;
+mod refused;
 
 pub(crate) use lines::LineTerms;
+pub(crate) use refused::refusal;
 
 use crate::limits::MAX_KEPT_SDP;
 use crate::{Config, MediaMode};
@@ -17,6 +19,7 @@ use relay_values::{Latching, Leg, RegionId, RelayCommand, SessionId};
 use sip_wire::sdp;
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// Media of a call.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub(crate) struct Relayed {
     offered_lines: usize,
     /// The pending offer itself, for what may have to be offered to somebody else one day.
     offer: Option<Box<[u8]>>,
+    /// Hash of what is being offered to the tier leg's next peer, of what was agreed.
+    is_out: Option<NonZeroU32>,
     /// The last exchange that was completed.
     known: Known,
     /// Whose answer it was: its first codec is the one that is spoken.
@@ -124,6 +129,7 @@ impl Media {
                     further: Vec::new(),
                     offered: None,
                     offered_lines: 0,
+                    is_out: None,
                     offer: None,
                     known: Known::Nothing,
                     answerer: Leg::B,
@@ -285,11 +291,14 @@ impl Relayed {
         }
     }
 
-    /// The leg's present peer took what was agreed. Whatever it is told next is another description.
+    /// The leg's present peer took what was agreed.
     fn took_agreed(&mut self, leg: Leg, said: &[u8]) {
         if let Known::Agreed(agreed) = &mut self.known {
             (agreed.offered_to, agreed.peer_said) = (Some(leg), keep(said));
-            self.side_mut(leg).sent = 0;
+            if let Some(sent) = self.is_out.take() {
+                let side = self.side_mut(leg);
+                (side.version, side.sent) = (side.version + 1, u64::from(sent.get()));
+            }
         }
     }
 
@@ -436,6 +445,11 @@ fn read(body: &[u8]) -> Result<sdp::Session<'_>, Unusable> {
 fn behind_origin(text: &[u8]) -> &[u8] {
     let mut ends = (0..).zip(text).filter(|(_, byte)| **byte == b'\n');
     ends.nth(1).and_then(|(end, _): (usize, _)| text.get(end..)).unwrap_or(text)
+}
+
+/// A description without its origin, in little room.
+fn mark(text: &[u8]) -> NonZeroU32 {
+    NonZeroU32::new(hash(behind_origin(text)) as u32).unwrap_or(NonZeroU32::MIN)
 }
 
 fn hash(value: &(impl core::hash::Hash + ?Sized)) -> u64 {

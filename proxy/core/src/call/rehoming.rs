@@ -153,6 +153,7 @@ impl Call {
     ) -> State {
         let tier = self.tier_leg();
         let region = env.newest.config.region_of(target).unwrap_or(self.region());
+        self.pay_ack(env, tier);
         if self.media.move_tier(tier, answer, region, &mut |command| env.relay(command)).is_err() {
             let mut leg = leg;
             leg.bye(env, None);
@@ -178,10 +179,11 @@ impl Call {
     /// The new edge's media is not the carrier's: the one case in which the carrier is asked.
     fn refit(&mut self, env: &mut Env, rehome: Rehome, target: TargetId, mut arriving: Arriving) -> State {
         let (tier, carrier) = (self.tier_leg(), self.tier_leg().other());
-        let offer = self.media.offer_to_carrier(tier, &arriving.answer).ok();
         let busy = self.is_negotiating(false) || self.leg(carrier).unacked.is_some();
+        // What is written for the carrier has to be said to it: it is counted (RFC 3264 §8).
+        let offer = if busy { None } else { self.media.offer_to_carrier(tier, &arriving.answer).ok() };
         let (policy, session) = (self.pinned.config.session, self.leg(carrier).session);
-        let sent = offer.filter(|_| !busy).and_then(|offer| {
+        let sent = offer.and_then(|offer| {
             let key = self.key;
             let dialog = self.leg_mut(carrier).dialog.as_mut()?;
             let face = env.faces.get(dialog.peer.listener)?;
@@ -326,6 +328,9 @@ impl Call {
         let tier = self.tier_leg();
         let lost = rehome.reason == MoveReason::LegLost;
         if leg == tier && !lost && rehome.order.is_none() && !rehome.has_tier() {
+            self.pay_ack(env, tier);
+            // Its ACK would not be known any more; whoever hangs up has heard the 2xx.
+            self.leg_mut(tier).owes_nothing(env);
             self.leg_mut(tier).dialog = None;
             return State::Rehoming(rehome);
         }

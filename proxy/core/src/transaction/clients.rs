@@ -100,6 +100,14 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
+    /// Whether a 2xx to this INVITE brings the offer.
+    pub(crate) fn wants_offer(&mut self, key: ClientKey) -> bool {
+        matches!(
+            live(&mut self.entries, key.0).map(|entry| &entry.body),
+            Some(Body::InviteClient { machine: InviteClient::Accepted { late: true, .. }, .. })
+        )
+    }
+
     /// Whether this is the first 2xx of an INVITE that carries this To tag; from now on it no longer is. The TU acts once
     /// on each, and acknowledges the repetitions even when the call has long been forgotten.
     pub(crate) fn is_first_answer(&mut self, key: ClientKey, to_tag: &[u8]) -> bool {
@@ -267,8 +275,10 @@ impl<U: Copy> Transactions<U> {
             Action::Nothing | Action::PassUp | Action::TimedOut | Action::Failed => {}
         }
         match machine {
-            InviteClient::Accepted { .. } => {
+            InviteClient::Accepted { late, .. } => {
                 *cancel = None;
+                // A 2xx that comes again finds no request any more.
+                *late |= entry.bytes.ends_with(b"\r\n\r\n");
                 keep(&mut self.held, &mut entry.bytes, Bytes::new());
             }
             InviteClient::Completed { .. } => *cancel = None,

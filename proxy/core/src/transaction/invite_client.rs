@@ -45,8 +45,9 @@ pub(super) enum InviteClient {
     /// A 300-699 came and was acknowledged; it may come again.
     Completed { over: Time },
     /// A 2xx came; it may come again, or from other branches of a fork.
-    /// `first`: hash of the To tag of the first, once the TU has asked.
-    Accepted { over: Time, first: Option<NonZeroU32> },
+    /// `first`: hash of the To tag of the first, once the TU has asked. `late`: the INVITE had no body, so that the 2xx makes
+    /// the offer.
+    Accepted { over: Time, first: Option<NonZeroU32>, late: bool },
     /// Over.
     Terminated,
 }
@@ -174,7 +175,7 @@ impl InviteClient {
             (
                 S::Calling { .. } | S::Proceeding | S::Cancelling { .. } | S::Abandoned { .. },
                 Input::Success,
-            ) => (S::Accepted { over: now + timers.lifetime(), first: None }, Action::PassUp),
+            ) => (S::Accepted { over: now + timers.lifetime(), first: None, late: false }, Action::PassUp),
             (S::Calling { .. } | S::Proceeding | S::Cancelling { quiet: false, .. }, Input::Failure) => {
                 (Self::completed(now, timers), Action::PassUpAndAck)
             }

@@ -1,7 +1,7 @@
 //! What a leg was told last, said again: a session that is refreshed does not change (RFC 4028 §7.4).
 
 use super::line::Line;
-use super::{Known, Media, Relayed, read};
+use super::{Known, Media, Relayed, mark, read};
 use relay_values::{Leg, RelayCommand};
 use sip_wire::sdp;
 
@@ -13,7 +13,15 @@ impl Media {
         if let Known::Agreed(agreed) = &relayed.known
             && agreed.offered_to == Some(to)
         {
-            return relayed.offer_agreed(to);
+            let before = relayed.side(to).version;
+            let text = relayed.offer_agreed(to, before + 1)?;
+            let sent = u64::from(mark(&text).get());
+            if sent == relayed.side(to).sent {
+                return relayed.offer_agreed(to, before);
+            }
+            let side = relayed.side_mut(to);
+            (side.version, side.sent) = (before + 1, sent);
+            return Some(text);
         }
         // It is put back below: to write for one leg while the other's words are read.
         let known = std::mem::replace(&mut relayed.known, Known::Nothing);

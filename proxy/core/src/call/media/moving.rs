@@ -1,7 +1,7 @@
 //! A tier leg that moves: what is offered to its next peer, and what becomes of the answer.
 
 use super::described::Described;
-use super::{Known, Media, Relayed, Understood, Unusable, read};
+use super::{Known, Media, Relayed, Understood, Unusable, mark, read};
 use crate::GapFill;
 use relay_values::{Carries, Duration, Fill, Law, Leg, RegionId, RelayCommand, Sound};
 use sip_wire::sdp::{self, AgreedSession, Answerer, LineWith, Misfit, SessionWith};
@@ -33,8 +33,11 @@ impl Media {
     pub(crate) fn offer_again(&mut self, tier: Leg) -> Option<Vec<u8>> {
         let Self::Relayed(relayed) = self else { return None };
         relayed.agreed(tier)?;
-        relayed.side_mut(tier).version += 1;
-        relayed.offer_agreed(tier)
+        // The present peer does not hear of it: where nobody takes it, the next number there is this one (RFC 3264 §8).
+        let version = relayed.side(tier).version + 1;
+        let offer = relayed.offer_agreed(tier, version)?;
+        relayed.is_out = Some(mark(&offer));
+        Some(offer)
     }
 
     /// Whether the next peer's answer leaves the carrier as it is. It may refuse what is beside the line that the call
@@ -157,7 +160,7 @@ const fn number(law: Law) -> u8 {
 
 impl Relayed {
     /// What was agreed, as it is offered to the tier leg's peer: every line that the carrier has agreed to.
-    pub(super) fn offer_agreed(&mut self, tier: Leg) -> Option<Vec<u8>> {
+    pub(super) fn offer_agreed(&mut self, tier: Leg, version: u64) -> Option<Vec<u8>> {
         let mut lines = [LineWith { port: 0, direction: sdp::Direction::Inactive, mux: false };
             sip_wire::limits::MAX_MEDIA];
         for line in self.lines() {
@@ -168,7 +171,7 @@ impl Relayed {
             }
         }
         let side = self.side(tier);
-        let (address, session_id, version) = (side.shown, side.origin, side.version);
+        let (address, session_id) = (side.shown, side.origin);
         Some(self.agreed(tier)?.offer(&SessionWith { address, session_id, version, lines: &lines }))
     }
 

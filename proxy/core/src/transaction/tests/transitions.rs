@@ -57,7 +57,7 @@ fn invite_client_transitions() {
         S::Cancelling { expires: NOW, quiet: true },
         S::Abandoned { expires: NOW },
         S::Completed { over: NOW },
-        S::Accepted { over: NOW, first: None },
+        S::Accepted { over: NOW, first: None, late: false },
         S::Terminated,
     ];
     let inputs = [

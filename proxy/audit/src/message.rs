@@ -1,0 +1,347 @@
+//! A reader of SIP that is as plain as can be: lines, names, values. It looks for what the rules need, and borrows all of it.
+
+use crate::limits::MAX_HEADERS;
+use crate::values::{Via, address, commas, inside};
+use std::fmt;
+
+/// A header that some rule looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    Via,
+    From,
+    To,
+    CallId,
+    CSeq,
+    Contact,
+    ContentLength,
+    ContentType,
+    MaxForwards,
+    Require,
+    Supported,
+    RSeq,
+    RAck,
+    Route,
+    RecordRoute,
+    Other,
+}
+
+/// Long and short names (RFC 3261 §7.3.3).
+const NAMES: [(&str, Name); 21] = [
+    ("via", Name::Via),
+    ("v", Name::Via),
+    ("from", Name::From),
+    ("f", Name::From),
+    ("to", Name::To),
+    ("t", Name::To),
+    ("call-id", Name::CallId),
+    ("i", Name::CallId),
+    ("cseq", Name::CSeq),
+    ("contact", Name::Contact),
+    ("m", Name::Contact),
+    ("content-length", Name::ContentLength),
+    ("l", Name::ContentLength),
+    ("content-type", Name::ContentType),
+    ("c", Name::ContentType),
+    ("max-forwards", Name::MaxForwards),
+    ("supported", Name::Supported),
+    ("k", Name::Supported),
+    ("require", Name::Require),
+    ("rseq", Name::RSeq),
+    ("rack", Name::RAck),
+];
+
+/// A header.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Header<'m> {
+    pub(crate) name: Name,
+    pub(crate) text: &'m str,
+    pub(crate) value: &'m str,
+}
+
+/// A message.
+#[derive(Debug, Clone)]
+pub(crate) struct Message<'m> {
+    /// The request's method, or that of the request that a response answers, from CSeq.
+    pub(crate) method: &'m str,
+    /// `None`: a request.
+    pub(crate) code: Option<u16>,
+    /// The Request-URI; empty in a response.
+    pub(crate) uri: &'m str,
+    pub(crate) cseq: u32,
+    pub(crate) call_id: &'m str,
+    /// From, without its tag.
+    pub(crate) from: &'m str,
+    /// Its tag; empty: none.
+    pub(crate) from_tag: &'m str,
+    /// The To tag; empty: none.
+    pub(crate) to_tag: &'m str,
+    /// The topmost Via, and its branch; empty: none.
+    pub(crate) via: Via<'m>,
+    pub(crate) branch: &'m str,
+    /// The URI in the first Contact; empty: none.
+    pub(crate) contact: &'m str,
+    pub(crate) rseq: Option<u32>,
+    pub(crate) headers: Vec<Header<'m>>,
+    /// The session description, if the body is one.
+    pub(crate) sdp: Option<&'m str>,
+    /// Length of the body in bytes.
+    pub(crate) body: usize,
+    /// All of it.
+    pub(crate) bytes: &'m [u8],
+}
+
+/// Why something is not a SIP message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// A header goes on in the next line: read it [`unfolded`].
+    Folded,
+    /// What is missing.
+    Lacks(&'static str),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Folded => "a folded line",
+            Self::Lacks(what) => what,
+        })
+    }
+}
+
+/// The message with every header on a line of its own: one that begins with a blank goes on with the one before (§7.3.1).
+pub(crate) fn unfolded(bytes: &[u8]) -> Vec<u8> {
+    let end = memchr::memmem::find(bytes, b"\r\n\r\n").unwrap_or(bytes.len());
+    let (head, rest) = bytes.split_at(end);
+    let mut flat = Vec::with_capacity(bytes.len());
+    let mut left = head;
+    while let Some((first, after)) = left.split_first() {
+        left = match left {
+            [b'\r', b'\n', b' ' | b'\t', more @ ..] => {
+                flat.push(b' ');
+                more
+            }
+            _ => {
+                flat.push(*first);
+                after
+            }
+        };
+    }
+    flat.extend_from_slice(rest);
+    flat
+}
+
+impl<'m> Message<'m> {
+    pub(crate) fn read(bytes: &'m [u8]) -> Result<Self, Unreadable> {
+        use Unreadable::Lacks;
+        let end = memchr::memmem::find(bytes, b"\r\n\r\n").ok_or(Lacks("no end of headers"))?;
+        let head = std::str::from_utf8(bytes.get(..end).unwrap_or_default())
+            .map_err(|_| Lacks("headers that are not UTF-8"))?;
+        let body = bytes.get(end + 4..).unwrap_or_default();
+        let (start, mut left) = line(head);
+        let (method, uri, code) = first(start)?;
+        let mut headers = Vec::with_capacity(24);
+        while let Some(rest) = left {
+            let text;
+            (text, left) = line(rest);
+            if text.starts_with([' ', '\t']) {
+                return Err(Unreadable::Folded);
+            }
+            let (name, value) = text.split_once(':').ok_or(Lacks("a header without a colon"))?;
+            let name = name.trim_end();
+            if headers.len() == MAX_HEADERS {
+                return Err(Lacks("an end of its headers"));
+            }
+            headers.push(Header { name: named(name), text: name, value: value.trim() });
+        }
+        let one = |name: Name| headers.iter().find(|h| h.name == name).map(|h| h.value);
+        let cseq = one(Name::CSeq).ok_or(Lacks("no CSeq"))?;
+        let (number, of) = cseq.split_once([' ', '\t']).ok_or(Lacks("a CSeq without a method"))?;
+        let (cseq, of) = (number.parse().map_err(|_| Lacks("a CSeq without a number"))?, of.trim());
+        if code.is_none() && method != of {
+            return Err(Lacks("another method in CSeq"));
+        }
+        let (from, from_tag) = address(one(Name::From).ok_or(Lacks("no From"))?);
+        let (_, to_tag) = address(one(Name::To).ok_or(Lacks("no To"))?);
+        let call_id = one(Name::CallId).ok_or(Lacks("no Call-ID"))?;
+        let via = one(Name::Via).and_then(|v| commas(v).next()).map(Via::read).unwrap_or_default();
+        let contact = one(Name::Contact).and_then(|v| commas(v).next()).map(inside).unwrap_or_default();
+        let is_sdp = one(Name::ContentType)
+            .and_then(|t| t.get(.."application/sdp".len()))
+            .is_some_and(|t| t.eq_ignore_ascii_case("application/sdp"));
+        let sdp = std::str::from_utf8(body).ok().filter(|body| is_sdp && !body.is_empty());
+        let rseq = one(Name::RSeq).and_then(|v| v.parse().ok());
+        let branch = via.parameter("branch").unwrap_or_default();
+        let (method, body) = (of, body.len());
+        Ok(Self {
+            method,
+            code,
+            uri,
+            cseq,
+            call_id,
+            from,
+            from_tag,
+            to_tag,
+            via,
+            branch,
+            contact,
+            rseq,
+            headers,
+            sdp,
+            body,
+            bytes,
+        })
+    }
+
+    /// Values of a header, one for each line.
+    pub(crate) fn lines(&self, name: Name) -> impl Iterator<Item = &'m str> {
+        self.headers.iter().filter(move |h| h.name == name).map(|h| h.value)
+    }
+
+    /// Values of a header that is a list, one by one.
+    pub(crate) fn values(&self, name: Name) -> impl Iterator<Item = &'m str> {
+        self.lines(name).flat_map(commas)
+    }
+
+    /// The URIs of a header of addresses: Route, Record-Route.
+    pub(crate) fn uris(&self, name: Name) -> impl Iterator<Item = &'m str> {
+        self.values(name).map(inside)
+    }
+
+    /// Whether a header of this long name is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|h| h.text.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a header lists this option tag.
+    pub(crate) fn lists(&self, name: Name, tag: &str) -> bool {
+        self.values(name).any(|value| value.eq_ignore_ascii_case(tag))
+    }
+
+    /// RAck: number of the response, CSeq number and method.
+    pub(crate) fn rack(&self) -> Option<(u32, u32, &'m str)> {
+        let mut words = self.lines(Name::RAck).next()?.split_whitespace();
+        let (response, request) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some((response, request, words.next()?))
+    }
+
+    pub(crate) fn is_request(&self) -> bool {
+        self.code.is_none()
+    }
+
+    /// A response of 200 and above.
+    pub(crate) fn is_final(&self) -> bool {
+        self.code.is_some_and(|c| c >= 200)
+    }
+
+    /// A 2xx.
+    pub(crate) fn is_success(&self) -> bool {
+        self.code.is_some_and(|c| (200..300).contains(&c))
+    }
+
+    /// A response between 101 and 199.
+    pub(crate) fn is_progress(&self) -> bool {
+        self.code.is_some_and(|c| (101..200).contains(&c))
+    }
+
+    /// A response between 101 and 199 that has to be acknowledged.
+    pub(crate) fn is_reliable(&self) -> bool {
+        self.is_progress() && self.rseq.is_some()
+    }
+
+    /// In a line.
+    pub(crate) fn line(&self) -> String {
+        let (method, cseq) = (self.method, self.cseq);
+        match self.code {
+            Some(code) => format!("{code} to {method} {cseq}"),
+            None => format!("{method} {cseq}"),
+        }
+    }
+}
+
+/// The first line, and what follows it.
+fn line(text: &str) -> (&str, Option<&str>) {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'\r', text.as_bytes().get(from..).unwrap_or_default()) {
+        let at = from + at;
+        if text.as_bytes().get(at + 1) == Some(&b'\n') {
+            return (text.get(..at).unwrap_or_default(), text.get(at + 2..));
+        }
+        from = at + 1;
+    }
+    (text, None)
+}
+
+fn first(line: &str) -> Result<(&str, &str, Option<u16>), Unreadable> {
+    if let Some(rest) = line.strip_prefix("SIP/2.0 ") {
+        let code = rest.get(..3).and_then(|c| c.parse().ok());
+        return Ok(("", "", Some(code.ok_or(Unreadable::Lacks("no status code"))?)));
+    }
+    let mut words = line.split(' ');
+    let method = words.next().unwrap_or_default();
+    let uri = words.next().ok_or(Unreadable::Lacks("no Request-URI"))?;
+    if words.next() != Some("SIP/2.0") || words.next().is_some() {
+        return Err(Unreadable::Lacks("no SIP/2.0 at the end of the first line"));
+    }
+    Ok((method, uri, None))
+}
+
+fn named(name: &str) -> Name {
+    let known = match name.len() {
+        5 => [("route", Name::Route)].iter().find(|(n, _)| name.eq_ignore_ascii_case(n)),
+        12 if name.eq_ignore_ascii_case("record-route") => return Name::RecordRoute,
+        _ => NAMES.iter().find(|(n, _)| n.len() == name.len() && name.eq_ignore_ascii_case(n)),
+    };
+    known.map_or(Name::Other, |(_, name)| *name)
+}
+
+/// The branch of the first Via in what may be no message at all.
+pub(crate) fn branch_in(bytes: &[u8]) -> Option<&[u8]> {
+    let at = bytes.windows(7).position(|w| w.eq_ignore_ascii_case(b"branch="))?;
+    let rest = bytes.get(at + 7..)?;
+    let end = rest.iter().position(|b| b";, \t\r\n".contains(b)).unwrap_or(rest.len());
+    rest.get(..end).filter(|branch| !branch.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_with_everything_odd_is_read() {
+        let text = "INVITE sip:b@example.com SIP/2.0\r\nv: SIP / 2.0 / UDP  Host.example:5060 ;branch=z9hG4bKx;rport, SIP/2.0/TCP h2;branch=z9hG4bKy\r\n\
+            f: \"a, <b>;tag=no\" <sip:a@x>;tag=yes\r\nt: sip:b@example.com;tag=z\r\ni: c1\r\nCSeq: 7\tINVITE\r\nm: <sip:a@x;transport=tcp>;q=1\r\n\
+            Require: 100rel,\r\n timer\r\nROUTE: <sip:p1;lr>, <sip:p2;lr>\r\nc: application/sdp\r\nl: 5\r\n\r\nv=0\r\n";
+        assert_eq!(Message::read(text.as_bytes()).unwrap_err(), Unreadable::Folded);
+        let flat = unfolded(text.as_bytes());
+        let m = Message::read(&flat).unwrap();
+        assert_eq!((m.branch, m.via.transport, m.via.sent_by), ("z9hG4bKx", "UDP", "Host.example:5060"));
+        assert_eq!((m.via.port(), m.via.parameter("rport")), (Some(5060), Some("")));
+        assert_eq!(m.via.unmarked().collect::<Vec<_>>(), ["branch=z9hG4bKx"]);
+        assert_eq!((m.from_tag, m.to_tag, m.from), ("yes", "z", "sip:a@x"));
+        assert_eq!((m.contact, m.values(Name::Via).count(), m.cseq), ("sip:a@x;transport=tcp", 2, 7));
+        assert_eq!(m.values(Name::Require).collect::<Vec<_>>(), ["100rel", "timer"]);
+        assert_eq!(m.uris(Name::Route).collect::<Vec<_>>(), ["sip:p1;lr", "sip:p2;lr"]);
+        assert_eq!((m.sdp, m.body), (Some("v=0\r\n"), 5));
+    }
+
+    #[test]
+    fn what_is_no_message_says_why() {
+        for (text, why) in [
+            ("INVITE sip:b SIP/2.0\r\n", "no end of headers"),
+            ("INVITE sip:b SIP/3.0\r\nCSeq: 1 INVITE\r\n\r\n", "no SIP/2.0 at the end of the first line"),
+            ("SIP/2.0 2x0 OK\r\n\r\n", "no status code"),
+            ("BYE sip:b SIP/2.0\r\nCSeq: 1 INVITE\r\nFrom: <sip:a>\r\n\r\n", "another method in CSeq"),
+        ] {
+            assert_eq!(Message::read(text.as_bytes()).unwrap_err().to_string(), why);
+        }
+    }
+
+    #[test]
+    fn every_name_is_known_long_and_short() {
+        for (text, name) in NAMES {
+            assert_eq!(named(&text.to_uppercase()), name, "{text}");
+        }
+        assert_eq!((named("Record-Route"), named("Route")), (Name::RecordRoute, Name::Route));
+        assert_eq!((named("Allow"), named("x")), (Name::Other, Name::Other));
+    }
+}

@@ -1,0 +1,154 @@
+//! What stands inside header values: lists, addresses, a Via.
+
+/// A Via.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Via<'m> {
+    /// `UDP`, `TCP`, …
+    pub(crate) transport: &'m str,
+    /// Host and port, as they stand.
+    pub(crate) sent_by: &'m str,
+    /// What follows.
+    parameters: &'m str,
+}
+
+impl<'m> Via<'m> {
+    /// `SIP/2.0/UDP host:port;parameters`, with blanks where they may stand (§20.42).
+    pub(crate) fn read(value: &'m str) -> Self {
+        let (place, parameters) = value.split_once(';').unwrap_or((value, ""));
+        let after = place.splitn(3, '/').nth(2).unwrap_or_default().trim_start();
+        let (transport, sent_by) = after.split_once([' ', '\t']).unwrap_or((after, ""));
+        Self { transport, sent_by: sent_by.trim(), parameters }
+    }
+
+    /// The value of a parameter; empty if it stands without one.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&'m str> {
+        self.parameters.split(';').find_map(|p| {
+            let (n, value) = p.split_once('=').unwrap_or((p, ""));
+            n.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The port in `sent-by`; 5060 if there is none.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let host_over = self.sent_by.rfind(']').map_or(0, |at| at + 1);
+        match self.sent_by.get(host_over..)?.split_once(':') {
+            Some((_, port)) => port.trim().parse().ok(),
+            None => Some(5060),
+        }
+    }
+
+    /// The host in `sent-by`, without the brackets of an IPv6 address.
+    pub(crate) fn host(&self) -> &'m str {
+        match self.sent_by.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, _)) => host,
+            None => self.sent_by.split(':').next().unwrap_or_default().trim(),
+        }
+    }
+
+    /// Parameters other than those that are marked on the way (`received`, RFC 3261 §18.2.1; `rport`, RFC 3581 §4) and
+    /// those of overload control, which answer (RFC 7339 §4).
+    pub(crate) fn unmarked(&self) -> impl Iterator<Item = &'m str> {
+        const MARKS: [&str; 6] = ["received", "rport", "oc", "oc-algo", "oc-validity", "oc-seq"];
+        let marks = |p: &&str| {
+            let name = p.split('=').next().unwrap_or_default().trim();
+            !MARKS.iter().any(|mark| name.eq_ignore_ascii_case(mark))
+        };
+        self.parameters.split(';').map(str::trim).filter(|p| !p.is_empty()).filter(marks)
+    }
+}
+
+/// The parts of a list, split where a comma stands outside of quotes and brackets.
+pub(crate) fn commas(value: &str) -> impl Iterator<Item = &str> {
+    let mut left = Some(value);
+    std::iter::from_fn(move || {
+        let value = left?;
+        let (part, rest) = match comma(value) {
+            Some(at) => (value.get(..at).unwrap_or_default(), value.get(at + 1..)),
+            None => (value, None),
+        };
+        left = rest;
+        Some(part.trim())
+    })
+    .filter(|part| !part.is_empty())
+}
+
+fn comma(value: &str) -> Option<usize> {
+    // Most have none.
+    memchr::memchr(b',', value.as_bytes())?;
+    let (mut quoted, mut deep, mut escaped) = (false, 0_u32, false);
+    value.bytes().position(|c| {
+        match c {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => deep += 1,
+            b'>' if !quoted => deep = deep.saturating_sub(1),
+            b',' => return !quoted && deep == 0,
+            _ => {}
+        }
+        false
+    })
+}
+
+/// What stands between angle brackets, or else before the parameters.
+pub(crate) fn inside(value: &str) -> &str {
+    match after_name(value).split_once('<') {
+        Some((_, rest)) => rest.split('>').next().unwrap_or_default(),
+        None => value.split(';').next().unwrap_or_default().trim(),
+    }
+}
+
+/// A value without its quoted display name, which may hold anything.
+fn after_name(value: &str) -> &str {
+    if !value.starts_with('"') {
+        return value;
+    }
+    let mut escaped = false;
+    for (i, c) in value.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return value.get(i + 1..).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    value
+}
+
+/// From or To: the URI, and the tag.
+pub(crate) fn address(value: &str) -> (&str, &str) {
+    let rest = after_name(value);
+    let parameters = rest.split_once('>').map_or(rest, |(_, after)| after);
+    let tag = parameters.split(';').skip(1).find_map(|p| {
+        let (name, tag) = p.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("tag").then(|| tag.trim())
+    });
+    (inside(value), tag.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_and_port_are_found_with_an_address_of_either_kind() {
+        for (sent_by, host, port) in [
+            ("h", "h", Some(5060)),
+            ("h:6", "h", Some(6)),
+            ("[::1]", "::1", Some(5060)),
+            ("[::1]:7", "::1", Some(7)),
+            ("h:x", "h", None),
+        ] {
+            let via = Via { sent_by, ..Via::default() };
+            assert_eq!((via.host(), via.port()), (host, port));
+        }
+    }
+
+    #[test]
+    fn a_list_is_split_outside_of_quotes_and_brackets() {
+        let value = r#""a, \", b" <sip:x?y=1,2>;p=1 , <sip:z,>,, sip:w"#;
+        let parts: Vec<_> = commas(value).collect();
+        assert_eq!(parts, [r#""a, \", b" <sip:x?y=1,2>;p=1"#, "<sip:z,>", "sip:w"]);
+        assert_eq!(parts.into_iter().map(inside).collect::<Vec<_>>(), ["sip:x?y=1,2", "sip:z,", "sip:w"]);
+    }
+}

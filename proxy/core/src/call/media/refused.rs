@@ -1,0 +1,42 @@
+//! Answers that take nothing of an offer: whoever acknowledges a 2xx with an offer that he does not want says so, and then BYE
+//! (RFC 3261 §13.2.2.4).
+
+use super::{Media, hash};
+use crate::MediaPolicy;
+use relay_values::Leg;
+use sip_wire::{Message, sdp};
+
+impl Media {
+    /// The answer to a leg's late offer, if there is one that nobody has answered: every line refused (RFC 3264 §6).
+    pub(crate) fn refusal(&mut self, offerer: Leg) -> Option<Vec<u8>> {
+        let Self::Relayed(relayed) = self else { return None };
+        let offer = relayed.offer.take().filter(|_| relayed.offered == Some(offerer))?;
+        let session = sdp::Session::parse(&offer).ok()?;
+        let side = relayed.side(offerer);
+        // Nothing follows on it.
+        let (address, session_id, version) = (side.shown, side.origin, side.version + 1);
+        Some(session.anchor(&sdp::Anchor { address, ports: &[], session_id, version, mux: false }))
+    }
+
+    /// The answer to an offer that comes too late for anybody to hear of it: what its leg was told last, or nothing at all where
+    /// that has other lines.
+    pub(crate) fn unchanged(&mut self, offerer: Leg, offer: &[u8]) -> Option<Vec<u8>> {
+        let session = sdp::Session::parse(offer).ok()?;
+        let same = self.same_again(offerer).filter(|said| {
+            sdp::Session::parse(said).is_ok_and(|said| said.media().len() == session.media().len())
+        });
+        match self {
+            Self::Relayed(relayed) => same.or_else(|| Some(relayed.side_mut(offerer).anchor(&session, &[]))),
+            Self::None | Self::Bypass => None,
+        }
+    }
+}
+
+/// The same where no call is left that could know more: the repetition of a 2xx gets the same again.
+pub(crate) fn refusal(answer: &Message, media: &MediaPolicy) -> Option<Vec<u8>> {
+    let session = sdp::Session::parse(sdp::find(answer)?).ok()?;
+    let v4 = media.advertised_v4.or(media.v4);
+    let address = v4.or(media.advertised_v6).or(media.v6)?;
+    let session_id = hash(answer.call_id().unwrap_or_default()) >> 2;
+    Some(session.anchor(&sdp::Anchor { address, ports: &[], session_id, version: 1, mux: false }))
+}
