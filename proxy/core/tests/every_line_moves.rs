@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::dialogs::{body, from_edge};
 use common::*;
 use proxy_core::*;
 use relay_values::{Carries, Duration, Gap, Leg, RegionId, RelayCommand, RelayEvent, SessionId, Time};
@@ -109,6 +110,28 @@ fn an_edge_that_takes_the_speech_alone_is_taken() {
         assert_eq!(retargets(&stage), expected, "{second}: nothing goes to the edge that was left");
         assert_eq!(stage.take(CARRIER), Vec::<String>::new());
     }
+}
+
+#[test]
+fn what_the_new_edge_has_refused_stays_refused_when_it_refreshes_the_session() {
+    let mut stage = Stage::new();
+    let offer = ["audio 30000 RTP/AVP 0", H261];
+    let (sessions, invite) = moving(&mut stage, &offer, &["audio 40000 RTP/AVP 0", "video 40002 RTP/AVP 31"]);
+    let taken = ["audio 50000 RTP/AVP 0", "video 0 RTP/AVP 31"];
+    west_takes(&mut stage, &invite, &taken);
+    let gap = Gap { last: Some(Time::ZERO), filled: None, resumed: Time::from_millis(150) };
+    stage.input(Input::Relay(RelayEvent::Resumed { session: sessions[0], leg: Leg::B, gap }));
+    let again =
+        |cseq| from_edge(&invite, ("203.0.113.1", "t-west"), "INVITE", cseq, &lines(WEST_MEDIA, &taken));
+    stage.receive(WEST, &again(1));
+    let first = stage.take(WEST).pop().unwrap();
+    assert!(first.starts_with("SIP/2.0 200"), "{first}");
+    assert_eq!(media(&first), ["audio 20002 RTP/AVP 0", "video 0 RTP/AVP 31"], "{first}");
+    stage.receive(WEST, &in_dialog(&first, "ACK", 1, ""));
+    stage.receive(WEST, &again(2));
+    let second = stage.take(WEST).pop().unwrap();
+    assert_eq!(body(&second), body(&first), "and nothing changes from then on");
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new());
 }
 
 #[test]

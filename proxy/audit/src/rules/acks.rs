@@ -13,7 +13,7 @@ pub(super) struct Acks {
     timing: Timing,
     /// Our INVITEs by Call-ID, our tag and CSeq: the ACK for a 2xx has a branch of its own.
     invites: Table<Key>,
-    /// Dialogs in which we have said BYE, and when: what their ACKs say does not matter any more.
+    /// Dialogs that a BYE has ended, of ours or theirs, and when: what their ACKs say does not matter any more.
     left: Table<Duration>,
     /// 2xx of a dialog, by its tags and the INVITE's CSeq, and the ACK that was said to them.
     accepted: Table<Accepted>,
@@ -61,11 +61,10 @@ impl Acks {
         self.invites.insert(joined(key(&[m.call_id, m.from_tag]), m.cseq.into()), key(&[m.branch, "INVITE"]));
     }
 
-    /// A BYE of ours.
-    pub(super) fn hung_up(&mut self, seen: &Seen<'_>) {
-        let m = seen.message;
+    /// BYE in a dialog, by our tag in it and theirs.
+    pub(super) fn hung_up(&mut self, seen: &Seen<'_>, ours: &str, theirs: &str) {
         if self.left.len() < MAX_KEPT {
-            self.left.insert(key(&[m.call_id, m.from_tag, m.to_tag]), seen.at);
+            self.left.insert(key(&[seen.message.call_id, ours, theirs]), seen.at);
         }
     }
 

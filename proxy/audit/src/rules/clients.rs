@@ -79,7 +79,7 @@ impl Clients {
         }
         match m.method {
             "CANCEL" => self.cancelled(seen, log),
-            "BYE" => self.acks.hung_up(seen),
+            "BYE" => self.acks.hung_up(seen, m.from_tag, m.to_tag),
             _ => {}
         }
         if self.open.len() < MAX_KEPT {
@@ -95,6 +95,9 @@ impl Clients {
         let m = seen.message;
         self.acks.overdue(seen.at, log);
         if m.is_request() {
+            if m.method == "BYE" {
+                self.acks.hung_up(seen, m.to_tag, m.from_tag);
+            }
             return News::First;
         }
         let name = key(&[m.branch, m.method]);
@@ -103,11 +106,14 @@ impl Clients {
             return News::Stray;
         }
         client.check_missed(seen.at, &self.timing, log);
+        let timed_out = seen.at >= client.again.first + self.timing.life();
         if !m.is_final() {
-            client.provisional.get_or_insert(seen.at);
+            // What timer B or F has ended does not begin again.
+            if !timed_out {
+                client.provisional.get_or_insert(seen.at);
+            }
             return News::First;
         }
-        let timed_out = seen.at >= client.again.first + self.timing.life();
         if client.method != "INVITE" && (client.unreachable.is_some() || timed_out) {
             // Timer F, or the transport, has ended it before.
             return News::Stray;

@@ -13,11 +13,13 @@ impl Media {
         if let Known::Agreed(agreed) = &relayed.known
             && agreed.offered_to == Some(to)
         {
+            // What that peer has refused is not its again: this may be the answer to an offer in which it stays refused.
+            let open = |line: &Line| line.end(to).is_open();
             let before = relayed.side(to).version;
-            let text = relayed.offer_agreed(to, before + 1)?;
+            let text = relayed.offer_agreed(to, before + 1, open)?;
             let sent = u64::from(mark(&text).get());
             if sent == relayed.side(to).sent {
-                return relayed.offer_agreed(to, before);
+                return relayed.offer_agreed(to, before, open);
             }
             let side = relayed.side_mut(to);
             (side.version, side.sent) = (before + 1, sent);

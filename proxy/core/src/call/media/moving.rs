@@ -1,6 +1,7 @@
 //! A tier leg that moves: what is offered to its next peer, and what becomes of the answer.
 
 use super::described::Described;
+use super::line::Line;
 use super::{Known, Media, Relayed, Understood, Unusable, mark, read};
 use crate::GapFill;
 use relay_values::{Carries, Duration, Fill, Law, Leg, RegionId, RelayCommand, Sound};
@@ -35,7 +36,7 @@ impl Media {
         relayed.agreed(tier)?;
         // The present peer does not hear of it: where nobody takes it, the next number there is this one (RFC 3264 §8).
         let version = relayed.side(tier).version + 1;
-        let offer = relayed.offer_agreed(tier, version)?;
+        let offer = relayed.offer_agreed(tier, version, |_| true)?;
         relayed.is_out = Some(mark(&offer));
         Some(offer)
     }
@@ -64,7 +65,7 @@ impl Media {
         let described = session.media().get(lead).and_then(Described::read);
         described.filter(Described::is_open).ok_or(Unusable::NoMedia)?;
         for at in 0..=relayed.further.len() {
-            let Some(place) = relayed.lines().nth(at).map(super::Line::place) else { break };
+            let Some(place) = relayed.lines().nth(at).map(Line::place) else { break };
             let taken = place == lead || relayed.fits(tier, place, &session).is_ok();
             let described = session.media().get(place).and_then(Described::read).filter(|_| taken);
             let Some(line) = relayed.lines_mut().nth(at) else { break };
@@ -159,11 +160,17 @@ const fn number(law: Law) -> u8 {
 }
 
 impl Relayed {
-    /// What was agreed, as it is offered to the tier leg's peer: every line that the carrier has agreed to.
-    pub(super) fn offer_agreed(&mut self, tier: Leg, version: u64) -> Option<Vec<u8>> {
+    /// What was agreed, as it is said to the tier leg's peer: every line that the carrier has agreed to, and that is `open`
+    /// to this peer.
+    pub(super) fn offer_agreed(
+        &mut self,
+        tier: Leg,
+        version: u64,
+        open: impl Fn(&Line) -> bool,
+    ) -> Option<Vec<u8>> {
         let mut lines = [LineWith { port: 0, direction: sdp::Direction::Inactive, mux: false };
             sip_wire::limits::MAX_MEDIA];
-        for line in self.lines() {
+        for line in self.lines().filter(|line| open(line)) {
             let carrier = line.end(tier.other()).described.filter(Described::is_open);
             if let (Some(with), Some(carrier)) = (lines.get_mut(line.place()), carrier) {
                 let (direction, mux) = (carrier.direction(), carrier.remote.mux);

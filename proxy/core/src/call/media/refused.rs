@@ -19,11 +19,15 @@ impl Media {
     }
 
     /// The answer to an offer that comes too late for anybody to hear of it: what its leg was told last, or nothing at all where
-    /// that has other lines.
+    /// that has other lines, or takes one that is not offered.
     pub(crate) fn unchanged(&mut self, offerer: Leg, offer: &[u8]) -> Option<Vec<u8>> {
         let session = sdp::Session::parse(offer).ok()?;
         let same = self.same_again(offerer).filter(|said| {
-            sdp::Session::parse(said).is_ok_and(|said| said.media().len() == session.media().len())
+            sdp::Session::parse(said).is_ok_and(|said| {
+                let mut pairs = said.media().iter().zip(session.media());
+                said.media().len() == session.media().len()
+                    && pairs.all(|(said, offered)| said.port == 0 || offered.port != 0)
+            })
         });
         match self {
             Self::Relayed(relayed) => same.or_else(|| Some(relayed.side_mut(offerer).anchor(&session, &[]))),
