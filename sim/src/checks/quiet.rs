@@ -27,6 +27,10 @@ pub(super) struct Quiet {
 
 impl Quiet {
     pub(super) fn received(&mut self, seen: &Seen<'_>) {
+        let said = sdp::find(seen.message).filter(|_| side_of(seen.peer) == Some(Side::Carrier));
+        if let Some((said, call)) = said.zip(seen.call) {
+            self.refused(call, said);
+        }
         if let Some(key) = self.inside(seen, Side::Tier) {
             *self.asked.entry(key).or_default() += 1;
         }
@@ -64,6 +68,22 @@ impl Quiet {
         }
     }
 
+    /// What the carrier has refused of what it was told is not said to it again (RFC 3264 §8.2): that is nothing new.
+    fn refused(&mut self, call: usize, said: &[u8]) {
+        let refused: Vec<bool> = lines(said).iter().map(|line| port(line) == Some("0")).collect();
+        if !refused.contains(&true) {
+            return;
+        }
+        let told = self.told.iter().filter(|(of, _)| *of == call).map(|(_, told)| lines(told));
+        let without = told.filter(|told| told.len() == refused.len()).map(|told| {
+            let each = told.iter().zip(&refused);
+            each.map(|(line, refused)| if *refused { closed(line) } else { (*line).to_owned() })
+                .collect::<String>()
+        });
+        let without: Vec<String> = without.collect();
+        self.told.extend(without.into_iter().map(|text| (call, text.into_bytes())));
+    }
+
     /// A request inside a dialog with this side, for the first time.
     fn inside(&mut self, seen: &Seen<'_>, side: Side) -> Option<(usize, String)> {
         let ends = [Method::Ack, Method::Bye, Method::Cancel].contains(&seen.method);
@@ -90,6 +110,28 @@ impl Quiet {
                 complaints.add(*at, Some(*call), "quiet", text);
             }
         }
+    }
+}
+
+/// A description, cut before each m= line.
+fn lines(said: &[u8]) -> Vec<&str> {
+    let text = std::str::from_utf8(said).unwrap_or_default();
+    let ends = text.match_indices("m=").map(|(at, _)| at).filter(|at| text[..*at].ends_with(['\r', '\n']));
+    let cuts: Vec<usize> = std::iter::once(0).chain(ends).chain([text.len()]).collect();
+    cuts.windows(2).map(|cut| &text[cut[0]..cut[1]]).collect()
+}
+
+/// The port of an m= line.
+fn port(line: &str) -> Option<&str> {
+    line.strip_prefix("m=")?.split(' ').nth(1)
+}
+
+/// A line as it is said when it is refused: without attributes.
+fn closed(line: &str) -> String {
+    let first = line.split_inclusive('\r').next().unwrap_or(line);
+    match port(first) {
+        Some(port) => first.replacen(&format!(" {port} "), " 0 ", 1),
+        None => line.to_owned(),
     }
 }
 
