@@ -635,6 +635,9 @@ impl Call {
         for carried in std::mem::take(&mut self.carried) {
             if carried.waits {
                 env.txns.abandon(env.now, carried.client);
+            } else {
+                // A re-INVITE that rings over there would otherwise be waited for for ever. Anything else is left to end.
+                env.txns.cancel(env.now, carried.client, None);
             }
             self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 487);
         }
