@@ -3,7 +3,7 @@
 use crate::packages::{ETHTOOL, IP, IPTABLES, KAMAILIO, Program, RTPENGINE, TASKSET, need};
 use crate::step::{self, Failed, cargo, root, run_aside};
 use clap::ValueEnum;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -53,12 +53,8 @@ pub(crate) fn run(
     before: Option<&Path>,
 ) -> Result<(), Failed> {
     need(what.programs())?;
-    let build = ["build", "--release", "-p", "bascule", "-p", "bascule-benches"];
-    run_aside("build with optimisation", &mut cargo(&build))?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |t| root().join(t));
-    let mut bench = Command::new(target.join("release").join("bascule-bench"));
-    bench.arg(what.name()).current_dir(root());
+    let mut bench = built(false)?;
+    bench.arg(what.name());
     for (wanted, flag) in [(json, "--json"), (quick, "--quick")] {
         if wanted {
             bench.arg(flag);
@@ -71,4 +67,40 @@ pub(crate) fn run(
         bench.arg("--before").arg(std::path::absolute(program).map_err(|e| e.to_string())?);
     }
     step::run(&format!("bench {}", what.name()), &mut bench)
+}
+
+/// Build everything, then let it run for some minutes, with faults and reloads, and see that nothing is left.
+pub(crate) fn soak(minutes: f64, json: bool, graph: Option<&Path>, debug: bool) -> Result<(), Failed> {
+    if !(0.2..=100_000.0).contains(&minutes) {
+        return Err("a soak takes 0.2 minutes at least".to_owned());
+    }
+    need(&[TASKSET])?;
+    let mut bench = built(debug)?;
+    let graph = match graph {
+        Some(graph) => std::path::absolute(graph).map_err(|e| e.to_string())?,
+        None => target().join("soak.svg"),
+    };
+    bench.args(["soak", "--minutes", &minutes.to_string(), "--graph"]).arg(graph);
+    if json {
+        bench.arg("--json");
+    }
+    step::run(&format!("soak, {minutes} minutes of load"), &mut bench)
+}
+
+/// The program that runs benches, and the daemon beside it.
+fn built(debug: bool) -> Result<Command, Failed> {
+    let mut build = cargo(&["build", "-p", "bascule", "-p", "bascule-benches"]);
+    let (said, folder) = if debug { ("build", "debug") } else { ("build with optimisation", "release") };
+    if !debug {
+        build.arg("--release");
+    }
+    run_aside(said, &mut build)?;
+    let mut bench = Command::new(target().join(folder).join("bascule-bench"));
+    bench.current_dir(root());
+    Ok(bench)
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |t| root().join(t))
 }

@@ -51,6 +51,21 @@ enum Task {
         #[arg(long, value_name = "PROGRAM")]
         before: Option<PathBuf>,
     },
+    /// Mixed traffic with media, faults and reloads; at the end nothing may be left. The picture is target/soak.svg.
+    Soak {
+        /// Minutes of load; up to two and a half more are waited for what lingers.
+        #[arg(long, default_value_t = 10.0)]
+        minutes: f64,
+        /// One JSON object and nothing else on standard output.
+        #[arg(long)]
+        json: bool,
+        /// Where the picture goes instead.
+        #[arg(long, value_name = "FILE")]
+        graph: Option<PathBuf>,
+        /// The build without optimisation.
+        #[arg(long)]
+        debug: bool,
+    },
     /// Fuzz every target.
     Fuzz {
         /// Seconds for each target.
@@ -116,6 +131,7 @@ fn main() -> ExitCode {
         Task::Bench { what, json, quick, only, before } => {
             bench::run(what, json, quick, &only, before.as_deref())
         }
+        Task::Soak { minutes, json, graph, debug } => bench::soak(minutes, json, graph.as_deref(), debug),
         Task::Fuzz { hours: Some(hours), only, .. } => fuzz::long(hours, &only),
         Task::Fuzz { hours: None, seconds, only } => fuzz::run(seconds, &only),
         Task::Differential { packets, seed } => test::differential(packets, seed),

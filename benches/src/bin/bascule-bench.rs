@@ -2,11 +2,12 @@
 #![forbid(unsafe_code)]
 
 use bascule_benches::device::{LOAD_CORE, scratch};
+use bascule_benches::run::soak::{Plan, Soaked};
 use bascule_benches::run::{self, Options};
 use bascule_benches::{process, report};
 use clap::{Parser, ValueEnum};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,6 +28,12 @@ struct Cli {
     /// An older build of the daemon, measured beside this one (calls).
     #[arg(long, value_name = "PROGRAM")]
     before: Option<PathBuf>,
+    /// Minutes of load (soak).
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// Where the picture goes (soak).
+    #[arg(long, value_name = "FILE", default_value = "soak.svg")]
+    graph: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -43,6 +50,8 @@ enum What {
     Overload,
     /// One bad peer among a hundred on TCP.
     Streams,
+    /// Mixed traffic, faults and reloads for some minutes; then nothing may be left.
+    Soak,
 }
 
 fn main() -> io::Result<ExitCode> {
@@ -57,6 +66,7 @@ fn main() -> io::Result<ExitCode> {
         What::Failover => run::failover::run(&options)?,
         What::Overload => run::overload::run(&options)?,
         What::Streams => run::streams::run(&options)?,
+        What::Soak => return soak(&Plan { minutes: cli.minutes, graph: cli.graph }, cli.json),
     };
     // Kept when something went wrong: the devices' configurations and logs are there.
     fs::remove_dir_all(scratch()?)?;
@@ -64,6 +74,23 @@ fn main() -> io::Result<ExitCode> {
     // What could not be run is named; that it is missing is no success.
     let missing = result["not_run"].as_object().is_some_and(|rows| !rows.is_empty());
     Ok(if missing { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// It succeeds if everything has returned.
+fn soak(plan: &Plan, as_json: bool) -> io::Result<ExitCode> {
+    let Soaked { result, table, passed } = run::soak::run(plan)?;
+    let mut out = io::stdout().lock();
+    if as_json {
+        writeln!(out, "{result}")?
+    } else {
+        write!(out, "{table}")?
+    }
+    if passed {
+        fs::remove_dir_all(scratch()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("soak: failed; the device's log and configuration are in {}", scratch()?.display());
+    Ok(ExitCode::FAILURE)
 }
 
 /// Two benches at a time would measure each other: the second waits.

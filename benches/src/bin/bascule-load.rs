@@ -3,6 +3,7 @@
 
 use bascule_benches::load::Engine;
 use bascule_benches::load::clock::{Clock, nanos, run_number};
+use bascule_benches::load::ear::{Ear, Ranges};
 use bascule_benches::load::media::Media;
 use bascule_benches::load::pace::Pace;
 use bascule_benches::load::region::Region;
@@ -92,9 +93,9 @@ struct Place {
     /// What stands in every packet that we send, 1 or above.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
     origin: u8,
-    /// Where to write which packets of which calls were heard.
+    /// Where to write which packets of which calls were heard; without it they are only counted.
     #[arg(long)]
-    heard: PathBuf,
+    heard: Option<PathBuf>,
 }
 
 fn main() -> io::Result<()> {
@@ -166,10 +167,13 @@ fn answer(answers: &Answers) -> io::Result<Value> {
 }
 
 fn region(place: &Place) -> io::Result<Value> {
-    let mut region = Region::new(place.bind, place.origin)?;
+    let ear = if place.heard.is_some() { Ear::Which(Ranges::default()) } else { Ear::Count(0) };
+    let mut region = Region::new(place.bind, place.origin, ear)?;
     let end = end_of_input();
     region.run(|| end.try_recv().is_ok());
-    region.keep(&place.heard)?;
+    if let Some(heard) = &place.heard {
+        region.keep(heard)?;
+    }
     Ok(region.json())
 }
 

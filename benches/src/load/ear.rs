@@ -27,6 +27,8 @@ pub enum Ear {
     Every(Vec<Vec<Heard>>),
     /// Which packets of which of the carrier's calls.
     Which(Ranges),
+    /// How many packets of calls, and nothing else of them: for runs of hours.
+    Count(u64),
 }
 
 /// Numbers of packets by call, as stretches without a hole: first and last.
@@ -48,6 +50,7 @@ impl Ear {
             }
             (Self::Which(ranges), Some(mark)) => ranges.add(mark.slot, mark.n, mark.n),
             (Self::Which(_), None) => {}
+            (Self::Count(packets), _) => *packets += 1,
         }
     }
 }

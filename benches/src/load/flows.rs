@@ -3,7 +3,7 @@
 //! Everything happens once a millisecond: one batch is sent, one read. A thousand calls are then some thousand system
 //! calls a second instead of a hundred thousand; arrivals are known to a millisecond.
 
-use super::clock::{Clock, MS, Nanos};
+use super::clock::{CallNo, Clock, Fifo, MS, Nanos};
 use super::ear::Ear;
 use super::mark::{self, Header, Mark};
 use super::media::{SOCKETS, Side, Voices, address_of};
@@ -25,6 +25,8 @@ const NOBODY: u32 = u32::MAX;
 struct Flow {
     to: SocketAddr,
     live: bool,
+    /// Which call of this slot it is.
+    serial: u32,
     header: Header,
     n: u32,
 }
@@ -40,6 +42,8 @@ pub struct Flows {
     phases: [Vec<u32>; PHASES],
     phase: usize,
     tick: Nanos,
+    /// When calls that speak for a time fall silent.
+    stops: Option<Fifo>,
     /// What was heard.
     pub ear: Ear,
     /// Packets sent.
@@ -67,6 +71,7 @@ impl Flows {
             phases: Default::default(),
             phase: 0,
             tick: 0,
+            stops: None,
             ear,
             sent: 0,
             strays: 0,
@@ -102,6 +107,11 @@ impl Flows {
         let late = if self.tick == 0 { 0 } else { now - self.tick };
         if self.live() > 0 {
             self.late.record(late);
+        }
+        while let Some(no) = self.stops.as_mut().and_then(|stops| stops.pop(now)) {
+            if self.flows[no.slot as usize].serial == no.serial {
+                self.stop(Side::A, no.slot);
+            }
         }
         self.send();
         self.phase = (self.phase + 1) % PHASES;
@@ -149,18 +159,23 @@ impl Voices for Flows {
         self.slots[usize::from(from.port())] = slot;
     }
 
-    fn start(&mut self, _: Side, slot: u32, to: SocketAddr, _: Nanos, _: Option<Nanos>) {
+    fn start(&mut self, _: Side, slot: u32, to: SocketAddr, now: Nanos, talk: Option<Nanos>) {
         while self.flows.len() <= slot as usize {
             let header = first(self.origin, self.flows.len() as u32);
-            self.flows.push(Flow { to, live: false, header, n: 0 });
+            self.flows.push(Flow { to, live: false, serial: 0, header, n: 0 });
         }
         self.expect(slot, to);
         let flow = &mut self.flows[slot as usize];
         flow.to = to;
         if !flow.live {
             flow.live = true;
+            flow.serial = flow.serial.wrapping_add(1);
             let shortest = self.phases.iter_mut().min_by_key(|p| p.len());
             shortest.expect("there are phases").push(slot);
+        }
+        if let Some(talk) = talk {
+            let no = CallNo { slot, serial: flow.serial };
+            self.stops.get_or_insert_with(|| Fifo::new(talk)).start(now, no);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A region: an answerer whose calls speak and listen, as a process of its own that can be stopped and killed.
 
 use super::clock::{Clock, MS};
-use super::ear::{Ear, Ranges};
+use super::ear::Ear;
 use super::flows::Flows;
 use super::uas::{Uas, UasConfig};
 use super::wait;
@@ -20,14 +20,14 @@ pub struct Region {
 }
 
 impl Region {
-    /// Bind everything. `origin` stands in every packet that the region sends.
+    /// Bind everything. `origin` stands in every packet that the region sends; `ear` takes what it hears.
     ///
     /// # Errors
     ///
     /// What the system says about binding.
-    pub fn new(bind: SocketAddr, origin: u8) -> io::Result<Self> {
+    pub fn new(bind: SocketAddr, origin: u8, ear: Ear) -> io::Result<Self> {
         let uas = Uas::new(UasConfig { bind, ring: 0, code: 200, talk: None, no_media: false })?;
-        let flows = Flows::new(bind, origin, Ear::Which(Ranges::default()))?;
+        let flows = Flows::new(bind, origin, ear)?;
         Ok(Self { clock: Clock::new(), uas, flows })
     }
 
@@ -52,7 +52,7 @@ impl Region {
     pub fn keep(&self, path: &Path) -> io::Result<()> {
         match &self.flows.ear {
             Ear::Which(ranges) => ranges.write(&mut BufWriter::new(File::create(path)?)),
-            Ear::Every(_) => Ok(()),
+            Ear::Every(_) | Ear::Count(_) => Ok(()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The answering side: 180, 200, and 200 again for the BYE.
 
-use super::clock::{CallNo, Clock, Fifo, Nanos, STAGES, T2, backoff};
+use super::clock::{CallNo, Clock, Fifo, Nanos, STAGES, T2, backoff, run_number};
 use super::media::{Side, Voices};
 use super::port::{Port, Tx};
 use super::scan::{Scan, numbers};
@@ -65,6 +65,8 @@ pub struct Uas {
 struct Table {
     calls: Vec<Call>,
     free: Vec<u32>,
+    /// Serials begin here: one that was killed and begins again must not take an old call's BYE for a new one's.
+    first: u32,
     /// INVITEs that are not over, by hash of branch and Call-ID.
     invites: HashMap<u64, CallNo, FixedState>,
     timers: [Fifo; STAGES],
@@ -80,6 +82,7 @@ impl Uas {
         let table = Table {
             calls: Vec::new(),
             free: Vec::new(),
+            first: run_number(),
             invites: HashMap::with_hasher(FixedState::with_seed(1)),
             timers: backoff(T2),
         };
@@ -182,7 +185,8 @@ impl Table {
     fn begin(&mut self, key: u64, peer: SocketAddr) -> CallNo {
         let slot = self.free.pop().unwrap_or_else(|| {
             let (last, ready) = (Bytes::new(), Bytes::new());
-            self.calls.push(Call { state: State::Free, serial: 0, key, peer, media: None, last, ready });
+            let serial = self.first;
+            self.calls.push(Call { state: State::Free, serial, key, peer, media: None, last, ready });
             self.calls.len() as u32 - 1
         });
         let call = &mut self.calls[slot as usize];

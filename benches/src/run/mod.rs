@@ -4,6 +4,7 @@ pub mod calls;
 pub mod failover;
 pub mod overload;
 pub mod relay;
+pub mod soak;
 pub mod streams;
 pub mod wire;
 

@@ -139,6 +139,12 @@ impl Shard {
         counts
     }
 
+    /// Deadlines that wait, of calls and of transactions. One of a call that has ended waits until its time has come, 128 s
+    /// at most.
+    pub fn timers(&self) -> usize {
+        self.env.txns.timers() + self.wheel.len()
+    }
+
     /// Calls at once.
     pub(crate) fn live(&self) -> usize {
         self.calls.len()

@@ -72,7 +72,6 @@ impl Wheel {
     }
 
     /// Entries, stale ones included.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

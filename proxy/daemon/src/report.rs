@@ -9,6 +9,8 @@ pub struct ShardReport {
     pub shard: u8,
     /// What it holds.
     pub counts: ShardCounts,
+    /// Deadlines that wait in its core.
+    pub timers: usize,
     /// What its core has counted.
     pub counters: ShardCounters,
     /// What its sockets have counted.

@@ -106,7 +106,7 @@ impl Carrier {
     pub(super) fn heard(&self) -> &[Vec<Heard>] {
         match &self.flows.ear {
             Ear::Every(calls) => calls,
-            Ear::Which(_) => &[],
+            Ear::Which(_) | Ear::Count(_) => &[],
         }
     }
 }

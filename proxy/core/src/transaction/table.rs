@@ -138,6 +138,11 @@ impl<U: Copy> Transactions<U> {
         self.wheel.next()
     }
 
+    /// Deadlines that wait, stale ones included.
+    pub(crate) fn timers(&self) -> usize {
+        self.wheel.len()
+    }
+
     /// The next message to send.
     pub(crate) fn poll_send(&mut self) -> Option<(Peer, Bytes)> {
         self.sends.pop_front()

@@ -72,6 +72,11 @@ fn calls(shards: &[ShardReport]) {
         shards.iter().map(|s| s.counts.transactions).sum(),
     );
     level(
+        "bascule_timers",
+        "Deadlines that wait, of calls and transactions; those of calls that have ended wait for up to 128 s",
+        shards.iter().map(|s| s.timers).sum(),
+    );
+    level(
         "bascule_shards_overloaded",
         "Shards that turn new requests away",
         shards.iter().filter(|s| s.counts.overloaded).count(),

@@ -267,6 +267,7 @@ impl Turner {
         let report = ShardReport {
             shard: self.id,
             counts: self.shard.counts(),
+            timers: self.shard.timers(),
             counters: self.shard.counters().clone(),
             wire: self.wire,
             regions: self.shard.region_calls(),
