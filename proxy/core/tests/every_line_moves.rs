@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::dialogs::{body, from_edge};
+use common::dialogs::*;
 use common::*;
 use proxy_core::*;
 use relay_values::{Carries, Duration, Gap, Leg, RegionId, RelayCommand, RelayEvent, SessionId, Time};
@@ -24,6 +24,12 @@ fn media(message: &str) -> Vec<&str> {
 
 /// A call of these lines is up in east, and then east is dead: its sessions, and the INVITE that west gets.
 fn moving(stage: &mut Stage, offer: &[&str], taken: &[&str]) -> (Vec<SessionId>, String) {
+    let (sessions, _, invite) = moving_from(stage, offer, taken);
+    (sessions, invite)
+}
+
+/// The same, with what the carrier was answered.
+fn moving_from(stage: &mut Stage, offer: &[&str], taken: &[&str]) -> (Vec<SessionId>, String, String) {
     stage.receive(CARRIER, &invite("one", &lines(OURS, offer)));
     let out = stage.take(EAST).remove(0);
     stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", &lines(EAST_MEDIA, taken)));
@@ -44,7 +50,7 @@ fn moving(stage: &mut Stage, offer: &[&str], taken: &[&str]) -> (Vec<SessionId>,
     let snapshot = stage.snapshot.clone();
     stage.input(Input::Snapshot(snapshot));
     stage.pass(Duration::ZERO);
-    (sessions, stage.take(WEST).remove(0))
+    (sessions, ok, stage.take(WEST).remove(0))
 }
 
 fn west_takes(stage: &mut Stage, invite: &str, taken: &[&str]) -> Vec<String> {
@@ -132,6 +138,43 @@ fn what_the_new_edge_has_refused_stays_refused_when_it_refreshes_the_session() {
     let second = stage.take(WEST).pop().unwrap();
     assert_eq!(body(&second), body(&first), "and nothing changes from then on");
     assert_eq!(stage.take(CARRIER), Vec::<String>::new());
+}
+
+#[test]
+fn a_picture_that_the_new_edge_refuses_keeps_its_ports_until_the_carrier_is_told() {
+    let mut stage = Stage::new();
+    let offer = ["audio 30000 RTP/AVP 0", H261];
+    let (sessions, ok, invite) =
+        moving_from(&mut stage, &offer, &["audio 40000 RTP/AVP 0", "video 40002 RTP/AVP 31"]);
+    west_takes(&mut stage, &invite, &["audio 50000 RTP/AVP 0", "video 0 RTP/AVP 31"]);
+    let resumed = Time::from_millis(150);
+    let gap = Gap { last: Some(Time::ZERO), filled: None, resumed };
+    stage.input(Input::Relay(RelayEvent::Resumed { session: sessions[0], leg: Leg::B, gap }));
+    let released = |stage: &Stage| {
+        let video =
+            |c: &&RelayCommand| matches!(c, RelayCommand::Release { session } if *session == sessions[1]);
+        stage.relayed.iter().filter(video).count()
+    };
+    // Something that has nothing to do with media crosses the call.
+    stage.receive(CARRIER, &in_dialog(&ok, "INFO", 2, ""));
+    let info = stage.take(WEST).remove(0);
+    stage.receive(WEST, &reply(&info, 200, "eve@203.0.113.1", "", ""));
+    assert!(stage.take(CARRIER).pop().unwrap().starts_with("SIP/2.0 200"));
+    assert_eq!(released(&stage), 0, "the carrier may still send its picture there");
+    // It keeps its session alive.
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 3, &lines(OURS, &offer)));
+    let again = stage.take(CARRIER).pop().unwrap();
+    assert_eq!(media(&again), media(&ok), "{again}");
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 3, ""));
+    // It changes something, and hears that nobody takes the picture any more.
+    let held = lines(OURS, &["audio 30000 RTP/AVP 0\r\na=sendonly", H261]);
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 4, &held));
+    let offered = stage.take(WEST).remove(0);
+    let taken = lines(WEST_MEDIA, &["audio 50000 RTP/AVP 0\r\na=recvonly", "video 0 RTP/AVP 31"]);
+    stage.receive(WEST, &reply(&offered, 200, "eve@203.0.113.1", "", &taken));
+    let told = stage.take(CARRIER).pop().unwrap();
+    assert_eq!(media(&told)[1], "video 0 RTP/AVP 31", "{told}");
+    assert_eq!(released(&stage), 1);
 }
 
 #[test]

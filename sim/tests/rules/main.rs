@@ -108,14 +108,29 @@ fn message(start: &str) -> Message {
     let method = field("method").unwrap_or_else(|| start.split(' ').next().unwrap_or_default());
     let (from, to) = (field("from").unwrap_or("ourtag1"), field("to"));
     let to = to.map(|tag| format!(";tag={tag}")).unwrap_or_default();
+    let body = field("media").map(description).unwrap_or_default();
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let expires = field("expires").map(|s| format!("Session-Expires: {s}\r\n")).unwrap_or_default();
     let text = format!(
         "{start}\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch={branch}\r\nMax-Forwards: 70\r\n\
          From: <sip:a@192.0.2.1>;tag={from}\r\nTo: <sip:+4930000000@h>{to}\r\nCall-ID: {}\r\n\
-         CSeq: {cseq} {method}\r\nContact: <sip:{}>\r\nContent-Length: 0\r\n\r\n",
+         CSeq: {cseq} {method}\r\nContact: <sip:{}>\r\n{expires}{kind}Content-Length: {}\r\n\r\n{body}",
         field("call").unwrap_or("ourcall1"),
         field("contact").unwrap_or("192.0.2.1:5060"),
+        body.len(),
     );
     Message::parse(text.into_bytes().into()).expect("it parses")
+}
+
+/// A description with a version and lines, each its kind and port: `1,audio:20000,video:0`.
+fn description(what: &str) -> String {
+    let (version, lines) = what.split_once(',').expect("a version");
+    let head = format!("v=0\r\no=- 1 {version} IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n");
+    lines.split(',').fold(head, |text, line| {
+        let (kind, port) = line.split_once(':').expect("a port");
+        let open = if port == "0" { "" } else { "a=sendrecv\r\n" };
+        format!("{text}m={kind} {port} RTP/AVP 98\r\n{open}")
+    })
 }
 
 const INVITE: &str = "INVITE sip:+4930000000@172.20.1.1 SIP/2.0";

@@ -130,3 +130,35 @@ fn an_edge_that_is_told_of_another_caller() {
     tap.sent(2000, OTHER_EDGE, &format!("{invite}|branch=z9hG4bKb0b call=ourcall2 from=ourtag3"));
     assert_eq!(tap.broken(), ["identity"]);
 }
+
+/// What the carrier hears in a call that it answered with `answered`: a refresh of ours with that description.
+fn refreshed(answered: &str, refresh: &str) -> Vec<String> {
+    let mut tap = Tap::new();
+    tap.received(
+        1000,
+        EDGE,
+        "INVITE sip:+4930000000@192.0.2.1 SIP/2.0|call=e1 from=tagEdge1 branch=z9hG4bKe1",
+    );
+    let offer = "INVITE sip:+4930000000@198.51.100.1 SIP/2.0|media=1,audio:20000,video:20002";
+    tap.sent(1001, CARRIER, offer);
+    let ok = format!("SIP/2.0 200 OK|method=INVITE to=tagCarrier1 media={answered}");
+    let ack = "ACK sip:x@198.51.100.1 SIP/2.0|to=tagCarrier1 branch=z9hG4bKb0a";
+    let told = "SIP/2.0 200 OK|method=INVITE call=e1 from=tagEdge1 to=ourtag2 branch=z9hG4bKe1";
+    tap.turn(1010, CARRIER, &ok, &[(CARRIER, ack), (EDGE, told)]);
+    let again = format!(
+        "INVITE sip:x@198.51.100.1 SIP/2.0|to=tagCarrier1 cseq=2 branch=z9hG4bKb0d expires=1800 media={refresh}"
+    );
+    tap.sent(9000, CARRIER, &again);
+    tap.at_end(&[], &[]);
+    tap.broken().iter().filter(|rule| **rule == "quiet").map(|rule| (*rule).to_owned()).collect()
+}
+
+#[test]
+fn a_refresh_may_close_what_the_carrier_refused_and_nothing_else() {
+    let quiet: [&str; 0] = [];
+    assert_eq!(refreshed("7,audio:30000,video:30002", "1,audio:20000,video:20002"), quiet);
+    assert_eq!(refreshed("7,audio:30000,video:0", "2,audio:20000,video:0"), quiet);
+    assert_eq!(refreshed("7,audio:30000,video:30002", "2,audio:20000,video:0"), ["quiet"]);
+    assert_eq!(refreshed("7,audio:30000,video:0", "2,audio:0,video:20002"), ["quiet"]);
+    assert_eq!(refreshed("7,audio:30000,video:0", "2,audio:20000,video:20006"), ["quiet"]);
+}

@@ -258,3 +258,35 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Auditor, Ending, Rule, Timing, Wire};
+    use std::time::Duration;
+
+    const FIELDS: &str = "Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+                          From: <sip:a@127.0.0.1>;tag=1\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\
+                          Contact: <sip:127.0.0.1:5060>\r\nContent-Length: 0\r\n";
+
+    /// An INVITE of ours that is first answered after so many seconds, and then refused: whether an ACK is missed.
+    fn misses_an_ack(first: u64) -> bool {
+        let mut auditor = Auditor::new(Timing::rfc(), |at| at.port() == 5060);
+        let us = "127.0.0.1:5060".parse().expect("an address");
+        let peer = "127.0.0.2:5080".parse().expect("an address");
+        let mut saw = |s, (from, to), start: &str, tag: &str| {
+            let text = format!("{start}\r\nTo: <sip:b@127.0.0.2>{tag}\r\n{FIELDS}\r\n");
+            auditor.saw(Duration::from_secs(s), from, to, Wire::Datagram, text.as_bytes());
+        };
+        saw(0, (us, peer), "INVITE sip:b@127.0.0.2:5080 SIP/2.0", "");
+        saw(first, (peer, us), "SIP/2.0 180 Ringing", ";tag=2");
+        saw(65, (peer, us), "SIP/2.0 504 Server Time-out", ";tag=2");
+        auditor.finish(Ending::AllOver).iter().any(|finding| finding.rule == Rule::NoAck)
+    }
+
+    #[test]
+    fn a_refusal_wants_its_ack_unless_nothing_was_heard_while_the_invite_lived() {
+        assert!(misses_an_ack(1));
+        assert!(misses_an_ack(31));
+        assert!(!misses_an_ack(33), "timer B had ended it: a late provisional does not bring it back");
+    }
+}

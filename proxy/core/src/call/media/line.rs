@@ -11,6 +11,9 @@ pub(super) struct Line {
     pub(super) session: SessionId,
     /// Which `m=` line it is, in the descriptions of both legs: a line keeps its place (RFC 3264 §8).
     place: u8,
+    /// The tier leg's peer has another in its place, who does not take the line, and the other leg has not been told: it may
+    /// send to its port, which is nobody else's meanwhile.
+    untold: bool,
     a: End,
     b: End,
 }
@@ -31,7 +34,7 @@ pub(super) struct End {
 impl Line {
     pub(super) fn new(session: SessionId, place: usize) -> Self {
         // There are no more than MAX_MEDIA.
-        Self { session, place: place as u8, a: End::default(), b: End::default() }
+        Self { session, place: place as u8, untold: false, a: End::default(), b: End::default() }
     }
 
     /// The call's first line has been found.
@@ -72,8 +75,17 @@ impl Line {
         open(&self.a) && open(&self.b)
     }
 
+    /// Whether its ports are needed: both legs take it, or one of them was never told that the other does not.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_taken() || self.untold
+    }
+
     /// The exchange is complete: what was pending holds.
     pub(super) fn agree(&mut self) {
+        // Only one leg has spoken where a session was refreshed.
+        if self.a.pending.is_some() && self.b.pending.is_some() {
+            self.untold = false;
+        }
         for end in [&mut self.a, &mut self.b] {
             if let Some(pending) = end.pending.take() {
                 end.described = Some(*pending);
@@ -98,6 +110,7 @@ impl Line {
     ) {
         let session = self.session;
         let stays = self.end(leg.other()).described.unwrap_or(Described::CLOSED);
+        self.untold = stays.is_open() && !described.is_open();
         let end = self.end_mut(leg);
         (end.described, end.pending) = (Some(described), None);
         let to = Some(described.facing(stays)).filter(|_| described.is_open());

@@ -81,7 +81,7 @@ impl Media {
     pub(crate) fn prune(&mut self, out: &mut impl FnMut(RelayCommand)) {
         let Self::Relayed(relayed) = self else { return };
         relayed.further.retain(|line| {
-            let kept = line.is_taken();
+            let kept = line.is_kept();
             if !kept {
                 out(RelayCommand::Release { session: line.session });
             }
