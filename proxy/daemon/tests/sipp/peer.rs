@@ -74,20 +74,8 @@ impl Sipp {
 
     /// Wait until its port is open, as the kernel tells.
     pub(crate) fn is_ready(&mut self, port: u16, transport: Transport) {
-        let (files, state) = match transport {
-            Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], "07"),
-            Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], "0A"),
-        };
-        let ends = format!(":{port:04X}");
-        let is_open = || {
-            let lines = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).concat();
-            lines.lines().any(|line| {
-                let mut words = line.split_whitespace().skip(1);
-                words.next().is_some_and(|local| local.ends_with(&ends)) && words.nth(1) == Some(state)
-            })
-        };
         let deadline = Instant::now() + PATIENCE;
-        while !is_open() {
+        while !is_open(port, transport) {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("{} ended before it listened, {status}: {}", self.name, self.complaints());
             }
@@ -191,6 +179,20 @@ impl Sipp {
         let text = read(&self.errors) + &read(&self.stats.with_extension("stderr"));
         text.chars().take(4_000).collect()
     }
+}
+
+/// Whether somebody waits at a port of any address, as the kernel tells.
+pub(crate) fn is_open(port: u16, transport: Transport) -> bool {
+    let (files, state) = match transport {
+        Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], "07"),
+        Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], "0A"),
+    };
+    let ends = format!(":{port:04X}");
+    let lines = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).concat();
+    lines.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next().is_some_and(|local| local.ends_with(&ends)) && words.nth(1) == Some(state)
+    })
 }
 
 impl Drop for Sipp {

@@ -7,7 +7,7 @@ mod scenario;
 mod sessions;
 mod table;
 
-use network::{Network, Running, V4, V6};
+use network::{Network, Running, Side, V4, V6};
 use proxy_core::Transport::{Tcp, Udp};
 use table::Flow;
 
@@ -32,54 +32,127 @@ fn play(mut place: Running, flows: &[Flow]) {
 
 #[test]
 fn every_flow_over_udp() {
-    all_flows(Network { n: 1, carrier: (Udp, V4), tier: (Udp, V4), outbound: false });
+    all_flows(Network { n: 1, carrier: (Udp, V4), tier: (Udp, V4), outbound: false, proxies: &[] });
 }
 
 #[test]
 fn every_flow_over_tcp() {
-    all_flows(Network { n: 2, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: false });
+    all_flows(Network { n: 2, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: false, proxies: &[] });
 }
 
 #[test]
 fn every_flow_from_ipv6_to_ipv4_over_udp() {
-    all_flows(Network { n: 3, carrier: (Udp, V6), tier: (Udp, V4), outbound: false });
+    all_flows(Network { n: 3, carrier: (Udp, V6), tier: (Udp, V4), outbound: false, proxies: &[] });
 }
 
 #[test]
 fn every_flow_from_ipv6_over_tcp_to_ipv4_over_udp() {
-    all_flows(Network { n: 4, carrier: (Tcp, V6), tier: (Udp, V4), outbound: false });
+    all_flows(Network { n: 4, carrier: (Tcp, V6), tier: (Udp, V4), outbound: false, proxies: &[] });
 }
 
 #[test]
 fn every_flow_from_udp_to_ipv6_over_tcp() {
-    all_flows(Network { n: 5, carrier: (Udp, V4), tier: (Tcp, V6), outbound: false });
+    all_flows(Network { n: 5, carrier: (Udp, V4), tier: (Tcp, V6), outbound: false, proxies: &[] });
 }
 
 #[test]
 fn every_flow_from_the_tier_to_the_carrier() {
-    all_flows(Network { n: 6, carrier: (Tcp, V4), tier: (Udp, V6), outbound: true });
+    all_flows(Network { n: 6, carrier: (Tcp, V4), tier: (Udp, V6), outbound: true, proxies: &[] });
 }
 
 #[test]
 fn every_session_is_kept_alive_or_ends_over_udp() {
-    let network = Network { n: 7, carrier: (Udp, V4), tier: (Udp, V4), outbound: false };
+    let network = Network { n: 7, carrier: (Udp, V4), tier: (Udp, V4), outbound: false, proxies: &[] };
     play(network.starts_with(sessions::SHORT), &sessions::all());
 }
 
 #[test]
 fn every_session_is_kept_alive_or_ends_from_the_tier() {
-    let network = Network { n: 8, carrier: (Udp, V4), tier: (Udp, V4), outbound: true };
+    let network = Network { n: 8, carrier: (Udp, V4), tier: (Udp, V4), outbound: true, proxies: &[] };
     play(network.starts_with(sessions::SHORT), &sessions::all());
 }
 
 #[test]
 fn every_session_is_kept_alive_or_ends_over_tcp() {
-    let network = Network { n: 10, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: false };
+    let network = Network { n: 10, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: false, proxies: &[] };
     play(network.starts_with(sessions::SHORT), &sessions::all());
 }
 
 #[test]
 fn whatever_crosses_is_told_apart() {
-    let network = Network { n: 9, carrier: (Udp, V4), tier: (Udp, V4), outbound: false };
+    let network = Network { n: 9, carrier: (Udp, V4), tier: (Udp, V4), outbound: false, proxies: &[] };
     play(network.starts(), &crossing::all());
+}
+
+#[test]
+fn every_flow_through_the_carriers_proxy() {
+    all_flows(Network {
+        n: 11,
+        carrier: (Udp, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[Side::Carrier],
+    });
+}
+
+#[test]
+fn every_flow_through_the_tiers_proxy_over_tcp() {
+    all_flows(Network {
+        n: 12,
+        carrier: (Udp, V4),
+        tier: (Tcp, V4),
+        outbound: false,
+        proxies: &[Side::Tier],
+    });
+}
+
+#[test]
+fn every_flow_through_proxies_of_both_sides_over_tcp_and_ipv6() {
+    all_flows(Network {
+        n: 13,
+        carrier: (Tcp, V6),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[Side::Carrier, Side::Tier],
+    });
+}
+
+#[test]
+fn every_flow_from_the_tier_through_proxies_of_both_sides() {
+    all_flows(Network {
+        n: 14,
+        carrier: (Udp, V4),
+        tier: (Udp, V6),
+        outbound: true,
+        proxies: &[Side::Carrier, Side::Tier],
+    });
+}
+
+#[test]
+fn every_session_is_kept_alive_or_ends_through_proxies_of_both_sides() {
+    let network = Network {
+        n: 15,
+        carrier: (Udp, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[Side::Carrier, Side::Tier],
+    };
+    play(network.starts_with(sessions::SHORT), &sessions::all());
+}
+
+#[test]
+fn whatever_crosses_is_told_apart_through_proxies_of_both_sides() {
+    let network = Network {
+        n: 16,
+        carrier: (Udp, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[Side::Carrier, Side::Tier],
+    };
+    play(network.starts(), &crossing::all());
+}
+
+#[test]
+fn every_flow_from_ipv4_to_ipv6_over_udp() {
+    all_flows(Network { n: 18, carrier: (Udp, V4), tier: (Udp, V6), outbound: false, proxies: &[] });
 }

@@ -2,11 +2,12 @@
 
 use super::scenario::Scenario;
 use super::table::Flow;
+use crate::kamailio::{Kamailio, Proxy};
 use crate::peer::{PATIENCE, Sipp};
 use bascule::{Appliance, Notice, config};
 use proxy_core::{CallRecord, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
@@ -29,6 +30,14 @@ pub(crate) struct Network {
     pub(crate) tier: (Transport, Family),
     /// The tier calls.
     pub(crate) outbound: bool,
+    /// Sides that have a proxy between the appliance and the phone.
+    pub(crate) proxies: &'static [Side],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Carrier,
+    Tier,
 }
 
 /// The same with an appliance that runs.
@@ -37,6 +46,7 @@ pub(crate) struct Running {
     folder: PathBuf,
     appliance: Appliance,
     events: Receiver<Notice>,
+    proxies: Vec<Kamailio>,
 }
 
 /// What stands behind the last number of a port.
@@ -46,6 +56,11 @@ enum Host {
     TiersSide = 1,
     Carrier = 2,
     North = 3,
+    /// Where the proxies listen for phones, and the phones.
+    CarriersPhones = 4,
+    NorthsPhones = 5,
+    CarriersPhone = 6,
+    NorthsPhone = 7,
 }
 
 impl Network {
@@ -63,13 +78,42 @@ impl Network {
             Appliance::start(config::parse("flows.toml", &format!("{}{more}", self.config())).unwrap())
                 .unwrap();
         let events = appliance.events();
-        Running { network: self, folder, appliance, events }
+        let proxies = self.proxies.iter().map(|side| self.proxy(*side, &folder)).collect();
+        Running { network: self, folder, appliance, events, proxies }
+    }
+
+    fn proxy(self, side: Side, folder: &Path) -> Kamailio {
+        let (name, us, ours, phones_side, phone) = match side {
+            Side::Carrier => {
+                ("carrier", Host::CarriersSide, Host::Carrier, Host::CarriersPhones, Host::CarriersPhone)
+            }
+            Side::Tier => ("tier", Host::TiersSide, Host::North, Host::NorthsPhones, Host::NorthsPhone),
+        };
+        let proxy = Proxy {
+            name,
+            transport: self.side(ours).0,
+            ours: self.at(ours),
+            us: self.at(us),
+            phones_side: self.at(phones_side),
+            phones: &[self.at(phone)],
+        };
+        Kamailio::starts(folder, &proxy)
+    }
+
+    /// Who makes and takes calls there, and where he sends to.
+    fn phone(self, side: Side) -> (Host, Host) {
+        match (side, self.proxies.contains(&side)) {
+            (Side::Carrier, false) => (Host::Carrier, Host::CarriersSide),
+            (Side::Carrier, true) => (Host::CarriersPhone, Host::CarriersPhones),
+            (Side::Tier, false) => (Host::North, Host::TiersSide),
+            (Side::Tier, true) => (Host::NorthsPhone, Host::NorthsPhones),
+        }
     }
 
     fn side(self, host: Host) -> (Transport, Family) {
         match host {
-            Host::CarriersSide | Host::Carrier => self.carrier,
-            Host::TiersSide | Host::North => self.tier,
+            Host::CarriersSide | Host::Carrier | Host::CarriersPhones | Host::CarriersPhone => self.carrier,
+            Host::TiersSide | Host::North | Host::NorthsPhones | Host::NorthsPhone => self.tier,
         }
     }
 
@@ -77,8 +121,10 @@ impl Network {
         let port = 21_000 + 10 * u16::from(self.n) + host as u16;
         let last = match host {
             Host::CarriersSide | Host::TiersSide => 1,
-            Host::Carrier => 2,
-            Host::North => 11,
+            Host::Carrier | Host::CarriersPhones => 2,
+            Host::CarriersPhone => 3,
+            Host::North | Host::NorthsPhones => 11,
+            Host::NorthsPhone => 12,
         };
         let ip: IpAddr = match self.side(host).1 {
             Family::V4 => Ipv4Addr::new(127, 91, self.n, last).into(),
@@ -146,7 +192,7 @@ impl Network {
 impl Running {
     /// Whoever is called waits for so many calls.
     pub(crate) fn answers(&self, scenario: &Scenario, calls: u32) -> Sipp {
-        let host = if self.network.outbound { Host::Carrier } else { Host::North };
+        let (host, _) = self.network.phone(if self.network.outbound { Side::Carrier } else { Side::Tier });
         let (at, transport) = (self.network.at(host), self.network.side(host).0);
         let file = scenario.write(&self.folder);
         let mut sipp = Sipp::at(&self.folder, at, &file, transport, &["-m", &calls.to_string()]);
@@ -156,11 +202,7 @@ impl Running {
 
     /// The other side calls so many times at once.
     pub(crate) fn calls(&self, scenario: &Scenario, calls: u32) -> Sipp {
-        let (host, to) = if self.network.outbound {
-            (Host::North, Host::TiersSide)
-        } else {
-            (Host::Carrier, Host::CarriersSide)
-        };
+        let (host, to) = self.network.phone(if self.network.outbound { Side::Tier } else { Side::Carrier });
         let file = scenario.write(&self.folder);
         let (at, transport) = (self.network.at(host), self.network.side(host).0);
         let to = self.network.at(to).to_string();
@@ -177,7 +219,10 @@ impl Running {
             match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Notice::Finished(record)) => records.push(record),
                 Ok(_) => {}
-                Err(_) => panic!("{} of {calls} calls were recorded: {records:#?}", records.len()),
+                Err(_) => {
+                    let proxies: Vec<_> = self.proxies.iter().map(Kamailio::complaints).collect();
+                    panic!("{} of {calls} calls were recorded: {records:#?}, {proxies:?}", records.len())
+                }
             }
         }
         for record in records {

@@ -118,7 +118,7 @@ impl Scenario {
     pub(crate) fn hears(mut self, method: &str, patterns: &[&str]) -> Self {
         let _ = writeln!(self.steps, "  <recv request=\"{method}\" rrs=\"true\">\n    <action>");
         if method == "INVITE" {
-            self.remembers("Via", "via");
+            self.remembers_way();
             self.remembers("CSeq", "number");
             if !self.calls && !self.steps.contains("assign_to=\"them\"") {
                 self.remembers("From", "them");
@@ -146,7 +146,7 @@ impl Scenario {
             ("[$them]", format!("[$us];tag=[pid]{phone}[call_number]"))
         };
         let head = format!(
-            "SIP/2.0 {code} X\n      Via:[$via]\n      From:{from}\n      To: {to}\n      Call-ID: [call_id]\n      CSeq:[$number]"
+            "SIP/2.0 {code} X\n      [$way]\n      From:{from}\n      To: {to}\n      Call-ID: [call_id]\n      CSeq:[$number]"
         );
         self.sends(&head, code >= 200, fields, body);
         self
@@ -193,7 +193,7 @@ impl Scenario {
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let path = folder.join(format!("{}.xml", self.name));
         let mut names: Vec<String> = (0..self.checks).map(|n| format!("check{n}")).collect();
-        let known = ["peer", "rseq", "via", "number", "them", "us"];
+        let known = ["peer", "rseq", "way", "number", "them", "us"];
         let is_used = |name: &str| self.steps.contains(&format!("assign_to=\"{name}\""));
         names.extend(known.into_iter().filter(|name| is_used(name)).map(str::to_owned));
         let text = format!(
@@ -240,6 +240,13 @@ impl Scenario {
             self.steps,
             "      <ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"{name}\"/>"
         );
+    }
+
+    /// Where a request came from and who wants to hear of those that follow: its Record-Route and Via lines, which proxies put
+    /// first, one below the other.
+    fn remembers_way(&mut self) {
+        self.steps += "      <ereg regexp=\"((Record-Route|Via):[ -~]*[^ -~]+)*Via:[ -~]*\" search_in=\"msg\" \
+                       check_it=\"true\" assign_to=\"way\"/>\n";
     }
 
     fn checks_for(&mut self, pattern: &str) {

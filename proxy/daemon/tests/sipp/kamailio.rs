@@ -1,0 +1,110 @@
+//! Kamailio between the appliance and phones: a proxy that record-routes, forks and repeats what is not answered.
+
+use crate::peer::{PATIENCE, is_open};
+use proxy_core::Transport;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+/// Its two sockets, and who is behind them.
+pub(crate) struct Proxy<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) transport: Transport,
+    /// Its socket for the appliance.
+    pub(crate) ours: SocketAddr,
+    /// Where the appliance listens.
+    pub(crate) us: SocketAddr,
+    /// Its socket for phones.
+    pub(crate) phones_side: SocketAddr,
+    /// All of these ring when the appliance calls.
+    pub(crate) phones: &'a [SocketAddr],
+}
+
+/// A Kamailio that runs. Ends with the story, whatever the story comes to.
+pub(crate) struct Kamailio {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Kamailio {
+    /// Is there when this returns.
+    pub(crate) fn starts(folder: &Path, proxy: &Proxy<'_>) -> Self {
+        let file = |what: &str| folder.join(format!("kamailio-{}.{what}", proxy.name));
+        let (config, log) = (file("cfg"), file("log"));
+        std::fs::write(&config, text(proxy)).unwrap();
+        let folder = folder.display().to_string();
+        // Whoever ends the story by force leaves it to the clock to end this one.
+        let child = Command::new("timeout")
+            .args(["--kill-after=5", "200", "kamailio", "-DD", "-E", "-m", "32", "-M", "8"])
+            .args(["-w", &folder, "-Y", &folder, "-f"])
+            .arg(&config)
+            .env("PATH", std::env::var("PATH").unwrap_or_default() + ":/usr/sbin")
+            .stdin(Stdio::null())
+            .stdout(File::create(file("out")).unwrap())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("timeout(1) does not start: {error}"));
+        let mut kamailio = Self { child, log };
+        let deadline = Instant::now() + PATIENCE;
+        while ![proxy.ours, proxy.phones_side].iter().all(|at| is_open(at.port(), proxy.transport)) {
+            if let Some(status) = kamailio.child.try_wait().unwrap() {
+                panic!(
+                    "Kamailio ended, {status} (127: type apt-get install kamailio): {}",
+                    kamailio.complaints()
+                );
+            }
+            assert!(Instant::now() < deadline, "Kamailio never listened: {}", kamailio.complaints());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        kamailio
+    }
+
+    /// What it has to say of what went wrong.
+    pub(crate) fn complaints(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default().chars().take(4_000).collect()
+    }
+}
+
+impl Drop for Kamailio {
+    fn drop(&mut self) {
+        let pid = self.child.id().to_string();
+        // Its children are its own to end: a kill would leave them.
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(proxy: &Proxy<'_>) -> String {
+    let (transport, without_tcp) = match proxy.transport {
+        Transport::Udp => ("udp", "yes"),
+        Transport::Tcp => ("tcp", "no"),
+    };
+    let [first, others @ ..] = proxy.phones else { panic!("a proxy without a phone") };
+    let others: Vec<String> = others
+        .iter()
+        .map(|phone| format!("append_branch(\"sip:phone@{phone};transport={transport}\");"))
+        .collect();
+    // A phone's connection comes from a port of the kernel's choice, and has to be found when the phone is called back.
+    let alias = match proxy.transport {
+        Transport::Udp => "force_rport();".to_owned(),
+        Transport::Tcp => {
+            format!(
+                "force_rport(); if ($Rp == {}) {{ force_tcp_alias({}); }}",
+                proxy.phones_side.port(),
+                first.port()
+            )
+        }
+    };
+    include_str!("kamailio.cfg")
+        .replace("{without_tcp}", without_tcp)
+        .replace("{alias}", &alias)
+        .replace("{others}", &others.join("\n        "))
+        .replace("{transport}", transport)
+        .replace("{ours}", &proxy.ours.to_string())
+        .replace("{us}", &proxy.us.to_string())
+        .replace("{phones_side}", &proxy.phones_side.to_string())
+        .replace("{phones_side_port}", &proxy.phones_side.port().to_string())
+        .replace("{first}", &first.to_string())
+}
