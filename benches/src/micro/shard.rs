@@ -164,6 +164,8 @@ impl Calls {
             self.shard.handle(self.now, Input::Timeout);
             while self.shard.poll_output().is_some() {}
         }
+        // As the appliance asks of every datagram.
+        assert!(self.shard.lets_in(self.now, peer(from), &bytes), "both are known");
         self.shard.handle(self.now, Input::Message { from: peer(from), bytes });
         while let Some(output) = self.shard.poll_output() {
             if let Output::Send { to, bytes } = output {

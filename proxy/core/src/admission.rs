@@ -7,7 +7,7 @@ use crate::dialog::{MAX_FORWARDS, has_long_path};
 use crate::identity::{Identity, NoIdentity, is_sos};
 use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, plan_inbound, plan_outbound};
-use crate::shard::Shard;
+use crate::shard::{Origin, Shard};
 use crate::transaction::{ServerKey, response};
 use crate::{CloseReason, Output, Peer, RegionId, RejectReason, SiteId, Snapshot, TrunkId};
 use core::hash::BuildHasher;
@@ -63,8 +63,9 @@ impl Shard {
     fn invite(&mut self, from: Peer, server: ServerKey, request: Message) {
         let trying = response(&request, from.remote, 100, self.env.load_said, None).finish();
         self.env.txns.respond(self.env.now, server, 100, trying);
-        match self.admit(from, &request) {
-            Ok((admitted, plan)) => self.start(server, request, admitted, plan),
+        let origin = self.origin_of(&request);
+        match self.admit(from, &request, origin) {
+            Ok((admitted, plan)) => self.start(server, request, origin, admitted, plan),
             Err((code, reason)) => {
                 self.record_rejection(from, &request, code, reason);
                 self.refuse(from, server, &request, code, reason);
@@ -72,7 +73,14 @@ impl Shard {
         }
     }
 
-    fn start(&mut self, server: ServerKey, request: Message, admitted: Admitted, mut plan: Plan) {
+    fn start(
+        &mut self,
+        server: ServerKey,
+        request: Message,
+        origin: Origin,
+        admitted: Admitted,
+        mut plan: Plan,
+    ) {
         let from = admitted.source;
         let snapshot = Arc::clone(&self.env.newest);
         let mut reason = RejectReason::NoTarget;
@@ -88,7 +96,6 @@ impl Shard {
         };
         let counted = admitted.trunk.and_then(|trunk| snapshot.config.trunks.get(trunk.index()));
         let counted = counted.map(|trunk| self.trunk_key(&trunk.name));
-        let origin = self.origin_of(&request);
         let pending = Pending::new(server, request, self.env.now);
         // Nothing is refused here any more: the INVITE was checked, and the call answers for itself from now on.
         self.begin(counted, origin, |env, key| {
@@ -96,7 +103,7 @@ impl Shard {
         });
     }
 
-    fn admit(&mut self, from: Peer, request: &Message) -> Result<(Admitted, Plan), Refusal> {
+    fn admit(&mut self, from: Peer, request: &Message, origin: Origin) -> Result<(Admitted, Plan), Refusal> {
         let snapshot = Arc::clone(&self.env.newest);
         if self.draining {
             return Err((503, RejectReason::Draining));
@@ -112,7 +119,7 @@ impl Shard {
         if self.is_own(request) {
             return Err((482, RejectReason::Loop));
         }
-        if self.is_merged(request) {
+        if self.is_merged(origin) {
             return Err((482, RejectReason::Merged));
         }
         demands::check(request, &snapshot.config.session)?;

@@ -3,8 +3,9 @@
 mod common;
 
 use common::*;
-use proxy_core::{CloseReason, Input};
+use proxy_core::{CloseReason, Input, Snapshot};
 use relay_values::{Direction, Duration, Leg, RelayCommand, RelayEvent, SilenceKind, Time};
+use std::sync::Arc;
 
 /// A call that is up: the 200 that the carrier got, and the INVITE that east got.
 fn up(stage: &mut Stage) -> (String, String) {
@@ -239,4 +240,26 @@ fn silence_in_early_media_does_not_count_and_the_watch_starts_anew_at_the_answer
     stage.relayed.clear();
     stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", ""));
     assert_eq!(directions(&stage), [(Leg::A, Direction::SendRecv), (Leg::B, Direction::SendRecv)]);
+}
+
+/// The target finds the session of a re-INVITE too short, but by now we have no listener there to ask it again from: the
+/// answer goes to the re-INVITE, not to the INFO that was carried after it.
+#[test]
+fn a_request_that_cannot_be_asked_again_is_answered_in_its_own_name() {
+    let mut stage = Stage::new();
+    let (ok, _) = up(&mut stage);
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 7, &sdp("192.0.2.1", 30002)));
+    let reinvite = stage.take(EAST).remove(0);
+    stage.receive(CARRIER, &in_dialog(&ok, "INFO", 8, ""));
+    stage.take(EAST);
+    stage.take(CARRIER);
+    let mut config = config();
+    config.listeners.clear();
+    let mut snapshot = Snapshot::first(Arc::new(config));
+    (snapshot.generation, snapshot.config_generation) = (2, 2);
+    stage.input(Input::Snapshot(Arc::new(snapshot)));
+    let short = answer(&reinvite, 422, "", "bob@198.51.100.1", "").replace(";tag=\r\n", "\r\n");
+    stage.receive(EAST, &short.replace("Content-Length", "Min-SE: 3600\r\nContent-Length"));
+    let said = stage.take(CARRIER);
+    assert_eq!(whats(&said), ["500 INVITE"], "{said:?}");
 }

@@ -3,10 +3,13 @@
 //! Each side has CSeq numbers of its own; a session description is anchored on its way; RAck is translated to the
 //! target's own RSeq (RFC 3262 §7.2).
 
+mod answers;
+mod endings;
+
 use super::forks::put_rack;
 use super::leg::{finish, put_warning, respond};
 use super::refer::status_line;
-use super::{Call, CallEvent, Env, User};
+use super::{Call, Env, User};
 use crate::demands;
 use crate::dialog::MAX_FORWARDS;
 use crate::limits::MAX_CARRIED;
@@ -312,21 +315,6 @@ impl Call {
         }
     }
 
-    /// Refuses a request that was never sent on.
-    fn drop_waiting(&mut self, env: &mut Env, carried: Carried, code: u16) {
-        env.txns.abandon(env.now, carried.client);
-        self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
-        self.media.rolled_back();
-        self.prune(env);
-    }
-
-    /// Once the call is up and nothing is being offered, lines that nobody takes have no ports.
-    fn prune(&mut self, env: &mut Env) {
-        if self.is_answered() && !self.is_negotiating(false) {
-            self.media.prune(&mut |command| env.relay(command));
-        }
-    }
-
     /// Whether an offer is on its way, or an INVITE's 2xx waits for its ACK on either leg.
     pub(super) fn is_negotiating(&self, is_invite: bool) -> bool {
         self.refreshes_by_invite() || self.is_carrying_offer(is_invite)
@@ -360,23 +348,6 @@ impl Call {
             Method::Invite | Method::Update => 491,
             _ => 500,
         }
-    }
-
-    /// The tier leg is lost: what the carrier has asked of it is put off; what it asked of the carrier is taken back.
-    pub(super) fn park_carried(&mut self, env: &mut Env, tier: Leg) {
-        for carried in std::mem::take(&mut self.carried) {
-            if carried.from == tier && !carried.waits {
-                // Its answer still says what the carrier agreed to.
-                env.txns.cancel(env.now, carried.client, None);
-                self.carried.push(carried);
-                continue;
-            }
-            env.txns.abandon(env.now, carried.client);
-            let code = self.busy_code(&carried.request);
-            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
-            self.media.rolled_back();
-        }
-        self.prune(env);
     }
 
     /// Whether an exchange of descriptions is under way, which a move would cross.
@@ -430,217 +401,6 @@ impl Call {
             self.media.offer(from, sdp)
         };
         result.map_err(|_| ())
-    }
-
-    /// A response to a carried request goes back to where the request came from.
-    pub(crate) fn carried_response(
-        &mut self,
-        env: &mut Env,
-        leg: Leg,
-        client: ClientKey,
-        response: &Message,
-    ) -> CarriedOutcome {
-        let code = response.code().unwrap_or(0);
-        let Some(at) = self.carried.iter().position(|carried| carried.client == client) else {
-            return self.repeated_answer(env, leg, client, response);
-        };
-        // Only an INVITE has provisional responses worth telling (RFC 3261 §8.2.6.1).
-        let told = self.carried.get(at).is_some_and(|carried| code >= 200 || carried.is_invite());
-        if code <= 100 || !told {
-            return CarriedOutcome::PassedBack;
-        }
-        // What a refusal describes is no answer, and what a provisional one does comes again in the 2xx.
-        let is_success = (200..300).contains(&code);
-        let anchored = match sdp::find(response).filter(|_| is_success) {
-            Some(sdp) => self.negotiate(env, leg, sdp).map(Some),
-            None => Ok(None),
-        };
-        if code == 422 && self.carry_again(env, leg, at, response) {
-            return CarriedOutcome::PassedBack;
-        }
-        let Some(carried) = self.carried.get(at) else { return CarriedOutcome::PassedBack };
-        let unanswered = is_success && carried.has_offer() && !matches!(anchored, Ok(Some(_)));
-        let anchored = anchored.unwrap_or_default();
-        let code = match code {
-            // A session interval is this leg's own concern.
-            422 => 500,
-            // Ours was acknowledged, and its sender has nothing to do about that.
-            300.. if carried.rack.is_some() && !carried.has_offer() => 200,
-            _ if unanswered || (is_success && carried.offers && anchored.is_none()) => 502,
-            code => code,
-        };
-        let mut out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
-        if code == 405 {
-            out.header(HeaderName::Allow, response.header(HeaderName::Allow).unwrap_or(super::ALLOW));
-        }
-        if (200..300).contains(&code) && carried.refreshes() && self.is_answered() {
-            let policy = &self.pinned.config.session;
-            let (to, from) = match leg {
-                Leg::A => (&mut self.a, &mut self.b),
-                Leg::B => (&mut self.b, &mut self.a),
-            };
-            to.session.answered(env.now, policy, response);
-            from.session.accept(env.now, policy, &carried.request, &mut out);
-        }
-        let bytes = with_body(out, response, anchored);
-        if carried.must_not_say(code) {
-            env.txns.forget(carried.server);
-        } else {
-            env.txns.respond(env.now, carried.server, code, bytes);
-        }
-        if code < 200 {
-            return CarriedOutcome::PassedBack;
-        }
-        let carried = self.carried.swap_remove(at);
-        if is_success && code == 502 {
-            // The leg has taken the offer, and nobody knows how: the session stays what it was (RFC 6141 §3.4).
-            if carried.is_invite() {
-                self.leg_mut(leg).ack(env, carried.cseq, None);
-            }
-            self.carried_failed(env, code, &carried);
-        } else if (200..300).contains(&code) {
-            let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-            let dialog = self.leg_mut(leg).dialog.as_mut().filter(|_| carried.refreshes());
-            // A fork that our request never went to says nothing of where this leg's peer is.
-            if let Some(dialog) = dialog.filter(|dialog| dialog.remote_tag() == tag) {
-                dialog.retarget(response);
-            }
-            if carried.is_invite() {
-                self.reinvite_answered(env, leg, &carried);
-            }
-            self.prune(env);
-        } else {
-            self.carried_failed(env, code, &carried);
-        }
-        CarriedOutcome::PassedBack
-    }
-
-    /// 422: the leg wants its session refreshed less often. It is asked once more for that, and the other one does not hear
-    /// of it.
-    fn carry_again(&mut self, env: &mut Env, leg: Leg, at: usize, response: &Message) -> bool {
-        let min_se = response.number32(HeaderName::MinSe).ok().flatten().unwrap_or(0);
-        if !self.leg_mut(leg).session.raise(min_se) {
-            return false;
-        }
-        let mut carried = self.carried.swap_remove(at);
-        let client = env.txns.reserve(User::Carried(self.key, leg));
-        let sent = self.send_carried(env, carried.from, client, &carried.request, carried.rack);
-        if let Ok(cseq) = sent {
-            (carried.client, carried.cseq) = (client, cseq);
-        } else {
-            env.txns.abandon(env.now, client);
-        }
-        self.carried.push(carried);
-        sent.is_ok()
-    }
-
-    /// 2xx to a re-INVITE: with the offer in the request it is acknowledged at once; a late offer waits for its answer.
-    fn reinvite_answered(&mut self, env: &mut Env, leg: Leg, carried: &Carried) {
-        let offered = sdp::find(&carried.request).is_some();
-        let number = carried.request.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        self.leg_mut(carried.from).unacked = Some((carried.server, number));
-        if offered {
-            self.leg_mut(leg).ack(env, carried.cseq, None);
-        } else {
-            self.leg_mut(leg).ack_due = Some(carried.cseq);
-        }
-    }
-
-    fn carried_failed(&mut self, env: &mut Env, code: u16, carried: &Carried) {
-        if carried.offers {
-            self.media.rolled_back();
-            self.prune(env);
-        }
-        // RFC 3261 §12.2.1.2: these mean that the dialog is gone on that leg. A PRACK may have come too late (RFC 3262 §3).
-        let of_dialog = carried.rack.is_none();
-        if of_dialog && matches!(code, 408 | 481) && self.is_answered() && !self.is_left(carried.from.other())
-        {
-            self.handle(env, CallEvent::LegGone);
-        }
-    }
-
-    /// A repeated 2xx to a re-INVITE gets its ACK again.
-    fn repeated_answer(
-        &mut self,
-        env: &mut Env,
-        leg: Leg,
-        client: ClientKey,
-        response: &Message,
-    ) -> CarriedOutcome {
-        let cseq = response.cseq().ok().filter(|cseq| matches!(cseq.method, Method::Invite));
-        let is_answer = response.code().is_some_and(|code| (200..300).contains(&code));
-        let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        let call_id = response.call_id().unwrap_or_default();
-        let ours = self.leg(leg).dialog.as_ref().is_some_and(|dialog| dialog.matches(call_id, tag));
-        if is_answer && cseq.is_some() && !ours {
-            // Of a leg that the call has left since.
-            return CarriedOutcome::Unwanted;
-        }
-        match cseq.filter(|_| is_answer) {
-            Some(cseq) if self.leg(leg).ack_due != Some(cseq.number) => {
-                if !self.leg(leg).ack_again(env, cseq.number) {
-                    // Nobody waits for it any more, but the dialog stays: an offer in it changes nothing.
-                    let offer = sdp::find(response).filter(|_| env.txns.wants_offer(client));
-                    let answer = offer.and_then(|offer| self.media.unchanged(leg, offer));
-                    self.leg_mut(leg).ack(env, cseq.number, answer.as_deref());
-                }
-                CarriedOutcome::PassedBack
-            }
-            _ => CarriedOutcome::PassedBack,
-        }
-    }
-
-    /// A carried request got no response: 408 to whoever sent it (RFC 3261 §8.1.3.1) if it was an INVITE, and the silent leg
-    /// is gone.
-    pub(crate) fn carried_timeout(&mut self, env: &mut Env, client: ClientKey) {
-        let Some(at) = self.carried.iter().position(|carried| carried.client == client) else { return };
-        let carried = self.carried.swap_remove(at);
-        if carried.must_not_say(408) {
-            env.txns.forget(carried.server);
-        } else {
-            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 408);
-        }
-        self.carried_failed(env, 408, &carried);
-    }
-
-    /// CANCEL of a re-INVITE.
-    pub(crate) fn cancel_carried(&mut self, env: &mut Env, server: ServerKey) {
-        let Some(at) = self.carried.iter().position(|carried| carried.server == server) else { return };
-        if let Some(carried) = self.carried.get(at).filter(|carried| !carried.waits) {
-            env.txns.cancel(env.now, carried.client, None);
-            return;
-        }
-        let carried = self.carried.swap_remove(at);
-        self.drop_waiting(env, carried, 487);
-    }
-
-    /// The target is left before it has answered: what went to it, or came from it, is answered for.
-    pub(super) fn leave_carried(&mut self, env: &mut Env) {
-        for carried in std::mem::take(&mut self.carried) {
-            env.txns.abandon(env.now, carried.client);
-            let code = match (carried.from, carried.rack) {
-                (Leg::A, Some(_)) => 200,
-                (Leg::A, None) => 500,
-                (Leg::B, _) => 487,
-            };
-            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
-            if carried.offers {
-                self.media.rolled_back();
-            }
-        }
-    }
-
-    /// The call ends: whatever is still open is answered (RFC 3261 §15.1.2).
-    pub(super) fn drop_carried(&mut self, env: &mut Env) {
-        for carried in std::mem::take(&mut self.carried) {
-            if carried.waits {
-                env.txns.abandon(env.now, carried.client);
-            } else {
-                // A re-INVITE that rings over there would otherwise be waited for for ever. Anything else is left to end.
-                env.txns.cancel(env.now, carried.client, None);
-            }
-            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 487);
-        }
     }
 }
 

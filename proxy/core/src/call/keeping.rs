@@ -8,7 +8,7 @@ use crate::limits::{MAX_REFRESH_TRIES, MAX_SESSION, REFRESH_AGAIN, REFRESH_HELD}
 use crate::transaction::{ClientKey, ClientKind, ServerKey};
 use crate::{CloseReason, MoveReason, Peer};
 use relay_values::{Duration, Leg, Time};
-use sip_wire::{HeaderName, Message, Method, sdp};
+use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 
 impl Rehome {
     /// Whether both legs are where they were, so that their sessions go on as before. In the short rest of a move what is
@@ -253,6 +253,12 @@ impl Call {
         server: ServerKey,
         request: &Message,
     ) {
+        let out = self.accept_refresh(env, leg, from, request);
+        env.txns.respond(env.now, server, 200, out.finish());
+    }
+
+    /// The beginning of the 200 to a refresh: the session goes on, with the peer where it says that it is.
+    fn accept_refresh(&mut self, env: &Env, leg: Leg, from: Peer, request: &Message) -> Builder {
         let mut out = respond(env, request, from, 200, &self.leg(leg).tag);
         let policy = self.pinned.config.session;
         let state = self.leg_mut(leg);
@@ -260,7 +266,7 @@ impl Call {
         if let Some(dialog) = &mut state.dialog {
             dialog.retarget(request);
         }
-        env.txns.respond(env.now, server, 200, out.finish());
+        out
     }
 
     /// Whether a re-INVITE says nothing but what its leg has said before, to the byte: it refreshes the session, and the
@@ -285,16 +291,9 @@ impl Call {
         request: &Message,
     ) -> bool {
         let Some(answer) = self.media.same_again(leg) else { return false };
-        let mut out = respond(env, request, from, 200, &self.leg(leg).tag);
-        let policy = self.pinned.config.session;
-        let key = self.key;
-        let state = self.leg_mut(leg);
-        state.session.accept(env.now, &policy, request, &mut out);
-        if let Some(dialog) = &mut state.dialog {
-            dialog.retarget(request);
-        }
-        state.unacked = request.cseq().ok().map(|cseq| (server, cseq.number));
-        env.txns.bind(server, User::Session(key, leg));
+        let out = self.accept_refresh(env, leg, from, request);
+        self.leg_mut(leg).unacked = request.cseq().ok().map(|cseq| (server, cseq.number));
+        env.txns.bind(server, User::Session(self.key, leg));
         env.txns.respond(env.now, server, 200, finish(out, Some(&answer)));
         true
     }

@@ -24,8 +24,10 @@ mod env;
 mod event;
 mod forks;
 mod hunting;
+mod invite;
 mod keeping;
 mod leg;
+mod lending;
 mod media;
 mod moving;
 mod newcomer;
@@ -56,10 +58,11 @@ pub(crate) use uas::Pending;
 pub(crate) use moving::Cause;
 pub(crate) use seat::Severed;
 
+use lending::Lent;
 use moving::Mobile;
 use refer::Referral;
 use seat::Seat;
-use transfer::{Lent, Transfer};
+use transfer::Transfer;
 
 use crate::identity::Identity;
 use crate::ids::CallKey;

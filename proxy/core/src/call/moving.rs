@@ -1,11 +1,11 @@
 //! Leaving one edge for another: when a call has to, where it goes, and the INVITE that takes it there.
 
-use super::leg::{ALLOW, finish};
+use super::invite;
 use super::session::write_first;
 use super::uac::INVITE_CSEQ;
 use super::{Attempt, Call, CallLeg, Env, Phase, Rehome, Stage, State, User};
 use crate::correlation::{self, Facts};
-use crate::dialog::{Dialog, put_cseq};
+use crate::dialog::Dialog;
 use crate::limits::{LAST_CHANCE, MOVE_RETRY};
 use crate::moves::{Rank, Settled};
 use crate::record::Direction;
@@ -14,7 +14,7 @@ use crate::transaction::{ClientKey, ClientKind};
 use crate::{MoveOutcome, MoveReason, Receipt, RegionState, SiteId, Snapshot, TargetId, TargetState};
 use bytes::Bytes;
 use relay_values::{Leg, RegionId, RelayCommand, Time};
-use sip_wire::{Builder, HeaderName, Method};
+use sip_wire::Builder;
 use std::cmp::Reverse;
 
 /// What is kept of a call's moves.
@@ -343,26 +343,18 @@ impl Call {
         } else {
             identity.request_uri_reversed(&aim.host_port)
         };
-        let mut out = Builder::request(Method::Invite, &uri);
-        out.parts(HeaderName::Via, &[&face.via, branch.as_bytes()]);
-        out.number(HeaderName::MaxForwards, u64::from(self.admitted.max_forwards));
+        let mut out = invite::to(&uri, face, branch.as_bytes(), self.admitted.max_forwards);
         let tag = self.leg(tier).tag;
         if inbound {
             identity.write(&mut out, tag.as_bytes(), face, &aim.host);
         } else {
             identity.write_reversed(&mut out, tag.as_bytes(), face, &aim.host);
         }
-        out.header(HeaderName::CallId, &call_id);
-        put_cseq(&mut out, INVITE_CSEQ, Method::Invite);
-        out.header(HeaderName::Contact, &face.contact);
-        out.header(HeaderName::Allow, ALLOW);
+        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ);
         let raised = self.mobile.as_ref().map_or(0, |mobile| mobile.min_se);
         write_first(&self.pinned.config.session, raised, &mut out);
         self.correlate(&env.newest, &mut out, target, reason);
-        if let Some(product) = &self.pinned.config.product {
-            out.header(HeaderName::UserAgent, product.as_bytes());
-        }
-        Some(finish(out, Some(offer)))
+        Some(self.finish_invite(out, Some(offer)))
     }
 
     /// The same in the first INVITE to the tier: nothing but the call's own name.

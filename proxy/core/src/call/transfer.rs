@@ -11,13 +11,15 @@
 //! What the new leg is offered is what was agreed with the leg that stays. Whoever has asked may hang up at once: the leg that
 //! stays then waits for the new one, and hears the fill of a call that is moved.
 
-use super::leg::{ALLOW, finish, respond};
+use super::invite;
+use super::leg::respond;
+use super::lending::{Given, Lent};
 use super::refer::ReferTo;
 use super::session::write_first;
 use super::uac::INVITE_CSEQ;
 use super::{Call, CallLeg, Env, State, User};
 use crate::demands::Refusal;
-use crate::dialog::{Dialog, put_cseq};
+use crate::dialog::Dialog;
 use crate::identity::request_uri;
 use crate::ids::{CallKey, LocalTag};
 use crate::limits::MAX_TRANSFER_TRIES;
@@ -27,16 +29,16 @@ use crate::transaction::{ClientKey, ClientKind, ServerKey};
 use crate::{CloseReason, Peer, RejectReason, Source, TargetId};
 use bytes::Bytes;
 use relay_values::{Leg, RegionId, RelayCommand, Time};
-use sip_wire::{Builder, HeaderName, Message, Method, NameAddr, Uri, reason_phrase, sdp};
+use sip_wire::{HeaderName, Message, Method, NameAddr, Uri, reason_phrase, sdp};
 
 /// The region of a leg that is in none: a carrier's.
-const NOWHERE: RegionId = RegionId(u16::MAX - 1);
+pub(super) const NOWHERE: RegionId = RegionId(u16::MAX - 1);
 
 /// A transfer under way.
 #[derive(Debug)]
 pub(super) struct Transfer {
     /// The leg that has asked for it.
-    by: Leg,
+    pub(super) by: Leg,
     /// Its REFER's number, by which NOTIFY names it.
     refer: u32,
     /// It does not want to hear how it goes on (RFC 4488).
@@ -70,14 +72,6 @@ struct Called {
     target: TargetId,
     tries: u8,
     hops: u8,
-}
-
-/// A leg that another call has given up, and where it sits.
-#[derive(Debug)]
-pub(crate) struct Given {
-    leg: CallLeg,
-    edge: Option<TargetId>,
-    region: RegionId,
 }
 
 impl Call {
@@ -223,22 +217,15 @@ impl Call {
         let via = env.newest.config.target(new.target)?.peer.listener;
         let (face, aim) = (env.face(via)?, env.faces.aim(new.target)?);
         let identity = self.admitted.identity.transferred(by == Leg::A, &new.called);
-        let mut out = Builder::request(Method::Invite, &request_uri(&new.called, &aim.host_port));
-        out.parts(HeaderName::Via, &[&face.via, branch.as_bytes()]);
-        out.number(HeaderName::MaxForwards, u64::from(new.hops));
+        let uri = request_uri(&new.called, &aim.host_port);
+        let mut out = invite::to(&uri, face, branch.as_bytes(), new.hops);
         identity.write(&mut out, self.leg(by).tag.as_bytes(), face, &aim.host);
-        out.header(HeaderName::CallId, &call_id);
-        put_cseq(&mut out, INVITE_CSEQ, Method::Invite);
-        out.header(HeaderName::Contact, &face.contact);
-        out.header(HeaderName::Allow, ALLOW);
+        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ);
         if !new.referred_by.is_empty() {
             out.parts(HeaderName::ReferredBy, &[b"<sip:", &new.referred_by, b"@", &face.host, b">"]);
         }
         write_first(&self.pinned.config.session, 0, &mut out);
-        if let Some(product) = &self.pinned.config.product {
-            out.header(HeaderName::UserAgent, product.as_bytes());
-        }
-        Some(finish(out, Some(offer)))
+        Some(self.finish_invite(out, Some(offer)))
     }
 
     /// A response to the INVITE or re-INVITE of a transfer. Whether nobody wants it.
@@ -308,7 +295,7 @@ impl Call {
 
     /// The new leg has answered and has its ACK: it takes the place of the one that asked for it, if its media is that of
     /// the leg that stays.
-    fn takes_over(&mut self, env: &mut Env, given: Given, answer: Option<Bytes>) {
+    pub(super) fn takes_over(&mut self, env: &mut Env, given: Given, answer: Option<Bytes>) {
         let Some(by) = self.transfer.as_deref().map(|transfer| transfer.by) else { return };
         let Given { mut leg, edge, region } = given;
         let tier = by == self.tier_leg();
@@ -326,8 +313,8 @@ impl Call {
         if tier {
             // The record names the leg that the call began with.
             self.mobile();
-        } else if by == Leg::A && self.first_call_id.is_none() {
-            self.first_call_id = self.a.dialog.as_ref().map(|dialog| dialog.call_id().into());
+        } else if by == Leg::A {
+            self.remember_call_ids();
         }
         let mut old = std::mem::replace(self.leg_mut(by), leg);
         let left = self.transfer.take().is_some_and(|transfer| transfer.left);
@@ -464,101 +451,3 @@ impl Call {
 
 /// The dialog that a Replaces names is not ours to give, or lives in another shard, whose calls we cannot reach.
 const ELSEWHERE: Refusal = (481, RejectReason::NoDialog);
-
-/// A leg that another call of ours would like to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lent {
-    /// This leg is being asked.
-    Here(Leg),
-    /// The same, and the other one, this, has hung up meanwhile.
-    Left(Leg),
-}
-
-/// The other call of an attended transfer: the one whose leg is taken.
-impl Call {
-    /// Asks a leg whether it would take another call's media: a re-INVITE inside its dialog, whose response goes to that
-    /// call. Nothing happens unless the dialog on the other side is the one that was named and the call is at rest.
-    pub(crate) fn lend(
-        &mut self,
-        env: &mut Env,
-        leg: Leg,
-        client: ClientKey,
-        (call_id, from_tag): (&[u8], &[u8]),
-        offer: &[u8],
-    ) -> Result<(), u16> {
-        let named = self.leg(leg.other()).dialog.as_ref();
-        if !named.is_some_and(|dialog| dialog.matches(call_id, from_tag)) {
-            return Err(481);
-        }
-        let at_rest = matches!(self.state, State::Answered) && self.transfer.is_none() && self.lent.is_none();
-        if !at_rest || !self.carried.is_empty() || self.is_negotiating(true) {
-            return Err(491);
-        }
-        let (policy, session) = (self.pinned.config.session, self.leg(leg).session);
-        let dialog = self.leg_mut(leg).dialog.as_mut().ok_or(481_u16)?;
-        let face = env.faces.get(dialog.peer.listener).ok_or(500_u16)?;
-        let mut out = dialog.request(Method::Invite, face, env.txns.branch(client).as_bytes());
-        out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, ALLOW);
-        session.write_request(&policy, &mut out);
-        env.txns.start(env.now, client, dialog.peer, ClientKind::Invite, finish(out, Some(offer)));
-        self.lent = Some(Lent::Here(leg));
-        Ok(())
-    }
-
-    /// Gives the leg away and ends: the leg on the other side hears BYE, unless it has hung up.
-    pub(crate) fn give(&mut self, env: &mut Env, leg: Leg) -> Option<Given> {
-        let gone = match self.lent.filter(|_| matches!(self.state, State::Answered)) {
-            Some(Lent::Here(lent)) if lent == leg => None,
-            Some(Lent::Left(other)) if other == leg.other() => Some(other),
-            _ => return None,
-        };
-        self.park_session(env, leg);
-        let tag = self.leg(leg).tag;
-        let (edge, region) =
-            if leg == self.tier_leg() { (self.seat.edge, self.region()) } else { (None, NOWHERE) };
-        self.remember_call_ids();
-        let given = std::mem::replace(self.leg_mut(leg), CallLeg::new(tag));
-        self.lent = None;
-        self.state = match gone {
-            // Nobody is left to say BYE to; a leg without a dialog is not spoken to either.
-            Some(gone) => self.close(env, CloseReason::Transferred, Some(gone)),
-            None => self.close(env, CloseReason::Transferred, None),
-        };
-        Some(Given { leg: given, edge, region })
-    }
-
-    /// The leg stays.
-    pub(crate) fn returned(&mut self, env: &mut Env) {
-        if let Some(Lent::Left(gone)) = self.lent.take() {
-            self.state = self.close(env, CloseReason::NotTransferred, Some(gone));
-        }
-    }
-
-    /// Takes the leg of another call, which has answered.
-    pub(crate) fn adopt(&mut self, env: &mut Env, mut given: Given, response: &Message) -> Option<Leg> {
-        let by = self.transfer.as_deref().map(|transfer| transfer.by);
-        if let Some(dialog) = &mut given.leg.dialog {
-            dialog.retarget(response);
-        }
-        given.leg.session.answered(env.now, &self.pinned.config.session, response);
-        given.leg.ack(env, response.cseq().map(|cseq| cseq.number).unwrap_or_default(), None);
-        let answer = sdp::find(response).map(|found| response.body().slice_ref(found));
-        match by {
-            Some(by) => {
-                self.takes_over(env, given, answer);
-                self.transfer.is_none().then_some(by)
-            }
-            None => {
-                given.leg.bye(env, None);
-                None
-            }
-        }
-    }
-
-    /// What the record is to name although its leg is somebody else's by then.
-    fn remember_call_ids(&mut self) {
-        if self.first_call_id.is_none() {
-            self.first_call_id = self.a.dialog.as_ref().map(|dialog| dialog.call_id().into());
-        }
-    }
-}

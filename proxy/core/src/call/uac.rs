@@ -1,12 +1,12 @@
 //! Towards the target: the INVITE that we build, and what its responses mean.
 
-use super::leg::{ALLOW, finish};
+use super::invite;
 use super::session::write_first;
 use super::uas::EarlyAnswer;
 use super::{
     Attempt, Attempted, Call, CallEvent, Env, LineTerms, Media, Phase, Progress, State, Unusable, User,
 };
-use crate::dialog::{Dialog, has_long_path, put_cseq};
+use crate::dialog::{Dialog, has_long_path};
 use crate::identity::request_uri;
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 use bytes::Bytes;
 use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, Time};
-use sip_wire::{Builder, HeaderName, Message, Method, sdp};
+use sip_wire::{HeaderName, Message, sdp};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -171,9 +171,8 @@ impl Call {
         let aim = env.faces.aim(target)?;
         let redirected = pending.redirects.as_ref().and_then(|redirects| redirects.called());
         let called = redirected.unwrap_or(identity.called());
-        let mut out = Builder::request(Method::Invite, &request_uri(called, &aim.host_port));
-        out.parts(HeaderName::Via, &[&face.via, branch.as_bytes()]);
-        out.number(HeaderName::MaxForwards, u64::from(self.admitted.max_forwards));
+        let uri = request_uri(called, &aim.host_port);
+        let mut out = invite::to(&uri, face, branch.as_bytes(), self.admitted.max_forwards);
         if let Some(breadth) = self.admitted.max_breadth {
             out.number(HeaderName::MaxBreadth, u64::from(breadth));
         }
@@ -182,10 +181,7 @@ impl Call {
             out.number(HeaderName::Expires, u64::try_from(left).unwrap_or(u64::MAX));
         }
         identity.write(&mut out, self.b.tag.as_bytes(), face, &aim.host);
-        out.header(HeaderName::CallId, call_id);
-        put_cseq(&mut out, self.b.invite_cseq, Method::Invite);
-        out.header(HeaderName::Contact, &face.contact);
-        out.header(HeaderName::Allow, ALLOW);
+        invite::put_dialog(&mut out, face, call_id, self.b.invite_cseq);
         // What the caller requires of us is not required of the target: what it says is repeated by us.
         let config = &env.newest.config;
         let always = || config.target(target).is_some_and(|to| config.manners(to.owner).offer_100rel);
@@ -195,10 +191,7 @@ impl Call {
         let policy = &self.pinned.config.session;
         write_first(policy, self.b.session.asked(), &mut out);
         self.say_which_call(&mut out);
-        if let Some(product) = &self.pinned.config.product {
-            out.header(HeaderName::UserAgent, product.as_bytes());
-        }
-        Some(finish(out, offer))
+        Some(self.finish_invite(out, offer))
     }
 
     /// The next target that the plan and the policy allow.

@@ -1,36 +1,18 @@
 //! `bascule regions`.
 
 use super::args::RegionsArgs;
-use super::line::{Came, Connection};
+use super::line::ask_once;
 use super::report::{print, table};
 use super::{Ended, Failure};
 use bascule::control::{Answer, Edge, Region, Request};
 
 pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {
-    let mut connection = Connection::open(&args.at).await?;
-    connection.ask(&Request::Regions).await?;
-    loop {
-        match connection.next().await? {
-            Came::Interrupt => return Ok(Ended::Interrupted),
-            Came::Line(_, text) if args.at.json => {
-                print(&text);
-                return Ok(Ended::Done);
-            }
-            Came::Line(line, _) => match line.answer {
-                Answer::Regions { generation, regions } => {
-                    show(generation, &regions);
-                    return Ok(Ended::Done);
-                }
-                Answer::Error(words) => return Err(Failure(words)),
-                Answer::Status(_)
-                | Answer::Scanners { .. }
-                | Answer::Warning(_)
-                | Answer::Progress(_)
-                | Answer::Receipt(_)
-                | Answer::Summary(_) => {}
-            },
-        }
-    }
+    ask_once(&args.at, &Request::Regions, |answer| {
+        let Answer::Regions { generation, regions } = answer else { return false };
+        show(*generation, regions);
+        true
+    })
+    .await
 }
 
 fn show(generation: u64, regions: &[Region]) {

@@ -1,41 +1,24 @@
 //! `bascule scanners`.
 
 use super::args::ScannersArgs;
-use super::line::{Came, Connection};
+use super::line::ask_once;
 use super::report::{print, table};
 use super::{Ended, Failure};
 use bascule::control::{Answer, Request, Scanner, Scanners};
 use std::fmt::Write;
 
 pub(super) async fn run(args: &ScannersArgs) -> Result<Ended, Failure> {
-    let mut connection = Connection::open(&args.at).await?;
-    connection.ask(&Request::Scanners(Scanners { forget: args.forget })).await?;
-    loop {
-        match connection.next().await? {
-            Came::Interrupt => return Ok(Ended::Interrupted),
-            Came::Line(_, text) if args.at.json => {
-                print(&text);
-                return Ok(Ended::Done);
-            }
-            Came::Line(line, _) => match line.answer {
-                Answer::Scanners { scanners, ports, .. } if args.nft => {
-                    print(nft(&scanners, &ports).trim_end());
-                    return Ok(Ended::Done);
-                }
-                Answer::Scanners { scanners, forgotten, .. } => {
-                    show(&scanners, forgotten);
-                    return Ok(Ended::Done);
-                }
-                Answer::Error(words) => return Err(Failure(words)),
-                Answer::Status(_)
-                | Answer::Regions { .. }
-                | Answer::Warning(_)
-                | Answer::Progress(_)
-                | Answer::Receipt(_)
-                | Answer::Summary(_) => {}
-            },
+    let request = Request::Scanners(Scanners { forget: args.forget });
+    ask_once(&args.at, &request, |answer| {
+        let Answer::Scanners { scanners, ports, forgotten, .. } = answer else { return false };
+        if args.nft {
+            print(nft(scanners, ports).trim_end())
+        } else {
+            show(scanners, *forgotten)
         }
-    }
+        true
+    })
+    .await
 }
 
 fn show(scanners: &[Scanner], forgotten: bool) {

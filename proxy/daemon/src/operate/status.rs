@@ -1,36 +1,18 @@
 //! `bascule status`.
 
 use super::args::StatusArgs;
-use super::line::{Came, Connection};
+use super::line::ask_once;
 use super::report::{print, table};
 use super::{Ended, Failure};
 use bascule::control::{Answer, Media, Request, Status};
 
 pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
-    let mut connection = Connection::open(&args.at).await?;
-    connection.ask(&Request::Status).await?;
-    loop {
-        match connection.next().await? {
-            Came::Interrupt => return Ok(Ended::Interrupted),
-            Came::Line(_, text) if args.at.json => {
-                print(&text);
-                return Ok(Ended::Done);
-            }
-            Came::Line(line, _) => match line.answer {
-                Answer::Status(status) => {
-                    show(&status);
-                    return Ok(Ended::Done);
-                }
-                Answer::Error(words) => return Err(Failure(words)),
-                Answer::Regions { .. }
-                | Answer::Scanners { .. }
-                | Answer::Warning(_)
-                | Answer::Progress(_)
-                | Answer::Receipt(_)
-                | Answer::Summary(_) => {}
-            },
-        }
-    }
+    ask_once(&args.at, &Request::Status, |answer| {
+        let Answer::Status(status) = answer else { return false };
+        show(status);
+        true
+    })
+    .await
 }
 
 fn show(status: &Status) {

@@ -1,0 +1,80 @@
+//! Carried requests that nobody waits for any more: their call ends, or one of its legs has gone.
+
+use super::Carried;
+use crate::call::{Call, Env};
+use crate::transaction::ServerKey;
+use relay_values::Leg;
+
+impl Call {
+    /// Refuses a request that was never sent on.
+    pub(super) fn drop_waiting(&mut self, env: &mut Env, carried: Carried, code: u16) {
+        env.txns.abandon(env.now, carried.client);
+        self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+        self.media.rolled_back();
+        self.prune(env);
+    }
+
+    /// Once the call is up and nothing is being offered, lines that nobody takes have no ports.
+    pub(super) fn prune(&mut self, env: &mut Env) {
+        if self.is_answered() && !self.is_negotiating(false) {
+            self.media.prune(&mut |command| env.relay(command));
+        }
+    }
+
+    /// The tier leg is lost: what the carrier has asked of it is put off; what it asked of the carrier is taken back.
+    pub(in crate::call) fn park_carried(&mut self, env: &mut Env, tier: Leg) {
+        for carried in std::mem::take(&mut self.carried) {
+            if carried.from == tier && !carried.waits {
+                // Its answer still says what the carrier agreed to.
+                env.txns.cancel(env.now, carried.client, None);
+                self.carried.push(carried);
+                continue;
+            }
+            env.txns.abandon(env.now, carried.client);
+            let code = self.busy_code(&carried.request);
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+            self.media.rolled_back();
+        }
+        self.prune(env);
+    }
+
+    /// CANCEL of a re-INVITE.
+    pub(crate) fn cancel_carried(&mut self, env: &mut Env, server: ServerKey) {
+        let Some(at) = self.carried.iter().position(|carried| carried.server == server) else { return };
+        if let Some(carried) = self.carried.get(at).filter(|carried| !carried.waits) {
+            env.txns.cancel(env.now, carried.client, None);
+            return;
+        }
+        let carried = self.carried.swap_remove(at);
+        self.drop_waiting(env, carried, 487);
+    }
+
+    /// The target is left before it has answered: what went to it, or came from it, is answered for.
+    pub(in crate::call) fn leave_carried(&mut self, env: &mut Env) {
+        for carried in std::mem::take(&mut self.carried) {
+            env.txns.abandon(env.now, carried.client);
+            let code = match (carried.from, carried.rack) {
+                (Leg::A, Some(_)) => 200,
+                (Leg::A, None) => 500,
+                (Leg::B, _) => 487,
+            };
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+            if carried.offers {
+                self.media.rolled_back();
+            }
+        }
+    }
+
+    /// The call ends: whatever is still open is answered (RFC 3261 §15.1.2).
+    pub(in crate::call) fn drop_carried(&mut self, env: &mut Env) {
+        for carried in std::mem::take(&mut self.carried) {
+            if carried.waits {
+                env.txns.abandon(env.now, carried.client);
+            } else {
+                // A re-INVITE that rings over there would otherwise be waited for for ever. Anything else is left to end.
+                env.txns.cancel(env.now, carried.client, None);
+            }
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 487);
+        }
+    }
+}
