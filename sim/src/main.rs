@@ -51,16 +51,16 @@ fn main() -> ExitCode {
         }
     };
     let began = std::time::Instant::now();
-    let (tally, failed) = sweep(&asked);
-    let report = Report { asked, tally, failed, took: began.elapsed().as_secs_f64() };
+    let swept = sweep(&asked);
+    let report = Report { asked, swept, took: began.elapsed().as_secs_f64() };
     let mut out = std::io::stdout().lock();
     // A reader that has gone away is no failure of the rules.
     let _ = if report.asked.json { report.json(&mut out) } else { report.table(&mut out) };
-    if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.swept.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Plays all seeds on as many threads as there are jobs.
-fn sweep(asked: &Asked) -> (Tally, Vec<(u64, String)>) {
+fn sweep(asked: &Asked) -> Swept {
     let next = AtomicU64::new(asked.first);
     let end = asked.first.saturating_add(asked.seeds);
     let (sender, outcomes) = mpsc::channel::<Outcome>();
@@ -80,11 +80,12 @@ fn sweep(asked: &Asked) -> (Tally, Vec<(u64, String)>) {
     })
 }
 
-fn collect(outcomes: &mpsc::Receiver<Outcome>, asked: &Asked) -> (Tally, Vec<(u64, String)>) {
+fn collect(outcomes: &mpsc::Receiver<Outcome>, asked: &Asked) -> Swept {
     let live = std::io::stderr().is_terminal();
-    let (mut tally, mut failed) = (Tally::default(), Vec::new());
+    let Swept { mut tally, mut failed, mut digest } = Swept::default();
     for (done, outcome) in (1_u64..).zip(outcomes) {
         tally.add(&outcome.tally);
+        digest = digest.wrapping_add(outcome.hash);
         if let Some(failure) = outcome.failure {
             // One ladder is enough to begin with; the others are a seed away.
             if failed.is_empty() {
@@ -102,19 +103,28 @@ fn collect(outcomes: &mpsc::Receiver<Outcome>, asked: &Asked) -> (Tally, Vec<(u6
         eprintln!();
     }
     failed.sort_unstable();
-    (tally, failed)
+    Swept { tally, failed, digest }
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Swept {
+    tally: Tally,
+    /// Seeds, and the first rule that each broke.
+    failed: Vec<(u64, String)>,
+    /// The hashes of all runs together, in any order: two programs that tell the same stories have the same one.
+    digest: u64,
 }
 
 struct Report {
     asked: Asked,
-    tally: Tally,
-    failed: Vec<(u64, String)>,
+    swept: Swept,
     took: f64,
 }
 
 impl Report {
     fn rows(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        std::iter::once(("seeds", self.asked.seeds)).chain(self.tally.rows().iter().copied())
+        std::iter::once(("seeds", self.asked.seeds)).chain(self.swept.tally.rows().iter().copied())
     }
 
     fn rate(&self) -> f64 {
@@ -128,8 +138,9 @@ impl Report {
         writeln!(out, "{:<18}{:>14.1}", "seconds", self.took)?;
         writeln!(out, "{:<18}{:>14}", "jobs", self.asked.jobs)?;
         writeln!(out, "{:<18}{:>14.0}", "per minute and job", self.rate())?;
-        writeln!(out, "{:<18}{:>14}", "failed", self.failed.len())?;
-        for (seed, first) in self.failed.iter().take(20) {
+        writeln!(out, "{:<18}{:>#20x}", "digest", self.swept.digest)?;
+        writeln!(out, "{:<18}{:>14}", "failed", self.swept.failed.len())?;
+        for (seed, first) in self.swept.failed.iter().take(20) {
             let first: String = first.chars().take(160).collect();
             writeln!(out, "  SIM_SEED={seed} cargo test -p sim    # {first}")?;
         }
@@ -141,13 +152,14 @@ impl Report {
         for (name, value) in self.rows() {
             write!(out, "\"{name}\": {value}, ")?;
         }
-        let failed: Vec<u64> = self.failed.iter().map(|(seed, _)| *seed).collect();
+        let failed: Vec<u64> = self.swept.failed.iter().map(|(seed, _)| *seed).collect();
         writeln!(
             out,
-            "\"seconds\": {:.1}, \"jobs\": {}, \"seeds_per_minute_per_job\": {:.0}, \"failed\": {failed:?}}}",
+            "\"seconds\": {:.1}, \"jobs\": {}, \"seeds_per_minute_per_job\": {:.0}, \"digest\": \"{:#x}\", \"failed\": {failed:?}}}",
             self.took,
             self.asked.jobs,
-            self.rate()
+            self.rate(),
+            self.swept.digest,
         )
     }
 }

@@ -1,5 +1,22 @@
 //! What stands inside header values: lists, addresses, a Via.
 
+/// What stands before and after the first of these ASCII characters. Values are short: a plain loop finds it soonest.
+pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let found = text.bytes().position(|byte| byte == at)?;
+    Some((text.get(..found)?, text.get(found + 1..)?))
+}
+
+/// The parts between these ASCII characters, at least one.
+pub(crate) fn parts(text: &str, at: u8) -> impl Iterator<Item = &str> {
+    let mut left = Some(text);
+    std::iter::from_fn(move || {
+        let text = left?;
+        let (part, rest) = cut(text, at).map_or((text, None), |(part, rest)| (part, Some(rest)));
+        left = rest;
+        Some(part)
+    })
+}
+
 /// A Via.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Via<'m> {
@@ -14,17 +31,19 @@ pub(crate) struct Via<'m> {
 impl<'m> Via<'m> {
     /// `SIP/2.0/UDP host:port;parameters`, with blanks where they may stand (§20.42).
     pub(crate) fn read(value: &'m str) -> Self {
-        let (place, parameters) = value.split_once(';').unwrap_or((value, ""));
-        let after = place.splitn(3, '/').nth(2).unwrap_or_default().trim_start();
-        let (transport, sent_by) = after.split_once([' ', '\t']).unwrap_or((after, ""));
-        Self { transport, sent_by: sent_by.trim(), parameters }
+        let (place, parameters) = cut(value, b';').unwrap_or((value, ""));
+        let after = cut(place, b'/').and_then(|(_, rest)| cut(rest, b'/')).map_or("", |(_, rest)| rest);
+        let after = after.trim_ascii_start();
+        let blank = after.bytes().position(|byte| matches!(byte, b' ' | b'\t'));
+        let (transport, sent_by) = after.split_at(blank.unwrap_or(after.len()));
+        Self { transport, sent_by: sent_by.trim_ascii(), parameters }
     }
 
     /// The value of a parameter; empty if it stands without one.
     pub(crate) fn parameter(&self, name: &str) -> Option<&'m str> {
-        self.parameters.split(';').find_map(|p| {
-            let (n, value) = p.split_once('=').unwrap_or((p, ""));
-            n.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+        parts(self.parameters, b';').find_map(|p| {
+            let (n, value) = cut(p, b'=').unwrap_or((p, ""));
+            n.trim_ascii().eq_ignore_ascii_case(name).then(|| value.trim_ascii())
         })
     }
 
@@ -50,10 +69,10 @@ impl<'m> Via<'m> {
     pub(crate) fn unmarked(&self) -> impl Iterator<Item = &'m str> {
         const MARKS: [&str; 6] = ["received", "rport", "oc", "oc-algo", "oc-validity", "oc-seq"];
         let marks = |p: &&str| {
-            let name = p.split('=').next().unwrap_or_default().trim();
+            let name = cut(p, b'=').map_or(*p, |(name, _)| name).trim_ascii();
             !MARKS.iter().any(|mark| name.eq_ignore_ascii_case(mark))
         };
-        self.parameters.split(';').map(str::trim).filter(|p| !p.is_empty()).filter(marks)
+        parts(self.parameters, b';').map(str::trim_ascii).filter(|p| !p.is_empty()).filter(marks)
     }
 }
 
@@ -67,7 +86,7 @@ pub(crate) fn commas(value: &str) -> impl Iterator<Item = &str> {
             None => (value, None),
         };
         left = rest;
-        Some(part.trim())
+        Some(part.trim_ascii())
     })
     .filter(|part| !part.is_empty())
 }
@@ -92,9 +111,10 @@ fn comma(value: &str) -> Option<usize> {
 
 /// What stands between angle brackets, or else before the parameters.
 pub(crate) fn inside(value: &str) -> &str {
-    match after_name(value).split_once('<') {
-        Some((_, rest)) => rest.split('>').next().unwrap_or_default(),
-        None => value.split(';').next().unwrap_or_default().trim(),
+    let before = |text, at| cut(text, at).map_or(text, |(before, _)| before);
+    match cut(after_name(value), b'<') {
+        Some((_, rest)) => before(rest, b'>'),
+        None => before(value, b';').trim_ascii(),
     }
 }
 
@@ -118,10 +138,10 @@ fn after_name(value: &str) -> &str {
 /// From or To: the URI, and the tag.
 pub(crate) fn address(value: &str) -> (&str, &str) {
     let rest = after_name(value);
-    let parameters = rest.split_once('>').map_or(rest, |(_, after)| after);
-    let tag = parameters.split(';').skip(1).find_map(|p| {
-        let (name, tag) = p.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("tag").then(|| tag.trim())
+    let parameters = cut(rest, b'>').map_or(rest, |(_, after)| after);
+    let tag = parts(parameters, b';').skip(1).find_map(|p| {
+        let (name, tag) = cut(p, b'=')?;
+        name.trim_ascii().eq_ignore_ascii_case("tag").then(|| tag.trim_ascii())
     });
     (inside(value), tag.unwrap_or_default())
 }

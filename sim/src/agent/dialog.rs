@@ -143,9 +143,7 @@ impl Agent {
     /// A new leg; the rest is filled in by whoever makes it.
     pub(super) fn new_leg(&mut self, now: Time, call: usize, role: Role) -> usize {
         let index = self.legs.len();
-        let port = self.next_port;
-        self.next_port += 2;
-        self.by_port.insert(port, index);
+        let port = self.ports.open(index);
         let local_tag = self.token("tag");
         self.legs.push(Leg {
             call,
@@ -208,9 +206,7 @@ impl Agent {
     /// The leg has a screen.
     pub(super) fn give_screen(&mut self, leg: usize) {
         if self.legs[leg].picture.is_none() {
-            let port = self.next_port;
-            self.next_port += 2;
-            self.by_port.insert(port, leg);
+            let port = self.ports.open(leg);
             self.legs[leg].picture = Some((port, Voice::draw(&mut self.rng)));
         }
     }

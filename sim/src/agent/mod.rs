@@ -5,6 +5,7 @@ mod dialog;
 mod incoming;
 mod media;
 mod outgoing;
+mod ports;
 mod probed;
 mod responses;
 mod script;
@@ -22,7 +23,7 @@ use crate::rng::Rng;
 use crate::setup::Setup;
 use bytes::Bytes;
 use relay_values::{Duration, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use transactions::{Client, Server};
 
@@ -199,9 +200,8 @@ pub struct Agent {
     rng: Rng,
     clients: Map<String, Client>,
     servers: Map<String, Server>,
-    by_port: BTreeMap<u16, usize>,
-    /// Media ports are never used twice, not even by another life of the agent.
-    next_port: u16,
+    probes: probed::Probes,
+    ports: ports::Ports,
     /// Between two RTP packets.
     pace: Duration,
     /// Whether it sends RTCP.
@@ -233,8 +233,8 @@ impl Agent {
             rng,
             clients: Map::default(),
             servers: Map::default(),
-            by_port: BTreeMap::new(),
-            next_port: 20_000,
+            probes: probed::Probes::default(),
+            ports: ports::Ports::default(),
             pace: setup.pace,
             reports: setup.reports,
         }
@@ -245,7 +245,8 @@ impl Agent {
         self.legs.clear();
         self.clients.clear();
         self.servers.clear();
-        self.by_port.clear();
+        self.probes.clear();
+        self.ports.close();
         self.out.clear();
     }
 
@@ -265,7 +266,14 @@ impl Agent {
     }
 
     fn token(&mut self, what: &str) -> String {
-        format!("{what}{}{:012x}", self.side.mark(), self.rng.bits() & 0xffff_ffff_ffff)
+        let (mark, bits) = (self.side.mark(), self.rng.bits());
+        let mut token = String::with_capacity(what.len() + mark.len() + 12);
+        token.push_str(what);
+        token.push_str(mark);
+        token.extend(
+            (0..12).rev().map(|at| char::from(b"0123456789abcdef"[(bits >> (4 * at) & 15) as usize])),
+        );
+        token
     }
 
     fn branch(&mut self) -> String {

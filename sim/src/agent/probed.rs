@@ -1,17 +1,41 @@
 //! OPTIONS outside of a dialog. Most messages of a run are probes, so they are answered line by line, without a parse.
 
-use super::Agent;
-use super::transactions::key;
+use super::{Agent, Out};
+use crate::maps::Set;
 use bytes::Bytes;
-use relay_values::Time;
-use sip_wire::Method;
+use relay_values::{Duration, Time};
+
+/// How long a probe that comes again is known at least (RFC 3261 §17.2.2, timer J with T1 of 500 ms).
+const KNOWN: Duration = Duration::from_secs(32);
+
+/// Branches of probes that were answered, of two stretches of time: each is forgotten after one to two of them.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    since: Time,
+    young: Set<Bytes>,
+    old: Set<Bytes>,
+}
+
+impl Probes {
+    /// Whether this one has not come before.
+    fn is_new(&mut self, now: Time, branch: Bytes) -> bool {
+        if now.since(self.since) > KNOWN {
+            self.old = std::mem::take(&mut self.young);
+            self.since = now;
+        }
+        !self.old.contains(&branch) && self.young.insert(branch)
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
 
 impl Agent {
     /// Answers a probe with 200. False: it is none, or needs a closer look.
     pub(super) fn probed_with(&mut self, now: Time, bytes: &Bytes) -> bool {
         let Some(probe) = Probe::read(bytes) else { return false };
-        let key = key(probe.branch, Method::Options);
-        if !self.is_new(now, &key) {
+        if !self.probes.is_new(now, bytes.slice_ref(probe.branch)) {
             return true;
         }
         self.probed += 1;
@@ -25,7 +49,7 @@ impl Agent {
         for rest in [b";tag=", tag.as_bytes(), b"\r\nContent-Length: 0\r\n\r\n"] {
             out.extend(rest);
         }
-        self.answer(now, &key, 200, out.into());
+        self.out.push_back(Out::Sip(out.into()));
         true
     }
 }

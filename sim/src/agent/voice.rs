@@ -188,7 +188,7 @@ impl Agent {
 
     /// A packet came to a media port of ours: from the other end of the same call, or a leak.
     pub fn hear(&mut self, now: Time, port: u16, packet: &[u8]) {
-        let known = |port: u16| self.by_port.get(&(port & !1)).copied();
+        let known = |port: u16| self.ports.leg(port);
         let (side, Some(leg)) = (self.side, known(port).or_else(|| known(port.wrapping_sub(1000)))) else {
             return;
         };
@@ -233,7 +233,7 @@ impl Agent {
 
     /// The call whose leg has this media port.
     pub fn call_at(&self, port: u16) -> Option<usize> {
-        let known = |port: u16| self.by_port.get(&(port & !1)).copied();
+        let known = |port: u16| self.ports.leg(port);
         let leg = known(port).or_else(|| known(port.wrapping_sub(1000)))?;
         self.legs.get(leg).map(|leg| leg.call)
     }

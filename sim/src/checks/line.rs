@@ -82,7 +82,37 @@ struct Line {
     /// Packets of it have passed between a fax and speech.
     uncounted: bool,
     retired: Set<SocketAddr>,
-    said: Map<u16, Source>,
+    said: Said,
+}
+
+/// The newest numbers that were said, and by whom: places count from the first one, and come round.
+#[derive(Debug)]
+struct Said {
+    first: u16,
+    places: Vec<Option<(u16, Source)>>,
+}
+
+impl Said {
+    fn new(number: u16, source: Source) -> Self {
+        Self { first: number, places: vec![Some((number, source))] }
+    }
+
+    fn place(&self, number: u16) -> usize {
+        usize::from(number.wrapping_sub(self.first) % WINDOW)
+    }
+
+    fn by(&self, number: u16) -> Option<&Source> {
+        let (said, source) = self.places.get(self.place(number))?.as_ref()?;
+        (*said == number).then_some(source)
+    }
+
+    fn say(&mut self, number: u16, source: Source) {
+        let place = self.place(number);
+        if place >= self.places.len() {
+            self.places.resize(place + 1, None);
+        }
+        self.places[place] = Some((number, source));
+    }
 }
 
 impl Lines {
@@ -165,7 +195,7 @@ impl Lines {
             add(format!("the SSRC was {:08x}", line.ssrc));
             line.ssrc = ssrc;
         }
-        if let Some(before) = line.said.get(&sequence).filter(|before| !same(before, &source)) {
+        if let Some(before) = line.said.by(sequence).filter(|before| !same(before, &source)) {
             add(format!("the number was said before, by {before:?}"));
         }
         let next = line.top.wrapping_add(1);
@@ -204,8 +234,7 @@ impl Lines {
         line.ours |= source == Source::Ours;
         line.uncounted = false;
         line.follow(now, header);
-        line.said.insert(sequence, source);
-        line.said.remove(&sequence.wrapping_sub(WINDOW));
+        line.said.say(sequence, source);
     }
 }
 
@@ -238,7 +267,7 @@ impl Line {
             ours: source == Source::Ours,
             uncounted: false,
             retired: Set::default(),
-            said: Map::from_iter([(header.sequence, source)]),
+            said: Said::new(header.sequence, source),
         }
     }
 }

@@ -92,7 +92,7 @@ impl World {
                     }
                     self.send(call, to.remote, bytes);
                 }
-                Output::Relay(command) => self.after(self.setup.latency, Event::Command(command)),
+                Output::Relay(command) => self.after(self.setup.latency, Event::Command(Box::new(command))),
                 Output::Finished(record) => {
                     self.trace.mix(self.now, format!("{record:?}").as_bytes());
                     let call = call_of(record.called.as_bytes());
@@ -123,7 +123,7 @@ impl World {
 
     fn told(&mut self, shard: u8, event: Told) {
         let event = match event.into_health() {
-            Ok(input) => return self.after(self.setup.latency, Event::Health(input)),
+            Ok(input) => return self.after(self.setup.latency, Event::Health(Box::new(input))),
             Err(event) => event,
         };
         match event {
@@ -154,8 +154,8 @@ impl World {
                     self.relay.bound(self.now, pair.rtp, done);
                 }
                 PortRequest::Close(pair) => {
-                    self.bound.remove(&pair.rtp_addr);
-                    self.bound.remove(&pair.rtcp_addr);
+                    self.bound.remove(pair.rtp_addr);
+                    self.bound.remove(pair.rtcp_addr);
                 }
             }
         }
@@ -163,10 +163,10 @@ impl World {
         while let Some(event) = self.relay.poll_event() {
             self.note_session(&event);
             if event.session().is_some() {
-                self.after(self.setup.latency, Event::Media(event));
+                self.after(self.setup.latency, Event::Media(Box::new(event)));
             } else {
                 // What is about a region is about nobody's call: the first shard passes it on.
-                self.after(self.setup.latency, Event::Region(event));
+                self.after(self.setup.latency, Event::Region(Box::new(event)));
             }
         }
         self.due.relay = self.relay.poll_timeout();

@@ -26,11 +26,11 @@ pub struct Heard {
 }
 
 impl World {
-    pub(super) fn rtp_to_us(&mut self, at: SocketAddr, from: SocketAddr, packet: &mut [u8]) {
+    pub(super) fn rtp_to_us(&mut self, at: SocketAddr, from: SocketAddr, mut packet: Vec<u8>) {
         // A port that is closed: the datagram is lost, as the system would have it.
-        let Some(port) = self.bound.get(&at).copied() else { return };
-        let before = Header::read(packet);
-        let verdict = self.relay.packet(self.now, port, from, packet);
+        let Some(port) = self.bound.get(at) else { return };
+        let before = Header::read(&packet);
+        let verdict = self.relay.packet(self.now, port, from, &mut packet);
         self.drain_relay();
         if Stranger::is(from) && !matches!(verdict, Verdict::Drop(_)) {
             self.checks.broken(self.now, None, "strangers", format!("{from} is heard at {at}: {verdict:?}"));
@@ -41,7 +41,7 @@ impl World {
             if let Some(leg) = self.sessions.get(&at.port()) {
                 self.stranger.passed(*leg, before);
             }
-            self.tap((ours, to), packet, Some((from, before)));
+            self.tap((ours, to), &packet, Some((from, before)));
         }
         self.deliver(to, packet);
     }
@@ -52,20 +52,19 @@ impl World {
         while let Some(out) = self.relay.poll_send(&mut buffer) {
             let packet = &buffer[..out.len];
             self.tap((self.relay.local(out.port), out.to), packet, None);
-            self.deliver(out.to, packet);
+            self.deliver(out.to, packet.to_vec());
         }
     }
 
     /// What leaves us towards an agent.
-    fn deliver(&mut self, to: SocketAddr, packet: &[u8]) {
-        self.trace.mix(self.now, packet);
+    fn deliver(&mut self, to: SocketAddr, packet: Vec<u8>) {
+        self.trace.mix(self.now, &packet);
         let Some(&agent) = self.by_media.get(&to.ip()) else {
             return self.checks.broken(self.now, None, "address", format!("RTP to {to}, where nobody is"));
         };
         if matches!(self.conditions[agent], Condition::Alive | Condition::Frozen) {
-            for wait in self.link.arrivals(&mut self.rng).into_iter().flatten() {
-                self.after(wait, Event::RtpToAgent(agent, to.port(), packet.to_vec()));
-            }
+            let arrivals = self.link.arrivals(&mut self.rng);
+            self.arrive(arrivals, packet, |packet| Event::RtpToAgent(agent, to.port(), packet));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod appliance;
 mod audit;
+mod bound;
 mod look;
 mod media;
 mod queue;
@@ -17,16 +18,16 @@ use crate::maps::Map;
 use crate::rng::Rng;
 use crate::setup::{AGENTS, OURS, Setup};
 use crate::trace::Trace;
+use bound::Bound;
 use bytes::Bytes;
 use proxy_core::{
     CallRecord, Config, Health, HealthInput, Input, MoveOrder, MoveProgress, Overrides, Receipt, Shard,
     Snapshot,
 };
 use queue::Queue;
-use relay_core::{PortRef, Relay};
+use relay_core::Relay;
 use relay_values::{Duration, Leg, RelayCommand, RelayEvent, SessionId, Time};
 use sip_audit::Auditor;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use stranger::Stranger;
@@ -49,13 +50,13 @@ pub enum Event {
     /// ICMP: what we sent there found no port.
     Icmp(SocketAddr),
     /// From a shard to the relay.
-    Command(RelayCommand),
+    Command(Box<RelayCommand>),
     /// From the relay to a shard.
-    Media(RelayEvent),
+    Media(Box<RelayEvent>),
     /// From the relay to the shard that passes on what it hears of regions.
-    Region(RelayEvent),
+    Region(Box<RelayEvent>),
     /// From a shard to the health core.
-    Health(HealthInput),
+    Health(Box<HealthInput>),
     /// From the health core to a shard.
     Snapshot(u8, Arc<Snapshot>),
     /// Something happens to an agent.
@@ -145,7 +146,7 @@ pub struct World {
     waiting: Vec<Vec<Event>>,
     queue: Queue,
     due: Due,
-    bound: BTreeMap<SocketAddr, PortRef>,
+    bound: Bound,
     /// Whose our RTP ports are.
     sessions: Map<u16, (SessionId, Leg)>,
     stranger: Stranger,
@@ -216,7 +217,7 @@ impl World {
             rng,
             queue: Queue::default(),
             due: Due::default(),
-            bound: BTreeMap::new(),
+            bound: Bound::default(),
             sessions: Map::default(),
             stranger: Stranger::new(&setup),
             calls: Map::default(),
@@ -321,7 +322,7 @@ impl World {
                 self.waiting[agent].extend(kept.then_some(event));
             }
             Event::ToAgent(agent, bytes) => self.reaches_agent(agent, &bytes),
-            Event::RtpToUs(at, from, mut packet) => self.rtp_to_us(at, from, &mut packet),
+            Event::RtpToUs(at, from, packet) => self.rtp_to_us(at, from, packet),
             Event::RtpToAgent(agent, port, packet) => {
                 if self.conditions[agent] == Condition::Alive {
                     self.agents[agent].hear(self.now, port, &packet);
@@ -337,17 +338,17 @@ impl World {
             Event::Command(command) => {
                 self.checks.command(self.now, &command);
                 self.stranger.command(&command);
-                self.relay.command(self.now, command);
+                self.relay.command(self.now, *command);
                 self.drain_relay();
             }
             Event::Media(event) => {
                 if let Some(session) = event.session() {
-                    self.shard(usize::from(session.shard()), Input::Relay(event));
+                    self.shard(usize::from(session.shard()), Input::Relay(*event));
                 }
             }
-            Event::Region(event) => self.shard(0, Input::Relay(event)),
+            Event::Region(event) => self.shard(0, Input::Relay(*event)),
             Event::Health(input) => {
-                self.health.handle(self.now, input);
+                self.health.handle(self.now, *input);
                 self.drain_health();
             }
             Event::Snapshot(shard, snapshot) => {

@@ -108,7 +108,7 @@ impl World {
         for _ in 0..PORTS {
             let ports = self.bound.len() as u64;
             let chosen = self.stranger.rng.below(ports) as usize;
-            let Some(at) = self.bound.keys().nth(chosen).copied() else { break };
+            let Some(at) = self.bound.nth(chosen) else { break };
             let leg = self.sessions.get(&(at.port() & !1)).copied();
             let learns = self.setup.latching == Latching::Learn;
             if learns && !leg.is_some_and(|leg| self.stranger.learnt.contains(&leg)) {
@@ -117,9 +117,9 @@ impl World {
             let [a, b] = FOREIGN;
             let host = [a, b, self.stranger.rng.below(4) as u8, self.stranger.rng.below(250) as u8];
             let from = SocketAddr::from((host, 1024 + self.stranger.rng.below(60_000) as u16));
-            let mut packet = self.stranger.packet(leg);
+            let packet = self.stranger.packet(leg);
             self.stranger.sent += 1;
-            self.rtp_to_us(at, from, &mut packet);
+            self.rtp_to_us(at, from, packet);
         }
         let wait = self.stranger.rng.between(Duration::from_millis(10), Duration::from_millis(150));
         if self.now + wait < UNTIL {

@@ -3,6 +3,7 @@
 use super::{Condition, Event, World};
 use crate::agent::{Out, call_of};
 use bytes::Bytes;
+use relay_values::Duration;
 use sip_wire::{Message, Method, Uri};
 use std::net::SocketAddr;
 
@@ -62,6 +63,23 @@ impl World {
         }
     }
 
+    /// A packet of media arrives: not at all, once or twice.
+    pub(super) fn arrive(
+        &mut self,
+        waits: [Option<Duration>; 2],
+        packet: Vec<u8>,
+        event: impl Fn(Vec<u8>) -> Event,
+    ) {
+        match waits {
+            [None, None] => {}
+            [Some(wait), None] | [None, Some(wait)] => self.after(wait, event(packet)),
+            [Some(first), Some(second)] => {
+                self.after(first, event(packet.clone()));
+                self.after(second, event(packet));
+            }
+        }
+    }
+
     pub(super) fn drain_agent(&mut self, agent: usize) {
         while let Some(out) = self.agents[agent].out.pop_front() {
             let cut = self.conditions[agent] != Condition::Alive;
@@ -83,8 +101,9 @@ impl World {
                 }
                 Out::Rtp(port, to, packet) => {
                     let from = SocketAddr::new(self.agents[agent].media, port);
-                    for wait in self.link.arrivals(&mut self.rng).into_iter().flatten().filter(|_| !cut) {
-                        self.after(wait, Event::RtpToUs(to, from, packet.clone()));
+                    let arrivals = self.link.arrivals(&mut self.rng);
+                    if !cut {
+                        self.arrive(arrivals, packet, |packet| Event::RtpToUs(to, from, packet));
                     }
                 }
                 Out::Wake(at, wake) => self.at(at, Event::Wake(agent, self.lives[agent], wake)),
@@ -95,10 +114,7 @@ impl World {
 
 /// Whether an agent answers a probe, of which there are many: the health core's branches say so.
 fn is_of_probe(bytes: &[u8]) -> bool {
-    const BRANCH: &[u8] = b";branch=";
     let begin = &bytes[..bytes.len().min(MOST_OF_VIA)];
-    begin
-        .windows(BRANCH.len())
-        .position(|window| window == BRANCH)
-        .is_some_and(|at| bytes[at + BRANCH.len()..].starts_with(b"z9hG4bKh"))
+    let mut params = begin.split(|byte| *byte == b';');
+    params.find_map(|param| param.strip_prefix(b"branch=")).is_some_and(|rest| rest.starts_with(b"z9hG4bKh"))
 }
