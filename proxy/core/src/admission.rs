@@ -56,7 +56,8 @@ impl Shard {
         }
         let tag = self.fresh_tag();
         let mut out = response(request, from.remote, 200, self.env.load_said, Some(tag.as_bytes()));
-        demands::describe_us(&mut out, &self.env.newest.config.session);
+        let allow = self.env.allow(from.remote);
+        demands::describe_us(&mut out, &self.env.newest.config.session, allow);
         self.env.txns.respond(self.env.now, server, 200, out.finish());
     }
 

@@ -81,10 +81,16 @@ fn is_nought(param: &[u8]) -> bool {
 }
 
 /// What a refusal of this code says beside what every response does.
-pub(crate) fn explain(out: &mut Builder, code: u16, request: &Message, policy: &SessionPolicy) {
+pub(crate) fn explain(
+    out: &mut Builder,
+    code: u16,
+    request: &Message,
+    policy: &SessionPolicy,
+    allow: impl FnOnce() -> &'static [u8],
+) {
     match code {
         405 | 501 => {
-            out.header(HeaderName::Allow, crate::call::ALLOW);
+            out.header(HeaderName::Allow, allow());
         }
         415 if is_encoded(request) => {
             out.header(HeaderName::AcceptEncoding, b"identity");
@@ -112,8 +118,8 @@ pub(crate) fn supported(policy: &SessionPolicy) -> &'static [u8] {
 }
 
 /// What whoever asks with OPTIONS is told (RFC 3261 §11.2).
-pub(crate) fn describe_us(out: &mut Builder, policy: &SessionPolicy) {
-    out.header(HeaderName::Allow, crate::call::ALLOW)
+pub(crate) fn describe_us(out: &mut Builder, policy: &SessionPolicy, allow: &[u8]) {
+    out.header(HeaderName::Allow, allow)
         .header(HeaderName::Accept, SDP)
         .header(HeaderName::AcceptEncoding, b"identity")
         .header(HeaderName::AcceptLanguage, b"en")
@@ -178,7 +184,7 @@ mod tests {
             let invite = invite(&fields, "v=0\r\n");
             assert_eq!(judge(&invite), Err((415, RejectReason::UnsupportedMedia)));
             let mut out = Builder::response(415, b"X");
-            explain(&mut out, 415, &invite, &SessionPolicy::default());
+            explain(&mut out, 415, &invite, &SessionPolicy::default(), || b"INVITE");
             let text = String::from_utf8(out.finish().to_vec()).unwrap();
             assert_eq!(text.matches("Accept").count(), 1, "{text}");
             assert!(text.contains(name), "{text}");

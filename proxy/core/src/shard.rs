@@ -327,7 +327,8 @@ impl Shard {
         self.env.counters.reject(reason);
         let tag = self.fresh_tag();
         let mut out = response(request, from.remote, code, self.env.load_said, Some(tag.as_bytes()));
-        demands::explain(&mut out, code, request, &self.env.newest.config.session);
+        let allow = || self.env.allow(from.remote);
+        demands::explain(&mut out, code, request, &self.env.newest.config.session, allow);
         if code == 503 {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
@@ -423,6 +424,15 @@ impl Shard {
         let slot = usize::try_from(key.slot).ok()?;
         let entry = self.calls.get_mut(slot).filter(|entry| entry.call.key == key)?;
         let result = f(&mut entry.call, &mut self.env);
+        if let Some(trunk) = self.env.taken_by.take() {
+            let trunk = self.by_trunk.hasher().hash_one(&*trunk);
+            if let Some(count) =
+                entry.counted.replace(trunk).and_then(|before| self.by_trunk.get_mut(&before))
+            {
+                *count = count.saturating_sub(1);
+            }
+            *self.by_trunk.entry(trunk).or_insert(0) += 1;
+        }
         if let Some((close, reject)) = entry.call.over() {
             self.serial += 1;
             let id = (u64::from(self.env.shard) << 48) | self.serial;

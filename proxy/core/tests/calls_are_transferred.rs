@@ -85,6 +85,23 @@ fn a_tier_without_the_right_to_transfer_is_declined() {
     assert_eq!(stage.take(CARRIER), Vec::<String>::new());
 }
 
+// Rules: uas-405-allow, invite-allow, invite-2xx-fields
+#[test]
+fn refer_is_listed_for_whose_it_is_taken_and_for_nobody_else() {
+    for (manners, told) in [(Refers::Refuse, false), (Refers::Pass, true), (Refers::Transfer, true)] {
+        let mut stage = stage(manners);
+        let (ok, out) = up(&mut stage, "one");
+        assert_eq!(header(&out, "Allow").contains("REFER"), told, "{out}");
+        assert!(!header(&ok, "Allow").contains("REFER"), "the carrier's is declined: {ok}");
+        stage.receive(EAST, &from_tier("one", &out, "OPTIONS", 9, ""));
+        stage.receive(EAST, &from_tier("one", &out, "PUBLISH", 10, ""));
+        for answer in stage.take(EAST) {
+            assert_eq!(header(&answer, "Allow").contains("REFER"), told, "{answer}");
+            assert!(header(&answer, "Allow").contains("NOTIFY"), "{answer}");
+        }
+    }
+}
+
 #[test]
 fn a_refer_that_may_pass_passes_with_its_notifies_which_name_it_as_either_side_does() {
     let mut stage = stage(Refers::Pass);

@@ -147,6 +147,57 @@ fn the_caller_knows_no_such_thing_so_the_callee_has_its_prack_from_us() {
     assert_eq!(header(&stage.take(EAST)[0], "CSeq"), "1 ACK");
 }
 
+/// 421 as a target says it that wants an extension.
+fn required(out: &str, option: &str) -> String {
+    with(&answer(out, 421, "t-east", BOB, ""), &format!("Require: {option}"))
+}
+
+#[test]
+fn a_target_that_insists_is_offered_them_at_a_second_try() {
+    let mut stage = Stage::new();
+    let out = called(&mut stage, "", &offer());
+    assert!(!out.contains("100rel"), "{out}");
+    stage.receive(EAST, &required(&out, "100rel"));
+    let [ack, again] = &stage.take(EAST)[..] else { panic!("an ACK and another INVITE") };
+    assert!(ack.starts_with("ACK "), "{ack}");
+    assert_eq!((header(again, "Supported"), header(again, "CSeq")), ("100rel", "2 INVITE"));
+    assert_eq!(header(again, "Call-ID"), header(&out, "Call-ID"), "RFC 3261 §8.1.3.5");
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "the caller hears nothing of that");
+    stage.receive(EAST, &reliable(again, 183, "t-east", 7, &early_answer()));
+    assert_eq!(header(&stage.take(EAST)[0], "RAck"), "7 2 INVITE");
+    assert_eq!(whats(&stage.take(CARRIER)), ["183 INVITE"]);
+    // Whoever says it again means something else.
+    let mut stage = Stage::new();
+    let out = called(&mut stage, "", &offer());
+    stage.receive(EAST, &required(&out, "100rel"));
+    let again = stage.take(EAST).remove(1);
+    stage.receive(EAST, &required(&again, "100rel"));
+    assert_eq!(whats(&stage.take(EAST)), ["ACK"]);
+    assert_eq!(whats(&stage.take(CARRIER)), ["421 INVITE"]);
+}
+
+// Rules: response-421-require
+#[test]
+fn what_only_the_caller_could_offer_is_asked_of_him() {
+    // Without an offer in the INVITE a reliable provisional would bring one, and the answer is the caller's to give.
+    for (body, option) in
+        [(String::new(), "100rel"), (offer(), "100rel, precondition"), (offer(), "sec-agree")]
+    {
+        let mut stage = Stage::new();
+        let out = called(&mut stage, "", &body);
+        stage.receive(EAST, &required(&out, option));
+        assert_eq!(whats(&stage.take(EAST)), ["ACK"]);
+        let told = stage.take(CARRIER).remove(0);
+        assert_eq!((what(&told).as_str(), header(&told, "Require")), ("421 INVITE", option));
+    }
+    // One that was offered is not offered again.
+    let mut stage = Stage::new();
+    let out = called(&mut stage, "Supported: 100rel", &offer());
+    stage.receive(EAST, &required(&out, "100rel"));
+    assert_eq!(whats(&stage.take(EAST)), ["ACK"]);
+    assert_eq!(whats(&stage.take(CARRIER)), ["421 INVITE"]);
+}
+
 // Rules: rel-order, rel-repetition-absorbed, rel-prack-sent, rel-rack
 #[test]
 fn a_target_may_be_told_that_we_take_them_whatever_the_caller_does() {

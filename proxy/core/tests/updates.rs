@@ -101,6 +101,83 @@ fn the_callee_changes_early_media() {
     assert_eq!(remote.as_deref(), Some("198.51.100.9:44000"));
 }
 
+/// A call that is up: the carrier's 200 and the edge's INVITE.
+fn up(stage: &mut Stage) -> (String, String) {
+    stage.receive(CARRIER, &invite("one", &offer()));
+    let out = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&out, 200, "t-east", BOB, &theirs()));
+    let ok = stage.take(CARRIER).pop().unwrap();
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 1, ""));
+    stage.take(EAST);
+    stage.relayed.clear();
+    (ok, out)
+}
+
+#[test]
+fn a_callee_that_knows_no_update_is_asked_by_re_invite_and_its_caller_hears_200() {
+    for refusal in [405, 501] {
+        let mut stage = Stage::new();
+        let (ok, _) = up(&mut stage);
+        stage.receive(CARRIER, &in_dialog(&ok, "UPDATE", 2, &held(&offer(), "sendonly")));
+        let update = stage.take(EAST).remove(0);
+        stage.receive(EAST, &reply(&update, refusal, BOB, "Allow: INVITE, ACK, BYE, CANCEL", ""));
+        let asked = stage.take(EAST).remove(0);
+        assert!(asked.starts_with("INVITE ") && body(&asked).contains("a=sendonly"), "{asked}");
+        assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "nothing is refused yet");
+        // What an UPDATE has no use for.
+        stage.receive(EAST, &reply(&asked, 100, BOB, "", ""));
+        stage.receive(EAST, &reply(&asked, 180, BOB, "", ""));
+        assert_eq!(stage.take(CARRIER), Vec::<String>::new());
+        let answered = reply(&asked, 200, BOB, "", &held(&theirs(), "recvonly"));
+        stage.receive(EAST, &answered);
+        let acked = stage.take(EAST);
+        assert_eq!(whats(&acked), ["ACK"]);
+        assert_eq!(header(&acked[0], "CSeq").split(' ').next(), header(&asked, "CSeq").split(' ').next());
+        let told = stage.take(CARRIER).remove(0);
+        assert_eq!((what(&told).as_str(), header(&told, "CSeq")), ("200 UPDATE", "2 UPDATE"));
+        assert!(body(&told).contains("a=recvonly"), "{told}");
+        assert_eq!(directions(&stage), [(Leg::A, Direction::RecvOnly), (Leg::B, Direction::SendOnly)]);
+        // The 200 comes again, and so does its ACK.
+        stage.receive(EAST, &answered);
+        assert_eq!(whats(&stage.take(EAST)), ["ACK"]);
+        assert_eq!(stage.take(CARRIER), Vec::<String>::new());
+    }
+}
+
+// Rules: update-failure-keeps
+#[test]
+fn a_re_invite_in_the_place_of_an_update_may_be_refused_and_changes_nothing() {
+    let mut stage = Stage::new();
+    let (ok, out) = up(&mut stage);
+    stage.receive(EAST, &from_edge(&out, TIER, "UPDATE", 1, &held(&theirs(), "sendonly")));
+    let update = stage.take(CARRIER).remove(0);
+    stage.receive(CARRIER, &reply(&update, 405, ANN, "", ""));
+    let asked = stage.take(CARRIER).remove(0);
+    assert!(asked.starts_with("INVITE sip:ann@192.0.2.1:5060"), "{asked}");
+    // Nobody else's offer gets between.
+    stage.receive(CARRIER, &in_dialog(&ok, "UPDATE", 2, &offer()));
+    assert_eq!(code(&stage.take(CARRIER)), "491");
+    stage.receive(CARRIER, &reply(&asked, 488, ANN, "", ""));
+    assert_eq!(whats(&stage.take(CARRIER)), ["ACK"]);
+    assert_eq!(whats(&stage.take(EAST)), ["488 UPDATE"]);
+    assert_eq!(directions(&stage), []);
+}
+
+#[test]
+fn before_the_answer_a_target_that_knows_no_update_is_asked_nothing_else() {
+    let mut stage = Stage::new();
+    let (progress, _) = early(&mut stage);
+    stage.receive(CARRIER, &in_dialog(&progress, "UPDATE", 3, &held(&offer(), "sendonly")));
+    let update = stage.take(EAST).remove(0);
+    stage.receive(EAST, &reply(&update, 405, BOB, "Allow: INVITE, ACK, BYE, CANCEL, PRACK", ""));
+    assert_eq!(stage.take(EAST), Vec::<String>::new());
+    let told = stage.take(CARRIER).remove(0);
+    assert_eq!(
+        (what(&told).as_str(), header(&told, "Allow")),
+        ("405 UPDATE", "INVITE, ACK, BYE, CANCEL, PRACK")
+    );
+}
+
 // Rules: update-offer-unanswered-500, update-glare-491, update-no-offer-pending
 #[test]
 fn before_the_first_exchange_is_over_an_offer_has_to_wait() {

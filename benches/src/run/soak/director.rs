@@ -1,8 +1,8 @@
 //! What befalls the device: its regions are stopped or killed and come back, and its configuration is reloaded.
 
-use super::CORES;
 use super::setting::{BUSY, REGIONS, config};
 use super::watch::Watch;
+use super::{CORES, Plan};
 use crate::device::bascule::Region;
 use crate::device::{Device, scratch, sibling};
 use crate::process::Process;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-/// The first fault, the time from one to the next, and how long a region is away.
+/// The first fault, the time from one to the next (a third of a short load), and how long a region is away.
 const FIRST_FAULT: Duration = Duration::from_secs(8);
 const FAULT_EVERY: Duration = Duration::from_secs(20);
 const AWAY: Duration = Duration::from_secs(6);
@@ -115,10 +115,12 @@ struct Struck {
 pub(super) fn run(
     device: &Device,
     watch: &Watch,
-    length: Duration,
+    plan: &Plan,
     ready: Sender<()>,
     may_go: Receiver<()>,
 ) -> io::Result<Told> {
+    let length = plan.length();
+    let fault_every = FAULT_EVERY.min(length / 3);
     let mut places = [Place::region(0)?, Place::region(1)?];
     let mut busy = Place::start("busy", &["uas", "--uas-bind", &BUSY.to_string(), "--code", "486"])?;
     busy.process.wait_bound(BUSY)?;
@@ -133,11 +135,11 @@ pub(super) fn run(
         let gone = began.elapsed();
         if gone < length && gone >= FIRST_RELOAD + RELOAD_EVERY * told.reloads {
             told.reloads += 1;
-            fs::write(&device.config, config(!told.reloads.is_multiple_of(2))?)?;
+            fs::write(&device.config, config(!told.reloads.is_multiple_of(2), plan.is_hurried())?)?;
             device.process.signal(Signal::HUP);
             told.events.push(Event::Reload { at: watch.now() });
         }
-        let due = FIRST_FAULT + FAULT_EVERY * faults;
+        let due = FIRST_FAULT + fault_every * faults;
         match struck.take() {
             Some(before) if before.at.elapsed() >= AWAY => {
                 mend(&before, &mut places)?;

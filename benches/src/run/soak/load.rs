@@ -180,7 +180,13 @@ impl Load {
             && self.refused.tally.failures.contains_key("486")
     }
 
-    /// What became of the calls. Some may fail: the region that had their INVITE was killed.
+    /// Whether no call has failed but those that were to be refused: a region that dies hurts nobody.
+    pub(super) fn is_unhurt(&self) -> bool {
+        let none = [&self.talking.uac, &self.held.uac, &self.short].iter().all(|uac| uac.tally.failed == 0);
+        none && self.refused.tally.failures.keys().all(|reason| reason == "486")
+    }
+
+    /// What became of the calls.
     pub(super) fn json(&self) -> Value {
         json!({
             "talking": self.talking.json(), "held": self.held.json(), "short": self.short.tally.json(),

@@ -159,7 +159,7 @@ pub(super) fn run(device: &Device, watch: &Watch) -> io::Result<Sampled> {
             }
         }
         for _ in 0..STREAMS {
-            if watch.are_streams_asked() {
+            if watch.is_loaded() {
                 sampled.asked += 1;
                 sampled.answered += u64::from(ask(sampled.asked).is_ok());
             }

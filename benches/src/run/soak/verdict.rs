@@ -146,6 +146,9 @@ pub(super) fn table(rows: &[Row], result: &Value) -> String {
             call(who, "failures")
         );
     }
+    for (name, tale) in result["tales"].as_object().into_iter().flatten() {
+        let _ = writeln!(text, "tales {name}: {} told, broken {}", tale["told"], tale["broken"]);
+    }
     let _ = writeln!(
         text,
         "{} s of load, faults {}, {} reloads ({} refused), everything gone {} s after its end\ncommit {}, {}",

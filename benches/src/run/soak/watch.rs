@@ -13,7 +13,7 @@ const LATEST: usize = 5;
 pub(super) struct Watch {
     began: Instant,
     samples: Mutex<Vec<Sample>>,
-    streams: AtomicBool,
+    loaded: AtomicBool,
     over: AtomicBool,
 }
 
@@ -22,7 +22,7 @@ impl Watch {
         Self {
             began: Instant::now(),
             samples: Mutex::new(Vec::new()),
-            streams: AtomicBool::new(false),
+            loaded: AtomicBool::new(false),
             over: AtomicBool::new(false),
         }
     }
@@ -57,13 +57,13 @@ impl Watch {
         f(&mut self.samples.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the sampler is to open connections.
-    pub(super) fn ask_streams(&self, wanted: bool) {
-        self.streams.store(wanted, Ordering::Relaxed);
+    /// There is to be load from now on, or none any more.
+    pub(super) fn load(&self, wanted: bool) {
+        self.loaded.store(wanted, Ordering::Relaxed);
     }
 
-    pub(super) fn are_streams_asked(&self) -> bool {
-        self.streams.load(Ordering::Relaxed)
+    pub(super) fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Relaxed)
     }
 
     /// Everybody is to come to an end.

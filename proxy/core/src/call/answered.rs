@@ -52,6 +52,7 @@ impl Call {
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }
             | CallEvent::IntervalTooSmall { .. }
+            | CallEvent::ExtensionRequired { .. }
             | CallEvent::Refusal { .. }
             | CallEvent::Failure(_) => State::Answered,
         }

@@ -55,6 +55,8 @@ pub(crate) struct Carried {
     waits: bool,
     /// It brings an offer, or asks for one.
     offers: bool,
+    /// It is an UPDATE whose far end knows only re-INVITE, which is what it got.
+    by_invite: bool,
 }
 
 /// What a carried request's final response means for the call.
@@ -72,8 +74,14 @@ impl Carried {
         self.offers && sdp::find(&self.request).is_some()
     }
 
+    /// Whether whoever has sent it is told of provisional responses, and owes an ACK.
     fn is_invite(&self) -> bool {
         matches!(self.request.method(), Method::Invite)
+    }
+
+    /// The method on the leg that it was carried to.
+    fn method(&self) -> Method<'_> {
+        if self.by_invite { Method::Invite } else { self.request.method() }
     }
 
     /// Its number on the leg that it was carried to.
@@ -184,12 +192,12 @@ impl Call {
     ) {
         let mut out = respond(env, request, from, code, &self.leg(leg).tag);
         if matches!(request.method(), Method::Options) && code == 200 {
-            demands::describe_us(&mut out, &self.pinned.config.session);
+            demands::describe_us(&mut out, &self.pinned.config.session, env.allow(from.remote));
         }
         if code == 488 {
             put_warning(env, &mut out, from, request);
         }
-        demands::explain(&mut out, code, request, &self.pinned.config.session);
+        demands::explain(&mut out, code, request, &self.pinned.config.session, || env.allow(from.remote));
         if code == 500 {
             // RFC 3261 §14.2: a re-INVITE that comes too early is asked back within 0 to 10 seconds.
             out.number(HeaderName::RetryAfter, env.rng.below(10));
@@ -230,7 +238,8 @@ impl Call {
         }
         let waits = offers && description.is_some_and(|sdp| self.open_lines(env, sdp));
         let client = env.txns.reserve(User::Carried(self.key, other));
-        let cseq = if waits { Ok(0) } else { self.send_carried(env, leg, client, request, rack) };
+        let method = request.method();
+        let cseq = if waits { Ok(0) } else { self.send_carried(env, leg, client, request, method, rack) };
         if cseq.is_err() {
             env.txns.abandon(env.now, client);
         }
@@ -255,6 +264,7 @@ impl Call {
             rack,
             waits,
             offers,
+            by_invite: false,
         });
         Ok(())
     }
@@ -287,13 +297,14 @@ impl Call {
         leg: Leg,
         client: ClientKey,
         request: &Message,
+        method: Method<'_>,
         rack: Option<(u32, u32)>,
     ) -> Result<u32, (u16, RejectReason)> {
         let anchored = sdp::find(request).map(|sdp| self.negotiate(env, leg, sdp)).transpose();
         let anchored = anchored.map_err(|()| (488, RejectReason::NotAcceptable))?;
-        let built = self.build_carried(env, leg.other(), client, request, rack);
+        let built = self.build_carried(env, leg.other(), client, request, method, rack);
         let (out, cseq, to) = built.ok_or((500, RejectReason::RequestPending))?;
-        let invite = matches!(request.method(), Method::Invite);
+        let invite = matches!(method, Method::Invite);
         let kind = if invite { ClientKind::Invite } else { ClientKind::NonInvite };
         env.txns.start(env.now, client, to, kind, with_body(out, request, anchored));
         Ok(cseq)
@@ -303,7 +314,8 @@ impl Call {
     pub(super) fn carry_on(&mut self, env: &mut Env) {
         let Some(at) = self.carried.iter().position(|carried| carried.waits) else { return };
         let mut carried = self.carried.swap_remove(at);
-        match self.send_carried(env, carried.from, carried.client, &carried.request, carried.rack) {
+        let (request, method) = (&carried.request, carried.method());
+        match self.send_carried(env, carried.from, carried.client, request, method, carried.rack) {
             Ok(cseq) => {
                 (carried.cseq, carried.waits) = (cseq, false);
                 self.carried.push(carried);
@@ -361,6 +373,7 @@ impl Call {
         leg: Leg,
         client: ClientKey,
         request: &Message,
+        method: Method<'_>,
         rack: Option<(u32, u32)>,
     ) -> Option<(Builder, u32, Peer)> {
         let session = self.leg(leg).session;
@@ -368,11 +381,11 @@ impl Call {
         let event = self.event_for(leg.other(), request);
         let dialog = self.leg_mut(leg).dialog.as_mut()?;
         let face = env.faces.get(dialog.peer.listener)?;
-        let method = request.method();
         let hops = request.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS).saturating_sub(1);
         let mut out = dialog.request_hops(method, face, env.txns.branch(client).as_bytes(), hops);
         if matches!(method, Method::Invite | Method::Update) {
-            out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, super::ALLOW);
+            out.header(HeaderName::Contact, &face.contact)
+                .header(HeaderName::Allow, env.allow(dialog.peer.remote));
             session.write_request(&policy, &mut out);
         }
         if let Some((rseq, cseq)) = rack {

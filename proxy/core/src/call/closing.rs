@@ -40,6 +40,7 @@ impl Call {
             | CallEvent::LegGone
             | CallEvent::Lapsed(_)
             | CallEvent::IntervalTooSmall { .. }
+            | CallEvent::ExtensionRequired { .. }
             | CallEvent::MediaReady
             | CallEvent::NoMedia
             | CallEvent::Trying

@@ -1,5 +1,6 @@
 //! What a call may reach of its shard while it handles an event.
 
+use super::leg::{ALLOW, ALLOW_WITH_REFER};
 use crate::counters::ShardCounters;
 use crate::face::{Face, Faces};
 use crate::ghosts::Ghosts;
@@ -13,6 +14,7 @@ use crate::{Event, Evidence, EvidenceKind, ListenerId, Output, Snapshot, TargetI
 use bytes::Bytes;
 use relay_values::{Leg, RelayCommand, SessionId, Time};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Whom a transaction works for.
@@ -63,6 +65,8 @@ pub(crate) struct Env {
     pub(crate) late: Vec<CallKey>,
     /// What calls want of each other.
     pub(crate) joins: Vec<Join>,
+    /// The trunk whose call it is now: another one's than that which it was counted for.
+    pub(crate) taken_by: Option<Box<str>>,
 }
 
 impl Env {
@@ -91,7 +95,14 @@ impl Env {
             ghosts: Ghosts::default(),
             late: Vec::new(),
             joins: Vec::new(),
+            taken_by: None,
         }
+    }
+
+    /// The methods that somebody may send us, as Allow lists them: REFER is among them where it is not declined anyway.
+    pub(crate) fn allow(&self, peer: SocketAddr) -> &'static [u8] {
+        let takes_refer = self.newest.router.takes_refer(&self.newest.config, peer);
+        if takes_refer { ALLOW_WITH_REFER } else { ALLOW }
     }
 
     /// Texts of a listener.

@@ -29,6 +29,11 @@ pub(crate) enum CallEvent {
         /// The Call-ID of the INVITE.
         call_id: Bytes,
     },
+    /// A target wants reliable provisionals, which it was not offered: 421 (RFC 3261 §21.4.15).
+    ExtensionRequired {
+        /// The Call-ID of the INVITE.
+        call_id: Bytes,
+    },
     /// A final response that is no answer.
     Refusal {
         /// Its code, 300 to 699.

@@ -19,6 +19,7 @@ impl Call {
             CallEvent::IntervalTooSmall { min_se, call_id } => {
                 self.ask_for_longer(env, attempt, min_se, &call_id)
             }
+            CallEvent::ExtensionRequired { call_id } => self.offer_100rel(env, attempt, &call_id),
             CallEvent::Failure(reason) => self.advance(env, attempt, reason, 0),
             CallEvent::Timer => self.out_of_patience(env, attempt),
             CallEvent::Cancel | CallEvent::Hangup(Leg::A) => self.cancelled(env, attempt),
@@ -179,7 +180,7 @@ impl Call {
             self.media.prune(&mut |command| env.relay(command));
         }
         self.stamps.answered = Some(env.now);
-        self.remember_trunk(attempt.target);
+        self.remember_trunk(env, attempt.target);
         self.sit_down(env, attempt.target);
         env.counters.answered += 1;
         self.respond_answer(env, description.as_deref());
@@ -217,7 +218,17 @@ impl Call {
             return self.advance(env, attempt, HuntReason::FinalResponse, 422);
         }
         self.b.invite_cseq += 1;
-        self.invite_again(env, attempt, call_id)
+        self.invite_again(env, attempt, call_id, 422)
+    }
+
+    /// 421: the same target is asked again and offered reliable provisionals, whose PRACKs are ours. Once: then they were
+    /// offered.
+    fn offer_100rel(&mut self, env: &mut Env, attempt: Attempt, call_id: &[u8]) -> State {
+        if let Some(pending) = self.invite.as_deref_mut() {
+            pending.asked_100rel = true;
+        }
+        self.b.invite_cseq += 1;
+        self.invite_again(env, attempt, call_id, 421)
     }
 
     fn out_of_patience(&mut self, env: &mut Env, attempt: Attempt) -> State {

@@ -1,7 +1,7 @@
 //! What all INVITEs that begin a leg of ours have in common, whether they place a call, move one or transfer one.
 
 use super::Call;
-use super::leg::{ALLOW, finish};
+use super::leg::finish;
 use crate::dialog::put_cseq;
 use crate::face::Face;
 use bytes::Bytes;
@@ -16,11 +16,11 @@ pub(super) fn to(uri: &[u8], face: &Face, branch: &[u8], hops: u8) -> Builder {
 }
 
 /// The dialog that it asks for: Call-ID, CSeq, and where and how we are spoken to in it.
-pub(super) fn put_dialog(out: &mut Builder, face: &Face, call_id: &[u8], cseq: u32) {
+pub(super) fn put_dialog(out: &mut Builder, face: &Face, call_id: &[u8], cseq: u32, allow: &[u8]) {
     out.header(HeaderName::CallId, call_id);
     put_cseq(out, cseq, Method::Invite);
     out.header(HeaderName::Contact, &face.contact);
-    out.header(HeaderName::Allow, ALLOW);
+    out.header(HeaderName::Allow, allow);
 }
 
 impl Call {

@@ -1,7 +1,7 @@
 //! The legs of a call that is up are kept alive: sessions are refreshed, peers without session timers are asked whether they
 //! are there, and what was not refreshed in time ends (RFC 4028 §10).
 
-use super::leg::{ALLOW, finish, respond};
+use super::leg::{finish, respond};
 use super::session::{Due, SessionTimer};
 use super::{Call, CallEvent, Cause, Env, Rehome, Stage, State, User};
 use crate::limits::{MAX_REFRESH_TRIES, MAX_SESSION, REFRESH_AGAIN, REFRESH_HELD};
@@ -61,7 +61,8 @@ impl Call {
         let Some(face) = env.faces.get(dialog.peer.listener) else { return };
         let client = env.txns.reserve(User::Session(key, leg));
         let mut out = dialog.request(method, face, env.txns.branch(client).as_bytes());
-        out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, ALLOW);
+        out.header(HeaderName::Contact, &face.contact)
+            .header(HeaderName::Allow, env.allow(dialog.peer.remote));
         session.write_request(&policy, &mut out);
         let (cseq, to) = (dialog.local_cseq, dialog.peer);
         let kind = if offer.is_some() { ClientKind::Invite } else { ClientKind::NonInvite };

@@ -11,9 +11,10 @@ use crate::{Peer, call::User};
 use bytes::Bytes;
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
 
-/// Methods that a call understands, as Allow lists them.
-pub(crate) const ALLOW: &[u8] =
-    b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
+/// Methods that a call understands, as Allow lists them (RFC 3261 §20.5); and those of whoever may transfer.
+pub(super) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, NOTIFY";
+pub(super) const ALLOW_WITH_REFER: &[u8] =
+    b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
 
 /// One leg.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ pub(crate) fn respond(env: &Env, request: &Message, from: Peer, code: u16, tag: 
         if let Some(face) = env.face(from.listener) {
             out.header(HeaderName::Contact, &face.contact);
         }
-        out.header(HeaderName::Allow, ALLOW);
+        out.header(HeaderName::Allow, env.allow(from.remote));
     }
     out
 }

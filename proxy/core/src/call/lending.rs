@@ -1,6 +1,6 @@
 //! The other call of an attended transfer: the one whose leg is taken (RFC 3891, RFC 5589 §7).
 
-use super::leg::{ALLOW, finish};
+use super::leg::finish;
 use super::transfer::NOWHERE;
 use super::{Call, CallLeg, Env, State};
 use crate::transaction::{ClientKey, ClientKind};
@@ -48,7 +48,8 @@ impl Call {
         let dialog = self.leg_mut(leg).dialog.as_mut().ok_or(481_u16)?;
         let face = env.faces.get(dialog.peer.listener).ok_or(500_u16)?;
         let mut out = dialog.request(Method::Invite, face, env.txns.branch(client).as_bytes());
-        out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, ALLOW);
+        out.header(HeaderName::Contact, &face.contact)
+            .header(HeaderName::Allow, env.allow(dialog.peer.remote));
         session.write_request(&policy, &mut out);
         env.txns.start(env.now, client, dialog.peer, ClientKind::Invite, finish(out, Some(offer)));
         self.lent = Some(Lent::Here(leg));

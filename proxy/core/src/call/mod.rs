@@ -48,7 +48,7 @@ mod uas;
 pub(crate) use carry::{Carried, CarriedOutcome};
 pub(crate) use env::{Env, User};
 pub(crate) use event::{CallEvent, Progress};
-pub(crate) use leg::{ALLOW, CallLeg, finish};
+pub(crate) use leg::{CallLeg, finish};
 pub(crate) use media::{LineTerms, Media, Unusable, refusal as refused_offer};
 pub(crate) use refer::Replaces;
 pub(crate) use session::{SessionTimer, refused_for, understands};

@@ -334,8 +334,8 @@ impl Call {
     ) -> Option<Bytes> {
         let call_id = env.fresh_call_id();
         let branch = env.txns.branch(client);
-        let via = env.newest.config.target(target)?.peer.listener;
-        let (face, aim) = (env.face(via)?, env.faces.aim(target)?);
+        let to = env.newest.config.target(target)?.peer;
+        let (face, aim) = (env.face(to.listener)?, env.faces.aim(target)?);
         let (identity, tier) = (&self.admitted.identity, self.tier_leg());
         let inbound = self.admitted.direction == Direction::Inbound;
         let uri = if inbound {
@@ -350,7 +350,7 @@ impl Call {
         } else {
             identity.write_reversed(&mut out, tag.as_bytes(), face, &aim.host);
         }
-        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ);
+        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ, env.allow(to.remote));
         let raised = self.mobile.as_ref().map_or(0, |mobile| mobile.min_se);
         write_first(&self.pinned.config.session, raised, &mut out);
         self.correlate(&env.newest, &mut out, target, reason);

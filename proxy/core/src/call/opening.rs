@@ -54,6 +54,7 @@ impl Call {
             | CallEvent::LegGone
             | CallEvent::Lapsed(_)
             | CallEvent::IntervalTooSmall { .. }
+            | CallEvent::ExtensionRequired { .. }
             | CallEvent::Acknowledged(_) => State::Opening { target, until },
         }
     }

@@ -15,13 +15,14 @@ pub(super) struct Parting {
 }
 
 /// Header fields that explain a refusal and name nobody.
-const EXPLANATIONS: [HeaderName; 7] = [
+const EXPLANATIONS: [HeaderName; 8] = [
     HeaderName::Reason,
     HeaderName::Warning,
     HeaderName::Accept,
     HeaderName::AcceptEncoding,
     HeaderName::AcceptLanguage,
     HeaderName::Unsupported,
+    HeaderName::Require,
     HeaderName::RetryAfter,
 ];
 
@@ -35,6 +36,8 @@ impl Parting {
                 matches!(code, 406 | 415)
             }
             HeaderName::Unsupported => code == 420,
+            // What of ours the caller could offer himself (RFC 3261 §21.4.15).
+            HeaderName::Require => code == 421,
             _ => true,
         };
         let mut said = Vec::new();

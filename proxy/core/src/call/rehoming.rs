@@ -94,6 +94,7 @@ impl Call {
             }
             // CANCEL has no effect on a request that was answered (RFC 3261 §9.2); the rest is history of the hunt.
             CallEvent::Cancel
+            | CallEvent::ExtensionRequired { .. }
             | CallEvent::Acknowledged(_)
             | CallEvent::MediaReady
             | CallEvent::NoMedia
@@ -189,7 +190,8 @@ impl Call {
             let face = env.faces.get(dialog.peer.listener)?;
             let client = env.txns.reserve(User::Refit(key));
             let mut out = dialog.request(Method::Invite, face, env.txns.branch(client).as_bytes());
-            out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, super::ALLOW);
+            out.header(HeaderName::Contact, &face.contact)
+                .header(HeaderName::Allow, env.allow(dialog.peer.remote));
             session.write_request(&policy, &mut out);
             let (cseq, to) = (dialog.local_cseq, dialog.peer);
             env.txns.start(env.now, client, to, ClientKind::Invite, super::leg::finish(out, Some(&offer)));

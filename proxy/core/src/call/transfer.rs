@@ -214,13 +214,13 @@ impl Call {
         let Whom::New(new) = &self.transfer.as_ref()?.whom else { return None };
         let call_id = env.fresh_call_id();
         let branch = env.txns.branch(client);
-        let via = env.newest.config.target(new.target)?.peer.listener;
-        let (face, aim) = (env.face(via)?, env.faces.aim(new.target)?);
+        let to = env.newest.config.target(new.target)?.peer;
+        let (face, aim) = (env.face(to.listener)?, env.faces.aim(new.target)?);
         let identity = self.admitted.identity.transferred(by == Leg::A, &new.called);
         let uri = request_uri(&new.called, &aim.host_port);
         let mut out = invite::to(&uri, face, branch.as_bytes(), new.hops);
         identity.write(&mut out, self.leg(by).tag.as_bytes(), face, &aim.host);
-        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ);
+        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ, env.allow(to.remote));
         if !new.referred_by.is_empty() {
             out.parts(HeaderName::ReferredBy, &[b"<sip:", &new.referred_by, b"@", &face.host, b">"]);
         }

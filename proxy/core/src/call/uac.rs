@@ -9,9 +9,7 @@ use super::{
 use crate::dialog::{Dialog, has_long_path};
 use crate::identity::request_uri;
 use crate::transaction::{ClientKey, ClientKind};
-use crate::{
-    CloseReason, HuntReason, ListenerId, Owner, Peer, RejectReason, StepOutcome, TargetId, TargetState,
-};
+use crate::{CloseReason, HuntReason, Owner, Peer, RejectReason, StepOutcome, TargetId, TargetState};
 use bytes::Bytes;
 use relay_values::{Duration, Leg, LegSpec, Open, RelayCommand, Time};
 use sip_wire::{HeaderName, Message, sdp};
@@ -112,8 +110,8 @@ impl Call {
         let number = u8::try_from(self.steps.len() + 1).unwrap_or(u8::MAX);
         let client = env.txns.reserve(User::Attempt(self.key, number));
         let call_id = env.fresh_call_id();
-        let via = to.peer.listener;
-        let Some(invite) = self.build_invite(env, (client, &call_id), target, via, offer.as_deref()) else {
+        let Some(invite) = self.build_invite(env, (client, &call_id), target, to.peer, offer.as_deref())
+        else {
             return self.reject(env, 500, CloseReason::Internal, None);
         };
         let peer = to.peer;
@@ -125,7 +123,14 @@ impl Call {
     }
 
     /// Sends the INVITE of the attempt under way once more, as another request of the same Call-ID (RFC 3261 §8.1.3.5).
-    pub(super) fn invite_again(&mut self, env: &mut Env, attempt: Attempt, call_id: &[u8]) -> State {
+    /// `code` has asked for it.
+    pub(super) fn invite_again(
+        &mut self,
+        env: &mut Env,
+        attempt: Attempt,
+        call_id: &[u8],
+        code: u16,
+    ) -> State {
         let under = self.steps.last().map(|step| Arc::clone(&step.under));
         // After a reload its number may be another one's.
         let same = under.filter(|under| under.config_generation == env.newest.config_generation);
@@ -143,12 +148,11 @@ impl Call {
         };
         let number = u8::try_from(self.steps.len()).unwrap_or(u8::MAX);
         let client = env.txns.reserve(User::Attempt(self.key, number));
-        let invite = to.and_then(|to| {
-            self.build_invite(env, (client, call_id), attempt.target, to.listener, offer.as_deref())
-        });
+        let invite =
+            to.and_then(|to| self.build_invite(env, (client, call_id), attempt.target, to, offer.as_deref()));
         let Some((to, invite)) = to.zip(invite) else {
             env.txns.abandon(env.now, client);
-            return self.advance(env, attempt, HuntReason::FinalResponse, 422);
+            return self.advance(env, attempt, HuntReason::FinalResponse, code);
         };
         env.txns.start(env.now, client, to, ClientKind::Invite, invite);
         let until = env.now + self.pinned.config.hunt.no_response;
@@ -161,13 +165,13 @@ impl Call {
         env: &Env,
         (client, call_id): (ClientKey, &[u8]),
         target: TargetId,
-        via: ListenerId,
+        to: Peer,
         offer: Option<&[u8]>,
     ) -> Option<Bytes> {
         let pending = self.invite.as_deref()?;
         let identity = &self.admitted.identity;
         let branch = env.txns.branch(client);
-        let face = env.face(via)?;
+        let face = env.face(to.listener)?;
         let aim = env.faces.aim(target)?;
         let redirected = pending.redirects.as_ref().and_then(|redirects| redirects.called());
         let called = redirected.unwrap_or(identity.called());
@@ -181,11 +185,11 @@ impl Call {
             out.number(HeaderName::Expires, u64::try_from(left).unwrap_or(u64::MAX));
         }
         identity.write(&mut out, self.b.tag.as_bytes(), face, &aim.host);
-        invite::put_dialog(&mut out, face, call_id, self.b.invite_cseq);
+        invite::put_dialog(&mut out, face, call_id, self.b.invite_cseq, env.allow(to.remote));
         // What the caller requires of us is not required of the target: what it says is repeated by us.
         let config = &env.newest.config;
         let always = || config.target(target).is_some_and(|to| config.manners(to.owner).offer_100rel);
-        if pending.pracks() || (offer.is_some() && always()) {
+        if pending.pracks() || (offer.is_some() && (pending.asked_100rel || always())) {
             out.header(HeaderName::Supported, b"100rel");
         }
         let policy = &self.pinned.config.session;
@@ -269,6 +273,10 @@ impl Call {
                 let call_id = response.call_id().unwrap_or_default();
                 Ok(CallEvent::IntervalTooSmall { min_se, call_id: Bytes::copy_from_slice(call_id) })
             }
+            421 if self.could_offer_100rel(env, response) => {
+                let call_id = response.call_id().unwrap_or_default();
+                Ok(CallEvent::ExtensionRequired { call_id: Bytes::copy_from_slice(call_id) })
+            }
             _ => {
                 self.note_refusal(env, code, response);
                 let retry_after = response.retry_after().ok().flatten();
@@ -276,6 +284,20 @@ impl Call {
                 Ok(CallEvent::Refusal { code, retry_after })
             }
         }
+    }
+
+    /// Whether a 421 asks for reliable provisionals and nothing else, and they were not offered yet, but may be: without an
+    /// offer in the INVITE they would bring one, whose answer only the caller's own PRACK could carry.
+    fn could_offer_100rel(&self, env: &Env, response: &Message) -> bool {
+        let State::Hunting(attempt) = self.state else { return false };
+        let config = &env.newest.config;
+        let always = config.target(attempt.target).is_some_and(|to| config.manners(to.owner).offer_100rel);
+        let is_open = self.invite.as_deref().is_some_and(|p| !p.pracks() && !p.asked_100rel && !always);
+        let mut required = response.values(HeaderName::Require).peekable();
+        is_open
+            && self.offer_in_invite()
+            && required.peek().is_some()
+            && required.all(|option| option.eq_ignore_ascii_case(b"100rel"))
     }
 
     /// Acknowledges the 2xx whose answer we have.
@@ -325,9 +347,15 @@ impl Call {
     }
 
     /// An outbound call belongs to the trunk that answered it.
-    pub(super) fn remember_trunk(&mut self, target: TargetId) {
+    pub(super) fn remember_trunk(&mut self, env: &mut Env, target: TargetId) {
         let Some(step) = self.steps.last() else { return };
-        if let Some(Owner::Trunk(trunk)) = step.under.config.target(target).map(|t| t.owner) {
+        let config = &step.under.config;
+        if let Some(Owner::Trunk(trunk)) = config.target(target).map(|t| t.owner) {
+            let first = self.admitted.trunk.and_then(|first| self.pinned.config.trunks.get(first.index()));
+            let taken_by = config.trunks.get(trunk.index()).map(|trunk| &trunk.name);
+            if taken_by != first.map(|first| &first.name) {
+                env.taken_by = taken_by.map(|name| name.as_str().into());
+            }
             self.admitted.trunk = Some(trunk);
         }
     }

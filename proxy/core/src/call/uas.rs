@@ -31,6 +31,8 @@ pub(crate) struct Pending {
     pub(crate) requires_100rel: bool,
     /// When the INVITE is no longer valid; [`Time::NEVER`] without Expires (RFC 3261 §13.3.1).
     pub(crate) expires: Time,
+    /// The target has asked for reliable provisionals: it is offered them.
+    pub(super) asked_100rel: bool,
     /// What the last refusal has said beside its code.
     pub(super) parting: Option<Parting>,
     /// Where redirections lead.
@@ -64,6 +66,7 @@ impl Pending {
         self.early = Early::default();
         self.forks.clear();
         self.held = None;
+        self.asked_100rel = false;
         if self.answer == EarlyAnswer::Given {
             self.answer = EarlyAnswer::Binding;
         }
@@ -88,6 +91,7 @@ impl Pending {
             server,
             offer,
             expires,
+            asked_100rel: false,
             parting: None,
             redirects: None,
             supports_100rel,
@@ -176,7 +180,10 @@ impl Call {
             let mut out = respond(env, &pending.request, self.admitted.source, code, &self.a.tag);
             match pending.parting.as_ref().filter(|parting| parting.code == code) {
                 Some(parting) => parting.write(&mut out),
-                None => demands::explain(&mut out, code, &pending.request, &self.pinned.config.session),
+                None => {
+                    let allow = || env.allow(self.admitted.source.remote);
+                    demands::explain(&mut out, code, &pending.request, &self.pinned.config.session, allow);
+                }
             }
             if code == 503 {
                 out.number(HeaderName::RetryAfter, RETRY_AFTER_SECONDS);

@@ -3,7 +3,7 @@
 use super::number::Number;
 use super::sources::{Source, Sources};
 use super::trie::{Rank, Trie};
-use crate::{Config, GroupId, SiteId, TargetId, TrunkId};
+use crate::{Config, GroupId, Owner, Refers, SiteId, TargetId, TrunkId};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +16,8 @@ pub struct Router {
     outbound: Routes<Box<[TrunkId]>>,
     sites: Vec<Option<SiteId>>,
     names: HashMap<Box<str>, TargetId, FixedState>,
+    /// Whether anybody's REFER is taken.
+    refers: bool,
 }
 
 impl Router {
@@ -41,7 +43,10 @@ impl Router {
         for (id, target) in (0..).map(TargetId).zip(&config.targets) {
             names.entry(target.name.as_str().into()).or_insert(id);
         }
-        Self { sources: Sources::new(config), inbound, outbound, sites, names }
+        let groups = config.groups.iter().map(|group| group.manners);
+        let mut manners = groups.chain(config.trunks.iter().map(|trunk| trunk.manners));
+        let refers = manners.any(|manners| manners.refer != Refers::Refuse);
+        Self { sources: Sources::new(config), inbound, outbound, sites, names, refers }
     }
 
     /// Who sends from this address, by IP alone. A target's own address beats a network, a longer prefix a shorter one.
@@ -53,6 +58,19 @@ impl Router {
     /// share a host (behind one NAT, or on loopback) only the port tells them apart.
     pub fn source_at(&self, address: SocketAddr) -> Option<Source> {
         self.sources.by_address(address)
+    }
+
+    /// Whether a REFER from an address is taken, by this router's configuration (RFC 3515 §2.4.2).
+    pub(crate) fn takes_refer(&self, config: &Config, from: SocketAddr) -> bool {
+        let owner = |source| match source {
+            Source::Trunk(trunk) => Owner::Trunk(trunk),
+            Source::Group(group) => Owner::Edge(group),
+        };
+        // Mostly nobody's is, and nobody has to be looked up.
+        self.refers
+            && self
+                .source_at(from)
+                .is_some_and(|source| config.manners(owner(source)).refer != Refers::Refuse)
     }
 
     /// Where a call from a carrier goes. `number` is the user part of the request URI. The longest prefix wins; of two as

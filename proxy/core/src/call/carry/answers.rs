@@ -2,7 +2,7 @@
 
 use super::{Carried, CarriedOutcome, with_body};
 use crate::call::leg::respond;
-use crate::call::{ALLOW, Call, CallEvent, Env, User};
+use crate::call::{Call, CallEvent, Env, User};
 use crate::transaction::ClientKey;
 use relay_values::Leg;
 use sip_wire::{HeaderName, Message, Method, sdp};
@@ -31,6 +31,9 @@ impl Call {
             Some(sdp) => self.negotiate(env, leg, sdp).map(Some),
             None => Ok(None),
         };
+        if matches!(code, 405 | 501) && self.carry_by_invite(env, leg, at) {
+            return CarriedOutcome::PassedBack;
+        }
         if code == 422 && self.carry_again(env, leg, at, response) {
             return CarriedOutcome::PassedBack;
         }
@@ -47,7 +50,8 @@ impl Call {
         };
         let mut out = respond(env, &carried.request, carried.source, code, &self.leg(carried.from).tag);
         if code == 405 {
-            out.header(HeaderName::Allow, response.header(HeaderName::Allow).unwrap_or(ALLOW));
+            let allow = response.header(HeaderName::Allow);
+            out.header(HeaderName::Allow, allow.unwrap_or_else(|| env.allow(carried.source.remote)));
         }
         if (200..300).contains(&code) && carried.refreshes() && self.is_answered() {
             let policy = &self.pinned.config.session;
@@ -70,7 +74,7 @@ impl Call {
         let carried = self.carried.swap_remove(at);
         if is_success && code == 502 {
             // The leg has taken the offer, and nobody knows how: the session stays what it was (RFC 6141 §3.4).
-            if carried.is_invite() {
+            if matches!(carried.method(), Method::Invite) {
                 self.leg_mut(leg).ack(env, carried.cseq, None);
             }
             self.carried_failed(env, code, &carried);
@@ -83,6 +87,8 @@ impl Call {
             }
             if carried.is_invite() {
                 self.reinvite_answered(env, leg, &carried);
+            } else if carried.by_invite {
+                self.leg_mut(leg).ack(env, carried.cseq, None);
             }
             self.prune(env);
         } else {
@@ -98,9 +104,32 @@ impl Call {
         if !self.leg_mut(leg).session.raise(min_se) {
             return false;
         }
+        self.send_again(env, leg, at)
+    }
+
+    /// 405 or 501: the leg knows no UPDATE. The offer that it brought is made by re-INVITE, which everybody knows
+    /// (RFC 3311 §5.1), as long as that may be sent: once the call is up, and where no 2xx of ours waits for its ACK.
+    fn carry_by_invite(&mut self, env: &mut Env, leg: Leg, at: usize) -> bool {
+        let may_invite = self.is_answered() && self.leg(leg).unacked.is_none();
+        let Some(carried) = self.carried.get_mut(at) else { return false };
+        let is_update = matches!(carried.method(), Method::Update);
+        if !may_invite || !is_update || !carried.has_offer() {
+            return false;
+        }
+        carried.by_invite = true;
+        let sent = self.send_again(env, leg, at);
+        if let Some(carried) = self.carried.get_mut(at).filter(|_| !sent) {
+            carried.by_invite = false;
+        }
+        sent
+    }
+
+    /// Sends a carried request once more, as another transaction. Whether it could be sent.
+    fn send_again(&mut self, env: &mut Env, leg: Leg, at: usize) -> bool {
         let mut carried = self.carried.remove(at);
         let client = env.txns.reserve(User::Carried(self.key, leg));
-        let sent = self.send_carried(env, carried.from, client, &carried.request, carried.rack);
+        let (request, method) = (&carried.request, carried.method());
+        let sent = self.send_carried(env, carried.from, client, request, method, carried.rack);
         if let Ok(cseq) = sent {
             (carried.client, carried.cseq) = (client, cseq);
         } else {
