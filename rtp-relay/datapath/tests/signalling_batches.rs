@@ -48,6 +48,39 @@ fn a_hundred_datagrams_arrive_in_order_and_whole() {
 }
 
 #[test]
+fn runs_of_one_length_to_one_peer_arrive_as_the_datagrams_that_they_are() {
+    for at in ["127.0.0.1:0", "[::1]:0"] {
+        let (a, b, c) = (socket(at), socket(at), socket(at));
+        let (to_b, to_c) = (b.local_addr().unwrap(), c.local_addr().unwrap());
+        // More than one run holds, too few for one, lengths that change, another peer in between, and some that are too long.
+        let lengths =
+            [[300; 150].as_slice(), &[301; 2], &[10, 9, 9, 9, 8], &[1; 3], &[0; 4], &[1_400; 5], &[7]];
+        let mut out = SendBatch::new(1_000);
+        let (mut for_b, mut for_c) = (Vec::new(), Vec::new());
+        for (i, length) in lengths.concat().into_iter().enumerate() {
+            let bytes = vec![i as u8; length];
+            let (to, list) = if i % 40 == 39 { (to_c, &mut for_c) } else { (to_b, &mut for_b) };
+            out.push(to, Bytes::from(bytes.clone())).unwrap();
+            list.push(bytes);
+        }
+        let all = for_b.len() + for_c.len();
+        assert_eq!(out.flush(&a).unwrap(), all);
+        assert!(out.is_empty() && out.take_errors().is_empty());
+        for (socket, wanted) in [(&b, for_b), (&c, for_c)] {
+            let mut batch = RecvBatch::new(64, 2048);
+            let mut got = Vec::new();
+            eventually(|| {
+                if batch.recv(socket).is_ok() {
+                    got.extend(batch.iter().map(|d| d.bytes.to_vec()));
+                }
+                got.len() >= wanted.len()
+            });
+            assert_eq!(got, wanted);
+        }
+    }
+}
+
+#[test]
 fn a_datagram_longer_than_the_buffer_is_marked() {
     let (a, b) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
     a.send_to(&[7; 600], b.local_addr().unwrap()).unwrap();

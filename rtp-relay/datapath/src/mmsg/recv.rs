@@ -6,6 +6,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
+/// Bytes of a cache's line.
+const LINE: usize = 64;
+
+/// What lies between two buffers: an odd number of lines, more than a signalling message has. Buffers that are a power of two apart
+/// have their beginnings in the same few places of a cache, where a batch's messages push each other out.
+const APART: usize = 17 * LINE;
+
 /// Buffers for a batch of received datagrams. Allocates once, at construction.
 pub struct RecvBatch {
     headers: Box<[libc::mmsghdr]>,
@@ -14,6 +21,8 @@ pub struct RecvBatch {
     _vectors: Box<[libc::iovec]>,
     bytes: Box<[u8]>,
     buf_len: usize,
+    /// From one buffer to the next.
+    stride: usize,
     filled: usize,
 }
 
@@ -36,12 +45,13 @@ impl RecvBatch {
     /// Room for `n` datagrams (1 to [`MAX_BATCH`]; other values are brought into that range) of `buf_len` bytes each.
     pub fn new(n: usize, buf_len: usize) -> Self {
         let n = n.clamp(1, MAX_BATCH);
+        let stride = buf_len.next_multiple_of(LINE) + APART;
         let mut names = vec![Name::none(); n].into_boxed_slice();
-        let mut bytes = vec![0_u8; n * buf_len].into_boxed_slice();
+        let mut bytes = vec![0_u8; n * stride].into_boxed_slice();
         // One pointer, offset for every buffer: slicing again and again would void the earlier pointers.
         let base = bytes.as_mut_ptr();
         let mut vectors: Box<[libc::iovec]> = (0..n)
-            .map(|i| libc::iovec { iov_base: base.wrapping_add(i * buf_len).cast(), iov_len: buf_len })
+            .map(|i| libc::iovec { iov_base: base.wrapping_add(i * stride).cast(), iov_len: buf_len })
             .collect();
         let (names_at, vectors_at) = (names.as_mut_ptr(), vectors.as_mut_ptr());
         let headers = (0..n)
@@ -55,7 +65,7 @@ impl RecvBatch {
                 header
             })
             .collect();
-        Self { headers, names, _vectors: vectors, bytes, buf_len, filled: 0 }
+        Self { headers, names, _vectors: vectors, bytes, buf_len, stride, filled: 0 }
     }
 
     /// Receive what is there, up to the batch's size, in place of what the batch held. The number of datagrams; an
@@ -96,7 +106,7 @@ impl RecvBatch {
 
     /// The datagrams of the last [`recv`](Self::recv), in order of arrival. Those without an Internet source are left out.
     pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
-        let buffers = self.bytes.chunks_exact(self.buf_len.max(1));
+        let buffers = self.bytes.chunks_exact(self.stride).filter_map(|buffer| buffer.get(..self.buf_len));
         self.headers.iter().zip(&self.names).zip(buffers).take(self.filled).filter_map(
             |((header, name), buffer)| {
                 let len = (header.msg_len as usize).min(buffer.len());
