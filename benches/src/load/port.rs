@@ -14,6 +14,9 @@ const SOCKET_BUFFER: usize = 8 << 20;
 const DATAGRAM: usize = 4096;
 /// Messages are written one after the other into chunks of this size, so that a message costs no allocation.
 const CHUNK: usize = 256 << 10;
+/// Datagrams that are gathered before they go out, sorted by length: what one turn says of one kind the kernel takes in one
+/// piece (`UDP_SEGMENT`), and the generator has time for more. Of one call the shorter goes first, as a 180 before its 200.
+const GATHER: usize = 256;
 /// Datagrams that may wait for the socket.
 const SEND_QUEUE: usize = 1 << 16;
 
@@ -38,6 +41,7 @@ pub struct Rx {
 #[derive(Debug)]
 pub struct Tx {
     socket: Arc<UdpSocket>,
+    gathered: Vec<(SocketAddr, Bytes)>,
     batch: SendBatch,
     chunk: BytesMut,
     /// Datagrams that the full send queue refused. Anything but zero makes a run void.
@@ -63,7 +67,8 @@ impl Port {
         let socket = Arc::new(UdpSocket::from(socket));
         let local = socket.local_addr()?;
         let rx = Rx { socket: Arc::clone(&socket), batch: RecvBatch::new(MAX_BATCH, DATAGRAM) };
-        let tx = Tx { socket, batch: SendBatch::new(SEND_QUEUE), chunk: BytesMut::new(), refused: 0 };
+        let (batch, gathered) = (SendBatch::new(SEND_QUEUE), Vec::with_capacity(GATHER));
+        let tx = Tx { socket, gathered, batch, chunk: BytesMut::new(), refused: 0 };
         Ok(Self { rx, tx, local })
     }
 
@@ -105,15 +110,18 @@ impl Tx {
 
     /// Queue bytes that were written before.
     pub fn push(&mut self, to: SocketAddr, bytes: Bytes) {
-        if self.batch.push(to, bytes).is_err() {
-            self.refused += 1;
-        } else if self.batch.len() >= MAX_BATCH {
+        self.gathered.push((to, bytes));
+        if self.gathered.len() >= GATHER {
             self.flush();
         }
     }
 
     /// Hand what is queued to the system.
     pub fn flush(&mut self) {
+        self.gathered.sort_by_key(|(to, bytes)| (*to, bytes.len()));
+        for (to, bytes) in self.gathered.drain(..) {
+            self.refused += u64::from(self.batch.push(to, bytes).is_err());
+        }
         if !self.batch.is_empty() {
             // What the socket does not take now stays queued; the loop comes back.
             let _ = self.batch.flush(&*self.socket);
@@ -124,6 +132,6 @@ impl Tx {
 
     /// Whether datagrams still wait.
     pub fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+        self.gathered.is_empty() && self.batch.is_empty()
     }
 }

@@ -286,8 +286,12 @@ impl Shard {
 
 /// Whether a number begins like one of these, a leading `+` aside.
 pub(crate) fn is_emergency(prefixes: &[String], number: &str) -> bool {
-    let bare = |text: &str| text.strip_prefix('+').unwrap_or(text).to_owned();
-    !prefixes.is_empty() && prefixes.iter().any(|prefix| bare(number).starts_with(&bare(prefix)))
+    let number = bare(number);
+    prefixes.iter().any(|prefix| number.starts_with(bare(prefix)))
+}
+
+fn bare(number: &str) -> &str {
+    number.strip_prefix('+').unwrap_or(number)
 }
 
 /// Whether a request names an emergency service (RFC 5031), as its target, or in To where its target is the number that the

@@ -54,7 +54,7 @@ pub use io::{
     TransportFailure,
 };
 pub use limits::MAX_LINES;
-pub use overload::ScannerView;
+pub use overload::{ScannerView, begins_something, calls_for_help};
 pub use owner::{OwnerOf, owner};
 pub use reason::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, SwitchReason};
 pub use record::{CallRecord, Direction, Receipt, Step, StepOutcome};

@@ -110,7 +110,7 @@ impl Shard {
     /// When [`Input::Timeout`] is wanted; [`Time::NEVER`] when idle.
     pub fn poll_timeout(&self) -> Time {
         let moving = self.env.moves.next().min(self.env.ghosts.next());
-        self.env.txns.next_timeout().min(self.wheel.next()).min(moving)
+        self.env.txns.next_timeout().min(self.wheel.next()).min(moving).min(self.load.next())
     }
 
     /// Totals since start.
@@ -378,6 +378,7 @@ impl Shard {
     }
 
     fn timeout(&mut self) {
+        self.load.rest(self.env.now, &self.env.newest.config.overload);
         self.env.txns.timeout(self.env.now);
         while let Some(token) = self.wheel.pop(self.env.now) {
             let Some(entry) = usize::try_from(token).ok().and_then(|slot| self.calls.get_mut(slot)) else {

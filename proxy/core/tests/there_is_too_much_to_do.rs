@@ -3,7 +3,7 @@
 mod common;
 
 use common::{CARRIER, EAST, Stage, answer, config, header, in_dialog, invite, sdp};
-use proxy_core::{Input, OverRate, RejectReason};
+use proxy_core::{Input, ListenerId, Output, OverRate, Peer, RejectReason, Transport};
 use relay_values::Duration;
 
 fn ms(n: u64) -> Duration {
@@ -170,4 +170,111 @@ fn who_asks_too_often_may_be_met_with_silence() {
     }
     assert_eq!(codes(&stage.take(CARRIER)), ["200"; 3]);
     assert_eq!(rejected(&stage, RejectReason::RateLimit), 7);
+}
+
+/// A datagram arrives behind so much that waits: what is answered at once, `None` if it is to wait, too.
+fn arrives(stage: &mut Stage, ahead: Duration, from: &str, text: &str) -> Option<Vec<(String, String)>> {
+    assert!(stage.shard.is_wary(stage.now));
+    let done = stage.shard.disposes_of(stage.now, ahead, udp(from), text.as_bytes());
+    let mut answers = vec![];
+    while let Some(output) = stage.shard.poll_output() {
+        let Output::Send { to, bytes } = output else { panic!("{output:?}") };
+        answers.push((to.remote.to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    done.then_some(answers)
+}
+
+#[test]
+fn a_call_that_would_wait_too_long_is_refused_where_it_arrives_as_it_would_be_later() {
+    let plain = invite("c", &sdp("192.0.2.1", 4000));
+    let variants = [
+        plain.clone(),
+        plain.replace(
+            "\r\nMax-Forwards",
+            "\r\nVia: SIP/2.0/TCP a.example, SIP/2.0/UDP b;branch=z9hG4bKx\r\nMax-Forwards",
+        ),
+        plain.replace(";branch=", ";rport;branch="),
+        plain.replace(";branch=", ";rport=7;received=1.2.3.4;branch="),
+        plain.replace("UDP 192.0.2.1:5060", "UDP 10.0.0.1:5070"),
+        plain.replace(";branch=", ";oc;oc-algo=\"loss\";branch="),
+        plain.replace("Via:", "v :").replace("From:", "f:").replace("To:", "t:").replace("Call-ID:", "i:"),
+        plain.replace("CSeq: 1 INVITE", "cseq:   1   INVITE  "),
+    ];
+    for text in variants {
+        let mut stage = Stage::new();
+        overload(&mut stage);
+        let at_once = arrives(&mut stage, ms(16), CARRIER, &text).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(at_once.len(), 1, "{text}");
+        late(&mut stage, ms(21), &text);
+        let sent: Vec<_> = stage.sent.drain(..).map(|(to, text)| (to.to_string(), text)).collect();
+        assert_eq!(at_once, sent, "{text}");
+        assert_eq!(rejected(&stage, RejectReason::Overload), 2);
+        let ack = in_dialog(&sent[0].1, "ACK", 1, "").replace("bKACK1", "bKc");
+        assert_eq!(arrives(&mut stage, ms(0), CARRIER, &ack), Some(vec![]), "{ack}");
+    }
+}
+
+#[test]
+fn what_is_out_of_the_ordinary_waits_for_the_whole_judgement() {
+    let mut config = config();
+    config.rehome.emergency = vec!["112".into()];
+    let mut stage = Stage::with(config);
+    let ok = up(&mut stage, "up");
+    let taken = invite("taken", &sdp("192.0.2.1", 4000));
+    stage.receive(CARRIER, &taken);
+    overload(&mut stage);
+    let plain = invite("c", &sdp("192.0.2.1", 4000));
+    let reinvite = in_dialog(&ok, "INVITE", 2, &sdp("192.0.2.1", 4000));
+    let others = [
+        taken.clone(),
+        taken.replace("INVITE sip", "CANCEL sip").replace("1 INVITE", "1 CANCEL"),
+        plain.replace("INVITE", "OPTIONS"),
+        plain.replace("sip:+15551000@", "sip:112@"),
+        plain.replace("To: <sip:+15551000@192.0.2.100>", "To: <urn:service:sos.fire>"),
+        plain.replace("Max-Forwards: 70", "Max-Forwards: 70\r\nResource-Priority: esnet.1"),
+        plain.replace("z9hG4bK", "1"),
+        plain.replace("From: ", "From:\r\n "),
+        plain.replace("CSeq: 1 INVITE", "CSeq: 1 INVITE\r\nCSeq: 1 INVITE"),
+        plain.replace("SIP/2.0\r\nVia", "SIP/3.0\r\nVia"),
+        plain.replace("CSeq: 1 INVITE", "CSeq: 1 BYE"),
+        plain.replace("Call-ID", "Caller-ID"),
+        plain.split_at(plain.find("\r\n\r\n").unwrap()).0.to_owned(),
+        reinvite,
+        in_dialog(&ok, "BYE", 3, ""),
+        in_dialog(&ok, "ACK", 1, ""),
+        ok,
+        String::new(),
+    ];
+    for text in others {
+        assert_eq!(arrives(&mut stage, ms(500), CARRIER, &text), None, "{text}");
+    }
+    assert_eq!(arrives(&mut stage, ms(500), "192.0.2.77:5060", &plain), None, "whom nobody knows");
+    assert_eq!(arrives(&mut stage, ms(15), CARRIER, &plain), None, "there is time for it");
+    assert!(arrives(&mut stage, ms(16), CARRIER, &plain).is_some(), "and not for this");
+}
+
+#[test]
+fn nothing_is_refused_where_it_arrives_before_there_is_an_overload_and_it_ends_by_itself() {
+    let mut stage = Stage::new();
+    let plain = invite("c", &sdp("192.0.2.1", 4000));
+    assert!(!stage.shard.is_wary(stage.now));
+    assert!(!stage.shard.disposes_of(stage.now, ms(500), udp(CARRIER), plain.as_bytes()));
+    overload(&mut stage);
+    assert!(stage.shard.counts().overloaded);
+    // Nothing comes any more.
+    stage.pass(ms(400));
+    assert!(!stage.shard.counts().overloaded);
+    assert_eq!(arrives_calmly(&mut stage, &plain), "100");
+    stage.pass(Duration::from_secs(40));
+    assert!(!stage.shard.is_wary(stage.now));
+}
+
+fn arrives_calmly(stage: &mut Stage, text: &str) -> String {
+    assert!(!stage.shard.disposes_of(stage.now, ms(500), udp(CARRIER), text.as_bytes()));
+    stage.receive(CARRIER, text);
+    codes(&stage.take(CARRIER)).join(" ")
+}
+
+fn udp(from: &str) -> Peer {
+    Peer { transport: Transport::Udp, listener: ListenerId(0), remote: from.parse().unwrap() }
 }

@@ -8,7 +8,10 @@ use crate::shed;
 use crate::stream::StreamTally;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use proxy_core::{HealthInput, MoveOrder, OwnerOf, Peer, ScannerView, Snapshot, Transport, TransportFailure};
+use proxy_core::{
+    HealthInput, MoveOrder, OwnerOf, Peer, ScannerView, Snapshot, Transport, TransportFailure,
+    begins_something, calls_for_help,
+};
 use relay_values::Time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -159,10 +162,7 @@ impl Shared {
     /// Hand a message to the shard that owns it.
     pub(crate) fn post(&self, shard: u8, arrived: Time, from: Peer, bytes: Bytes) -> Posted {
         let Some(post) = self.posts.get(usize::from(shard)) else { return Posted::Done };
-        if post.mail.capacity() < MAIL_RESERVE
-            && shed::begins_something(&bytes)
-            && !shed::calls_for_help(&bytes)
-        {
+        if post.mail.capacity() < MAIL_RESERVE && begins_something(&bytes) && !calls_for_help(&bytes) {
             count(&self.tally.shed);
             // A datagram may come from anywhere: it gets no answer from somebody who has not looked.
             let stream = from.transport.is_reliable().then(|| shed::refusal(&bytes)).flatten();

@@ -1,33 +1,11 @@
-//! What a full queue does with new requests. Overload is the shard's own judgement, made long before a queue is full; this is
-//! for the moment in which a shard cannot judge.
+//! What a full queue answers to new requests on a stream. Overload is the shard's own judgement, made long before a queue is
+//! full; this is for the moment in which a shard cannot judge.
 
 use bytes::Bytes;
-use sip_wire::{Builder, HeaderName, Message, Method, peek, reason_phrase};
+use sip_wire::{Builder, HeaderName, Message, reason_phrase};
 
 /// Seconds after which the caller may come back (RFC 3261 §20.33).
 const RETRY_AFTER: u64 = 2;
-
-/// Words by which an INVITE calls for help: an emergency service's URN (RFC 5031), or priority (RFC 4412).
-const HELP: [&[u8]; 2] = [b"urn:service:sos", b"resource-priority"];
-
-/// Whether these bytes begin something: a request outside of every dialog that ends nothing. Everything else belongs to
-/// something that is up already.
-pub(crate) fn begins_something(bytes: &[u8]) -> bool {
-    !bytes.starts_with(b"SIP/")
-        && peek(bytes).is_some_and(|keys| {
-            let ends = matches!(
-                keys.method,
-                Some(Method::Ack | Method::Cancel | Method::Bye | Method::Prack) | None
-            );
-            keys.is_request && keys.to_tag.is_none() && !ends
-        })
-}
-
-/// Whether it looks like a call for help. Seen without a parse, and rather too often than too seldom.
-pub(crate) fn calls_for_help(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"INVITE ")
-        && HELP.iter().any(|word| bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
-}
 
 /// A 503 made from the request alone (RFC 3261 §8.2.6 and §8.2.7: a stateless UAS), for a stream: there nobody repeats a
 /// request, and nobody can send from another's address. `None` if there is not enough to answer.
@@ -66,7 +44,6 @@ mod tests {
 
     #[test]
     fn a_new_invite_is_answered_503_with_every_via_and_a_time_to_come_back() {
-        assert!(begins_something(INVITE.as_bytes()));
         let answer = refusal(&Bytes::from_static(INVITE.as_bytes())).unwrap();
         let answer = Message::parse(answer).unwrap();
         assert_eq!(answer.code(), Some(503));
@@ -74,24 +51,5 @@ mod tests {
         assert_eq!(answer.header(HeaderName::CSeq), Some(&b"7 INVITE"[..]));
         assert_eq!(answer.header(HeaderName::RetryAfter), Some(&b"2"[..]));
         assert!(answer.to().unwrap().tag().is_some());
-    }
-
-    #[test]
-    fn nothing_of_a_call_that_is_up_is_ever_turned_away() {
-        for method in ["BYE", "ACK", "CANCEL", "PRACK"] {
-            assert!(!begins_something(INVITE.replace("INVITE", method).as_bytes()), "{method}");
-        }
-        let reinvite = INVITE.replace("To: <sip:c@d>", "To: <sip:c@d>;tag=2");
-        assert!(!begins_something(reinvite.as_bytes()));
-        assert!(!begins_something(b"SIP/2.0 200 OK\r\n\r\n"));
-        assert!(begins_something(INVITE.replace("INVITE", "OPTIONS").as_bytes()));
-    }
-
-    #[test]
-    fn a_call_for_help_is_known_by_its_words() {
-        assert!(!calls_for_help(INVITE.as_bytes()));
-        assert!(calls_for_help(INVITE.replace("<sip:c@d>", "<urn:service:sos.police>").as_bytes()));
-        let urgent = INVITE.replace("Max-Forwards", "resource-Priority: esnet.1\r\nMax-Forwards");
-        assert!(calls_for_help(urgent.as_bytes()));
     }
 }

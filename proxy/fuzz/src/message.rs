@@ -1,9 +1,9 @@
 //! One datagram.
 
 use bytes::Bytes;
-use sip_wire::{Builder, HeaderName, Message, Splice, Uri, peek, unescape, unfold, unquote};
+use sip_wire::{Builder, Glimpse, HeaderName, Message, Splice, Uri, peek, unescape, unfold, unquote};
 
-/// No panic; `peek` and a parse agree; views borrow from the message; a rewrite changes what it should and nothing else;
+/// No panic; `peek`, a glimpse and a parse agree; views borrow from the message; a rewrite changes what it should and nothing else;
 /// a value that is copied into a new message stays one value.
 pub fn message(data: &[u8]) {
     let keys = peek(data);
@@ -18,9 +18,30 @@ pub fn message(data: &[u8]) {
         }
     };
     assert_eq!(keys, message.keys(), "peek says the same as a parse");
+    glimpse(data, &message);
     look(&message);
     rewrite(&message);
     rebuild(&message);
+}
+
+/// Whatever a glimpse makes out, a parse has found.
+fn glimpse(data: &[u8], message: &Message) {
+    let Some(glimpse) = Glimpse::read(data) else { return };
+    assert_eq!((glimpse.method, glimpse.uri), (message.method(), message.uri()));
+    assert_eq!(Ok(glimpse.via), message.top_via());
+    assert_eq!(Ok(glimpse.callee), message.to());
+    assert_eq!(Some(glimpse.top), message.values(HeaderName::Via).next());
+    assert!(glimpse.vias().eq(message.lines(HeaderName::Via)));
+    let copied = [
+        (HeaderName::From, glimpse.from),
+        (HeaderName::To, glimpse.to),
+        (HeaderName::CallId, glimpse.call_id),
+        (HeaderName::CSeq, glimpse.cseq),
+    ];
+    for (name, value) in copied {
+        assert!(message.lines(name).eq([value]), "{name:?}");
+    }
+    assert_eq!(glimpse.is_urgent, message.header(HeaderName::ResourcePriority).is_some());
 }
 
 /// Every view, for its own assertions.

@@ -2,8 +2,8 @@
 //!
 //! One scan of a message's bytes makes an index of spans ([`Message`]); typed views ([`Via`], [`NameAddr`], [`Uri`],
 //! [`CSeq`]) are made when asked for and borrow from it; a hop's rewriting is a [`Splice`] between spans; what is ours
-//! from the first byte is written by a [`Builder`]. [`peek`] finds what routes a message without a parse, [`Framer`]
-//! cuts streams into messages, [`sdp`] reads session descriptions and puts our address into them.
+//! from the first byte is written by a [`Builder`]. [`peek`] finds what routes a message without a parse,
+//! [`Glimpse`] what turns it away, [`Framer`] cuts streams into messages, [`sdp`] reads session descriptions and puts our address into them.
 //!
 //! What it never does: read a socket or a clock; copy a message to look at it; turn bytes into text (bodies and display
 //! names are bytes, UTF-8 or not); panic on input; grow without bound (see [`limits`]); reject a message for a header,
@@ -25,6 +25,7 @@ mod class;
 mod eight;
 mod fault;
 mod framer;
+mod glimpse;
 mod header;
 pub mod host;
 mod lex;
@@ -48,6 +49,7 @@ pub use address::NameAddr;
 pub use builder::Builder;
 pub use fault::{Defect, RejectReason, Rejected};
 pub use framer::{Frame, FrameError, Framer};
+pub use glimpse::Glimpse;
 pub use header::{Header, HeaderName};
 pub use lex::{unescape, unfold, unquote};
 pub use message::Message;

@@ -23,12 +23,19 @@ impl World {
                 if !self.shards[id].lets_in(self.now, peer(from), &bytes) {
                     return;
                 }
-                if let Some((since, until, waited)) = self.busy
-                    && (since..until).contains(&self.now)
-                {
-                    self.shards[id].handle(self.now, Input::Waited(waited));
+                let busy = self.busy.filter(|(since, until, _)| (*since..*until).contains(&self.now));
+                let waited = busy.map(|(.., waited)| waited);
+                let shard = &mut self.shards[id];
+                // Judged where it arrives, or when its turn has come: a half each.
+                let at_once = bytes.len() % 2 == 0
+                    && shard.is_wary(self.now)
+                    && shard.disposes_of(self.now, waited.unwrap_or_default(), peer(from), &bytes);
+                if !at_once {
+                    if let Some(waited) = waited {
+                        shard.handle(self.now, Input::Waited(waited));
+                    }
+                    shard.handle(self.now, Input::Message { from: peer(from), bytes: bytes.clone() });
                 }
-                self.shards[id].handle(self.now, Input::Message { from: peer(from), bytes: bytes.clone() });
                 // What a drill cuts off on its way has not been heard.
                 if self.cut_off(id) == cut {
                     self.audit(from, self.ours, &bytes);

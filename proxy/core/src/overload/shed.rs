@@ -1,5 +1,6 @@
 //! New requests that are turned away before they cost a transaction.
 
+use super::beginnings::{begins, is_for_help};
 use super::bucket::Bucket;
 use super::control::{Said, Share};
 use super::delay::QueueDelay;
@@ -14,12 +15,14 @@ use core::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use relay_values::{Duration, Time};
-use sip_wire::{HeaderName, Message, Method, Scheme, Uri};
+use sip_wire::{HeaderName, Message, Method};
 
 /// How busy a shard is, and what its sources and trunks have used of their rates.
 #[derive(Debug)]
 pub(crate) struct Load {
     queue: QueueDelay,
+    /// When it is judged again although nothing comes.
+    next: Time,
     /// How long the message that comes next has waited.
     waited: Duration,
     sources: Sources<Bucket>,
@@ -40,6 +43,7 @@ impl Load {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         Self {
             queue: QueueDelay::Calm,
+            next: Time::NEVER,
             waited: Duration::ZERO,
             sources: Sources::new(RATED_SETS, rng.next_u64()),
             trunks: HashMap::with_hasher(FixedState::with_seed(3)),
@@ -57,18 +61,46 @@ impl Load {
     /// A message is handled.
     pub(crate) fn judge(&mut self, now: Time, policy: &OverloadPolicy) -> Late {
         let waited = core::mem::take(&mut self.waited);
-        if !self.share.is_zero() {
-            self.share.pass(now, policy.interval);
-        }
-        if self.queue == QueueDelay::Calm && waited <= policy.target {
+        if waited <= policy.target && self.next == Time::NEVER {
             return false;
         }
-        self.queue.waited(now, waited, policy)
+        self.share.pass(now, policy.interval);
+        let late = self.queue.waited(now, waited, policy);
+        let amiss = self.queue != QueueDelay::Calm || !self.share.is_zero();
+        self.next = if amiss { now + policy.interval } else { Time::NEVER };
+        late
     }
 
     /// Whether the shard is overloaded.
     pub(crate) const fn is_shedding(&self) -> bool {
         self.queue.is_shedding()
+    }
+
+    /// Something new has been turned away before it was handled.
+    pub(super) fn turned_away(&mut self) {
+        self.share.offered(true);
+    }
+
+    /// An answer without a transaction goes out.
+    pub(super) fn expect_acks(&mut self, now: Time) {
+        self.acks_until = now + STATELESS_ACKS;
+    }
+
+    /// Whether ACKs to such answers may still come.
+    pub(super) fn expects_acks(&self, now: Time) -> bool {
+        now < self.acks_until
+    }
+
+    /// When the shard has to be judged although nothing comes; [`Time::NEVER`] while nothing is amiss.
+    pub(crate) const fn next(&self) -> Time {
+        self.next
+    }
+
+    /// Nothing has come for a while: nothing waits.
+    pub(crate) fn rest(&mut self, now: Time, policy: &OverloadPolicy) {
+        if self.next <= now {
+            self.judge(now, policy);
+        }
     }
 
     /// What peers that ask are told.
@@ -93,7 +125,7 @@ impl Load {
 
     /// The To tag of an answer without a transaction: the same for the same request (RFC 3261 §8.2.7), and for nobody to
     /// guess.
-    fn tag(&self, call_id: &[u8], branch: &[u8]) -> [u8; 18] {
+    pub(super) fn tag(&self, call_id: &[u8], branch: &[u8]) -> [u8; 18] {
         let mut tag = *b"n-................";
         if let Some(digits) = tag.get_mut(2..) {
             crate::ids::hex(self.tags.hash_one((call_id, branch)), digits);
@@ -173,7 +205,7 @@ impl Shard {
         if bytes.len() > most {
             return;
         }
-        self.load.acks_until = self.env.now + STATELESS_ACKS;
+        self.load.expect_acks(self.env.now);
         self.env.counters.sent += 1;
         self.env.out.push_back(Output::Send { to: reply_to(request, from), bytes });
     }
@@ -181,7 +213,7 @@ impl Shard {
     /// Whether this is the ACK to an answer that left no state behind. It says nothing that anybody waits for, and is not
     /// even parsed: in an overload there are as many of them as of refusals.
     pub(crate) fn is_stateless_ack(&self, bytes: &[u8]) -> bool {
-        if self.load.acks_until <= self.env.now || !bytes.starts_with(b"ACK ") {
+        if !self.load.expects_acks(self.env.now) || !bytes.starts_with(b"ACK ") {
             return false;
         }
         let keys = sip_wire::peek(bytes);
@@ -189,39 +221,15 @@ impl Shard {
     }
 }
 
-/// Whether a request outside of every dialog begins anything. The others end something, or belong to it.
+/// Whether a request outside of every dialog begins anything.
 fn begins_something(request: &Message) -> bool {
-    let outside = request.to().is_ok_and(|to| to.tag().is_none());
-    outside
-        && match request.method() {
-            Method::Ack | Method::Cancel | Method::Bye | Method::Prack => false,
-            Method::Invite
-            | Method::Options
-            | Method::Update
-            | Method::Info
-            | Method::Notify
-            | Method::Register
-            | Method::Subscribe
-            | Method::Refer
-            | Method::Message
-            | Method::Publish
-            | Method::Other(_) => true,
-        }
+    request.to().is_ok_and(|to| begins(request.method(), to.tag().is_some()))
 }
 
 /// Whether an INVITE calls for help: an emergency service's URN as its target or in To (RFC 5031), a number that is
 /// configured as one, or words of priority (RFC 4412).
 fn is_emergency(request: &Message, snapshot: &Snapshot) -> bool {
-    if !matches!(request.method(), Method::Invite) {
-        return false;
-    }
-    crate::admission::is_for_help(request)
-        || request.values(HeaderName::ResourcePriority).any(crate::identity::is_priority)
-        || Uri::parse(request.uri()).is_ok_and(|uri| {
-            let named = matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel);
-            let user = uri.user.filter(|_| named).unwrap_or_default();
-            let number = user.split(|b| *b == b';').next().unwrap_or_default();
-            let number = core::str::from_utf8(number).unwrap_or_default();
-            crate::admission::is_emergency(&snapshot.config.rehome.emergency, number)
-        })
+    matches!(request.method(), Method::Invite)
+        && (request.values(HeaderName::ResourcePriority).any(crate::identity::is_priority)
+            || is_for_help(request.uri(), request.to().map_or(b"", |to| to.uri), snapshot))
 }

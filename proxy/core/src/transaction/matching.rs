@@ -22,30 +22,37 @@ impl MatchKey {
     /// Makes this the key of a request with this top Via; `None` if the request cannot be matched by anything. An ACK gets the key of
     /// the INVITE that it acknowledges.
     pub(super) fn set(&mut self, request: &Message, via: &Via<'_>) -> Option<()> {
-        self.bytes.clear();
-        match via.rfc3261_branch() {
-            Some(branch) => {
-                self.bytes.push(RFC3261);
-                self.push(branch);
-                self.push(via.host);
-                // Host names in any case name the same host.
-                let host_at = self.bytes.len() - via.host.len();
-                if let Some(host) = self.bytes.get_mut(host_at..) {
-                    host.make_ascii_lowercase();
-                }
-                self.bytes.extend_from_slice(&via.port.unwrap_or(5060).to_be_bytes());
-            }
-            None => {
-                self.bytes.push(RFC2543);
-                self.push(request.uri());
-                self.push(request.values(HeaderName::Via).next()?);
-                self.push(request.call_id().ok()?);
-                self.push(request.from().ok()?.tag().unwrap_or_default());
-                self.bytes.extend_from_slice(&request.cseq().ok()?.number.to_be_bytes());
-            }
+        let method = if request.method() == Method::Ack { Method::Invite } else { request.method() };
+        if self.set_branch(via, method).is_some() {
+            return Some(());
         }
+        self.bytes.clear();
+        self.bytes.push(RFC2543);
+        self.push(request.uri());
+        self.push(request.values(HeaderName::Via).next()?);
+        self.push(request.call_id().ok()?);
+        self.push(request.from().ok()?.tag().unwrap_or_default());
+        self.bytes.extend_from_slice(&request.cseq().ok()?.number.to_be_bytes());
         self.method_at = self.bytes.len();
-        self.set_method(if request.method() == Method::Ack { Method::Invite } else { request.method() });
+        self.set_method(method);
+        Some(())
+    }
+
+    /// The same of the top Via alone; `None` where its branch is none by RFC 3261.
+    pub(super) fn set_branch(&mut self, via: &Via<'_>, method: Method<'_>) -> Option<()> {
+        let branch = via.rfc3261_branch()?;
+        self.bytes.clear();
+        self.bytes.push(RFC3261);
+        self.push(branch);
+        self.push(via.host);
+        // Host names in any case name the same host.
+        let host_at = self.bytes.len() - via.host.len();
+        if let Some(host) = self.bytes.get_mut(host_at..) {
+            host.make_ascii_lowercase();
+        }
+        self.bytes.extend_from_slice(&via.port.unwrap_or(5060).to_be_bytes());
+        self.method_at = self.bytes.len();
+        self.set_method(method);
         Some(())
     }
 

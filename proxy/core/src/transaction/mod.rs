@@ -28,7 +28,7 @@ mod tests;
 mod timers;
 
 pub(crate) use branch::Branch;
-pub(crate) use respond::{reply_to, response};
+pub(crate) use respond::{refusal, reply_along, reply_to, response};
 pub(crate) use table::Transactions;
 
 use crate::TransportFailure;

@@ -4,7 +4,7 @@ use crate::Peer;
 use crate::dialog::decimal;
 use crate::overload::{Said, is_about_load};
 use sip_wire::host::Literal;
-use sip_wire::{Builder, HeaderName, Message, Via, reason_phrase};
+use sip_wire::{Builder, Glimpse, HeaderName, Message, Via, reason_phrase};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 
@@ -18,7 +18,8 @@ pub(crate) fn response(
     to_tag: Option<&[u8]>,
 ) -> Builder {
     let mut response = Builder::response(code, reason_phrase(code).as_bytes());
-    vias(&mut response, request, from, load);
+    let (first, via) = (request.values(HeaderName::Via).next(), request.top_via().ok());
+    vias(&mut response, (first, via.as_ref()), request.lines(HeaderName::Via), from, load);
     if let Some(value) = request.header(HeaderName::From) {
         response.header(HeaderName::From, value);
     }
@@ -42,10 +43,26 @@ pub(crate) fn response(
     response
 }
 
+/// The same for a request without a To tag of which there is no more than a glimpse.
+pub(crate) fn refusal(request: &Glimpse<'_>, from: SocketAddr, code: u16, load: Said, tag: &[u8]) -> Builder {
+    let mut response = Builder::response(code, reason_phrase(code).as_bytes());
+    vias(&mut response, (Some(request.top), Some(&request.via)), request.vias(), from, load);
+    response.header(HeaderName::From, request.from);
+    response.parts(HeaderName::To, &[request.to, b";tag=", tag]);
+    response.header(HeaderName::CallId, request.call_id);
+    response.header(HeaderName::CSeq, request.cseq);
+    response
+}
+
 /// Every Via in order, on lines as they came: a list stays one, so that no answer has more lines than its question.
-fn vias(response: &mut Builder, request: &Message, from: SocketAddr, load: Said) {
-    let mut top = request.values(HeaderName::Via).next();
-    for line in request.lines(HeaderName::Via) {
+fn vias<'a>(
+    response: &mut Builder,
+    (mut top, via): (Option<&[u8]>, Option<&Via<'_>>),
+    lines: impl Iterator<Item = &'a [u8]>,
+    from: SocketAddr,
+    load: Said,
+) {
+    for line in lines {
         let Some(first) = top else {
             response.header(HeaderName::Via, line);
             continue;
@@ -53,7 +70,7 @@ fn vias(response: &mut Builder, request: &Message, from: SocketAddr, load: Said)
         // What follows the first value on its line. A line before that one has no value.
         let start = (first.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
         if let Some(others) = line.get(start.wrapping_add(first.len())..) {
-            top_via(response, (first, others), request, from, load);
+            top_via(response, (first, others), via, from, load);
             top = None;
         }
     }
@@ -64,11 +81,11 @@ fn vias(response: &mut Builder, request: &Message, from: SocketAddr, load: Said)
 fn top_via(
     response: &mut Builder,
     (value, others): (&[u8], &[u8]),
-    request: &Message,
+    via: Option<&Via<'_>>,
     from: SocketAddr,
     load: Said,
 ) {
-    let Ok(via) = request.top_via() else {
+    let Some(via) = via else {
         response.parts(HeaderName::Via, &[value, others]);
         return;
     };
@@ -111,7 +128,7 @@ pub(crate) fn reply_to(request: &Message, from: Peer) -> Peer {
 /// it came from, at its source port if it asked for that (RFC 3581 §4), else at the port in sent-by.
 ///
 /// `maddr` is not followed: it would let a stranger aim our responses at somebody else.
-pub(super) fn reply_along(via: &Via<'_>, from: Peer) -> Peer {
+pub(crate) fn reply_along(via: &Via<'_>, from: Peer) -> Peer {
     if from.transport.is_reliable() || via.rport.is_some() {
         return from;
     }

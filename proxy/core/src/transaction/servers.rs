@@ -9,7 +9,7 @@ use super::{Key, Received, ServerKey, TxnEvent};
 use crate::Peer;
 use bytes::Bytes;
 use relay_values::Time;
-use sip_wire::{Message, Method};
+use sip_wire::{Message, Method, Via};
 
 impl<U: Copy> Transactions<U> {
     /// Gives a server transaction its reference, so that a CANCEL finds its call.
@@ -103,6 +103,14 @@ impl<U: Copy> Transactions<U> {
         let mut wanted = std::mem::take(&mut self.scratch);
         let known = request.top_via().is_ok_and(|via| wanted.set(request, &via).is_some())
             && self.find(wanted.as_bytes()).is_some();
+        self.scratch = wanted;
+        known
+    }
+
+    /// The same of a request with this method and top Via; `None` where that is not enough to tell.
+    pub(crate) fn knows_branch(&mut self, method: Method<'_>, via: &Via<'_>) -> Option<bool> {
+        let mut wanted = std::mem::take(&mut self.scratch);
+        let known = wanted.set_branch(via, method).map(|()| self.find(wanted.as_bytes()).is_some());
         self.scratch = wanted;
         known
     }

@@ -1,9 +1,8 @@
 //! What waits for a shard.
 
 use crate::limits::{INBOX_BYTES, INBOX_MAX, INBOX_NEW};
-use crate::shed;
 use bytes::Bytes;
-use proxy_core::Peer;
+use proxy_core::{Peer, begins_something, calls_for_help};
 use relay_values::Time;
 use std::collections::VecDeque;
 
@@ -37,7 +36,7 @@ impl Inbox {
     /// that sheds by delay.
     pub(super) fn take(&mut self, arrived: Time, from: Peer, bytes: Bytes) -> Taken {
         let waiting = self.queue.len();
-        if waiting >= INBOX_NEW && shed::begins_something(&bytes) && !shed::calls_for_help(&bytes) {
+        if waiting >= INBOX_NEW && begins_something(&bytes) && !calls_for_help(&bytes) {
             return Taken::Shed;
         }
         if waiting >= INBOX_MAX || self.bytes >= INBOX_BYTES {

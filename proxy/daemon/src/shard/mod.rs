@@ -5,6 +5,7 @@
 //! in before handling is what makes overload visible: what waits, waits in a queue of ours where a BYE can be told from a
 //! new call, not in the kernel's, which drops either.
 
+mod ahead;
 mod inbox;
 mod pace;
 mod sockets;
@@ -15,6 +16,7 @@ use crate::limits::{
 use crate::records::Told;
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::{Mail, Phase, Posted, Shared, count};
+use ahead::Ahead;
 use bytes::Bytes;
 use datapath::RelayHandle;
 use inbox::{Inbox, Taken, Waiting};
@@ -74,6 +76,7 @@ struct Turner {
     draining: bool,
     sockets: Sockets,
     inbox: Inbox,
+    ahead: Ahead,
     mail: mpsc::Receiver<Mail>,
     asks: mpsc::Receiver<SyncSender<ShardReport>>,
     relay: Option<AsyncFd<RelayHandle>>,
@@ -101,6 +104,7 @@ impl Turner {
             draining: false,
             sockets: Sockets::new(sockets)?,
             inbox: Inbox::default(),
+            ahead: Ahead::default(),
             mail,
             asks,
             relay: relay.map(watch).transpose()?,
@@ -126,8 +130,10 @@ impl Turner {
         more |= self.take_mail();
         self.say_what_waits();
         more |= self.take_relay_events();
-        for _ in 0..TURN_MESSAGES {
+        let mut handled = 0;
+        while handled < TURN_MESSAGES {
             let Some(Waiting { arrived, from, bytes }) = self.inbox.next() else { break };
+            handled += 1;
             // The clock as it stood at the last message: near enough, and read anyway.
             let waited = self.handled.since(arrived);
             if waited >= NOTABLE_WAIT {
@@ -135,6 +141,7 @@ impl Turner {
             }
             self.handle(Input::Message { from, bytes });
         }
+        self.ahead.handled(handled, !self.inbox.is_empty());
         self.say_what_waits();
         self.fire_timer();
         self.answer_asks();
@@ -175,9 +182,11 @@ impl Turner {
     }
 
     fn take_datagrams(&mut self) -> bool {
-        let Self { sockets, inbox, shared, wire, id, shard, .. } = self;
+        let Self { sockets, inbox, ahead, shared, wire, id, shard, .. } = self;
         let now = shared.clock.now();
-        sockets.receive(wire, |from, datagram, wire| {
+        ahead.begins(now);
+        let is_wary = shard.is_wary(now);
+        let more = sockets.receive(wire, |from, datagram, wire| {
             // A keep-alive: CRLFs or zeros.
             if datagram.len() <= 4 && datagram.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
                 wire.keepalives += 1;
@@ -187,8 +196,14 @@ impl Turner {
             if !shard.lets_in(now, from, datagram) {
                 return;
             }
+            let owner = shared.owner(datagram, *id);
+            // Nor is a call for which there is no time.
+            if is_wary && owner == Some(*id) && shard.disposes_of(now, ahead.of(inbox.len()), from, datagram)
+            {
+                return;
+            }
             let bytes = Bytes::copy_from_slice(datagram);
-            match shared.owner(&bytes, *id) {
+            match owner {
                 None => shared.tell_health(HealthInput::Message { from, bytes }),
                 Some(shard) if shard == *id => take(inbox, wire, now, from, bytes),
                 Some(shard) => match shared.post(shard, now, from, bytes) {
@@ -197,7 +212,9 @@ impl Turner {
                     Posted::Refused(_) | Posted::Full(..) => count(&shared.tally.mail_full),
                 },
             }
-        })
+        });
+        self.perform_all();
+        more
     }
 
     fn take_mail(&mut self) -> bool {
@@ -282,9 +299,13 @@ impl Turner {
         while let Some(input) = next.take().or_else(|| self.refused.pop().map(Input::Relay)) {
             self.handled = self.shared.clock.now();
             self.shard.handle(self.handled, input);
-            while let Some(output) = self.shard.poll_output() {
-                self.perform(output);
-            }
+            self.perform_all();
+        }
+    }
+
+    fn perform_all(&mut self) {
+        while let Some(output) = self.shard.poll_output() {
+            self.perform(output);
         }
     }
 
