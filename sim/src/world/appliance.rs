@@ -27,7 +27,7 @@ impl World {
                 let waited = busy.map(|(.., waited)| waited);
                 let shard = &mut self.shards[id];
                 // Judged where it arrives, or when its turn has come: a half each.
-                let at_once = bytes.len() % 2 == 0
+                let at_once = bytes.len().is_multiple_of(2)
                     && shard.is_wary(self.now)
                     && shard.disposes_of(self.now, waited.unwrap_or_default(), peer(from), &bytes);
                 if !at_once {
