@@ -20,6 +20,7 @@ pub(crate) const CLANG: Program = Program { name: "clang-14", package: "clang-14
 pub(crate) const LLVM: Program = Program { name: "llvm-strip", package: "llvm" };
 pub(crate) const ETHTOOL: Program = Program { name: "ethtool", package: "ethtool" };
 pub(crate) const VALGRIND: Program = Program { name: "valgrind", package: "valgrind" };
+pub(crate) const NFT: Program = Program { name: "nft", package: "nftables" };
 pub(crate) const TASKSET: Program = Program { name: "taskset", package: "util-linux" };
 
 /// Have all of these, whatever it takes.

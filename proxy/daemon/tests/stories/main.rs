@@ -10,6 +10,7 @@ mod large_requests;
 mod listeners;
 mod operators;
 mod scanners_and_floods;
+mod scanners_in_the_kernel;
 mod shards_share_an_address;
 mod strangers_and_garbage;
 mod the_service_obeys_signals;
