@@ -109,8 +109,10 @@ pub enum MoveFrom {
 pub enum TransportFailure {
     /// ICMP port, host or network unreachable.
     Unreachable,
-    /// The connection was refused or reset, or closed under a transaction.
+    /// The connection was refused or reset, or nobody read on it.
     Reset,
+    /// The connection has ended in good order; another one may be had for the asking.
+    Ended,
     /// The local system would not send.
     Local,
 }

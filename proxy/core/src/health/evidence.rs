@@ -40,13 +40,19 @@ impl Health {
     }
 
     pub(super) fn transport_error(&mut self, now: Time, to: Peer, failure: TransportFailure) {
-        match failure {
-            TransportFailure::Unreachable | TransportFailure::Reset => {}
+        let proves = match failure {
+            TransportFailure::Unreachable | TransportFailure::Reset => true,
+            // Peers close what they do not need. Whether they live, the next connection shows: that of a probe, at once.
+            TransportFailure::Ended => false,
             // Our own trouble: it says nothing about the target.
             TransportFailure::Local => return,
-        }
+        };
         let config = Arc::clone(&self.config);
         for (id, _) in (0..).map(TargetId).zip(&config.targets).filter(|(_, target)| target.peer == to) {
+            if !proves {
+                self.ask(now, id);
+                continue;
+            }
             let Some(watch) = self.watches.get(id.index()) else { continue };
             let signal = unreachable_now(&watch.policy);
             self.signal(now, id, signal);

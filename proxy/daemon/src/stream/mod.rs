@@ -178,14 +178,14 @@ impl Streams {
                 {
                     line.half_closed = true;
                     // Whatever we have asked on it will not be answered there.
-                    self.shared.unreachable(peer, TransportFailure::Reset);
+                    self.shared.unreachable(peer, TransportFailure::Ended);
                 }
             }
             News::Failed { peer, serial } => {
                 if self.is_current(peer, serial) {
                     self.shared.tally.connections.refuse(StreamRefusal::Unreachable);
                     self.rest(peer);
-                    self.forget(peer);
+                    self.forget(peer, TransportFailure::Unreachable);
                 }
             }
         }
@@ -269,17 +269,17 @@ impl Streams {
 
     fn drop_line(&mut self, peer: Peer, why: StreamEnd) {
         self.shared.tally.connections.end(why);
-        self.forget(peer);
+        self.forget(peer, why.failure());
     }
 
-    fn forget(&mut self, peer: Peer) {
+    fn forget(&mut self, peer: Peer, failure: TransportFailure) {
         let Some(line) = self.lines.remove(&peer) else { return };
         self.room.leave(peer.remote.ip(), line.whose);
         self.level();
         // Ten thousand that come and go without a word of ours are nobody's concern.
         if line.spoken {
             for to in std::iter::once(peer).chain(line.aliases) {
-                self.shared.unreachable(to, TransportFailure::Reset);
+                self.shared.unreachable(to, failure);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Why a connection was not taken or made, and why one ended: one value each for the log line, the metric label and the
 //! test.
 
+use proxy_core::TransportFailure;
 use sip_wire::FrameError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -90,6 +91,25 @@ impl StreamEnd {
             | Self::NoContentLength
             | Self::ContentLength
             | Self::Stopping => false,
+        }
+    }
+}
+
+impl StreamEnd {
+    /// What it says of the peer. One that closes, or is closed for what it has written, is there all the same.
+    pub(super) const fn failure(self) -> TransportFailure {
+        match self {
+            Self::Reset | Self::NoPong | Self::NotReading | Self::QueueFull => TransportFailure::Reset,
+            Self::Closed
+            | Self::HalfClosed
+            | Self::Idle
+            | Self::NoMessage
+            | Self::SlowMessage
+            | Self::HeadTooLong
+            | Self::MessageTooLong
+            | Self::NoContentLength
+            | Self::ContentLength
+            | Self::Stopping => TransportFailure::Ended,
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::world::{PATIENCE, Place, call, eventually, hang_up, metric};
-use sip_wire::{Frame, Framer, Message};
+use sip_wire::{Frame, Framer, HeaderName, Message};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
@@ -150,4 +150,35 @@ fn a_refused_connection_moves_the_call_on_to_the_next_edge() {
     let (carrier, south) = (place.carrier(), place.edge(2));
     let call = call(place, &carrier, &south, "refused", "+4930123456");
     hang_up(place, &carrier, &south, &call);
+}
+
+#[test]
+fn a_peer_that_closes_its_connection_has_the_next_call_on_another_one() {
+    let place = Place(94);
+    let peer = SocketAddr::from((place.ip(3), 5060));
+    let more = format!(
+        "{}\n[[trunk]]\nname = \"streams\"\nlistener = \"stream\"\ntargets = [{{ name = \"s\", address = \"{peer}\" }}]\n\
+         probe = {{ enabled = false }}\n[[route.outbound]]\ntrunks = [\"streams\"]\n",
+        tcp(place)
+    );
+    let appliance = place.start(&more);
+    let (edge, listener) = (place.edge(1), TcpListener::bind(peer).unwrap());
+    for call in ["one", "two", "three"] {
+        edge.send(edge.invite(call, "+4930123456", 40_000), place.tier());
+        let mut line = Stream::new(listener.accept().unwrap().0);
+        let invite = line.next();
+        assert!(matches!(invite.method(), sip_wire::Method::Invite));
+        let mut busy = "SIP/2.0 486 Busy Here\r\n".to_owned();
+        for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq]
+        {
+            let tag = if name == HeaderName::To { ";tag=b" } else { "" };
+            let value = String::from_utf8_lossy(invite.header(name).unwrap()).into_owned();
+            busy += &format!("{}: {value}{tag}\r\n", name.as_str());
+        }
+        line.stream.write_all((busy + "Content-Length: 0\r\n\r\n").as_bytes()).unwrap();
+        assert!(matches!(line.next().method(), sip_wire::Method::Ack));
+        drop(line);
+        eventually("the connection is gone", || metric(&appliance, "bascule_streams") == 0.0);
+        eventually("the caller hears busy", || edge.next().code() == Some(486));
+    }
 }

@@ -148,6 +148,18 @@ fn what_icmp_says_of_an_address_is_true_of_every_target_there() {
 }
 
 #[test]
+fn a_connection_that_has_ended_is_a_question_and_no_answer() {
+    let mut lab = Lab::usual(1);
+    let to = lab.health.snapshot().config.targets[EAST_1.index()].peer;
+    let asked = lab.probes_of(EAST_1).len();
+    lab.handle(HealthInput::TransportError { to, failure: TransportFailure::Ended });
+    assert_eq!(lab.state(EAST_1), TargetState::Up);
+    assert_eq!(lab.probes_of(EAST_1).len(), asked + 1, "a probe finds out at once");
+    lab.handle(HealthInput::TransportError { to, failure: TransportFailure::Unreachable });
+    assert_eq!(lab.state(EAST_1), TargetState::Down, "what it finds is proof");
+}
+
+#[test]
 fn evidence_about_an_older_numbering_or_about_nobody_is_ignored() {
     let mut lab = Lab::usual(1);
     lab.handle(HealthInput::Config(std::sync::Arc::new(config())));
