@@ -160,5 +160,12 @@ pub(crate) const MAX_THROTTLES: usize = 1_024;
 /// Seconds after which a caller that was turned away may come back (RFC 3261 §20.33).
 pub(crate) const RETRY_AFTER: u64 = 2;
 
+/// Calls that an overloaded shard refuses for each message that it handles. A refusal, its INVITE and ACK included, takes a third of
+/// what a message takes: a quarter of the time goes to refusals at most, however many are due. What is beyond gets no answer.
+pub(crate) const REFUSALS_PER_MESSAGE: u32 = 1;
+
+/// And so many at once: a tenth of a second's worth of what had come before the overload was known, at 40,000 calls/s.
+pub(crate) const REFUSALS_AT_ONCE: u32 = 4_096;
+
 /// How long ACKs to answers without a transaction may come after the last of them: 64*T1.
 pub(crate) const STATELESS_ACKS: Duration = Duration::from_secs(32);

@@ -60,6 +60,8 @@ reasons! {
         StrangerRate = "stranger_rate",
         /// There is more to do than time to do it (503).
         Overload = "overload",
+        /// There is not even time to say so (not answered: a datagram's sender repeats it).
+        Unanswered = "overload_unanswered",
         /// The source's or the trunk's rate is used up (503, or not answered).
         RateLimit = "rate_limit",
         /// Every target asks for less (503).

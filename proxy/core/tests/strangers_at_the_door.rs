@@ -133,3 +133,21 @@ fn a_hundred_thousand_sources_are_remembered_in_the_room_of_sixteen_thousand() {
     assert_eq!(stage.shard.counts().transactions, 0);
     assert!(stage.shard.scanners(stage.now).is_empty(), "two tries are no scan");
 }
+
+#[test]
+fn who_connects_again_and_again_is_on_the_list_and_a_neighbour_never_is() {
+    let mut stage = open();
+    let peer = |from: &str| Peer {
+        transport: Transport::Tcp,
+        listener: ListenerId(0),
+        remote: from.parse().unwrap(),
+    };
+    for _ in 0..20 {
+        stage.shard.knocked(stage.now, peer(STRANGER));
+        stage.shard.knocked(stage.now, peer(CARRIER));
+    }
+    let list = stage.shard.scanners(stage.now);
+    assert_eq!(list.iter().map(|one| one.address.to_string()).collect::<Vec<_>>(), ["203.0.113.66"]);
+    assert!(!receive(&mut stage, STRANGER, &from_stranger(&invite("x", ""))));
+    assert_eq!(rejected(&stage, RejectReason::Scanner), 1);
+}

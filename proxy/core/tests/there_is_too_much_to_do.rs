@@ -251,6 +251,29 @@ fn what_is_out_of_the_ordinary_waits_for_the_whole_judgement() {
     assert_eq!(arrives(&mut stage, ms(500), "192.0.2.77:5060", &plain), None, "whom nobody knows");
     assert_eq!(arrives(&mut stage, ms(15), CARRIER, &plain), None, "there is time for it");
     assert!(arrives(&mut stage, ms(16), CARRIER, &plain).is_some(), "and not for this");
+    // What is handled has not waited: the estimate is wrong.
+    late(&mut stage, ms(10), &options("soon"));
+    assert_eq!(arrives(&mut stage, ms(500), CARRIER, &plain), None);
+}
+
+#[test]
+fn when_there_is_no_time_even_to_refuse_a_call_hears_nothing_until_something_has_been_handled() {
+    let mut stage = Stage::new();
+    overload(&mut stage);
+    let calls = |stage: &mut Stage, from: usize| -> usize {
+        let text = |n: usize| invite(&format!("c{n}"), &sdp("192.0.2.1", 4000));
+        let answers = |n| arrives(stage, ms(500), CARRIER, &text(n)).expect("it is dealt with").len();
+        (from..from + 5_000).map(answers).sum()
+    };
+    assert_eq!(calls(&mut stage, 0), 4_096);
+    assert_eq!(rejected(&stage, RejectReason::Unanswered), 904);
+    for n in 0..100 {
+        late(&mut stage, ms(15), &options(&format!("o{n}")));
+    }
+    assert_eq!(calls(&mut stage, 10_000), 100, "one for each");
+    // A call for help, and what belongs to calls, is none of these.
+    let help = invite("help", "").replace("To: <sip:+15551000@192.0.2.100>", "To: <urn:service:sos>");
+    assert_eq!(arrives(&mut stage, ms(500), CARRIER, &help), None);
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub(crate) enum Mail {
         from: Peer,
         bytes: Bytes,
     },
+    /// Somebody whom nobody knows has connected, and was not taken.
+    Knock(Peer),
     TransportError {
         to: Peer,
         failure: TransportFailure,
@@ -186,6 +188,14 @@ impl Shared {
     pub(crate) fn tell_health(&self, input: HealthInput) {
         if self.health.try_send(input).is_err() {
             count(&self.tally.health_full);
+        }
+    }
+
+    /// Tell a shard of a connection that was not taken. Never waits: there will be more of them.
+    pub(crate) fn knocked(&self, from: Peer) {
+        let refused = self.posts.first().map(|post| post.mail.try_send(Mail::Knock(from)));
+        if refused.is_some_and(|sent| sent.is_err()) {
+            count(&self.tally.mail_full);
         }
     }
 

@@ -71,7 +71,11 @@ impl Leaks {
         }
         self.peers(now, agents, complaints);
         // What was shed has begun nothing, and has no record; it is counted.
-        let mut shed: u64 = shards.iter().map(|s| s.counters().rejected(RejectReason::Overload)).sum();
+        let mut shed: u64 = shards
+            .iter()
+            .map(|s| s.counters())
+            .map(|c| c.rejected(RejectReason::Overload) + c.rejected(RejectReason::Unanswered))
+            .sum();
         let mut again = 0;
         for (call_id, call) in &self.invited {
             let all = || records.iter().filter(|record| record.a_call_id == *call_id);

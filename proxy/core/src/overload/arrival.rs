@@ -2,7 +2,8 @@
 //!
 //! When a shard is overloaded most of what comes is new calls that it must turn away, and the ACKs to that. What a refusal
 //! costs is taken from the calls that are taken, so it has to be next to nothing: a glimpse of the header section, one look
-//! into the table of transactions, one answer. Whatever is out of the ordinary goes the long way, where the same rules hold
+//! into the table of transactions, one answer. And there are no more answers than messages that are handled: who gets none asks
+//! again, and what is handled goes on, whatever comes. Whatever is out of the ordinary goes the long way, where the same rules hold
 //! ([`shed`](super::shed)).
 
 use crate::limits::RETRY_AFTER;
@@ -21,11 +22,11 @@ fn too_long(policy: &OverloadPolicy) -> Duration {
 impl Shard {
     /// Whether datagrams are to be shown to [`Shard::disposes_of`] at all.
     pub fn is_wary(&self, now: Time) -> bool {
-        self.load.is_shedding() || self.load.expects_acks(now)
+        self.load.is_pressed() || self.load.expects_acks(now)
     }
 
     /// Deals with a datagram of somebody who may come in ([`Shard::lets_in`]), if that can be done at once: a new call that would wait
-    /// for too long is answered 503 (RFC 3261 §21.5.4), and the ACK to that is taken. Whether it was; everything else is a
+    /// for too long is answered 503 (RFC 3261 §21.5.4), or not at all if there are more of them than can be answered, and the ACK to that is taken. Whether it was; everything else is a
     /// [`Message`](crate::Input::Message). `ahead` is how long what waits already will take. Drain [`Shard::poll_output`]
     /// to `None` afterwards.
     pub fn disposes_of(&mut self, now: Time, ahead: Duration, from: Peer, bytes: &[u8]) -> bool {
@@ -33,7 +34,8 @@ impl Shard {
         let is_done = match bytes.first() {
             Some(b'A') => self.is_stateless_ack(bytes),
             Some(b'I') => {
-                self.load.is_shedding()
+                // What is handled does wait: a wrong estimate alone turns nobody away.
+                self.load.is_pressed()
                     && ahead > too_long(&self.env.newest.config.overload)
                     && self.refuses(from, bytes)
             }
@@ -47,6 +49,11 @@ impl Shard {
         let Some(request) = Glimpse::read(bytes).filter(|request| self.is_ordinary(from, request)) else {
             return false;
         };
+        // Over a stream nobody repeats a request.
+        if !self.load.turned_away() && !from.transport.is_reliable() {
+            self.env.counters.reject(RejectReason::Unanswered);
+            return true;
+        }
         let asks = request.via.params.has(b"oc");
         let said = self.load.said(self.env.now);
         let tag = self.load.tag(request.call_id, request.via.branch.unwrap_or_default());
@@ -55,7 +62,6 @@ impl Shard {
         if !asks {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
-        self.load.turned_away();
         self.load.expect_acks(self.env.now);
         self.env.counters.reject(RejectReason::Overload);
         self.env.counters.sent += 1;

@@ -45,6 +45,11 @@ impl QueueDelay {
         long && matches!(self, Self::Shedding { .. })
     }
 
+    /// Whether there is an overload, and the last message that was handled has waited long enough for that to be so still.
+    pub(crate) const fn is_pressed(self) -> bool {
+        matches!(self, Self::Shedding { calm: None })
+    }
+
     /// Whether there is an overload.
     pub(crate) const fn is_shedding(self) -> bool {
         matches!(self, Self::Shedding { .. })

@@ -74,6 +74,16 @@ impl Shard {
         }
     }
 
+    /// Somebody has connected and is not wanted: counted as one request if nobody named it, so that who tries every port by
+    /// stream is on the list for datagrams, too. A connection's address is nobody else's.
+    pub fn knocked(&mut self, now: Time, from: Peer) {
+        let newest = &self.env.newest;
+        if newest.router.source_at(from.remote).is_none() {
+            let ip = from.remote.ip().to_canonical();
+            self.door.scanners.strike(now, ip, Strike::Request, &newest.config.scanners);
+        }
+    }
+
     /// Strangers that are met with silence, as this shard's sockets know them.
     pub fn scanners(&self, now: Time) -> Vec<ScannerView> {
         self.door.scanners.list(now, &self.env.newest.config.scanners)

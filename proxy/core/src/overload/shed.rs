@@ -5,7 +5,7 @@ use super::bucket::Bucket;
 use super::control::{Said, Share};
 use super::delay::QueueDelay;
 use super::sources::Sources;
-use crate::limits::{RATED_SETS, RETRY_AFTER, STATELESS_ACKS};
+use crate::limits::{RATED_SETS, REFUSALS_AT_ONCE, REFUSALS_PER_MESSAGE, RETRY_AFTER, STATELESS_ACKS};
 use crate::rng::Rng;
 use crate::route::Source;
 use crate::shard::Shard;
@@ -30,6 +30,8 @@ pub(crate) struct Load {
     trunks: HashMap<u64, Bucket, FixedState>,
     /// What peers that ask are to be told.
     share: Share,
+    /// How many calls may be refused where they arrive before the next message is handled.
+    refusals: u32,
     /// Until when ACKs to answers without a transaction are expected.
     acks_until: Time,
     /// Makes the tags of such answers.
@@ -48,6 +50,7 @@ impl Load {
             sources: Sources::new(RATED_SETS, rng.next_u64()),
             trunks: HashMap::with_hasher(FixedState::with_seed(3)),
             share: Share::default(),
+            refusals: REFUSALS_AT_ONCE,
             acks_until: Time::ZERO,
             tags: FixedState::with_seed(rng.next_u64()),
         }
@@ -66,6 +69,7 @@ impl Load {
         }
         self.share.pass(now, policy.interval);
         let late = self.queue.waited(now, waited, policy);
+        self.refusals = (self.refusals + REFUSALS_PER_MESSAGE).min(REFUSALS_AT_ONCE);
         let amiss = self.queue != QueueDelay::Calm || !self.share.is_zero();
         self.next = if amiss { now + policy.interval } else { Time::NEVER };
         late
@@ -76,9 +80,12 @@ impl Load {
         self.queue.is_shedding()
     }
 
-    /// Something new has been turned away before it was handled.
-    pub(super) fn turned_away(&mut self) {
+    /// Something new is turned away before it is handled. Whether there is time to say so.
+    pub(super) fn turned_away(&mut self) -> bool {
         self.share.offered(true);
+        let left = self.refusals.checked_sub(1);
+        self.refusals = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// An answer without a transaction goes out.
@@ -101,6 +108,11 @@ impl Load {
         if self.next <= now {
             self.judge(now, policy);
         }
+    }
+
+    /// Whether it is so at this moment: messages do wait.
+    pub(super) const fn is_pressed(&self) -> bool {
+        self.queue.is_pressed()
     }
 
     /// What peers that ask are told.

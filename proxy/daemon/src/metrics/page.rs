@@ -106,7 +106,7 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
     set("bascule_messages_sent_total", "SIP messages sent, retransmissions included", total(|c| c.sent));
     let mut wire = WireCounters::default();
     shards.iter().for_each(|s| wire.add(&s.wire));
-    let overloaded = total(|c| c.rejected(RejectReason::Overload));
+    let overloaded = total(|c| c.rejected(RejectReason::Overload) + c.rejected(RejectReason::Unanswered));
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     set("bascule_datagrams_received_total", "UDP datagrams received", wire.datagrams_in);
     set("bascule_datagrams_sent_total", "UDP datagrams sent", wire.datagrams_out);

@@ -137,17 +137,25 @@ impl Turner {
             // The clock as it stood at the last message: near enough, and read anyway.
             let waited = self.handled.since(arrived);
             if waited >= NOTABLE_WAIT {
-                self.shard.handle(self.handled, Input::Waited(waited));
+                // What came before the overload was known is turned away as what comes now.
+                let (now, wary) = (self.handled, self.shard.is_wary(self.handled));
+                if wary && self.shard.disposes_of(now, waited, from, &bytes) {
+                    self.perform_all();
+                    self.handled = self.shared.clock.now();
+                    continue;
+                }
+                self.shard.handle(now, Input::Waited(waited));
             }
             self.handle(Input::Message { from, bytes });
         }
-        self.ahead.handled(handled, !self.inbox.is_empty());
         self.say_what_waits();
         self.fire_timer();
         self.answer_asks();
         self.hand_over();
+        let now = self.shared.clock.now();
+        self.ahead.ends(now, handled);
         // Calls that leave a dead region get their turns one timer after the other: none of them waits for a sleep.
-        more || !self.inbox.is_empty() || self.shard.poll_timeout() <= self.shared.clock.now()
+        more || !self.inbox.is_empty() || self.shard.poll_timeout() <= now
     }
 
     /// For whoever would bring more.
@@ -231,8 +239,13 @@ impl Turner {
     fn open(&mut self, mail: Mail) {
         match mail {
             Mail::Message { arrived, from, bytes } => {
+                // What came by datagram was let in where it came.
+                if from.transport.is_reliable() && !self.shard.lets_in(arrived, from, &bytes) {
+                    return;
+                }
                 take(&mut self.inbox, &mut self.wire, arrived, from, bytes);
             }
+            Mail::Knock(from) => self.shard.knocked(self.shared.clock.now(), from),
             Mail::Scanners(ask) => {
                 // Who asked may have stopped waiting.
                 let _ = ask.try_send(self.shard.scanners(self.shared.clock.now()));

@@ -1,13 +1,11 @@
 //! One connection: frames in, messages out, until either side has had enough.
 
 use super::News;
+use super::courtesy::{has_had_its_share, may_read_on};
 use super::patience::{Heard, Lapse, Patience};
 use super::queue;
 use super::reason::StreamEnd;
-use crate::limits::{
-    HALF_CLOSED, STREAM_BACKLOG, STREAM_PAUSE, STREAM_PAUSES, STREAM_REPLIES, STREAM_SHARE, STREAM_WRITE,
-    WRITE_TIMEOUT,
-};
+use crate::limits::{HALF_CLOSED, STREAM_PAUSE, STREAM_REPLIES, STREAM_WRITE, WRITE_TIMEOUT};
 use crate::shared::{Mail, Posted, Shared};
 use bytes::{Bytes, BytesMut};
 use proxy_core::{HealthInput, Peer};
@@ -180,7 +178,7 @@ impl Reader<'_> {
             // Not waited for: a peer that pings without reading the answers gets none (RFC 5626 §3.5.1).
             let _ = self.replies.try_send(pongs.freeze());
         }
-        if let Some(shard) = busy.filter(|_| posted > STREAM_SHARE) {
+        if let Some(shard) = busy.filter(|_| has_had_its_share(posted)) {
             self.let_others_first(shard).await;
         }
         heard.partial = framer.pending() > 0;
@@ -189,11 +187,10 @@ impl Reader<'_> {
 
     /// Not read on while much waits: who sends more than is handled would have everybody's next message wait behind its own.
     async fn let_others_first(&self, shard: u8) {
-        for _ in 0..STREAM_PAUSES {
-            if self.shared.backlog(shard) < STREAM_BACKLOG {
-                return;
-            }
+        let mut pauses = 0;
+        while !may_read_on(self.shared.backlog(shard), pauses) {
             tokio::time::sleep(STREAM_PAUSE).await;
+            pauses += 1;
         }
     }
 

@@ -4,6 +4,7 @@
 //! it fill up is cut off.
 
 mod connection;
+mod courtesy;
 mod elsewhere;
 mod patience;
 mod queue;
@@ -224,7 +225,12 @@ impl Streams {
         drop(snapshot);
         match taken {
             Ok(kit) => drop(tokio::spawn(async move { connection::run(kit, stream, true).await })),
-            Err(why) => self.shared.tally.connections.refuse(why),
+            Err(why) => {
+                self.shared.tally.connections.refuse(why);
+                if !known {
+                    self.shared.knocked(peer);
+                }
+            }
         }
     }
 
