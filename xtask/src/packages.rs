@@ -13,6 +13,7 @@ pub(crate) struct Program {
 
 pub(crate) const SIPP: Program = Program { name: "sipp", package: "sip-tester" };
 pub(crate) const KAMAILIO: Program = Program { name: "kamailio", package: "kamailio" };
+pub(crate) const BARESIP: Program = Program { name: "baresip", package: "baresip-core" };
 pub(crate) const RTPENGINE: Program = Program { name: "rtpengine", package: "rtpengine-daemon" };
 pub(crate) const IP: Program = Program { name: "ip", package: "iproute2" };
 pub(crate) const IPTABLES: Program = Program { name: "iptables", package: "iptables" };

@@ -48,7 +48,8 @@ impl Kamailio {
             .unwrap_or_else(|error| panic!("timeout(1) does not start: {error}"));
         let mut kamailio = Self { child, log };
         let deadline = Instant::now() + PATIENCE;
-        while ![proxy.ours, proxy.phones_side].iter().all(|at| is_open(at.port(), proxy.transport)) {
+        let process = kamailio.child.id();
+        while ![proxy.ours, proxy.phones_side].iter().all(|at| is_open(process, at.port(), proxy.transport)) {
             if let Some(status) = kamailio.child.try_wait().unwrap() {
                 panic!(
                     "Kamailio ended, {status} (127: type apt-get install kamailio): {}",

@@ -1,18 +1,21 @@
-//! Calls between peers that are not ours: SIPp as the carrier and as the tier, Kamailio in front of it or not, the real
-//! appliance between them.
+//! Calls between peers that are not ours: SIPp as the carrier and as the tier, Kamailio in front of it or not, baresip as a
+//! phone, the real appliance between them.
 //!
 //! The scenarios are benches/sipp, and those of `flows` are written by the stories themselves. What SIPp saw is its exit status and its count of calls; what the appliance saw is
-//! its records. `cargo xtask test` installs SIPp and Kamailio; without them these stories fail and say what to type.
+//! its records. `cargo xtask test` installs them; without them these stories fail and say what to type.
 
 mod asked;
+mod baresip;
 mod calls;
 mod flows;
 mod inside_the_call;
 mod kamailio;
 mod line;
 mod lines;
+mod moved;
 mod peer;
 mod place;
 mod refusals;
 mod rehome;
+mod space;
 mod wire;

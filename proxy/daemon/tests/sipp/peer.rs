@@ -1,5 +1,6 @@
 //! SIPp: one process, one scenario, one end.
 
+use crate::space::Space;
 use proxy_core::Transport;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
@@ -55,8 +56,9 @@ impl Sipp {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success(), "{signal}");
     }
 
-    /// With a scenario of one story's own, at an address and port of its own.
-    pub(crate) fn at(
+    /// With a scenario of one story's own, at an address and port of its own, in a space if there is one.
+    pub(crate) fn in_space(
+        space: Option<&Space>,
         folder: &Path,
         at: SocketAddr,
         scenario: &Path,
@@ -69,13 +71,13 @@ impl Sipp {
             Transport::Tcp => "t1",
         };
         let mine = ["-p", &port, "-mp", &media, "-t", how];
-        Self::start(folder, at.ip(), scenario.to_str().unwrap(), &[&mine, args].concat())
+        Self::start_in(space, folder, at.ip(), scenario.to_str().unwrap(), &[&mine, args].concat())
     }
 
     /// Wait until its port is open, as the kernel tells.
     pub(crate) fn is_ready(&mut self, port: u16, transport: Transport) {
         let deadline = Instant::now() + PATIENCE;
-        while !is_open(port, transport) {
+        while !is_open(self.child.id(), port, transport) {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("{} ended before it listened, {status}: {}", self.name, self.complaints());
             }
@@ -86,6 +88,10 @@ impl Sipp {
 
     /// `scenario` is the name of one in benches/sipp, or the path of a file.
     fn start(folder: &Path, ip: IpAddr, scenario: &str, args: &[&str]) -> Self {
+        Self::start_in(None, folder, ip, scenario, args)
+    }
+
+    fn start_in(space: Option<&Space>, folder: &Path, ip: IpAddr, scenario: &str, args: &[&str]) -> Self {
         let path = if scenario.starts_with('/') { scenario.to_owned() } else { format!("{scenario}.xml") };
         let scenario = Path::new(scenario).file_stem().and_then(|s| s.to_str()).unwrap();
         let name = format!("{scenario} at {ip}");
@@ -95,7 +101,8 @@ impl Sipp {
         let (sip, media) = (SIP_PORT.to_string(), MEDIA_PORT.to_string());
         let usual = ["-p", &sip, "-mp", &media];
         let ports = if args.contains(&"-mp") { &[][..] } else { &usual };
-        let child = Command::new("sipp")
+        let mut sipp = space.map_or_else(|| Command::new("sipp"), |space| space.command("sipp"));
+        let child = sipp
             .args(["-sf", &path, "-i", &ip, "-mi", &ip])
             .args(ports)
             .arg("-nostdin")
@@ -181,12 +188,13 @@ impl Sipp {
     }
 }
 
-/// Whether somebody waits at a port of any address, as the kernel tells.
-pub(crate) fn is_open(port: u16, transport: Transport) -> bool {
+/// Whether somebody waits at a port of any address in the space of this process, as the kernel tells.
+pub(crate) fn is_open(process: u32, port: u16, transport: Transport) -> bool {
     let (files, state) = match transport {
-        Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], "07"),
-        Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], "0A"),
+        Transport::Udp => (["udp", "udp6"], "07"),
+        Transport::Tcp => (["tcp", "tcp6"], "0A"),
     };
+    let files = files.map(|file| format!("/proc/{process}/net/{file}"));
     let ends = format!(":{port:04X}");
     let lines = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).concat();
     lines.lines().any(|line| {

@@ -24,6 +24,7 @@ pub(crate) fn twenty<'a>(more: &[&'a str]) -> Vec<&'a str> {
 pub(crate) struct Place {
     n: u8,
     probe: &'static str,
+    trunk: &'static str,
     more: &'static str,
     running: Option<(Appliance, Receiver<Notice>)>,
     finished: Vec<Arc<CallRecord>>,
@@ -54,16 +55,29 @@ impl Place {
         place
     }
 
+    /// The same with a carrier whose REFER is passed on, and more in its configuration.
+    pub(crate) fn probed_with(n: u8, more: &'static str) -> Self {
+        Self { trunk: "refer = \"pass\"", more, ..Self::probed(n) }
+    }
+
     fn with(n: u8, probe: &'static str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("sipp-{n}"));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        Self { n, probe, more: "", running: None, finished: Vec::new(), records: folder.join("calls.jsonl") }
+        Self {
+            n,
+            probe,
+            trunk: "",
+            more: "",
+            running: None,
+            finished: Vec::new(),
+            records: folder.join("calls.jsonl"),
+        }
     }
 
     /// The appliance starts.
     pub(crate) fn starts(&mut self) {
-        let text = config(self.n, self.probe, &self.records.display().to_string()) + self.more;
+        let text = config(self.n, self.probe, self.trunk, &self.records.display().to_string()) + self.more;
         let appliance = Appliance::start(config::parse("sipp.toml", &text).unwrap()).unwrap();
         let events = appliance.events();
         self.running = Some((appliance, events));
@@ -101,7 +115,7 @@ impl Place {
         self.changed(scenario, "tone.alaw", &path.display().to_string())
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.records.parent().unwrap().to_owned()
     }
 
@@ -226,7 +240,7 @@ pub(crate) fn other_tone() -> Vec<u8> {
     tone().into_iter().map(|sample| sample ^ 0x80).collect()
 }
 
-fn config(n: u8, probe: &str, records: &str) -> String {
+fn config(n: u8, probe: &str, trunk: &str, records: &str) -> String {
     format!(
         r#"
         [[listener]]
@@ -263,6 +277,7 @@ fn config(n: u8, probe: &str, records: &str) -> String {
         sources = ["127.90.{n}.2", "127.90.{n}.3"]
         targets = [{{ name = "acme-1", address = "127.90.{n}.2:5060" }}]
         probe = {{ enabled = false }}
+        {trunk}
         [[route.inbound]]
         site = "main"
         [[route.outbound]]

@@ -2,10 +2,11 @@
 //! alike on both sides or not, and from either side. One appliance for each network, one flow after the other.
 
 mod crossing;
+mod forks;
 mod network;
-mod scenario;
+pub(crate) mod scenario;
 mod sessions;
-mod table;
+pub(crate) mod table;
 
 use network::{Network, Running, Side, V4, V6};
 use proxy_core::Transport::{Tcp, Udp};
@@ -25,7 +26,7 @@ fn play(mut place: Running, flows: &[Flow]) {
         if let Some(answerer) = answerer {
             answerer.succeeds(CALLS);
         }
-        place.ended(CALLS, flow);
+        place.ended(CALLS, (flow.code, flow.close));
     }
     place.stops();
 }
@@ -81,7 +82,12 @@ fn every_session_is_kept_alive_or_ends_over_tcp() {
 #[test]
 fn whatever_crosses_is_told_apart() {
     let network = Network { n: 9, carrier: (Udp, V4), tier: (Udp, V4), outbound: false, proxies: &[] };
-    play(network.starts(), &crossing::all());
+    let flows: Vec<Flow> =
+        [crossing::all(), crossing::everywhere(), vec![crossing::cancel_after_the_answer()]]
+            .into_iter()
+            .flatten()
+            .collect();
+    play(network.starts(), &flows);
 }
 
 #[test]
@@ -91,7 +97,7 @@ fn every_flow_through_the_carriers_proxy() {
         carrier: (Udp, V4),
         tier: (Udp, V4),
         outbound: false,
-        proxies: &[Side::Carrier],
+        proxies: &[(Side::Carrier, 1)],
     });
 }
 
@@ -102,7 +108,7 @@ fn every_flow_through_the_tiers_proxy_over_tcp() {
         carrier: (Udp, V4),
         tier: (Tcp, V4),
         outbound: false,
-        proxies: &[Side::Tier],
+        proxies: &[(Side::Tier, 1)],
     });
 }
 
@@ -113,7 +119,7 @@ fn every_flow_through_proxies_of_both_sides_over_tcp_and_ipv6() {
         carrier: (Tcp, V6),
         tier: (Udp, V4),
         outbound: false,
-        proxies: &[Side::Carrier, Side::Tier],
+        proxies: &[(Side::Carrier, 1), (Side::Tier, 1)],
     });
 }
 
@@ -124,7 +130,7 @@ fn every_flow_from_the_tier_through_proxies_of_both_sides() {
         carrier: (Udp, V4),
         tier: (Udp, V6),
         outbound: true,
-        proxies: &[Side::Carrier, Side::Tier],
+        proxies: &[(Side::Carrier, 1), (Side::Tier, 1)],
     });
 }
 
@@ -135,7 +141,7 @@ fn every_session_is_kept_alive_or_ends_through_proxies_of_both_sides() {
         carrier: (Udp, V4),
         tier: (Udp, V4),
         outbound: false,
-        proxies: &[Side::Carrier, Side::Tier],
+        proxies: &[(Side::Carrier, 1), (Side::Tier, 1)],
     };
     play(network.starts_with(sessions::SHORT), &sessions::all());
 }
@@ -147,12 +153,61 @@ fn whatever_crosses_is_told_apart_through_proxies_of_both_sides() {
         carrier: (Udp, V4),
         tier: (Udp, V4),
         outbound: false,
-        proxies: &[Side::Carrier, Side::Tier],
+        proxies: &[(Side::Carrier, 1), (Side::Tier, 1)],
     };
-    play(network.starts(), &crossing::all());
+    let flows: Vec<Flow> = [crossing::all(), crossing::everywhere()].into_iter().flatten().collect();
+    play(network.starts(), &flows);
 }
 
 #[test]
 fn every_flow_from_ipv4_to_ipv6_over_udp() {
     all_flows(Network { n: 18, carrier: (Udp, V4), tier: (Udp, V6), outbound: false, proxies: &[] });
+}
+
+#[test]
+fn whatever_crosses_is_told_apart_over_tcp() {
+    let network = Network { n: 19, carrier: (Tcp, V4), tier: (Tcp, V4), outbound: false, proxies: &[] };
+    let flows: Vec<Flow> =
+        [crossing::everywhere(), vec![crossing::cancel_after_the_answer()]].into_iter().flatten().collect();
+    play(network.starts(), &flows);
+}
+
+#[test]
+fn whatever_crosses_is_told_apart_from_ipv6_to_ipv4() {
+    let network = Network { n: 20, carrier: (Udp, V6), tier: (Udp, V4), outbound: false, proxies: &[] };
+    let flows: Vec<Flow> =
+        [crossing::everywhere(), vec![crossing::cancel_after_the_answer()]].into_iter().flatten().collect();
+    play(network.starts(), &flows);
+}
+
+#[test]
+fn a_proxy_that_lets_two_phones_ring_over_udp() {
+    forks::play(Network {
+        n: 21,
+        carrier: (Udp, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[(Side::Tier, 2)],
+    });
+}
+
+#[test]
+fn a_proxy_that_lets_two_phones_ring_over_tcp() {
+    forks::play(Network {
+        n: 22,
+        carrier: (Udp, V6),
+        tier: (Tcp, V4),
+        outbound: false,
+        proxies: &[(Side::Tier, 2)],
+    });
+}
+
+#[test]
+fn every_flow_from_ipv6_to_ipv6() {
+    all_flows(Network { n: 17, carrier: (Udp, V6), tier: (Udp, V6), outbound: false, proxies: &[] });
+}
+
+#[test]
+fn every_flow_from_ipv6_to_ipv6_over_tcp() {
+    all_flows(Network { n: 23, carrier: (Tcp, V6), tier: (Tcp, V6), outbound: true, proxies: &[] });
 }

@@ -1,11 +1,11 @@
 //! One network with the appliance in the middle: which transport and which family either side has.
 
 use super::scenario::Scenario;
-use super::table::Flow;
 use crate::kamailio::{Kamailio, Proxy};
 use crate::peer::{PATIENCE, Sipp};
+use crate::space::Space;
 use bascule::{Appliance, Notice, config};
-use proxy_core::{CallRecord, Transport};
+use proxy_core::{CallRecord, CloseReason, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub(crate) enum Family {
     V6,
 }
 
-/// A network of its own: 127.91.`n`.x, and ports of its own on ::1, which is the only address of IPv6 on a loopback: one side
-/// has it at most.
+/// A network of its own: 127.91.`n`.x, and ports of its own on ::1, which is the only address of IPv6 on a loopback. Where both
+/// sides have IPv6 the peers are in a space of their own, with addresses of their own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Network {
     pub(crate) n: u8,
@@ -30,8 +30,8 @@ pub(crate) struct Network {
     pub(crate) tier: (Transport, Family),
     /// The tier calls.
     pub(crate) outbound: bool,
-    /// Sides that have a proxy between the appliance and the phone.
-    pub(crate) proxies: &'static [Side],
+    /// Sides that have a proxy between the appliance and the phones, and how many of these it lets ring at once.
+    pub(crate) proxies: &'static [(Side, usize)],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(crate) struct Running {
     appliance: Appliance,
     events: Receiver<Notice>,
     proxies: Vec<Kamailio>,
+    space: Option<Space>,
 }
 
 /// What stands behind the last number of a port.
@@ -61,6 +62,7 @@ enum Host {
     NorthsPhones = 5,
     CarriersPhone = 6,
     NorthsPhone = 7,
+    NorthsOtherPhone = 8,
 }
 
 impl Network {
@@ -74,15 +76,18 @@ impl Network {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("flows-{}", self.n));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
+        let ours = self.apart(1).into();
+        let theirs = [2, 11].map(|last| self.apart(last).into());
+        let space = self.is_apart().then(|| Space::with(100 + self.n, ours, &theirs));
         let appliance =
             Appliance::start(config::parse("flows.toml", &format!("{}{more}", self.config())).unwrap())
                 .unwrap();
         let events = appliance.events();
-        let proxies = self.proxies.iter().map(|side| self.proxy(*side, &folder)).collect();
-        Running { network: self, folder, appliance, events, proxies }
+        let proxies = self.proxies.iter().map(|(side, phones)| self.proxy(*side, *phones, &folder)).collect();
+        Running { network: self, folder, appliance, events, proxies, space }
     }
 
-    fn proxy(self, side: Side, folder: &Path) -> Kamailio {
+    fn proxy(self, side: Side, phones: usize, folder: &Path) -> Kamailio {
         let (name, us, ours, phones_side, phone) = match side {
             Side::Carrier => {
                 ("carrier", Host::CarriersSide, Host::Carrier, Host::CarriersPhones, Host::CarriersPhone)
@@ -95,14 +100,14 @@ impl Network {
             ours: self.at(ours),
             us: self.at(us),
             phones_side: self.at(phones_side),
-            phones: &[self.at(phone)],
+            phones: &[phone, Host::NorthsOtherPhone].map(|phone| self.at(phone))[..phones],
         };
         Kamailio::starts(folder, &proxy)
     }
 
     /// Who makes and takes calls there, and where he sends to.
     fn phone(self, side: Side) -> (Host, Host) {
-        match (side, self.proxies.contains(&side)) {
+        match (side, self.proxies.iter().any(|(with, _)| *with == side)) {
             (Side::Carrier, false) => (Host::Carrier, Host::CarriersSide),
             (Side::Carrier, true) => (Host::CarriersPhone, Host::CarriersPhones),
             (Side::Tier, false) => (Host::North, Host::TiersSide),
@@ -113,7 +118,11 @@ impl Network {
     fn side(self, host: Host) -> (Transport, Family) {
         match host {
             Host::CarriersSide | Host::Carrier | Host::CarriersPhones | Host::CarriersPhone => self.carrier,
-            Host::TiersSide | Host::North | Host::NorthsPhones | Host::NorthsPhone => self.tier,
+            Host::TiersSide
+            | Host::North
+            | Host::NorthsPhones
+            | Host::NorthsPhone
+            | Host::NorthsOtherPhone => self.tier,
         }
     }
 
@@ -125,12 +134,24 @@ impl Network {
             Host::CarriersPhone => 3,
             Host::North | Host::NorthsPhones => 11,
             Host::NorthsPhone => 12,
+            Host::NorthsOtherPhone => 13,
         };
         let ip: IpAddr = match self.side(host).1 {
             Family::V4 => Ipv4Addr::new(127, 91, self.n, last).into(),
+            Family::V6 if self.is_apart() => self.apart(last).into(),
             Family::V6 => Ipv6Addr::LOCALHOST.into(),
         };
         (ip, port).into()
+    }
+
+    /// Whether the peers are not on the loopback.
+    fn is_apart(self) -> bool {
+        (self.carrier.1, self.tier.1) == (V6, V6)
+    }
+
+    /// A unique local address (RFC 4193).
+    fn apart(self, last: u8) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd42, 0x6261, 0x7363, u16::from(self.n), 0, 0, 0, u16::from(last))
     }
 
     fn config(self) -> String {
@@ -152,7 +173,7 @@ impl Network {
             transport = "{tier}"
             [media]
             v4 = "127.91.{n}.1"
-            v6 = "::1"
+            v6 = "{v6}"
             ports = "{first}-{last}"
             [[region]]
             name = "north"
@@ -178,6 +199,7 @@ impl Network {
             [hunt]
             no_response = "3s"
             "#,
+            v6 = if self.is_apart() { self.apart(1) } else { Ipv6Addr::LOCALHOST },
             carriers_side = self.at(Host::CarriersSide),
             tiers_side = self.at(Host::TiersSide),
             carriers = transport(Host::CarriersSide),
@@ -193,9 +215,18 @@ impl Running {
     /// Whoever is called waits for so many calls.
     pub(crate) fn answers(&self, scenario: &Scenario, calls: u32) -> Sipp {
         let (host, _) = self.network.phone(if self.network.outbound { Side::Carrier } else { Side::Tier });
+        self.answers_at(host, scenario, calls)
+    }
+
+    /// The second phone behind the tier's proxy waits for as many.
+    pub(crate) fn rings_too(&self, scenario: &Scenario, calls: u32) -> Sipp {
+        self.answers_at(Host::NorthsOtherPhone, scenario, calls)
+    }
+
+    fn answers_at(&self, host: Host, scenario: &Scenario, calls: u32) -> Sipp {
         let (at, transport) = (self.network.at(host), self.network.side(host).0);
         let file = scenario.write(&self.folder);
-        let mut sipp = Sipp::at(&self.folder, at, &file, transport, &["-m", &calls.to_string()]);
+        let mut sipp = self.sipp(at, &file, transport, &["-m", &calls.to_string()]);
         sipp.is_ready(at.port(), transport);
         sipp
     }
@@ -208,11 +239,15 @@ impl Running {
         let to = self.network.at(to).to_string();
         let calls = calls.to_string();
         let args = [&to, "-s", "+4930123456", "-m", &calls, "-r", "20"];
-        Sipp::at(&self.folder, at, &file, transport, &args)
+        self.sipp(at, &file, transport, &args)
     }
 
-    /// So many calls have ended as the flow says.
-    pub(crate) fn ended(&mut self, calls: u32, flow: &Flow) {
+    fn sipp(&self, at: SocketAddr, file: &Path, transport: Transport, args: &[&str]) -> Sipp {
+        Sipp::in_space(self.space.as_ref(), &self.folder, at, file, transport, args)
+    }
+
+    /// So many calls have ended this way.
+    pub(crate) fn ended(&mut self, calls: u32, (code, close): (u16, CloseReason)) {
         let deadline = Instant::now() + PATIENCE;
         let mut records: Vec<Arc<CallRecord>> = Vec::new();
         while records.len() < calls as usize {
@@ -226,7 +261,7 @@ impl Running {
             }
         }
         for record in records {
-            assert_eq!((record.code, record.close), (flow.code, flow.close), "{record:#?}");
+            assert_eq!((record.code, record.close), (code, close), "{record:#?}");
         }
     }
 

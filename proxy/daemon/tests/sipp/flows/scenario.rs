@@ -109,6 +109,28 @@ impl Scenario {
         self
     }
 
+    /// Gives up the INVITE that began the call.
+    pub(crate) fn cancels(mut self) -> Self {
+        let head = "CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+      [last_Via:]
+      Max-Forwards: 70
+      [last_From:]
+      To: <sip:[service]@[remote_ip]:[remote_port]>
+      Call-ID: [call_id]
+      CSeq: 1 CANCEL";
+        self.sends(head, true, &[], "");
+        self
+    }
+
+    /// The INVITE has its 100, before anything else is done.
+    pub(crate) fn tried(mut self) -> Self {
+        let optional = "  <recv response=\"100\" optional=\"true\"/>\n";
+        assert!(self.steps.ends_with(optional), "just after the INVITE");
+        self.steps.truncate(self.steps.len() - optional.len());
+        self.steps += "  <recv response=\"100\"/>\n";
+        self
+    }
+
     fn may_get(mut self, code: u16) -> Self {
         let _ = writeln!(self.steps, "  <recv response=\"{code}\" optional=\"true\"/>");
         self
@@ -127,6 +149,43 @@ impl Scenario {
         }
         patterns.iter().for_each(|pattern| self.checks_for(pattern));
         self.steps += "    </action>\n  </recv>\n";
+        self
+    }
+
+    /// A request has to come that is answered later, when something else has been said.
+    pub(crate) fn hears_and_keeps(mut self, method: &str, patterns: &[&str]) -> Self {
+        self = self.hears(method, patterns);
+        let end = self.steps.rfind("    </action>").unwrap();
+        self.steps.truncate(end);
+        self.remembers_way();
+        self.remembers("CSeq", "number");
+        self.remembers("From", "kept_from");
+        self.remembers("To", "kept_to");
+        self.steps += "    </action>\n  </recv>\n";
+        self
+    }
+
+    /// Answers the request that was kept.
+    pub(crate) fn answers_kept(mut self, code: u16, body: &str) -> Self {
+        let head = format!(
+            "SIP/2.0 {code} X\n      [$way]\n      From:[$kept_from]\n      To:[$kept_to]\n      Call-ID: [call_id]\n      CSeq:[$number]"
+        );
+        self.sends(&head, false, &[], body);
+        self
+    }
+
+    /// Waits for whoever directs the story, who says when what comes next is to be said.
+    pub(crate) fn waits_for_cue(mut self) -> Self {
+        self.steps += "  <recv request=\"OPTIONS\"/>\n";
+        self
+    }
+
+    /// Answers probes, too: each is a call of SIPp's own.
+    pub(crate) fn probed(mut self) -> Self {
+        self.steps.insert_str(0, "  <recv request=\"OPTIONS\" optional=\"true\" next=\"probe\"/>\n");
+        self.steps += "  <nop next=\"over\"/>\n  <label id=\"probe\"/>\n";
+        self = self.answers(200, "");
+        self.steps += "  <label id=\"over\"/>\n";
         self
     }
 
@@ -193,7 +252,7 @@ impl Scenario {
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let path = folder.join(format!("{}.xml", self.name));
         let mut names: Vec<String> = (0..self.checks).map(|n| format!("check{n}")).collect();
-        let known = ["peer", "rseq", "way", "number", "them", "us"];
+        let known = ["peer", "rseq", "way", "number", "them", "us", "kept_from", "kept_to"];
         let is_used = |name: &str| self.steps.contains(&format!("assign_to=\"{name}\""));
         names.extend(known.into_iter().filter(|name| is_used(name)).map(str::to_owned));
         let text = format!(

@@ -13,7 +13,7 @@ pub(crate) struct Flow {
 }
 
 /// A description with this version and more attributes.
-pub(super) fn sdp(version: u32, more: &str) -> String {
+pub(crate) fn sdp(version: u32, more: &str) -> String {
     lines(version, &format!("{AUDIO}{more}"))
 }
 
