@@ -5,6 +5,7 @@
 //! printed: nothing is skipped in silence.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod bench;
 mod compliance;
 mod fuzz;
@@ -108,6 +109,17 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Read a capture (pcap or pcapng) and say which rules of SIP were broken on the wire.
+    Audit {
+        /// The capture.
+        file: PathBuf,
+        /// Whose messages are judged; may be said several times. Without it everybody's are, each host by itself.
+        #[arg(long, value_name = "IP", num_args = 1..)]
+        ours: Vec<std::net::IpAddr>,
+        /// One JSON array and nothing else on standard output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Run the simulator over many seeds.
     Sim {
         /// How many.
@@ -139,6 +151,7 @@ fn main() -> ExitCode {
         Task::Xdp { check: false } => xdp::build(),
         Task::Xdp { check: true } => xdp::check(),
         Task::Compliance { check } => compliance::run(check),
+        Task::Audit { file, ours, json } => audit::run(&file, &ours, json),
         Task::Sim { seeds, first, jobs, json } => test::sim(seeds, first, jobs, json),
     };
     match done {

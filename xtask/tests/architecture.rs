@@ -7,21 +7,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each crate with the crates of ours that it may use. Imports run one way.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("sip-wire", &[]),
     ("relay-values", &[]),
     ("sip-audit", &[]),
+    ("sip-tap", &["sip-audit"]),
     ("proxy-core", &["sip-wire", "relay-values"]),
     ("relay-core", &["relay-values"]),
     ("datapath", &["relay-values", "relay-core"]),
-    ("bascule", &["sip-wire", "proxy-core", "relay-values", "relay-core", "datapath"]),
+    ("bascule", &["sip-wire", "sip-tap", "proxy-core", "relay-values", "relay-core", "datapath"]),
     ("bascule-fuzz", &["sip-wire", "proxy-core", "relay-values", "relay-core"]),
     ("sim", &["sip-wire", "sip-audit", "proxy-core", "relay-values", "relay-core"]),
     (
         "bascule-benches",
         &["sip-wire", "proxy-core", "relay-values", "relay-core", "datapath", "bascule", "sim"],
     ),
-    ("xtask", &[]),
+    ("xtask", &["sip-tap"]),
 ];
 /// They do no I/O, read no clock, draw no randomness.
 const CORES: [&str; 4] = ["sip-wire", "relay-values", "proxy-core", "relay-core"];
@@ -109,6 +110,14 @@ fn cores_stand_on_no_runtime_no_format_and_no_socket() {
         let below = below(core, &[]);
         let found: Vec<_> = NOT_IN_CORES.iter().filter(|n| below.contains(**n)).collect();
         assert!(found.is_empty(), "{core} stands on {found:?}");
+    }
+}
+
+#[test]
+fn the_appliance_does_not_know_its_auditor() {
+    let below = below("bascule", &[]);
+    for name in ["sip-tap", "sip-audit"] {
+        assert!(!below.contains(name), "{name} is for tests, and for people with a capture");
     }
 }
 

@@ -70,6 +70,8 @@ pub enum Ending {
     AllOver,
     /// Somebody stopped listening: what is open may have gone on.
     CutOff,
+    /// Listening has stopped now: what should have been done before then is owed, what is open may go on.
+    At(Duration),
 }
 
 /// How long a dialog's last description and an exchange that never ended are remembered, in lives of a transaction: 34 minutes.
@@ -197,10 +199,15 @@ impl Auditor {
     }
 
     fn unreadable(&mut self, sent: bool, why: Unreadable, bytes: &[u8]) {
+        let branch = branch_in(bytes).map(hash);
         if !sent {
             if self.excused.len() < MAX_KEPT {
-                self.excused.extend(branch_in(bytes).map(hash));
+                self.excused.extend(branch);
             }
+            return;
+        }
+        // A response repeats header fields as they came (section 8.2.6.2), broken or not.
+        if branch.is_some_and(|branch| self.excused.contains(&branch)) {
             return;
         }
         let first = bytes.split(|b| *b == b'\r').next().unwrap_or_default();
@@ -222,6 +229,11 @@ impl Auditor {
         self.offers.sweep(before, now.saturating_sub(self.timing.life() * AGES));
     }
 
+    /// Whether we still owe an ACK that has to be said before `by`: a trace that ends sooner has not shown it.
+    pub fn owes_an_ack(&self, by: Duration) -> bool {
+        self.clients.owes(by)
+    }
+
     /// What was found so far.
     pub fn findings(&self) -> &[Finding] {
         &self.log.findings
@@ -229,10 +241,13 @@ impl Auditor {
 
     /// The trace is over: everything that was found, in order.
     pub fn finish(mut self, ending: Ending) -> Vec<Finding> {
-        if ending == Ending::AllOver {
-            self.servers.over(&mut self.log);
-            self.clients.over(&mut self.log);
-        }
+        let now = match ending {
+            Ending::AllOver => Duration::MAX,
+            Ending::At(now) => now,
+            Ending::CutOff => return self.log.findings,
+        };
+        self.servers.over(now, &mut self.log);
+        self.clients.over(now, &mut self.log);
         self.log.findings
     }
 }

@@ -182,9 +182,14 @@ impl<'m> Message<'m> {
         self.values(name).map(inside)
     }
 
+    /// The value of a header of this long name that no rule but one looks at.
+    pub(crate) fn header(&self, name: &str) -> Option<&'m str> {
+        self.headers.iter().find(|h| h.text.eq_ignore_ascii_case(name)).map(|h| h.value)
+    }
+
     /// Whether a header of this long name is there.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.headers.iter().any(|h| h.text.eq_ignore_ascii_case(name))
+        self.header(name).is_some()
     }
 
     /// Whether a header lists this option tag.

@@ -75,15 +75,15 @@ rules! {
     /// What is sent again is the same.
     Retransmission => "RFC 3261 §17.1, §13.2.2.4",
     /// Nothing is sent again sooner than its timer says, and not at all where a stream delivers it.
-    TooSoon => "RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1, §13.3.1.4",
+    TooSoon => "RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1, §13.3.1.4; RFC 3262 §3",
     /// What has to be sent again is sent when its timer says.
-    TooLate => "RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1, §13.3.1.4",
+    TooLate => "RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1, §13.3.1.4; RFC 3262 §3",
     /// Nothing is sent again after 64*T1.
-    TooLong => "RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1, §13.3.1.4",
+    TooLong => "RFC 3261 §17.1.1.2, §17.1.2.2, §17.2.1, §13.3.1.4; RFC 3262 §3",
     /// An INVITE is not sent again once it has a response; no request is once it has a final one.
     AfterResponse => "RFC 3261 §17.1.1.2, §17.1.2.2",
-    /// A final response is not sent again once it has its ACK.
-    AfterAck => "RFC 3261 §17.2.1, §13.3.1.4",
+    /// A final response is not sent again once it has its ACK, nor a reliable provisional one once it has its PRACK.
+    AfterAck => "RFC 3261 §17.2.1, §13.3.1.4; RFC 3262 §3",
     /// Every final response to our INVITE has its ACK.
     NoAck => "RFC 3261 §13.2.2.4, §17.1.1.3",
     /// ACK belongs to a final response, CANCEL to an INVITE, and each is like the INVITE.
@@ -98,6 +98,8 @@ rules! {
     Target => "RFC 3261 §12.2.1.1",
     /// Nothing but ACK goes out in a dialog after its BYE, except another BYE while none was answered.
     AfterBye => "RFC 3261 §15",
+    /// Who was called does not hang up before its 2xx has its ACK, or 64*T1 are over; a leg that the call has left may be told.
+    ByeBeforeAck => "RFC 3261 §15",
     /// A request out of order is refused.
     OutOfOrder => "RFC 3261 §12.2.2",
     /// One offer at a time, and one INVITE.
@@ -106,6 +108,7 @@ rules! {
     Answer => "RFC 3261 §13.2.1, RFC 3264 §6",
     /// The version in `o=` grows by one with every change, and not by more without one.
     Version => "RFC 3264 §8",
-    /// A provisional response is reliable only where it was allowed to be, and RSeq grows by one.
+    /// A provisional response is reliable only where it was allowed to be, RSeq grows by one, and nothing follows the first
+    /// before it has its PRACK.
     Reliable => "RFC 3262 §3",
 }

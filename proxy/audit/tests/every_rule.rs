@@ -19,6 +19,10 @@ const UP: [&str; 3] = [
     "20 > ACK o2 1 us peer",
 ];
 
+/// An INVITE of a peer that takes reliable provisional responses, and one.
+const ASKS_RELIABLY: &str = "0 < INVITE i1 1 peer - | Supported: 100rel";
+const RINGS: &str = "1 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7";
+
 const TRACES: &[(Rule, &[&str])] = &[
     (Rule::Unreadable, &["0 > raw HELLO"]),
     (Rule::Headers, &["0 > OPTIONS o1 1 us - | From: <sip:a@h>;tag=us"]),
@@ -66,7 +70,19 @@ const TRACES: &[(Rule, &[&str])] = &[
     ),
     (Rule::Retransmission, &["0 > OPTIONS o1 1 us -", "500 > OPTIONS o1 1 us - | Subject: x"]),
     (Rule::TooSoon, &["0 > OPTIONS o1 1 us -", "499 > OPTIONS o1 1 us -"]),
+    (Rule::TooSoon, &[ASKS_RELIABLY, RINGS, "499 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7"]),
+    (
+        Rule::TooSoon,
+        &[
+            ASKS_RELIABLY,
+            RINGS,
+            "501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+            "1500 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+        ],
+    ),
     (Rule::TooLate, &["0 > MESSAGE o1 1 us -", "501 < 200 MESSAGE o1 1 us peer"]),
+    (Rule::TooLate, &[ASKS_RELIABLY, RINGS, "502 < PRACK i2 2 peer us | RAck: 7 1 INVITE"]),
+    (Rule::TooLate, &[ASKS_RELIABLY, RINGS, "502 > 404 INVITE i1 1 peer us"]),
     (
         Rule::TooLong,
         &[
@@ -80,6 +96,20 @@ const TRACES: &[(Rule, &[&str])] = &[
             "63500 > INVITE o1 1 us -",
         ],
     ),
+    (
+        Rule::TooLong,
+        &[
+            ASKS_RELIABLY,
+            RINGS,
+            "501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+            "1501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+            "3501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+            "7501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+            "15501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+            "31501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+            "63501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
+        ],
+    ),
     (Rule::AfterResponse, &["0 > INVITE o1 1 us -", "100 < 100 INVITE o1 1 us -", "500 > INVITE o1 1 us -"]),
     (
         Rule::AfterAck,
@@ -88,6 +118,15 @@ const TRACES: &[(Rule, &[&str])] = &[
             "1 > 404 INVITE i1 1 peer us",
             "2 < ACK i1 1 peer us",
             "501 > 404 INVITE i1 1 peer us",
+        ],
+    ),
+    (
+        Rule::AfterAck,
+        &[
+            ASKS_RELIABLY,
+            RINGS,
+            "100 < PRACK i2 2 peer us | RAck: 7 1 INVITE",
+            "501 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7",
         ],
     ),
     (Rule::NoAck, &["0 > INVITE o1 1 us -", "10 < 404 INVITE o1 1 us peer", "20 > OPTIONS o2 1 other -"]),
@@ -105,6 +144,14 @@ const TRACES: &[(Rule, &[&str])] = &[
             "30 > BYE o3 2 us peer",
             "40 < 200 BYE o3 2 us peer",
             "50 > INFO o4 3 us peer",
+        ],
+    ),
+    (
+        Rule::ByeBeforeAck,
+        &[
+            "0 < INVITE i1 1 peer - | sdp 1 audio 6000",
+            "1 > 200 INVITE i1 1 peer us | sdp 1 audio 4000",
+            "20 > BYE o1 1 us peer",
         ],
     ),
     (
@@ -137,6 +184,7 @@ const TRACES: &[(Rule, &[&str])] = &[
         ],
     ),
     (Rule::Version, &[UP[0], UP[1], UP[2], "30 > UPDATE o3 2 us peer | sdp 1 audio 4444"]),
+    (Rule::Reliable, &[ASKS_RELIABLY, RINGS, "2 > 183 INVITE i1 1 peer us | Require: 100rel | RSeq: 8"]),
     (Rule::Reliable, &["0 < INVITE i1 1 peer -", "1 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7"]),
 ];
 

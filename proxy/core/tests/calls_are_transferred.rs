@@ -281,6 +281,13 @@ fn consult(stage: &mut Stage) -> (String, String, String) {
     (one, two, ok)
 }
 
+/// Session id and version of a description's `o=` line.
+fn origin(message: &str) -> (String, u64) {
+    let line = message.lines().find_map(|line| line.strip_prefix("o=- ")).unwrap();
+    let mut words = line.split(' ');
+    (words.next().unwrap().to_owned(), words.next().unwrap().parse().unwrap())
+}
+
 /// Refer-To with the dialog that the tier has by `invite`, as the tier sees it.
 fn replaces(call: &str, invite: &str) -> String {
     let ours = header(invite, "From").split(";tag=").nth(1).unwrap();
@@ -301,6 +308,9 @@ fn an_attended_transfer_joins_the_far_ends_of_two_calls() {
     assert!(again.starts_with("INVITE sip:ann@192.0.2.1:5060"), "{again}");
     assert_eq!(header(&again, "Call-ID"), "two@carrier.example");
     assert!(again.contains("m=audio 20002"), "{again}");
+    // RFC 3264 §8: it is the next description of the same session to whoever hears it.
+    let (session, version) = origin(&ok);
+    assert_eq!(origin(&again), (session, version + 1));
     stage.receive(
         CARRIER,
         &reply(&again, 200, &sdp("192.0.2.1", 30000)).replace("x@198.51.100.1", "ann2@192.0.2.1"),

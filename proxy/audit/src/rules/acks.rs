@@ -156,6 +156,10 @@ impl Acks {
         }
     }
 
+    pub(super) fn owes(&self, by: Duration) -> bool {
+        self.next <= by
+    }
+
     /// Responses that have waited for too long.
     pub(super) fn overdue(&mut self, now: Duration, log: &mut Log) {
         if self.next >= now {

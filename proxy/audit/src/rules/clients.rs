@@ -156,12 +156,18 @@ impl Clients {
         }
     }
 
-    pub(crate) fn over(&mut self, log: &mut Log) {
-        self.acks.overdue(Duration::MAX, log);
+    /// Whether an ACK is still owed that has to be said before `by`.
+    pub(crate) fn owes(&self, by: Duration) -> bool {
+        self.acks.owes(by)
+    }
+
+    /// What should have been done before `now`; where everything is over, all that was left open.
+    pub(crate) fn over(&mut self, now: Duration, log: &mut Log) {
+        self.acks.overdue(now, log);
         let mut open: Vec<_> = self.open.values().collect();
         open.sort_by_key(|c| c.again.first);
         for client in open {
-            client.check_missed(Duration::MAX, &self.timing, log);
+            client.check_missed(now, &self.timing, log);
         }
     }
 

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// A server that takes longer to say something says 100 first (RFC 3261 §17.2.1).
 const TRYING: Duration = Duration::from_millis(200);
 
+/// What Reason says to a leg that was left.
+const LEFT: [&str; 2] = ["text=\"rehomed\"", "text=\"moved\""];
+
 #[derive(Debug)]
 pub(crate) struct Servers {
     timing: Timing,
@@ -21,6 +24,8 @@ pub(crate) struct Servers {
     accepted: Table<Key>,
     /// The last of each dialog.
     latest: Table<Key>,
+    /// INVITEs that have a reliable provisional response, by dialog and CSeq: a PRACK names them so.
+    early: Table<Key>,
 }
 
 #[derive(Debug)]
@@ -32,6 +37,9 @@ struct Server {
     came: Duration,
     /// It came again, and that has not been answered.
     asked_again: Option<Duration>,
+    /// How often it has come again over a stream, where nothing may be sent twice (RFC 3261 §17.1.2.2). As soon as it is answered
+    /// the transaction is over there (timer J), so that whatever lies unread is a request of its own.
+    copies: u32,
     /// The last provisional response.
     provisional: Option<Key>,
     to_tag: Option<Key>,
@@ -93,7 +101,13 @@ fn echo(m: &Message<'_>) -> Echo {
 
 impl Servers {
     pub(crate) fn new(timing: Timing) -> Self {
-        Self { timing, open: Table::default(), accepted: Table::default(), latest: Table::default() }
+        Self {
+            timing,
+            open: Table::default(),
+            accepted: Table::default(),
+            latest: Table::default(),
+            early: Table::default(),
+        }
     }
 
     pub(crate) fn came(&mut self, seen: &Seen<'_>, log: &mut Log) -> News {
@@ -107,6 +121,9 @@ impl Servers {
         if m.method == "BYE" {
             self.over_with(&key(&[m.call_id, m.from_tag, m.to_tag]));
         }
+        if m.method == "PRACK" {
+            self.pracked(seen, log);
+        }
         if m.method == "CANCEL"
             && let Some(invite) = self.open.get_mut(&name(m, "INVITE")).filter(|s| s.last.is_none())
         {
@@ -116,12 +133,25 @@ impl Servers {
         let timing = self.timing;
         if let Some(server) = self.open.get_mut(&name).filter(|server| !server.is_over(seen.at, &timing)) {
             server.asked_again = Some(seen.at);
+            server.copies += u32::from(seen.wire == Wire::Stream && m.method != "INVITE");
             return News::Again;
         }
         if self.open.len() < MAX_KEPT {
             self.open.insert(name, Server::new(seen));
         }
         News::First
+    }
+
+    /// A PRACK names its response by dialog, CSeq and RSeq (RFC 3262 §7.2).
+    fn pracked(&mut self, seen: &Seen<'_>, log: &mut Log) {
+        let m = seen.message;
+        let Some((rseq, cseq, _)) = m.rack() else { return };
+        let dialog = joined(key(&[m.call_id, m.from_tag, m.to_tag]), cseq.into());
+        let server = self.early.get(&dialog).and_then(|name| self.open.get_mut(name));
+        if let Some(server) = server {
+            server.check_missed(seen.at, &self.timing, log);
+            server.reliable.acked(seen.at, rseq);
+        }
     }
 
     /// An ACK belongs to a refusal by its branch, or to a 2xx by its dialog.
@@ -148,7 +178,7 @@ impl Servers {
     pub(crate) fn sent(&mut self, seen: &Seen<'_>, log: &mut Log) -> News {
         let m = seen.message;
         let Some(code) = m.code else {
-            self.hung_up(m);
+            self.hung_up(seen, log);
             return News::First;
         };
         if m.method == "ACK" {
@@ -172,7 +202,12 @@ impl Servers {
         if code > 100 {
             server.tag(m, log);
         }
-        server.reliable.sent(m, log);
+        server.reliable.sent(seen, server.asked_again.is_some(), &self.timing, log);
+        if code >= 200 {
+            server.check_missed(seen.at, &self.timing, log);
+        } else if m.is_reliable() && self.early.len() < MAX_KEPT {
+            self.early.insert(joined(key(&[m.call_id, m.from_tag, m.to_tag]), m.cseq.into()), name);
+        }
         server.of_method(seen, code, &self.timing, log);
         let bytes = hash(m.bytes);
         server.asked_again = None;
@@ -191,12 +226,19 @@ impl Servers {
         News::First
     }
 
-    /// Somebody says BYE: our 2xx need not be heard any more.
-    fn hung_up(&mut self, m: &Message<'_>) {
+    /// We say BYE: our 2xx need not be heard any more.
+    fn hung_up(&mut self, seen: &Seen<'_>, log: &mut Log) {
+        let m = seen.message;
         if m.method != "BYE" {
             return;
         }
-        self.over_with(&key(&[m.call_id, m.to_tag, m.from_tag]));
+        let dialog = key(&[m.call_id, m.to_tag, m.from_tag]);
+        let server = self.latest.get(&dialog).and_then(|name| self.open.get(name));
+        let waits = server.is_some_and(|server| !server.left && server.waits_for_ack(seen.at, &self.timing));
+        if waits && !leaves(m) {
+            log.broken(Rule::ByeBeforeAck, format!("{} although our 2xx has no ACK yet", m.line()));
+        }
+        self.over_with(&dialog);
     }
 
     fn over_with(&mut self, dialog: &Key) {
@@ -206,18 +248,19 @@ impl Servers {
         }
     }
 
-    pub(crate) fn over(&self, log: &mut Log) {
+    /// What should have been done before `now`; where everything is over, all that was left open.
+    pub(crate) fn over(&self, now: Duration, log: &mut Log) {
         let mut open: Vec<_> = self.open.values().collect();
         open.sort_by_key(|s| s.came);
         for server in open {
-            if server.provisional.is_some() && server.last.is_none() {
+            if now == Duration::MAX && server.provisional.is_some() && server.last.is_none() {
                 log.broken_of(
                     &server.call,
                     Rule::Unanswered,
                     format!("no final response to {}", server.line()),
                 );
             }
-            server.check_missed(Duration::MAX, &self.timing, log);
+            server.check_missed(now, &self.timing, log);
         }
     }
 
@@ -229,6 +272,7 @@ impl Servers {
         });
         self.accepted.retain(|_, server| self.open.contains_key(server));
         self.latest.retain(|_, server| self.open.contains_key(server));
+        self.early.retain(|_, server| self.open.contains_key(server));
     }
 }
 
@@ -249,6 +293,7 @@ impl Server {
             },
             came: seen.at,
             asked_again: None,
+            copies: 0,
             provisional: None,
             to_tag: None,
             reliable: Reliable::asked(m),
@@ -362,6 +407,10 @@ impl Server {
     fn after_the_final(&mut self, seen: &Seen<'_>, timing: &Timing, log: &mut Log) -> News {
         let (m, line) = (seen.message, self.line());
         let Some(last) = &mut self.last else { return News::First };
+        if self.copies > 0 && m.is_final() {
+            self.copies -= 1;
+            return News::Again;
+        }
         if !m.is_final() {
             log.broken(Rule::LateProvisional, format!("{} after {}", m.line(), last.code));
             return News::Again;
@@ -384,7 +433,20 @@ impl Server {
         News::Again
     }
 
+    /// Its dialog is up and confirmed by nobody yet. A further INVITE inside it is no matter of section 15.
+    fn waits_for_ack(&self, now: Duration, timing: &Timing) -> bool {
+        let accepted =
+            self.last.as_ref().filter(|last| (200..300).contains(&last.code) && last.acked.is_none());
+        self.echo.to_tag.is_none() && accepted.is_some_and(|last| now < last.again.first + timing.life())
+    }
+
     fn check_missed(&self, now: Duration, timing: &Timing, log: &mut Log) {
+        if self.last.is_none()
+            && let Some(code) = self.reliable.missed(now, timing)
+        {
+            let text = format!("{code} to {} is not sent again, and has no PRACK", self.line());
+            log.broken_of(&self.call, Rule::TooLate, text);
+        }
         let Some(last) = self.last.as_ref().filter(|last| last.acked.is_none()) else { return };
         let by_timer = (200..300).contains(&last.code) || self.from.wire == Wire::Datagram;
         if self.method == "INVITE" && by_timer && !self.left && last.again.is_missed(now, timing) {
@@ -392,6 +454,12 @@ impl Server {
             log.broken_of(&self.call, Rule::TooLate, text);
         }
     }
+}
+
+/// A leg that the call has left says so (RFC 3326): its end may be dead and its ACK never come, while a live one would keep a call
+/// that is another's by now for 32 s. docs/deviations.md has it.
+fn leaves(bye: &Message<'_>) -> bool {
+    bye.header("Reason").is_some_and(|reason| LEFT.iter().any(|text| reason.contains(text)))
 }
 
 /// As section 17.2.3 tells one from another; those of RFC 2543 have no branch to tell them by.

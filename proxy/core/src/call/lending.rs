@@ -1,6 +1,7 @@
 //! The other call of an attended transfer: the one whose leg is taken (RFC 3891, RFC 5589 §7).
 
 use super::leg::finish;
+use super::media::lent::Line;
 use super::transfer::NOWHERE;
 use super::{Call, CallLeg, Env, State};
 use crate::transaction::{ClientKey, ClientKind};
@@ -23,6 +24,8 @@ pub(crate) struct Given {
     pub(super) leg: CallLeg,
     pub(super) edge: Option<TargetId>,
     pub(super) region: RegionId,
+    /// What it was told in the call that gave it.
+    pub(super) line: Option<Line>,
 }
 
 impl Call {
@@ -45,13 +48,15 @@ impl Call {
             return Err(491);
         }
         let (policy, session) = (self.pinned.config.session, self.leg(leg).session);
+        let peer = self.leg(leg).dialog.as_ref().map(|dialog| dialog.peer).ok_or(481_u16)?;
+        let face = env.faces.get(peer.listener).ok_or(500_u16)?;
+        let own = self.media.as_next(leg, offer);
+        let offer = own.as_deref().unwrap_or(offer);
         let dialog = self.leg_mut(leg).dialog.as_mut().ok_or(481_u16)?;
-        let face = env.faces.get(dialog.peer.listener).ok_or(500_u16)?;
         let mut out = dialog.request(Method::Invite, face, env.txns.branch(client).as_bytes());
-        out.header(HeaderName::Contact, &face.contact)
-            .header(HeaderName::Allow, env.allow(dialog.peer.remote));
+        out.header(HeaderName::Contact, &face.contact).header(HeaderName::Allow, env.allow(peer.remote));
         session.write_request(&policy, &mut out);
-        env.txns.start(env.now, client, dialog.peer, ClientKind::Invite, finish(out, Some(offer)));
+        env.txns.start(env.now, client, peer, ClientKind::Invite, finish(out, Some(offer)));
         self.lent = Some(Lent::Here(leg));
         Ok(())
     }
@@ -69,9 +74,10 @@ impl Call {
             if leg == self.tier_leg() { (self.seat.edge, self.region()) } else { (None, NOWHERE) };
         self.remember_call_ids();
         let given = std::mem::replace(self.leg_mut(leg), CallLeg::new(tag));
+        let line = self.media.line_of(leg);
         self.lent = None;
         self.state = self.close(env, CloseReason::Transferred, gone);
-        Some(Given { leg: given, edge, region })
+        Some(Given { leg: given, edge, region, line })
     }
 
     /// The leg stays.

@@ -3,6 +3,7 @@
 
 mod again;
 mod described;
+pub(crate) mod lent;
 mod line;
 mod lines;
 mod moving;

@@ -264,7 +264,7 @@ impl Call {
                 leg.dialog = Some(dialog);
                 leg.ack(env, INVITE_CSEQ, None);
                 let (edge, region) = self.place_of_new_leg(env);
-                self.takes_over(env, Given { leg, edge, region }, answer);
+                self.takes_over(env, Given { leg, edge, region, line: None }, answer);
             }
             _ => self.transfer_refused(env, code),
         }
@@ -297,7 +297,7 @@ impl Call {
     /// the leg that stays.
     pub(super) fn takes_over(&mut self, env: &mut Env, given: Given, answer: Option<Bytes>) {
         let Some(by) = self.transfer.as_deref().map(|transfer| transfer.by) else { return };
-        let Given { mut leg, edge, region } = given;
+        let Given { mut leg, edge, region, line } = given;
         let tier = by == self.tier_leg();
         let told = if tier { region } else { self.region() };
         let fits = answer.as_deref().is_some_and(|sdp| self.media.fits(by, sdp).is_ok());
@@ -307,6 +307,9 @@ impl Call {
         if !moved {
             leg.bye(env, Some(b"SIP;cause=488;text=\"not_acceptable\""));
             return self.not_transferred(env, 488);
+        }
+        if let Some(line) = line {
+            self.media.goes_on(by, line);
         }
         self.tell_transferor(env, 200, true);
         self.park_session(env, by);
