@@ -219,6 +219,33 @@ fn other_media_is_the_one_case_in_which_the_carrier_is_asked() {
 }
 
 #[test]
+fn a_carrier_whose_reinvite_crosses_the_moves_own_is_asked_again_after_a_while() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    let invite = east_dies(&mut stage);
+    let other = sdp(WEST_MEDIA, 50000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &other));
+    let reinvite = stage.take(CARRIER).remove(0);
+    stage.take(WEST);
+    let crossed = answer(&reinvite, 491, "x", "ann@192.0.2.1:5060", "").replace(";tag=x", "");
+    stage.receive(CARRIER, &crossed);
+    assert!(stage.take(CARRIER)[0].starts_with("ACK"));
+    assert!(stage.take(WEST)[0].starts_with("BYE"), "nobody waits in silence");
+    // Up to two seconds: the Call-ID is the carrier's (RFC 3261 §14.1).
+    let again = (0..=201).find_map(|_| {
+        stage.pass(Duration::from_millis(10));
+        stage.take(WEST).into_iter().find(|m| m.starts_with("INVITE"))
+    });
+    let again = again.expect("west is asked again");
+    stage.receive(WEST, &answer(&again, 200, "t-west-2", "eve@203.0.113.1", &other));
+    let reinvite = stage.take(CARRIER).remove(0);
+    let taken = sdp("192.0.2.1", 30000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
+    stage.receive(CARRIER, &answer(&reinvite, 200, "x", "ann@192.0.2.1:5060", &taken).replace(";tag=x", ""));
+    resume(&mut stage);
+    assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::Renegotiated);
+}
+
+#[test]
 fn an_edge_that_refuses_is_not_the_end_and_one_that_declines_is() {
     let mut stage = Stage::new();
     up(&mut stage, "one");

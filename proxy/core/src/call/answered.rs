@@ -48,7 +48,7 @@ impl Call {
             | CallEvent::Trying
             | CallEvent::Taken { .. }
             | CallEvent::Refitted { .. }
-            | CallEvent::RefitRefused
+            | CallEvent::RefitRefused { .. }
             | CallEvent::Progress(_)
             | CallEvent::Answer { .. }
             | CallEvent::IntervalTooSmall { .. }

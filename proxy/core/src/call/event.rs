@@ -77,7 +77,10 @@ pub(crate) enum CallEvent {
         description: Option<Bytes>,
     },
     /// The carrier does not take the other media.
-    RefitRefused,
+    RefitRefused {
+        /// It has asked for something itself: 491.
+        crossed: bool,
+    },
     /// The moved leg is heard.
     Resumed(Gap),
     /// The relay has closed the session.

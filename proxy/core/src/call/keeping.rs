@@ -160,14 +160,12 @@ impl Call {
     fn refresh_refused(&mut self, env: &mut Env, leg: Leg, (update, tries): (bool, u8), response: &Message) {
         let now = env.now;
         let policy = self.pinned.config.session;
-        let owned = self.owns_call_id(leg);
+        let code = response.code().unwrap_or(0);
+        let again = if code == 491 { now + self.after_glare(env, leg) } else { now };
         let state = self.leg_mut(leg);
-        match response.code().unwrap_or(0) {
+        match code {
             408 | 481 => self.refresh_unanswered(env, leg),
-            491 => {
-                let wait = if owned { 2100 + 10 * env.rng.below(191) } else { 10 * env.rng.below(201) };
-                state.session.again(now + Duration::from_millis(wait), tries);
-            }
+            491 => state.session.again(again, tries),
             405 | 501 if update => {
                 if state.session.not_by_update() {
                     state.session.again(now, tries);
@@ -232,7 +230,15 @@ impl Call {
         }
     }
 
-    /// Whether the Call-ID of a leg is of our making: whose is not waits less before it tries again (RFC 3261 §14.1).
+    /// How long is waited after 491 before a leg is asked again: 2.1 to 4 s in steps of 10 ms where the Call-ID is ours, else
+    /// up to 2 s (RFC 3261 §14.1).
+    pub(super) fn after_glare(&self, env: &mut Env, leg: Leg) -> Duration {
+        let ms =
+            if self.owns_call_id(leg) { 2100 + 10 * env.rng.below(191) } else { 10 * env.rng.below(201) };
+        Duration::from_millis(ms)
+    }
+
+    /// Whether the Call-ID of a leg is of our making.
     fn owns_call_id(&self, leg: Leg) -> bool {
         let moved = self.mobile.as_ref().filter(|_| leg == self.tier_leg());
         let call_id = self.leg(leg).dialog.as_ref().map(crate::dialog::Dialog::call_id);

@@ -255,6 +255,11 @@ impl Call {
         next
     }
 
+    /// The next look finds every target again.
+    pub(super) fn plan_anew(&mut self) {
+        self.mobile().planned = false;
+    }
+
     /// What the plan has left, unless its numbers are of another configuration.
     fn plan_left<'a>(&'a self, newest: &'a Snapshot) -> impl Iterator<Item = TargetId> + 'a {
         let same = self.plan.is_of(newest);

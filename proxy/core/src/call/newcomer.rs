@@ -111,7 +111,7 @@ impl Call {
                 }
                 self.handle(env, CallEvent::Refitted { description });
             }
-            _ => self.handle(env, CallEvent::RefitRefused),
+            _ => self.handle(env, CallEvent::RefitRefused { crossed: code == 491 }),
         }
         false
     }

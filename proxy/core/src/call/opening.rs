@@ -47,7 +47,7 @@ impl Call {
             | CallEvent::Turn
             | CallEvent::Taken { .. }
             | CallEvent::Refitted { .. }
-            | CallEvent::RefitRefused
+            | CallEvent::RefitRefused { .. }
             | CallEvent::Resumed(_)
             | CallEvent::Silent
             | CallEvent::NoAck(_)

@@ -60,7 +60,7 @@ impl Call {
             CallEvent::Refusal { code, retry_after } => self.move_refused(env, rehome, code, retry_after),
             CallEvent::Failure(reason) => self.move_failed(env, rehome, reason),
             CallEvent::Refitted { description } => self.refitted(env, rehome, description),
-            CallEvent::RefitRefused => self.unfit(env, rehome),
+            CallEvent::RefitRefused { crossed } => self.unfit(env, rehome, crossed),
             CallEvent::Resumed(gap) => self.resumed(env, rehome, gap),
             CallEvent::Timer => self.move_timer(env, rehome),
             CallEvent::Hangup(leg) => self.hung_up_midway(env, rehome, leg),
@@ -221,20 +221,26 @@ impl Call {
             Some(Arriving { leg, answer }) if taken => self.arrive(env, rehome, target, leg, &answer),
             arriving => {
                 self.mobile().arriving = arriving;
-                self.unfit(env, rehome)
+                self.unfit(env, rehome, false)
             }
         }
     }
 
-    /// The carrier does not: the next edge may fit better.
-    fn unfit(&mut self, env: &mut Env, rehome: Rehome) -> State {
+    /// The carrier does not: the next edge may fit better. One whose own re-INVITE has crossed ours is asked again, after the
+    /// time that keeps the two from crossing again.
+    fn unfit(&mut self, env: &mut Env, rehome: Rehome, crossed: bool) -> State {
         let Stage::Refitting { .. } = rehome.stage else { return State::Rehoming(rehome) };
         if let Some(mut arriving) = self.mobile().arriving.take() {
             arriving.leg.bye(env, Some(b"SIP;cause=488;text=\"not_acceptable\""));
         }
         self.media.rolled_back();
         self.note_outcome(MoveOutcome::Unmatched);
-        self.stand_in_line(env, rehome, env.now)
+        if !crossed {
+            return self.stand_in_line(env, rehome, env.now);
+        }
+        self.plan_anew();
+        let again = env.now + self.after_glare(env, self.tier_leg().other());
+        self.stand_in_line(env, rehome, again)
     }
 
     fn move_refused(

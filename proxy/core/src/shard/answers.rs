@@ -148,7 +148,7 @@ impl Shard {
             }),
             User::Refit(key) => self.with(key, |call, env| {
                 if call.is_refitting(client) {
-                    call.handle(env, CallEvent::RefitRefused);
+                    call.handle(env, CallEvent::RefitRefused { crossed: false });
                 }
             }),
             User::Session(key, leg) => self.with(key, |call, env| call.session_unanswered(env, leg, client)),

@@ -133,7 +133,7 @@ impl Phone {
 
     /// Its log, with every message of SIP that it has seen.
     pub(crate) fn said(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
     }
 }
 
