@@ -247,8 +247,8 @@ impl Media {
         }
     }
 
-    /// A failed re-INVITE leaves everything as it was (RFC 3261 §14.1, RFC 6141 §3.3): the relay was told nothing yet, only the pending
-    /// offer is dropped.
+    /// A failed re-INVITE leaves everything as it was (RFC 3261 §14.1, RFC 6141 §3.3): the relay was told nothing yet, only
+    /// the pending offer is dropped.
     pub(crate) fn rolled_back(&mut self) {
         if let Self::Relayed(relayed) = self {
             relayed.offered = None;
