@@ -127,12 +127,14 @@ fn at(recipe: &Recipe, cps: f64, seconds: f64) -> io::Result<Run> {
     warm_up()?;
     let mut engine = engine(false)?;
     place(&mut engine, cps, seconds);
+    let answered = tally(&engine).answered;
     engine.drain(Duration::from_secs(4));
     drop(device);
     let tally = tally(&engine);
     Ok(Run {
         offered: tally.placed as f64 / seconds,
-        goodput: tally.completed as f64 / seconds,
+        // What comes up when the load is over is no part of what could be done under it.
+        goodput: answered.min(tally.completed) as f64 / seconds,
         limited: tally.behind as f64 > cps / 10.0,
     })
 }
@@ -165,7 +167,8 @@ fn three_times(recipe: &Recipe, peak: f64, options: &Options, into: &mut Measure
         into.held_failed += failed;
         into.held_retransmissions += retransmissions;
         let traces = traces(&engine);
-        let good = traces[..loaded].iter().filter(|t| t.answered.is_some() && !t.failed).count();
+        let good = |t: &&Trace| t.answered.is_some_and(|at| at <= ended) && !t.failed;
+        let good = traces[..loaded].iter().filter(good).count();
         let last = traces[loaded..].iter().filter(|t| t.failed).map(|t| t.placed).max();
         let recovery = last.map_or(0, |last| last.saturating_sub(ended) / MS);
         let goodput = good as f64 / seconds;
