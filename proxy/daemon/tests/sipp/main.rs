@@ -5,6 +5,8 @@
 //! its records. `cargo xtask test` installs them; without them these stories fail and say what to type.
 
 mod asked;
+#[path = "../audited/appliance.rs"]
+mod audited;
 mod baresip;
 mod calls;
 mod flows;
@@ -18,4 +20,6 @@ mod place;
 mod refusals;
 mod rehome;
 mod space;
+#[path = "../audited/tap.rs"]
+mod tap;
 mod wire;

@@ -1,7 +1,8 @@
 //! The appliance on addresses of one story's own, and what it has recorded when the story is over.
 
+use crate::audited::Audited;
 use crate::peer::{PATIENCE, Sipp};
-use bascule::{Appliance, Notice, config};
+use bascule::{Notice, config};
 use proxy_core::{CallRecord, CloseReason, Receipt, StepOutcome};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub(crate) struct Place {
     probe: &'static str,
     trunk: &'static str,
     more: &'static str,
-    running: Option<(Appliance, Receiver<Notice>)>,
+    running: Option<(Audited, Receiver<Notice>)>,
     finished: Vec<Arc<CallRecord>>,
     records: PathBuf,
 }
@@ -78,7 +79,7 @@ impl Place {
     /// The appliance starts.
     pub(crate) fn starts(&mut self) {
         let text = config(self.n, self.probe, self.trunk, &self.records.display().to_string()) + self.more;
-        let appliance = Appliance::start(config::parse("sipp.toml", &text).unwrap()).unwrap();
+        let appliance = Audited::start(config::parse("sipp.toml", &text).unwrap()).unwrap();
         let events = appliance.events();
         self.running = Some((appliance, events));
     }

@@ -125,7 +125,7 @@ fn bad_framing_and_strangers_are_cut_off() {
 fn a_call_is_carried_from_udp_to_an_edge_on_tcp_which_is_connected_on_demand() {
     let place = Place(43);
     let text = place.config(&tcp(place)).replacen("listener = \"tier\"", "listener = \"stream\"", 1);
-    let _appliance = bascule::Appliance::start(super::world::load(&text)).unwrap();
+    let _appliance = crate::audited::Audited::start(super::world::load(&text)).unwrap();
     let edge = TcpListener::bind((place.ip(11), 5060)).unwrap();
     let carrier = place.carrier();
     carrier.send(carrier.invite("tcp", "+4930123456", 40_000), place.appliance());
@@ -146,7 +146,7 @@ fn a_call_is_carried_from_udp_to_an_edge_on_tcp_which_is_connected_on_demand() {
 fn a_refused_connection_moves_the_call_on_to_the_next_edge() {
     let place = Place(44);
     let text = place.config(&tcp(place)).replacen("listener = \"tier\"", "listener = \"stream\"", 1);
-    let _appliance = bascule::Appliance::start(super::world::load(&text)).unwrap();
+    let _appliance = crate::audited::Audited::start(super::world::load(&text)).unwrap();
     let (carrier, south) = (place.carrier(), place.edge(2));
     let call = call(place, &carrier, &south, "refused", "+4930123456");
     hang_up(place, &carrier, &south, &call);

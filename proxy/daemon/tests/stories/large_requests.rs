@@ -73,7 +73,7 @@ fn where_fragments_are_wanted_no_connection_is_made() {
     let place = Place(92);
     let bind = format!("bind = \"127.77.{}.1:5070\"", place.0);
     let text = place.config("").replacen(&bind, &format!("{bind}\nlarge_requests = \"datagram\""), 1);
-    let _appliance = bascule::Appliance::start(super::world::load(&(text + &beside(place)))).unwrap();
+    let _appliance = crate::audited::Audited::start(super::world::load(&(text + &beside(place)))).unwrap();
     let (carrier, edge) = (place.carrier(), place.edge(1));
     let listener = TcpListener::bind(edge.at).unwrap();
     carrier.send(large(&carrier, "fragments"), place.appliance());

@@ -2,7 +2,7 @@
 
 use super::calls_over_tcp::Stream;
 use super::world::{Place, Ua, load, media};
-use bascule::Appliance;
+use crate::audited::Audited;
 use sip_wire::{HeaderName, Message};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -35,7 +35,7 @@ fn behind_a_nat_each_listener_says_the_address_that_its_peers_see() {
         .replacen(&text_of("carriers"), "name = \"carriers\"\nadvertised = \"203.0.113.5:5099\"\n", 1)
         .replacen(&text_of("tier"), "name = \"tier\"\nadvertised = \"198.51.100.5\"\n", 1)
         .replacen("[media]\n", "[media]\nadvertised_v4 = \"203.0.113.6\"\n", 1);
-    let _appliance = Appliance::start(load(&config)).unwrap();
+    let _appliance = Audited::start(load(&config)).unwrap();
     let (carrier, edge) = (place.carrier(), place.edge(1));
     let (invite, ok) = call(&carrier, place.appliance(), &edge, place.tier());
     assert_eq!(text(&ok, HeaderName::Contact), "<sip:203.0.113.5:5099>");
@@ -81,7 +81,7 @@ fn a_peer_behind_a_nat_is_answered_where_it_is_and_told_where_that_is() {
 }
 
 /// A configuration in which one side speaks IPv6. The loopback has one such address, so ports tell everybody apart.
-fn with_v6(place: Place, ports: &str, changes: &[(&str, &str)]) -> Appliance {
+fn with_v6(place: Place, ports: &str, changes: &[(&str, &str)]) -> Audited {
     let mut text = place.config("").replacen("30000-30399", ports, 1).replacen(
         "[media]\n",
         "[media]\nv6 = \"::1\"\n",
@@ -92,7 +92,7 @@ fn with_v6(place: Place, ports: &str, changes: &[(&str, &str)]) -> Appliance {
         assert!(text.contains(&from), "{from}");
         text = text.replacen(&from, to, 1);
     }
-    Appliance::start(load(&text)).unwrap()
+    Audited::start(load(&text)).unwrap()
 }
 
 #[test]

@@ -1,5 +1,10 @@
-//! Stories of the real appliance over real sockets on loopback. Each has addresses of its own, so they run side by side.
+//! Stories of the real appliance over real sockets on loopback. Each has addresses of its own, so they run side by side,
+//! and every message of each is read by the auditor.
 
+#[path = "../audited/appliance.rs"]
+mod audited;
+#[path = "../audited/tap.rs"]
+mod tap;
 mod world;
 
 mod a_call_goes_through;

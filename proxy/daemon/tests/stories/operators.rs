@@ -1,6 +1,7 @@
 //! Operators at the admin socket, and at the command line that speaks to it.
 
 use super::world::{PATIENCE, Place, Ua, call, eventually, hang_up, media, metric};
+use crate::audited::Audited;
 use bascule::Appliance;
 use proxy_core::RegionId;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(crate) fn socket(place: Place) -> PathBuf {
 }
 
 /// An appliance with an admin socket.
-pub(crate) fn start(place: Place, more: &str) -> Appliance {
+pub(crate) fn start(place: Place, more: &str) -> Audited {
     place.start(&format!("[admin]\nsocket = \"{}\"\n{more}", socket(place).display()))
 }
 

@@ -18,7 +18,7 @@ fn a_stranger_hears_nothing_and_is_counted() {
 fn a_stranger_is_answered_403_where_that_is_wanted() {
     let place = Place(21);
     let text = format!("unknown_source = \"reject\"\n{}", place.config(""));
-    let _appliance = bascule::Appliance::start(super::world::load(&text)).unwrap();
+    let _appliance = crate::audited::Audited::start(super::world::load(&text)).unwrap();
     let stranger = Ua::at((place.ip(99), 5060).into());
     stranger.send(stranger.invite("scan", "+4930123456", 40_000), place.appliance());
     stranger.response(403);

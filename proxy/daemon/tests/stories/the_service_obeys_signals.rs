@@ -1,4 +1,6 @@
-use super::world::{PATIENCE, Place, call, hang_up};
+use super::world::{PATIENCE, Place, call, hang_up, load};
+use crate::tap;
+use sip_tap::Tap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
@@ -19,6 +21,7 @@ impl Drop for Running {
 
 /// `bascule run` as a service manager runs it: with a socket for its notices.
 struct Service {
+    _tap: Tap,
     child: Running,
     notices: UnixDatagram,
     config: PathBuf,
@@ -31,6 +34,8 @@ impl Service {
         std::fs::create_dir_all(&folder).unwrap();
         let (config, at) = (folder.join("bascule.toml"), folder.join("notify"));
         std::fs::write(&config, place.config(more)).unwrap();
+        let loaded = load(&place.config(more));
+        let tap = Tap::on(tap::ours(&loaded), tap::timing(&loaded));
         let _ = std::fs::remove_file(&at);
         let notices = UnixDatagram::bind(&at).unwrap();
         notices.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -51,7 +56,7 @@ impl Service {
             stderr.read_to_string(&mut text).unwrap();
             text
         });
-        let service = Self { child: Running(child), notices, config, log };
+        let service = Self { _tap: tap, child: Running(child), notices, config, log };
         service.hears("READY=1");
         service
     }

@@ -1,5 +1,6 @@
 //! A carrier, two edges and the appliance between them, on addresses of one story's own.
 
+use crate::audited::Audited;
 use bascule::{Appliance, config};
 use bytes::Bytes;
 use sip_wire::{HeaderName, Message};
@@ -79,8 +80,8 @@ impl Place {
         )
     }
 
-    pub(crate) fn start(self, more: &str) -> Appliance {
-        Appliance::start(load(&self.config(more))).unwrap()
+    pub(crate) fn start(self, more: &str) -> Audited {
+        Audited::start(load(&self.config(more))).unwrap()
     }
 }
 

@@ -1,10 +1,11 @@
 //! One network with the appliance in the middle: which transport and which family either side has.
 
 use super::scenario::Scenario;
+use crate::audited::Audited;
 use crate::kamailio::{Kamailio, Proxy};
 use crate::peer::{PATIENCE, Sipp};
 use crate::space::Space;
-use bascule::{Appliance, Notice, config};
+use bascule::{Notice, config};
 use proxy_core::{CallRecord, CloseReason, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ pub(crate) enum Side {
 pub(crate) struct Running {
     network: Network,
     folder: PathBuf,
-    appliance: Appliance,
+    appliance: Audited,
     events: Receiver<Notice>,
     proxies: Vec<Kamailio>,
     space: Option<Space>,
@@ -80,7 +81,7 @@ impl Network {
         let theirs = [2, 11].map(|last| self.apart(last).into());
         let space = self.is_apart().then(|| Space::with(100 + self.n, ours, &theirs));
         let appliance =
-            Appliance::start(config::parse("flows.toml", &format!("{}{more}", self.config())).unwrap())
+            Audited::start(config::parse("flows.toml", &format!("{}{more}", self.config())).unwrap())
                 .unwrap();
         let events = appliance.events();
         let proxies = self.proxies.iter().map(|(side, phones)| self.proxy(*side, *phones, &folder)).collect();
