@@ -39,6 +39,8 @@ struct Exchange {
     tags: (Key, Key),
     at: Duration,
     offer: Option<Description>,
+    /// Something came back.
+    heard: bool,
     /// A reliable response has carried a description already.
     described: bool,
     /// Our 2xx made an offer, which its ACK answers.
@@ -95,6 +97,7 @@ impl Offers {
     fn answered(&mut self, seen: &Seen<'_>) {
         let m = seen.message;
         let Some(exchange) = find(&mut self.open, true, m) else { return };
+        exchange.heard = true;
         if m.is_final() {
             exchange.over.get_or_insert(seen.at);
         }
@@ -148,6 +151,7 @@ impl Offers {
             tags: tags(m, ours),
             at: seen.at,
             offer: m.sdp.map(Description::read),
+            heard: false,
             described: false,
             waits_for_ack: false,
             waits_for_prack: false,
@@ -230,10 +234,12 @@ impl Offers {
         }
         let (mine, timing) = (tags(m, true), &self.timing);
         let under_way = |e: &&Exchange| {
-            // Theirs may have come a moment ago, unread; nobody waits for an ACK for ever.
+            // Theirs may have come a moment ago, unread; nobody waits for an ACK for ever. Timer B ends an INVITE of ours
+            // to which nothing came back (RFC 3261 §17.1.1.2).
             let settled = e.over.is_some()
                 || !e.ours && e.at + timing.unread > seen.at && !timing.unread.is_zero()
-                || e.at + timing.life() * 2 < seen.at && e.method != "INVITE";
+                || e.at + timing.life() * 2 < seen.at && e.method != "INVITE"
+                || e.ours && !e.heard && e.at + timing.life() <= seen.at;
             let open = e.offer.is_some() && !e.described || e.waits_for_ack;
             let clashes = e.method == "INVITE" && m.method == "INVITE" || open && m.sdp.is_some();
             e.tags == mine && !settled && clashes

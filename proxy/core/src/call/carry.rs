@@ -125,7 +125,10 @@ impl Call {
         if self.only_refreshes(&request) {
             return self.refreshed_by(env, leg, from, server, &request);
         }
-        if self.says_it_again(leg, &request) && self.told_again(env, leg, from, server, &request) {
+        if self.says_it_again(leg, &request)
+            && !self.may_answer_yet(env, leg)
+            && self.told_again(env, leg, from, server, &request)
+        {
             return;
         }
         if self.cannot_carry(leg)
@@ -230,7 +233,7 @@ impl Call {
         let refreshes = matches!(request.method(), Method::Invite | Method::Update);
         let answers = !refreshes && self.media.is_answer(leg);
         let offers = is_invite || (description.is_some() && !answers);
-        if let Some(code) = self.crosses(leg, is_invite).filter(|_| offers) {
+        if let Some(code) = self.crosses(env, leg, is_invite).filter(|_| offers) {
             return Err((code, RejectReason::RequestPending));
         }
         if self.leg(other).dialog.is_none() || self.cannot_carry(leg) || self.has_left(other) {
@@ -271,12 +274,13 @@ impl Call {
 
     /// How an offer from a leg is put off that would cross another one, on that leg or between the legs: 500 where the
     /// leg's own last offer has no answer yet, 491 where ours to it has none (RFC 3311 §5.2, RFC 3261 §14.2).
-    fn crosses(&self, leg: Leg, is_invite: bool) -> Option<u16> {
+    fn crosses(&self, env: &Env, leg: Leg, is_invite: bool) -> Option<u16> {
         let carried = self.carried.iter().any(|carried| carried.from == leg && carried.offers);
         if carried || self.leg(leg).ack_due.is_some() {
             return Some(500);
         }
-        if self.is_negotiating(is_invite) {
+        if self.is_negotiating(is_invite) || [Leg::A, Leg::B].iter().any(|leg| self.may_answer_yet(env, *leg))
+        {
             return Some(491);
         }
         // Before the answer: the exchange that the INVITE began has to be over on both legs.

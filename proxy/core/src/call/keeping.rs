@@ -47,7 +47,7 @@ impl Call {
 
     /// Sends a refresh: UPDATE without an offer, or a re-INVITE that offers what the leg was told last (§7.4).
     fn refresh(&mut self, env: &mut Env, leg: Leg, update: bool) {
-        if self.is_busy(leg) {
+        if self.is_busy(leg) || self.may_answer_yet(env, leg) {
             return self.leg_mut(leg).session.put_off(env.now + REFRESH_HELD);
         }
         // Where nothing is known to offer, only UPDATE is left.
@@ -310,8 +310,12 @@ impl Call {
     pub(super) fn park_session(&mut self, env: &mut Env, tier: Leg) {
         let session = &mut self.leg_mut(tier).session;
         if let Some(client) = session.client() {
+            let reinvites = session.reinvites();
             session.again(env.now, 0);
             env.txns.abandon(env.now, client);
+            if reinvites {
+                self.leg_mut(tier).given_up = Some(client);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::media::{MISCELLANEOUS, objection};
 use super::uac::INVITE_CSEQ;
 use crate::dialog::Dialog;
 use crate::ids::LocalTag;
-use crate::transaction::{ClientKind, ServerKey, response};
+use crate::transaction::{ClientKey, ClientKind, ServerKey, response};
 use crate::{Peer, call::User};
 use bytes::Bytes;
 use sip_wire::{Builder, HeaderName, Message, Method, sdp};
@@ -28,6 +28,9 @@ pub(crate) struct CallLeg {
     /// The peer's 2xx of this CSeq number waits for our ACK, which waits for the other leg's, since that brings the
     /// answer to a late offer.
     pub(crate) ack_due: Option<u32>,
+    /// An offer of ours, or an INVITE, that nobody waits for any more: until its transaction has its end, no other one may
+    /// follow it into the dialog (RFC 3261 §14.1, RFC 3311 §5.1).
+    pub(crate) given_up: Option<ClientKey>,
     /// Who keeps it alive.
     pub(crate) session: SessionTimer,
     /// Number of our INVITE that began it.
@@ -45,6 +48,7 @@ impl CallLeg {
             dialog: None,
             unacked: None,
             ack_due: None,
+            given_up: None,
             session: SessionTimer::IDLE,
             invite_cseq: INVITE_CSEQ,
             last_ack: None,

@@ -180,7 +180,9 @@ impl Call {
     /// The new edge's media is not the carrier's: the one case in which the carrier is asked.
     fn refit(&mut self, env: &mut Env, rehome: Rehome, target: TargetId, mut arriving: Arriving) -> State {
         let (tier, carrier) = (self.tier_leg(), self.tier_leg().other());
-        let busy = self.is_negotiating(false) || self.leg(carrier).unacked.is_some();
+        let busy = self.is_negotiating(false)
+            || self.leg(carrier).unacked.is_some()
+            || self.may_answer_yet(env, carrier);
         // What is written for the carrier has to be said to it: it is counted (RFC 3264 §8).
         let offer = if busy { None } else { self.media.offer_to_carrier(tier, &arriving.answer).ok() };
         let (policy, session) = (self.pinned.config.session, self.leg(carrier).session);

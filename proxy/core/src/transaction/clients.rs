@@ -100,6 +100,26 @@ impl<U: Copy> Transactions<U> {
         }
     }
 
+    /// Whether this request may still have its first final response.
+    pub(crate) fn is_under_way(&self, key: ClientKey) -> bool {
+        let Key { slot, nonce } = key.0;
+        match self.entries.get(slot as usize).filter(|entry| entry.nonce == nonce).map(|entry| &entry.body) {
+            Some(Body::InviteClient { machine, .. }) => match machine {
+                InviteClient::Calling { .. }
+                | InviteClient::Proceeding
+                | InviteClient::Cancelling { .. }
+                | InviteClient::Abandoned { .. } => true,
+                InviteClient::Completed { .. } | InviteClient::Accepted { .. } | InviteClient::Terminated => {
+                    false
+                }
+            },
+            Some(Body::Client(machine)) => {
+                matches!(machine, Client::Trying { .. } | Client::Proceeding { .. })
+            }
+            Some(Body::Reserved | Body::InviteServer { .. } | Body::Server { .. }) | None => false,
+        }
+    }
+
     /// Whether a 2xx to this INVITE brings the offer.
     pub(crate) fn wants_offer(&mut self, key: ClientKey) -> bool {
         matches!(

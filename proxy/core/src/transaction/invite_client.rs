@@ -142,9 +142,8 @@ impl InviteClient {
             (S::Calling { resend, expires, sent, .. }, Input::Cancel) => {
                 (S::Calling { resend, expires, sent, cancel: true }, Action::Nothing)
             }
-            (S::Calling { .. }, Input::Abandon) => {
-                (S::Abandoned { expires: now + timers.lifetime() }, Action::Nothing)
-            }
+            // Timer B ends it as it would have: what rings later is no response to it any more.
+            (S::Calling { expires, .. }, Input::Abandon) => (S::Abandoned { expires }, Action::Nothing),
             (S::Calling { cancel: false, .. } | S::Proceeding, Input::Provisional) => {
                 (S::Proceeding, Action::PassUp)
             }

@@ -30,12 +30,25 @@ impl Call {
                 self.carried.push(carried);
                 continue;
             }
-            env.txns.abandon(env.now, carried.client);
+            self.abandon_carried(env, &carried);
             let code = self.busy_code(&carried.request);
             self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
             self.media.rolled_back();
         }
         self.prune(env);
+    }
+
+    /// Nobody waits for what was asked of a leg. The leg may have heard it, and answer yet.
+    fn abandon_carried(&mut self, env: &mut Env, carried: &Carried) {
+        env.txns.abandon(env.now, carried.client);
+        if carried.offers && !carried.waits {
+            self.leg_mut(carried.from.other()).given_up = Some(carried.client);
+        }
+    }
+
+    /// Whether a leg may still answer an offer, or an INVITE, that was given up.
+    pub(in crate::call) fn may_answer_yet(&self, env: &Env, leg: Leg) -> bool {
+        self.leg(leg).given_up.is_some_and(|client| env.txns.is_under_way(client))
     }
 
     /// CANCEL of a re-INVITE.
@@ -52,7 +65,7 @@ impl Call {
     /// The target is left before it has answered: what went to it, or came from it, is answered for.
     pub(in crate::call) fn leave_carried(&mut self, env: &mut Env) {
         for carried in std::mem::take(&mut self.carried) {
-            env.txns.abandon(env.now, carried.client);
+            self.abandon_carried(env, &carried);
             let code = match (carried.from, carried.rack) {
                 (Leg::A, Some(_)) => 200,
                 (Leg::A, None) => 500,
