@@ -98,7 +98,9 @@ impl Quiet {
             MoveOutcome::Renegotiated | MoveOutcome::Unmatched => true,
             // It was cut short: a new leg's answer may have asked for it.
             MoveOutcome::HungUp | MoveOutcome::Deadline | MoveOutcome::Stayed => receipt.attempts > 0,
-            MoveOutcome::Moved | MoveOutcome::Declined => false,
+            // So may the answer of an edge that was asked before the one that declined.
+            MoveOutcome::Declined => receipt.attempts > 1,
+            MoveOutcome::Moved => false,
         };
         self.renegotiated.extend(call.filter(|_| tried));
     }

@@ -6,7 +6,7 @@ use super::seen::Seen;
 use super::topology::side_of;
 use crate::agent::Side;
 use crate::maps::{Map, Set};
-use proxy_core::{Snapshot, TargetId, TargetState};
+use proxy_core::{Snapshot, TargetId, TargetState, Trunk};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -77,7 +77,12 @@ impl Targets {
         let side: Option<Side> = side_of(seen.peer);
         let config = &admitted.config;
         let edges = config.groups.iter().flat_map(|group| &group.edges);
-        let listed = edges.chain(config.trunks.iter().flat_map(|trunk| &trunk.targets));
+        // A trunk may be full, but not before its shard has so many calls.
+        let open =
+            || facts.calls.values().filter(|call| call.shard == Some(shard) && call.over.is_none()).count();
+        let may_be_full = |trunk: &Trunk| trunk.max_calls.is_some_and(|most| open() >= most as usize);
+        let trunks = config.trunks.iter().filter(|trunk| !may_be_full(trunk));
+        let listed = edges.chain(trunks.flat_map(|trunk| &trunk.targets));
         let better = listed.filter_map(|id| config.target(*id)).find(|target| {
             let at = target.peer.remote;
             side_of(at) == side && !tried.contains(&at) && state(at) == Some(TargetState::Up)

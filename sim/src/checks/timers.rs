@@ -34,6 +34,7 @@ struct Repeated {
     call: Option<usize>,
     call_id: String,
     cseq: u32,
+    from_tag: String,
     to_tag: String,
     /// Whether it begins a call.
     begins: bool,
@@ -99,6 +100,7 @@ impl Timers {
             call: seen.call,
             call_id: seen.call_id.clone(),
             cseq: seen.cseq,
+            from_tag: seen.from_tag.clone(),
             to_tag: seen.to_tag.clone(),
             begins: seen.begins(),
             free: moves || may_be_left(&self.dead, &key, what, seen.begins(), seen.peer),
@@ -198,11 +200,15 @@ impl Timers {
 
     /// Of a 300-699 in its transaction; of a 2xx in its dialog.
     fn acknowledged(&mut self, seen: &Seen<'_>) {
-        self.stop(&(seen.branch.clone(), "300".to_owned()));
+        let refusal = (seen.branch.clone(), "300".to_owned());
+        if self.all.contains_key(&refusal) {
+            return self.stop(&refusal);
+        }
         let answered = self.all.iter().find(|(_, r)| {
             r.what == What::Success
                 && r.call_id == seen.call_id
-                && r.to_tag == seen.to_tag
+                // Forks of one INVITE differ by their own tag alone.
+                && (&r.from_tag, &r.to_tag) == (&seen.from_tag, &seen.to_tag)
                 // Any ACK in the dialog tells that the 2xx has arrived, if there is only one that waits.
                 && r.cseq == seen.cseq
         });

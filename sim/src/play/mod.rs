@@ -97,6 +97,7 @@ pub fn play(seed: u64) -> Outcome {
             );
         }
         if let Some(call) = violations.iter().find_map(|violation| violation.call) {
+            let _ = writeln!(text, "{:?}", world.setup);
             let _ = writeln!(text, "call {call}: {:?}", world.book.plans.get(call));
             let _ = writeln!(text, "{}", world.ladder(call));
         }

@@ -75,3 +75,27 @@ fn a_call_that_the_tier_holds_stays_held() {
     let (_, new) = world.legs(0, Side::Tier)[1];
     assert_eq!(new.offered_first, "recvonly", "the carrier listens");
 }
+
+// Found as seed 3170 of the sweep, where the second re-INVITE followed the first into a dialog that might still answer it.
+#[test]
+fn what_an_edge_may_still_answer_is_not_followed_by_another_offer_when_the_call_stays_with_it() {
+    let caller = Caller::then(&[(3450, Act::Hold), (TALKS, Act::Bye)]);
+    let plan = CallPlan { caller, ..talk(vec![]) };
+    let world = tell(setup(), vec![plan], |world| {
+        strike(world, WEST, Condition::Cut, 4000, 20_000);
+        // Its re-INVITE is on its way to the edge.
+        strike(world, EAST, Condition::Cut, 4978, 3000);
+    });
+    let receipt = receipts(&world, 0)[0];
+    assert_eq!(receipt.outcome, MoveOutcome::Stayed, "{}", world.ladder(0));
+    // The caller tries again, and is put off as long as timer B of the first one runs.
+    let held: Vec<u16> = world
+        .caller(0)
+        .outcomes
+        .iter()
+        .filter(|(method, _)| method == "INVITE")
+        .map(|(_, code)| *code)
+        .collect();
+    assert!(held.len() > 1 && held.iter().all(|code| *code == 491), "{held:?}\n{}", world.ladder(0));
+    assert_eq!(world.callee(0).methods, ["BYE"]);
+}

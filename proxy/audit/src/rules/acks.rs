@@ -105,6 +105,13 @@ impl Acks {
         }
     }
 
+    /// A 2xx came to an INVITE whose transaction is over: it may have its ACK.
+    pub(super) fn allowed(&mut self, m: &Message<'_>, invite: Key) {
+        if !m.to_tag.is_empty() && self.accepted.len() < MAX_KEPT {
+            self.accepted.entry(dialog(m)).or_insert(Accepted { invite, ack: None });
+        }
+    }
+
     fn push(&mut self, pending: Pending, log: &mut Log) {
         if self.pending.len() >= MAX_KEPT {
             return log.broken(Rule::NoAck, "too many responses wait for their ACK");

@@ -136,6 +136,9 @@ impl Clients {
         if client.method == "INVITE" {
             if !client.gone {
                 self.acks.wanted(seen, name, client, before, log);
+            } else if m.is_success() {
+                // Nobody has to know it any more; who does may end it (§13.2.2.4).
+                self.acks.allowed(m, name);
             }
             // It answers the CANCEL, too, if that is still without an answer of its own.
             if client.cancelled.is_some()

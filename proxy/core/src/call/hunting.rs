@@ -105,7 +105,9 @@ impl Call {
         if pending.is_final {
             let same = pending.early.told || (is_bound && self.media.fits(Leg::B, &said).is_ok());
             if same {
+                let counted = self.media.counted(Leg::A);
                 let _ = self.description_from_b(env, &said);
+                self.media.count_from(Leg::A, counted);
             }
             return None;
         }
@@ -151,6 +153,7 @@ impl Call {
             return self.advance(env, attempt, HuntReason::FinalResponse, 488);
         }
         self.media.forget_told();
+        let counted = self.media.counted(Leg::A);
         let anchored = match description.as_deref() {
             // UPDATE may have changed it since.
             _ if early.told && early.settled && is_final => Ok(None),
@@ -168,6 +171,10 @@ impl Call {
             return self.reject(env, 502, CloseReason::BadAnswer, None);
         };
         let offers = !offered && anchored.is_some();
+        if is_final {
+            // The caller has his answer, and does not hear of this one.
+            self.media.count_from(Leg::A, counted);
+        }
         let description = anchored.filter(|_| !is_final);
         self.step_ends(StepOutcome::Answered);
         if offers {

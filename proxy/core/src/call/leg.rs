@@ -38,6 +38,9 @@ pub(crate) struct CallLeg {
     /// The 2xx, by its CSeq number, that we acknowledged last, since every repetition of it is acknowledged again (RFC
     /// 3261 §13.2.2.4). The message itself is kept only where it carried the answer; a bare ACK is built anew.
     last_ack: Option<(u32, Option<Bytes>)>,
+    /// The last one before that carried an answer: its 2xx may come again after the session has been changed once more, and
+    /// what was agreed then stands.
+    earlier_ack: Option<Box<(u32, Bytes)>>,
 }
 
 impl CallLeg {
@@ -52,6 +55,7 @@ impl CallLeg {
             session: SessionTimer::IDLE,
             invite_cseq: INVITE_CSEQ,
             last_ack: None,
+            earlier_ack: None,
         }
     }
 
@@ -65,7 +69,10 @@ impl CallLeg {
     pub(crate) fn ack(&mut self, env: &mut Env, cseq: u32, description: Option<&[u8]>) {
         self.ack_due = None;
         if let Some(bytes) = self.send_ack(env, cseq, description) {
-            self.last_ack = Some((cseq, description.map(|_| bytes)));
+            let before = self.last_ack.replace((cseq, description.map(|_| bytes)));
+            if let Some((number, Some(bytes))) = before.filter(|(number, _)| *number != cseq) {
+                self.earlier_ack = Some(Box::new((number, bytes)));
+            }
         }
     }
 
@@ -93,7 +100,12 @@ impl CallLeg {
             (Some((number, None)), Some(_)) if *number == cseq => {
                 self.send_ack(env, cseq, None);
             }
-            _ => return false,
+            _ => match (self.earlier_ack.as_deref(), &self.dialog) {
+                (Some((number, bytes)), Some(dialog)) if *number == cseq => {
+                    env.send(dialog.peer, bytes.clone())
+                }
+                _ => return false,
+            },
         }
         true
     }

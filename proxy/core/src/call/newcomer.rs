@@ -111,6 +111,7 @@ impl Call {
                 }
                 self.handle(env, CallEvent::Refitted { description });
             }
+            422 if self.refit_for_longer(env, response) => {}
             _ => self.handle(env, CallEvent::RefitRefused { crossed: code == 491 }),
         }
         false

@@ -64,8 +64,12 @@ impl Call {
             CallEvent::Resumed(gap) => self.resumed(env, rehome, gap),
             CallEvent::Timer => self.move_timer(env, rehome),
             CallEvent::Hangup(leg) => self.hung_up_midway(env, rehome, leg),
-            // Its ACK would come from where nobody is.
-            CallEvent::NoAck(leg) if leg == self.tier_leg() && !rehome.has_tier() => {
+            // Its ACK would come from where nobody is; unless the carrier waits for what it would have brought.
+            CallEvent::NoAck(leg)
+                if leg == self.tier_leg()
+                    && !rehome.has_tier()
+                    && self.leg(leg.other()).ack_due.is_none() =>
+            {
                 self.leg_mut(leg).unacked = None;
                 State::Rehoming(rehome)
             }
@@ -211,6 +215,22 @@ impl Call {
                 self.stand_in_line(env, rehome, env.now)
             }
         }
+    }
+
+    /// 422: the carrier is asked the same once more, for the interval that it wants (RFC 4028 §7.4). False where it has no
+    /// better one.
+    pub(super) fn refit_for_longer(&mut self, env: &mut Env, response: &Message) -> bool {
+        let State::Rehoming(rehome) = self.state else { return false };
+        let Stage::Refitting { target, .. } = rehome.stage else { return false };
+        let carrier = self.tier_leg().other();
+        let min_se = response.number32(HeaderName::MinSe).ok().flatten().unwrap_or(0);
+        if !self.leg_mut(carrier).session.raise(min_se) {
+            return false;
+        }
+        let Some(arriving) = self.mobile().arriving.take() else { return false };
+        self.media.rolled_back();
+        self.state = self.refit(env, rehome, target, arriving);
+        true
     }
 
     /// The carrier follows.

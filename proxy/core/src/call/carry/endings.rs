@@ -33,7 +33,9 @@ impl Call {
             self.abandon_carried(env, &carried);
             let code = self.busy_code(&carried.request);
             self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
-            self.media.rolled_back();
+            if carried.offers {
+                self.media.rolled_back();
+            }
         }
         self.prune(env);
     }

@@ -6,6 +6,22 @@ use relay_values::{Leg, RelayCommand};
 use sip_wire::sdp;
 
 impl Media {
+    /// How far the versions of what a leg was sent are counted.
+    pub(crate) fn counted(&self, leg: Leg) -> (u64, u64) {
+        match self {
+            Self::Relayed(relayed) => (relayed.side(leg).version, relayed.side(leg).sent),
+            Self::None | Self::Bypass => (0, 0),
+        }
+    }
+
+    /// What was written for a leg since is not said to it: the next version follows on this one (RFC 3264 §8).
+    pub(crate) fn count_from(&mut self, leg: Leg, counted: (u64, u64)) {
+        if let Self::Relayed(relayed) = self {
+            let side = relayed.side_mut(leg);
+            (side.version, side.sent) = counted;
+        }
+    }
+
     /// The description that a leg was sent last, with the same version where nothing has changed since. `None` where it is
     /// not known any more.
     pub(crate) fn same_again(&mut self, to: Leg) -> Option<Vec<u8>> {
