@@ -23,6 +23,11 @@ const UP: [&str; 3] = [
 const ASKS_RELIABLY: &str = "0 < INVITE i1 1 peer - | Supported: 100rel";
 const RINGS: &str = "1 > 180 INVITE i1 1 peer us | Require: 100rel | RSeq: 7";
 
+/// An INVITE that is refused once, and the ACK that came a little later.
+const REFUSED: [&str; 3] =
+    ["0 < INVITE i1 1 peer -", "1 > 404 INVITE i1 1 peer us", "502 < ACK i1 1 peer us"];
+const TRYING: &str = "1 > 100 INVITE i1 1 peer -";
+
 const TRACES: &[(Rule, &[&str])] = &[
     (Rule::Unreadable, &["0 > raw HELLO"]),
     (Rule::Headers, &["0 > OPTIONS o1 1 us - | From: <sip:a@h>;tag=us"]),
@@ -83,6 +88,7 @@ const TRACES: &[(Rule, &[&str])] = &[
     (Rule::TooLate, &["0 > MESSAGE o1 1 us -", "501 < 200 MESSAGE o1 1 us peer"]),
     (Rule::TooLate, &[ASKS_RELIABLY, RINGS, "502 < PRACK i2 2 peer us | RAck: 7 1 INVITE"]),
     (Rule::TooLate, &[ASKS_RELIABLY, RINGS, "502 > 404 INVITE i1 1 peer us"]),
+    (Rule::TooLate, &[REFUSED[0], TRYING, REFUSED[1], REFUSED[2]]),
     (
         Rule::TooLong,
         &[
@@ -339,4 +345,25 @@ fn an_invite_that_has_timed_out_does_not_ring_again_and_owes_no_ack() {
         "40000 < 504 INVITE o1 1 us peer",
     ];
     assert_eq!(judge(&call, Ending::AllOver), []);
+}
+
+#[test]
+fn a_refusal_without_any_state_is_said_again_when_it_is_asked_for_and_by_no_timer() {
+    assert_eq!(judge(&REFUSED, Ending::CutOff), []);
+    let asked_again = [REFUSED[0], REFUSED[1], "700 < INVITE i1 1 peer -", "701 > 404 INVITE i1 1 peer us"];
+    assert_eq!(judge(&asked_again, Ending::AllOver), []);
+    // Inside a dialog there is state.
+    let inside = ["0 < INVITE i1 1 peer us", "1 > 481 INVITE i1 1 peer us", "502 < ACK i1 1 peer us"];
+    let rules: Vec<Rule> = judge(&inside, Ending::CutOff).iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, [Rule::TooLate]);
+}
+
+#[test]
+fn a_response_has_what_its_request_had_however_odd() {
+    let odd = ["0 < OPTIONS i1 4294967295 peer -", "1 > 200 OPTIONS i1 4294967295 peer us"];
+    assert_eq!(judge(&odd, Ending::AllOver), []);
+    let ours = judge(&["0 > OPTIONS o1 4294967295 us -"], Ending::CutOff);
+    assert_eq!(ours.iter().map(|finding| finding.rule).collect::<Vec<_>>(), [Rule::Headers]);
+    let of_nul = ["0 < OPTIONS i1 1 pe\0er -", "1 > 400 OPTIONS i1 1 peer us"];
+    assert_eq!(judge(&of_nul, Ending::AllOver), []);
 }

@@ -16,9 +16,12 @@ const EQUALS: u16 = 0x15;
 const GO: u16 = 0x05;
 const RETURN: u16 = 0x06;
 
-/// SKF_AD_OFF + SKF_AD_PKTTYPE, and PACKET_OUTGOING: the loopback shows each packet as it goes out and as it comes in.
+/// SKF_AD_OFF + SKF_AD_PKTTYPE, and PACKET_OUTGOING.
 const PACKET_TYPE: u32 = 0xffff_f004;
 const OUTGOING: u32 = 4;
+/// SKF_AD_OFF + SKF_AD_HATYPE, and ARPHRD_LOOPBACK: it shows each packet as it goes out and as it comes in, any other link once.
+const LINK_TYPE: u32 = 0xffff_f01c;
+const LOOPBACK: u32 = 772;
 
 /// Offsets behind 14 bytes of Ethernet.
 const ETHER_TYPE: u32 = 12;
@@ -39,6 +42,7 @@ const ICMPV6: u32 = 58;
 /// A place in the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
+    Once,
     V6,
     V4Ports,
     V4Hosts,
@@ -69,7 +73,10 @@ pub(crate) fn program(ours: &Ours, marker: u16) -> Vec<SockFilter> {
     let ports = |to: Place| ours.ports.iter().map(move |port| If(u32::from(*port), to));
     let mut steps = vec![
         Do(WORD, PACKET_TYPE),
-        Unless(OUTGOING, Place::Drop),
+        If(OUTGOING, Place::Once),
+        Do(WORD, LINK_TYPE),
+        If(LOOPBACK, Place::Drop),
+        Here(Place::Once),
         Do(HALF, ETHER_TYPE),
         If(V6, Place::V6),
         Unless(V4, Place::Drop),

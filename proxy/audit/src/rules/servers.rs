@@ -7,6 +7,7 @@ use crate::key::{Key, Table, hash, hash_of_any_case, joined, key};
 use crate::limits::MAX_KEPT;
 use crate::message::{Message, Name};
 use crate::{Log, Rule, Seen, Timing, Wire};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ struct Final {
     bytes: Key,
     again: Again,
     acked: Option<Duration>,
+    /// It was said again although nobody asked again.
+    unasked: bool,
 }
 
 /// What a response has to repeat, of either.
@@ -92,11 +95,16 @@ fn echo(m: &Message<'_>) -> Echo {
     }
     Echo {
         call: word(m.call_id),
-        from: key(&[m.from, m.from_tag]),
+        from: key(&[m.from, &without_nul(m.from_tag)]),
         cseq: m.cseq,
         via,
         to_tag: (!m.to_tag.is_empty()).then(|| word(m.to_tag)),
     }
+}
+
+/// NUL is part of no tag (RFC 3261 §25.1): the refusal of what has one is a message, and has none.
+fn without_nul(tag: &str) -> Cow<'_, str> {
+    if tag.contains('\0') { tag.replace('\0', "").into() } else { tag.into() }
 }
 
 impl Servers {
@@ -217,7 +225,13 @@ impl Servers {
                 Some(_) | None => News::First,
             };
         }
-        server.last = Some(Final { code, bytes, again: Again::new(seen.at, &self.timing), acked: None });
+        server.last = Some(Final {
+            code,
+            bytes,
+            again: Again::new(seen.at, &self.timing),
+            acked: None,
+            unasked: false,
+        });
         if m.method == "INVITE" && m.is_success() && self.accepted.len() < MAX_KEPT {
             let dialog = key(&[m.call_id, m.from_tag, m.to_tag]);
             self.accepted.insert(joined(dialog, m.cseq.into()), name);
@@ -406,6 +420,7 @@ impl Server {
     /// A final response has been sent before.
     fn after_the_final(&mut self, seen: &Seen<'_>, timing: &Timing, log: &mut Log) -> News {
         let (m, line) = (seen.message, self.line());
+        let stateless = self.last.as_ref().is_some_and(|last| self.is_stateless(last));
         let Some(last) = &mut self.last else { return News::First };
         if self.copies > 0 && m.is_final() {
             self.copies -= 1;
@@ -420,6 +435,10 @@ impl Server {
             return News::Again;
         }
         let is_invite = self.method == "INVITE";
+        if is_invite && stateless && self.asked_again.take().is_some() {
+            return News::Again;
+        }
+        last.unasked = self.asked_again.is_none();
         let by_timer = is_invite && (m.is_success() || self.from.wire == Wire::Datagram);
         if is_invite && last.acked.is_some_and(|at| at + timing.unread < seen.at) {
             log.broken(Rule::AfterAck, format!("{} again although it has its ACK", m.line()));
@@ -440,6 +459,13 @@ impl Server {
         self.echo.to_tag.is_none() && accepted.is_some_and(|last| now < last.again.first + timing.life())
     }
 
+    /// A UAS without state says no provisional response and leaves it to the client to ask again: it may refuse what begins no dialog
+    /// (RFC 3261 §8.2.7).
+    fn is_stateless(&self, last: &Final) -> bool {
+        let begins = self.echo.to_tag.is_none();
+        last.code >= 300 && begins && self.provisional.is_none() && !last.unasked
+    }
+
     fn check_missed(&self, now: Duration, timing: &Timing, log: &mut Log) {
         if self.last.is_none()
             && let Some(code) = self.reliable.missed(now, timing)
@@ -449,7 +475,8 @@ impl Server {
         }
         let Some(last) = self.last.as_ref().filter(|last| last.acked.is_none()) else { return };
         let by_timer = (200..300).contains(&last.code) || self.from.wire == Wire::Datagram;
-        if self.method == "INVITE" && by_timer && !self.left && last.again.is_missed(now, timing) {
+        let owed = self.method == "INVITE" && by_timer && !self.left && !self.is_stateless(last);
+        if owed && last.again.is_missed(now, timing) {
             let text = format!("{} to {} is not sent again", last.code, self.line());
             log.broken_of(&self.call, Rule::TooLate, text);
         }

@@ -71,7 +71,8 @@ pub(crate) fn sent(seen: &Seen<'_>, log: &mut Log) {
     if counts.via == 0 || message.via.sent_by.is_empty() {
         log.broken(Rule::Headers, format!("no Via in {}", message.line()));
     }
-    if message.cseq >= 1 << 31 {
+    // A response has that of its request, whatever it is (section 8.2.6.2).
+    if message.is_request() && message.cseq >= 1 << 31 {
         log.broken(Rule::Headers, format!("CSeq above 2^31 in {}", message.line()));
     }
     let length = message.lines(Name::ContentLength).next();

@@ -9,4 +9,6 @@ mod reflection;
 mod rows;
 mod segments;
 mod table;
+#[path = "../audited/tap.rs"]
+mod tap;
 mod throng;

@@ -1,5 +1,8 @@
 //! `bascule run` on addresses of one test's own, and what it keeps.
 
+use crate::tap;
+use bascule::config;
+use sip_tap::{Ours, Tap};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -8,21 +11,28 @@ use std::process::{Child, Command, Stdio};
 /// The daemon at 127.91.`n`.1, a carrier at .2, an edge at .11, strangers at .77. Ends with the test.
 pub(crate) struct Daemon {
     n: u8,
-    child: Child,
+    /// Its messages are judged before it ends.
+    _tap: Tap,
+    child: Running,
 }
+
+struct Running(Child);
 
 impl Daemon {
     /// `more` stands at the configuration's end.
     pub(crate) fn start(n: u8, more: &str) -> Self {
-        Self::run(n, &text(n, more))
+        // A stranger is not answered, whatever it sends: one word to it is a word too many.
+        Self::run(n, &text(n, more), |ours| ours.unheard(stranger(n).into()))
     }
 
     /// One that tells strangers 403.
     pub(crate) fn refusing(n: u8) -> Self {
-        Self::run(n, &format!("unknown_source = \"reject\"\n{}", text(n, "")))
+        Self::run(n, &format!("unknown_source = \"reject\"\n{}", text(n, "")), |ours| ours)
     }
 
-    fn run(n: u8, text: &str) -> Self {
+    fn run(n: u8, text: &str, whom: impl FnOnce(Ours) -> Ours) -> Self {
+        let loaded = config::parse("hostile.toml", text).unwrap();
+        let tap = Tap::on(whom(tap::ours(&loaded)), tap::timing(&loaded));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{n}"));
         std::fs::create_dir_all(&folder).unwrap();
         let config = folder.join("bascule.toml");
@@ -44,7 +54,7 @@ impl Daemon {
         }
         // Somebody has to read on, or the daemon would wait for it.
         std::thread::spawn(move || drop(std::io::copy(&mut lines.by_ref(), &mut std::io::sink())));
-        Self { n, child }
+        Self { n, _tap: tap, child: Running(child) }
     }
 
     fn at(&self, host: u8, port: u16) -> SocketAddr {
@@ -71,12 +81,12 @@ impl Daemon {
 
     /// Whom nobody knows.
     pub(crate) fn stranger(&self, port: u16) -> SocketAddr {
-        self.at(77, port)
+        (stranger(self.n), port).into()
     }
 
     /// Resident memory in KiB, as the kernel counts it.
     pub(crate) fn memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.0.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
@@ -107,11 +117,16 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
+}
+
+/// Whom nobody knows.
+fn stranger(n: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 91, n, 77)
 }
 
 fn text(n: u8, more: &str) -> String {

@@ -134,11 +134,9 @@ fn slow() -> Flow {
 
 /// CANCEL before the answer, which comes all the same, and before anything else (RFC 3261 §9.1).
 fn cancels() -> Vec<Flow> {
-    let gives_up =
-        |s: Scenario| s.cancels().gets(200, "CANCEL", &[]).gets(487, "INVITE", &[]).acknowledges_refusal();
     let crossed = flow(
         "cancel_crosses_ok",
-        |s| gives_up(s.calls(&[], &sdp(1, "")).gets(180, "INVITE", &[])),
+        |s| s.calls(&[], &sdp(1, "")).gets(180, "INVITE", &[]).gives_up(),
         |s| {
             s.hears("INVITE", &[])
                 .answers_invite(180, &[], "")
@@ -151,7 +149,7 @@ fn cancels() -> Vec<Flow> {
     );
     let early = flow(
         "cancel_before_ringing",
-        |s| gives_up(s.calls(&[], &sdp(1, "")).tried().waits(100)),
+        |s| s.calls(&[], &sdp(1, "")).tried().waits(100).gives_up(),
         |s| {
             s.hears("INVITE", &[])
                 .waits(400)

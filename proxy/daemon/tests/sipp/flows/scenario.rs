@@ -122,6 +122,17 @@ impl Scenario {
         self
     }
 
+    /// Gives it up, and hears of both requests in either order: proxies have many hands.
+    pub(crate) fn gives_up(mut self) -> Self {
+        self = self.cancels();
+        self.steps += "  <recv response=\"487\" optional=\"true\" next=\"refused\"/>\n";
+        self = self.gets(200, "CANCEL", &[]).gets(487, "INVITE", &[]).acknowledges_refusal();
+        self.steps += "  <nop next=\"given_up\"/>\n  <label id=\"refused\"/>\n";
+        self = self.acknowledges_refusal().gets(200, "CANCEL", &[]);
+        self.steps += "  <label id=\"given_up\"/>\n";
+        self
+    }
+
     /// The INVITE has its 100, before anything else is done.
     pub(crate) fn tried(mut self) -> Self {
         let optional = "  <recv response=\"100\" optional=\"true\"/>\n";
