@@ -3,11 +3,12 @@
 
 mod phone;
 
+use crate::audited::Audited;
 use crate::flows::scenario::Scenario;
 use crate::flows::table::sdp;
 use crate::peer::{PATIENCE, Sipp};
 use crate::space::Space;
-use bascule::{Appliance, Notice, config};
+use bascule::{Notice, config};
 use phone::{CALLED, Habits, Phone};
 use proxy_core::{CallRecord, CloseReason, MoveOutcome, Transport};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +22,7 @@ struct House {
     n: u8,
     folder: PathBuf,
     config: String,
-    running: Option<(Appliance, Receiver<Notice>)>,
+    running: Option<(Audited, Receiver<Notice>)>,
     spaces: [Space; 3],
 }
 
@@ -76,7 +77,7 @@ impl House {
     }
 
     fn opens(&mut self) {
-        let appliance = Appliance::start(config::parse("baresip.toml", &self.config).unwrap()).unwrap();
+        let appliance = Audited::start(config::parse("baresip.toml", &self.config).unwrap()).unwrap();
         let events = appliance.events();
         self.running = Some((appliance, events));
     }
