@@ -55,6 +55,8 @@ pub(crate) struct Carried {
     waits: bool,
     /// It brings an offer, or asks for one.
     offers: bool,
+    /// Its sender has hung up, and has its 487.
+    gone: bool,
     /// It is an UPDATE whose far end knows only re-INVITE, which is what it got.
     by_invite: bool,
 }
@@ -267,6 +269,7 @@ impl Call {
             rack,
             waits,
             offers,
+            gone: false,
             by_invite: false,
         });
         Ok(())

@@ -8,6 +8,7 @@ use crate::limits::MAX_INTERVALS_ASKED;
 use crate::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use bytes::Bytes;
 use relay_values::{Duration, Leg, Time};
+use std::borrow::Cow;
 
 impl Call {
     pub(super) fn hunting(&mut self, env: &mut Env, attempt: Attempt, event: CallEvent) -> State {
@@ -127,8 +128,10 @@ impl Call {
     /// 2xx: the caller gets his, the other attempts are history.
     fn answer(&mut self, env: &mut Env, attempt: Attempt, description: Option<Bytes>) -> State {
         if self.reliable.as_ref().is_some_and(|reliable| reliable.holds_answer()) {
-            // What the caller has not acknowledged may never have reached him. The callee has its ACK all the same.
-            if !self.b.ack_again(env, self.b.invite_cseq) {
+            // What the caller has not acknowledged may never have reached him. The callee has its ACK all the same, unless that
+            // has to answer an offer of its own.
+            let offers = !self.offer_in_invite() && description.is_some();
+            if !self.b.ack_again(env, self.b.invite_cseq) && !offers {
                 self.acknowledge_answer(env);
             }
             if let Some(pending) = self.invite.as_deref_mut() {
@@ -148,12 +151,18 @@ impl Call {
         let bound = self.is_bound() || (is_final && !early.told);
         if bound && description.as_deref().is_none_or(|sdp| self.media.fits(Leg::B, sdp).is_err()) {
             // The caller plays by another one's answer, and cannot be given a second one.
-            self.acknowledge_answer(env);
+            self.turn_down(env, description.as_deref());
             self.b.bye(env, Some(b"SIP;cause=488;text=\"not_acceptable\""));
             return self.advance(env, attempt, HuntReason::FinalResponse, 488);
         }
         self.media.forget_told();
         let counted = self.media.counted(Leg::A);
+        if let Some(offer) = description.as_deref().filter(|_| bound && !offered) {
+            // The caller has answered a fellow's offer, and that is the answer to this one.
+            let answer = self.media.answered_alike(Leg::B, offer, &mut |command| env.relay(command));
+            self.b.ack(env, self.b.invite_cseq, answer.as_deref());
+            return self.has_answered(env, attempt, None, false);
+        }
         let anchored = match description.as_deref() {
             // UPDATE may have changed it since.
             _ if early.told && early.settled && is_final => Ok(None),
@@ -175,7 +184,18 @@ impl Call {
             // The caller has his answer, and does not hear of this one.
             self.media.count_from(Leg::A, counted);
         }
-        let description = anchored.filter(|_| !is_final);
+        let description = anchored.filter(|_| !is_final).map(Cow::into_owned);
+        self.has_answered(env, attempt, description, offers)
+    }
+
+    /// The target's 2xx is the call's answer. `offers`: its ACK waits for the caller's, which brings the answer to an offer.
+    fn has_answered(
+        &mut self,
+        env: &mut Env,
+        attempt: Attempt,
+        description: Option<Vec<u8>>,
+        offers: bool,
+    ) -> State {
         self.step_ends(StepOutcome::Answered);
         if offers {
             self.defer_ack();
@@ -192,6 +212,15 @@ impl Call {
         env.counters.answered += 1;
         self.respond_answer(env, description.as_deref());
         State::Answered
+    }
+
+    /// Acknowledges a 2xx that is not wanted. An offer in it is refused.
+    fn turn_down(&mut self, env: &mut Env, description: Option<&[u8]>) {
+        let offer = description.filter(|_| !self.offer_in_invite() && !self.b.has_acked(self.b.invite_cseq));
+        match offer.and_then(|offer| self.media.refused(Leg::B, offer)) {
+            Some(refusal) => self.b.ack(env, self.b.invite_cseq, Some(&refusal)),
+            None => self.acknowledge_answer(env),
+        }
     }
 
     /// A final response: hunt on, or tell the caller what the callee meant.
@@ -312,7 +341,8 @@ impl Call {
 
     /// Ends an attempt that has no final response: CANCEL once it has answered at all (RFC 3261 §9.1), else silence.
     pub(super) fn leave(&mut self, env: &mut Env, attempt: Attempt) {
-        if self.is_held() {
+        if let Some(description) = self.invite.as_deref_mut().and_then(|pending| pending.held.take()) {
+            self.turn_down(env, description.as_deref());
             return self.b.bye(env, None);
         }
         match attempt.phase {

@@ -297,7 +297,8 @@ impl Call {
         server: ServerKey,
         request: &Message,
     ) -> bool {
-        let Some(answer) = self.media.same_again(leg) else { return false };
+        let offer = sdp::find(request).unwrap_or_default();
+        let Some(answer) = self.media.same_answer(leg, offer) else { return false };
         let out = self.accept_refresh(env, leg, from, request);
         self.leg_mut(leg).unacked = request.cseq().ok().map(|cseq| (server, cseq.number));
         env.txns.bind(server, User::Session(self.key, leg));

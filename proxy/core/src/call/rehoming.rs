@@ -361,6 +361,7 @@ impl Call {
             self.pay_ack(env, tier);
             // Its ACK would not be known any more; whoever hangs up has heard the 2xx.
             self.leg_mut(tier).owes_nothing(env);
+            self.hung_up_on(env, tier);
             self.leg_mut(tier).dialog = None;
             return State::Rehoming(rehome);
         }

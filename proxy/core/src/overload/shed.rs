@@ -204,7 +204,9 @@ impl Shard {
 
     fn answer_within(&mut self, from: Peer, request: &Message, status: u16, most: usize) {
         let (Ok(via), Ok(call_id)) = (request.top_via(), request.call_id()) else { return };
-        if matches!(request.method(), Method::Ack) {
+        // Where only its CSeq says so it may be one, too: an ACK has no response (RFC 3261 §17).
+        let is_ack = |method: Method<'_>| matches!(method, Method::Ack);
+        if is_ack(request.method()) || request.cseq().is_ok_and(|cseq| is_ack(cseq.method)) {
             return;
         }
         let tag = self.load.tag(call_id, via.branch.unwrap_or_default());

@@ -55,7 +55,12 @@ impl Answers {
         };
         let branch = branch(&message);
         assert!(self.asked.contains(&branch), "{to:?} is answered and has not asked");
-        assert_ne!(message.method(), Method::Ack, "an ACK is not answered");
+        assert_ne!(
+            message.method(),
+            Method::Ack,
+            "an ACK is not answered: {}",
+            String::from_utf8_lossy(bytes)
+        );
         // The answer to a broken request says what that said.
         if self.spoilt.contains(&branch) {
             return message;

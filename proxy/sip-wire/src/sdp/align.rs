@@ -2,7 +2,7 @@
 
 use crate::lex::sub;
 use crate::sdp::session::Session;
-use crate::sdp::{Lines, Media};
+use crate::sdp::{Direction, Lines, Media};
 use smallvec::SmallVec;
 
 impl Session<'_> {
@@ -39,6 +39,44 @@ impl Session<'_> {
                 }
             }
         }
+        Some(out)
+    }
+
+    /// The same answer where no line sends more than the offer's receives, nor receives more than that sends (RFC 3264 §6.1).
+    /// `None` where none does.
+    pub fn narrowed(&self, offer: &Session<'_>) -> Option<Vec<u8>> {
+        let (asked, given) = (offer.media(), self.media());
+        let narrow = |(place, given): (usize, &Media<'_>)| {
+            let may = asked.get(place).map_or(Direction::SendRecv, |asked| asked.direction.mirrored());
+            given.direction.within(may)
+        };
+        let directions: SmallVec<[Direction; 4]> = given.iter().enumerate().map(narrow).collect();
+        if given.iter().zip(&directions).all(|(given, narrow)| given.port == 0 || given.direction == *narrow)
+        {
+            return None;
+        }
+        let mut out = Vec::with_capacity(self.body.len() + 16 * given.len());
+        let mut ends = given.iter().zip(&directions);
+        let mut close = |out: &mut Vec<u8>| {
+            if let Some((_, direction)) = ends.next().filter(|(given, _)| given.port != 0) {
+                out.extend_from_slice(b"a=");
+                out.extend_from_slice(direction.as_str().as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+        };
+        let mut inside = false;
+        for line in Lines::new(self.body).flatten() {
+            // What is said for all is said by each line now.
+            if line.letter == b'a' && Direction::parse(line.value).is_some() {
+                continue;
+            }
+            if line.letter == b'm' && std::mem::replace(&mut inside, true) {
+                close(&mut out);
+            }
+            out.extend_from_slice(sub(self.body, line.start, line.end));
+            end_line(&mut out);
+        }
+        close(&mut out);
         Some(out)
     }
 
@@ -79,6 +117,25 @@ mod tests {
     const AUDIO: &str = "m=audio 4000 RTP/AVP 0";
     const VIDEO: &str = "m=video 4002 RTP/AVP 31";
     const FAX: &str = "m=image 4004 udptl t38";
+
+    fn narrowed(offer: &[&str], answer: &[&str]) -> Option<String> {
+        let (offer, answer) = (described(offer), described(answer));
+        let offer = Session::parse(offer.as_bytes()).unwrap();
+        let answer = Session::parse(answer.as_bytes()).unwrap();
+        answer.narrowed(&offer).map(|text| String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn an_answer_does_no_more_than_its_offer_lets_it() {
+        assert_eq!(narrowed(&[AUDIO], &[AUDIO]), None);
+        assert_eq!(narrowed(&[AUDIO, "a=sendonly"], &[AUDIO, "a=inactive"]), None, "less is no more");
+        let inactive = narrowed(&[AUDIO, "a=inactive"], &[AUDIO, "a=ptime:20"]);
+        assert_eq!(inactive, Some(described(&[AUDIO, "a=ptime:20", "a=inactive"])));
+        let half = narrowed(&[AUDIO, "a=recvonly", VIDEO], &["a=sendrecv", AUDIO, VIDEO]);
+        assert_eq!(half, Some(described(&[AUDIO, "a=sendonly", VIDEO, "a=sendrecv"])));
+        let refused = narrowed(&[AUDIO, "a=inactive", VIDEO], &[AUDIO, "m=video 0 RTP/AVP 31"]);
+        assert_eq!(refused, Some(described(&[AUDIO, "a=inactive", "m=video 0 RTP/AVP 31"])));
+    }
 
     #[test]
     fn an_answer_in_order_is_left_alone() {

@@ -58,6 +58,16 @@ impl Direction {
         }
     }
 
+    /// What of it another direction leaves.
+    pub(crate) const fn within(self, may: Direction) -> Direction {
+        match (self.sends() && may.sends(), self.receives() && may.receives()) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        }
+    }
+
     /// Whether the side that describes itself wants to receive.
     pub const fn receives(self) -> bool {
         matches!(self, Direction::SendRecv | Direction::RecvOnly)

@@ -25,6 +25,12 @@ impl Call {
         if code <= 100 || !told {
             return CarriedOutcome::PassedBack;
         }
+        if self.carried.get(at).is_some_and(|carried| carried.gone) {
+            if code >= 200 {
+                self.nobody_waits(env, leg, at, response);
+            }
+            return CarriedOutcome::PassedBack;
+        }
         // What a refusal describes is no answer, and what a provisional one does comes again in the 2xx.
         let is_success = (200..300).contains(&code);
         let anchored = match sdp::find(response).filter(|_| is_success) {
@@ -95,6 +101,27 @@ impl Call {
             self.carried_failed(env, code, &carried);
         }
         CarriedOutcome::PassedBack
+    }
+
+    /// A final response to what a leg has asked that has hung up since. What the other one agrees to still holds; what it offers
+    /// changes nothing.
+    fn nobody_waits(&mut self, env: &mut Env, leg: Leg, at: usize, response: &Message) {
+        let carried = self.carried.swap_remove(at);
+        let code = response.code().unwrap_or(0);
+        if !(200..300).contains(&code) {
+            return self.carried_failed(env, code, &carried);
+        }
+        let said = sdp::find(response);
+        let agreed = carried.has_offer() && said.is_some_and(|sdp| self.negotiate(env, leg, sdp).is_ok());
+        if carried.offers && !agreed {
+            self.media.rolled_back();
+        }
+        if matches!(carried.method(), Method::Invite) {
+            let offer = said.filter(|_| !carried.has_offer());
+            let answer = offer.and_then(|offer| self.media.unchanged(leg, offer));
+            self.leg_mut(leg).ack(env, carried.cseq, answer.as_deref());
+        }
+        self.prune(env);
     }
 
     /// 422: the leg wants its session refreshed less often. It is asked once more for that, and the other one does not hear
@@ -201,7 +228,9 @@ impl Call {
     pub(crate) fn carried_timeout(&mut self, env: &mut Env, client: ClientKey) {
         let Some(at) = self.carried.iter().position(|carried| carried.client == client) else { return };
         let carried = self.carried.swap_remove(at);
-        if carried.must_not_say(408) {
+        if carried.gone {
+            // It was answered.
+        } else if carried.must_not_say(408) {
             env.txns.forget(carried.server);
         } else {
             self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 408);

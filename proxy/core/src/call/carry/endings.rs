@@ -32,12 +32,30 @@ impl Call {
             }
             self.abandon_carried(env, &carried);
             let code = self.busy_code(&carried.request);
-            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+            self.answer_carried(env, &carried, code);
             if carried.offers {
                 self.media.rolled_back();
             }
         }
         self.prune(env);
+    }
+
+    /// A leg that was left has hung up: its own requests are answered (RFC 3261 §15.1.2), since nobody would acknowledge
+    /// another answer. What they brought about on the other leg is heard still.
+    pub(in crate::call) fn hung_up_on(&mut self, env: &mut Env, tier: Leg) {
+        let mut all = std::mem::take(&mut self.carried);
+        for carried in all.iter_mut().filter(|carried| carried.from == tier) {
+            self.answer_carried(env, carried, 487);
+            carried.gone = true;
+        }
+        self.carried = all;
+    }
+
+    /// Refuses a request whose sender is still there.
+    fn answer_carried(&mut self, env: &mut Env, carried: &Carried, code: u16) {
+        if !carried.gone {
+            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+        }
     }
 
     /// Nobody waits for what was asked of a leg. The leg may have heard it, and answer yet.
@@ -73,7 +91,7 @@ impl Call {
                 (Leg::A, None) => 500,
                 (Leg::B, _) => 487,
             };
-            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, code);
+            self.answer_carried(env, &carried, code);
             if carried.offers {
                 self.media.rolled_back();
             }
@@ -89,7 +107,7 @@ impl Call {
                 // A re-INVITE that rings over there would otherwise be waited for for ever. Anything else is left to end.
                 env.txns.cancel(env.now, carried.client, None);
             }
-            self.refuse(env, carried.from, carried.source, carried.server, &carried.request, 487);
+            self.answer_carried(env, &carried, 487);
         }
     }
 }

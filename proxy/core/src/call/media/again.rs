@@ -4,6 +4,7 @@ use super::line::Line;
 use super::{Known, Media, Relayed, mark, read};
 use relay_values::{Leg, RelayCommand};
 use sip_wire::sdp;
+use smallvec::SmallVec;
 
 impl Media {
     /// How far the versions of what a leg was sent are counted.
@@ -55,6 +56,23 @@ impl Media {
             said.and_then(|said| sdp::Session::parse(said).ok()).map(|session| relayed.retell(to, &session));
         relayed.known = known;
         text
+    }
+
+    /// The same as the answer to an offer of that leg's: where this sends or receives less than what was said last has it do,
+    /// so does its answer (RFC 3264 §6.1).
+    pub(crate) fn same_answer(&mut self, offerer: Leg, offer: &[u8]) -> Option<Vec<u8>> {
+        let counted = self.counted(offerer);
+        let text = self.same_again(offerer)?;
+        let narrowed = match (sdp::Session::parse(&text), sdp::Session::parse(offer)) {
+            (Ok(said), Ok(offer)) => said.narrowed(&offer),
+            (Err(_), _) | (_, Err(_)) => None,
+        };
+        let Some(narrowed) = narrowed else { return Some(text) };
+        self.count_from(offerer, counted);
+        let Self::Relayed(relayed) = self else { return None };
+        let narrowed = read(&narrowed).ok()?;
+        let ports: SmallVec<[u16; 4]> = narrowed.media().iter().map(|media| media.port).collect();
+        Some(relayed.side_mut(offerer).anchor(&narrowed, &ports))
     }
 
     /// Whether a leg's present peer has said just that, when it spoke last.

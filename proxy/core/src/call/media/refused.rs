@@ -1,9 +1,9 @@
 //! Answers that take nothing of an offer: whoever acknowledges a 2xx with an offer that he does not want says so, and then BYE
 //! (RFC 3261 §13.2.2.4).
 
-use super::{Media, hash};
+use super::{Known, Media, hash};
 use crate::MediaPolicy;
-use relay_values::Leg;
+use relay_values::{Leg, RelayCommand};
 use sip_wire::{Message, sdp};
 
 impl Media {
@@ -18,11 +18,50 @@ impl Media {
         Some(session.anchor(&sdp::Anchor { address, ports: &[], session_id, version, mux: false }))
     }
 
+    /// The answer to an offer that its leg is not wanted for: every line refused.
+    pub(crate) fn refused(&mut self, offerer: Leg, offer: &[u8]) -> Option<Vec<u8>> {
+        let Self::Relayed(relayed) = self else { return None };
+        let session = sdp::Session::parse(offer).ok()?;
+        Some(relayed.side_mut(offerer).anchor(&session, &[]))
+    }
+
+    /// Another peer of a leg has made an offer of its own, which [fits](Self::fits) what its fellow's was answered with: it has
+    /// the same answer, and the relay's streams go there.
+    pub(crate) fn answered_alike(
+        &mut self,
+        offerer: Leg,
+        offer: &[u8],
+        out: &mut impl FnMut(RelayCommand),
+    ) -> Option<Vec<u8>> {
+        let answerer = offerer.other();
+        let counted = self.counted(answerer);
+        let Self::Relayed(relayed) = self else { return None };
+        let answer = match &relayed.known {
+            Known::Nothing => return None,
+            Known::Texts { offer, answer, answerer: by } => {
+                if *by == answerer {
+                    answer
+                } else {
+                    offer
+                }
+            }
+            Known::Agreed(agreed) => match answerer {
+                Leg::A => &agreed.a_said,
+                Leg::B => &agreed.b_said,
+            },
+        };
+        let answer = answer.clone();
+        self.offer(offerer, offer).ok()?;
+        // The answerer does not hear of it.
+        self.count_from(answerer, counted);
+        self.answer(answerer, &answer, out).ok().map(std::borrow::Cow::into_owned)
+    }
+
     /// The answer to an offer that comes too late for anybody to hear of it: what its leg was told last, or nothing at all where
     /// that has other lines, or takes one that is not offered.
     pub(crate) fn unchanged(&mut self, offerer: Leg, offer: &[u8]) -> Option<Vec<u8>> {
         let session = sdp::Session::parse(offer).ok()?;
-        let same = self.same_again(offerer).filter(|said| {
+        let same = self.same_answer(offerer, offer).filter(|said| {
             sdp::Session::parse(said).is_ok_and(|said| {
                 let mut pairs = said.media().iter().zip(session.media());
                 said.media().len() == session.media().len()
