@@ -332,7 +332,9 @@ impl Shard {
         if code == 503 {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
-        self.env.txns.respond(self.env.now, server, code, out.finish());
+        // It is kept for 32 s, in no more room than it takes: a storm of what is refused keeps as many as there is room for.
+        let kept = Bytes::from(out.finish_vec().into_boxed_slice());
+        self.env.txns.respond(self.env.now, server, code, kept);
     }
 
     fn relay_event(&mut self, event: RelayEvent) {
