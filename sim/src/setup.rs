@@ -289,7 +289,11 @@ impl Setup {
             region_health: self.region_health,
             rehome: self.rehome.clone(),
             session: self.session,
-            overload: proxy_core::OverloadPolicy::default(),
+            overload: proxy_core::OverloadPolicy {
+                target: Duration::from_millis(20),
+                interval: Duration::from_millis(100),
+                ..Default::default()
+            },
             scanners: proxy_core::ScannerPolicy::default(),
         }
     }

@@ -463,7 +463,7 @@ pub struct ShardLimits {
     pub max_calls: u32,
 }
 
-/// When new requests are shed (docs/adr/0020). The shell divides rates by the number of shards.
+/// When new requests are shed (docs/adr/0022). The shell divides rates by the number of shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverloadPolicy {
     /// How long a message may wait for its shard before it is late.
@@ -494,7 +494,7 @@ impl Default for OverloadPolicy {
     fn default() -> Self {
         Self {
             target: Duration::from_millis(20),
-            interval: Duration::from_millis(100),
+            interval: Duration::from_millis(200),
             source_rate: None,
             over_rate: OverRate::Reject,
             ask_peers: false,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// Messages that may wait for a shard before nothing new is taken. A shard sheds by delay, long before: at 20 ms of it some
-/// 1,500 messages wait. In the tenth of a second in which it makes sure, a load of three times its capacity brings some 10,000.
+/// 1,500 messages wait. In the fifth of a second in which it makes sure, a load of three times its capacity brings some 20,000: what
+/// is new of them and does not fit is repeated by its sender.
 pub(crate) const INBOX_NEW: usize = 12_288;
 
 /// Messages that may wait for a shard at all; beyond, they are dropped and counted. Only what belongs to calls that are

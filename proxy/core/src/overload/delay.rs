@@ -70,7 +70,7 @@ mod tests {
 
     /// 20 ms for 100 ms.
     fn policy() -> OverloadPolicy {
-        OverloadPolicy::default()
+        OverloadPolicy { target: ms(20), interval: ms(100), ..OverloadPolicy::default() }
     }
 
     #[test]

@@ -97,7 +97,11 @@ pub fn config() -> Config {
         region_health: proxy_core::RegionPolicy::default(),
         rehome: proxy_core::RehomePolicy::default(),
         session: proxy_core::SessionPolicy::default(),
-        overload: proxy_core::OverloadPolicy::default(),
+        overload: proxy_core::OverloadPolicy {
+            target: Duration::from_millis(20),
+            interval: Duration::from_millis(100),
+            ..Default::default()
+        },
         scanners: proxy_core::ScannerPolicy::default(),
     }
 }
