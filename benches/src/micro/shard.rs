@@ -70,6 +70,7 @@ fn config() -> Config {
             correlation: None,
             manners: proxy_core::Manners::default(),
         }],
+        profiles: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![],
         media: MediaPolicy {

@@ -131,7 +131,9 @@ impl Shard {
         if has_long_path(request) {
             return Err((513, RejectReason::TooLong));
         }
-        let identity = Identity::take(request).map_err(|why| match why {
+        let source = snapshot.router.source_at(from.remote).ok_or((403, RejectReason::UnknownSource))?;
+        let profile = snapshot.config.profile(source.owner());
+        let identity = Identity::take(request, profile).map_err(|why| match why {
             NoIdentity::Scheme => (416, RejectReason::UnsupportedScheme),
             NoIdentity::Malformed => (400, RejectReason::Malformed),
             NoIdentity::TooLong => (414, RejectReason::TooLong),
@@ -139,7 +141,7 @@ impl Shard {
         if self.live() >= usize::try_from(snapshot.config.limits.max_calls).unwrap_or(usize::MAX) {
             return Err((503, RejectReason::CallLimit));
         }
-        let routed = self.route(from, identity.number())?;
+        let routed = self.route(source, identity.number())?;
         let emergency = identity.is_priority()
             || is_emergency(&snapshot.config.rehome.emergency, identity.number())
             || is_for_help(request);
@@ -178,11 +180,11 @@ impl Shard {
         request.values(HeaderName::Via).any(|via| sip_wire::Via::parse(via).is_ok_and(is_ours))
     }
 
-    fn route(&mut self, from: Peer, number: &str) -> Result<Routed, Refusal> {
+    fn route(&mut self, source: Source, number: &str) -> Result<Routed, Refusal> {
         let snapshot = Arc::clone(&self.env.newest);
         let (config, router) = (&snapshot.config, &snapshot.router);
         let no_route = (404, RejectReason::NoRoute);
-        match router.source_at(from.remote).ok_or((403, RejectReason::UnknownSource))? {
+        match source {
             Source::Trunk(id) => {
                 let trunk = config.trunks.get(id.index()).ok_or(no_route)?;
                 self.check_trunk(&trunk.name, trunk.max_calls)?;

@@ -1,5 +1,6 @@
 //! The compiled configuration: checked, resolved to numbers, without a trace of the file that it came from.
 
+use crate::identity::Profile;
 use crate::{Peer, RegionId, Transport};
 use ipnet::IpNet;
 use relay_values::{Duration, Latching};
@@ -26,6 +27,7 @@ index!(/** A trunk, by its place in [`Config::trunks`]. */ TrunkId);
 index!(/** A site, by its place in [`Config::sites`]. */ SiteId);
 index!(/** An edge group, by its place in [`Config::groups`]. */ GroupId);
 index!(/** An edge or an address of a trunk, by its place in [`Config::targets`]. */ TargetId);
+index!(/** An identity profile, by its place in [`Config::profiles`]. */ ProfileId);
 
 /// Everything that the signalling core is configured with.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,8 @@ pub struct Config {
     pub sites: Vec<Site>,
     /// Trunks.
     pub trunks: Vec<Trunk>,
+    /// Identity profiles of trunks and edge groups.
+    pub profiles: Vec<Profile>,
     /// Inbound routes (carrier → tier). The longest matching prefix wins; a route for one trunk beats one for all.
     pub inbound: Vec<InboundRoute>,
     /// Outbound routes (tier → carrier). The longest matching prefix wins; a route for one site beats one for all.
@@ -209,6 +213,8 @@ pub struct Manners {
     /// It is told that we take reliable provisionals (RFC 3262) in every INVITE that brings an offer, and not only where the
     /// caller takes them too: its early media arrives for certain, for two messages more a call.
     pub offer_100rel: bool,
+    /// What it is believed and told of who calls whom; `None`: the default profile.
+    pub profile: Option<ProfileId>,
 }
 
 /// What becomes of a redirection (RFC 3261 §8.1.3.4).
@@ -561,6 +567,12 @@ impl Config {
             Owner::Trunk(trunk) => self.trunks.get(trunk.index()).map(|t| t.manners),
         }
         .unwrap_or_default()
+    }
+
+    /// What a trunk or a group is believed and told of who calls whom.
+    pub fn profile(&self, owner: Owner) -> &Profile {
+        let own = self.manners(owner).profile.and_then(|id| self.profiles.get(id.index()));
+        own.unwrap_or(Profile::plain())
     }
 
     /// The region of a target; `None` for an address of a trunk.

@@ -44,11 +44,15 @@ mod wheel;
 pub use config::{
     Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, LargeRequests, Listener,
     ListenerId, Manners, MediaMode, MediaPolicy, OutboundRoute, OverRate, OverloadPolicy, Owner, ProbePolicy,
-    Redirects, Refers, Refresher, Region, RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy,
-    ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
+    ProfileId, Redirects, Refers, Refresher, Region, RegionPolicy, RehomePolicy, ScannerPolicy,
+    SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};
+pub use identity::{
+    Asserts, Diversions, HostPart, Hosts, Marking, NumberFormat, NumberPlan, NumberStyle, Numbers,
+    PrivacyService, Profile, identity_differences,
+};
 pub use io::{
     Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Transport,
     TransportFailure,

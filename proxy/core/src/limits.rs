@@ -32,6 +32,9 @@ pub(crate) const MAX_PROVISIONALS: usize = 4;
 /// first are forgotten: they can still answer.
 pub(crate) const MAX_EARLY_DIALOGS: usize = 8;
 
+/// Entries of a call's diversion history that are read: a call that was diverted more often goes in circles.
+pub(crate) const MAX_DIVERSIONS: usize = 20;
+
 /// Requests carried between the legs at once. Real dialogs have one or two (an INFO beside a re-INVITE).
 pub(crate) const MAX_CARRIED: usize = 8;
 

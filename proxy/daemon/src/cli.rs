@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::operate::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, ScannersArgs, StatusArgs};
+use crate::operate::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, RouteArgs, ScannersArgs, StatusArgs};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Run(Config),
     /// Check a configuration: every complaint at once, and how many calls it can hold here; exit 0, 1 (warnings) or 2 (errors)
     Check(Config),
+    /// Show where a call would go, and the very message that would leave, without sending it; exit 0, 1 (refused) or 2
+    Route(RouteArgs),
     /// Show the running service: calls, what carries media and why not something faster, what was dropped
     Status(StatusArgs),
     /// Show every region of the running service: state, evidence, live calls, last switch

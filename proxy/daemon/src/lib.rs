@@ -24,6 +24,7 @@ mod metrics;
 mod net;
 mod notice;
 mod overrides;
+pub mod preview;
 mod records;
 mod redact;
 mod report;

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => bascule::demo::main(&args),
         Command::Run(file) => run(&file.config),
         Command::Check(file) => complain::check(&file.config),
+        Command::Route(args) => operate::route(&args),
         Command::Status(args) => operate::status(&args),
         Command::Regions(args) => operate::regions(&args),
         Command::Scanners(args) => operate::scanners(&args),

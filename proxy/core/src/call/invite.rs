@@ -16,10 +16,10 @@ pub(super) fn to(uri: &[u8], face: &Face, branch: &[u8], hops: u8) -> Builder {
 }
 
 /// The dialog that it asks for: Call-ID, CSeq, and where and how we are spoken to in it.
-pub(super) fn put_dialog(out: &mut Builder, face: &Face, call_id: &[u8], cseq: u32, allow: &[u8]) {
+pub(super) fn put_dialog(out: &mut Builder, contact: &[u8], call_id: &[u8], cseq: u32, allow: &[u8]) {
     out.header(HeaderName::CallId, call_id);
     put_cseq(out, cseq, Method::Invite);
-    out.header(HeaderName::Contact, &face.contact);
+    out.header(HeaderName::Contact, contact);
     out.header(HeaderName::Allow, allow);
 }
 

@@ -6,9 +6,9 @@ use super::uac::INVITE_CSEQ;
 use super::{Attempt, Call, CallLeg, Env, Phase, Rehome, Stage, State, User};
 use crate::correlation::{self, Facts};
 use crate::dialog::Dialog;
+use crate::identity::Hosting;
 use crate::limits::{LAST_CHANCE, MOVE_RETRY};
 use crate::moves::{Rank, Settled};
-use crate::record::Direction;
 use crate::route::{Choosy, Leaving, plan_elsewhere};
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{MoveOutcome, MoveReason, Receipt, RegionState, SiteId, Snapshot, TargetId, TargetState};
@@ -324,7 +324,7 @@ impl Call {
             env.txns.abandon(env.now, client);
             return None;
         };
-        self.note_identity(&invite);
+        self.note_identity(env, target, &invite);
         env.txns.start(env.now, client, to.peer, ClientKind::Invite, invite);
         Some(client)
     }
@@ -339,23 +339,16 @@ impl Call {
     ) -> Option<Bytes> {
         let call_id = env.fresh_call_id();
         let branch = env.txns.branch(client);
-        let to = env.newest.config.target(target)?.peer;
-        let (face, aim) = (env.face(to.listener)?, env.faces.aim(target)?);
-        let (identity, tier) = (&self.admitted.identity, self.tier_leg());
-        let inbound = self.admitted.direction == Direction::Inbound;
-        let uri = if inbound {
-            identity.request_uri(&aim.host_port)
-        } else {
-            identity.request_uri_reversed(&aim.host_port)
-        };
+        let snapshot = &env.newest;
+        let to = snapshot.config.target(target)?;
+        let (face, aim) = (env.face(to.peer.listener)?, env.faces.aim(target)?);
+        let profile = snapshot.config.profile(to.owner);
+        let (identity, hosting) = (self.identity_for_tier(), Hosting::new(face, aim));
+        let uri = identity.request_uri(&aim.host_port, profile);
         let mut out = invite::to(&uri, face, branch.as_bytes(), self.admitted.max_forwards);
-        let tag = self.leg(tier).tag;
-        if inbound {
-            identity.write(&mut out, tag.as_bytes(), face, &aim.host);
-        } else {
-            identity.write_reversed(&mut out, tag.as_bytes(), face, &aim.host);
-        }
-        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ, env.allow(to.remote));
+        identity.write(&mut out, self.leg(self.tier_leg()).tag.as_bytes(), &hosting, profile);
+        let contact = identity.contact(&face.contact, profile);
+        invite::put_dialog(&mut out, &contact, &call_id, INVITE_CSEQ, env.allow(to.peer.remote));
         let raised = self.mobile.as_ref().map_or(0, |mobile| mobile.min_se);
         write_first(&self.pinned.config.session, raised, &mut out);
         self.correlate(&env.newest, &mut out, target, reason);

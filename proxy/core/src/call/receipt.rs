@@ -3,13 +3,14 @@
 use super::moving::Cause;
 use super::seat::names_of;
 use super::{Call, Env};
-use crate::identity::Identity;
+use crate::identity::{Hosting, Identity};
 use crate::limits::MAX_RECEIPTS;
 use crate::record::Direction;
 use crate::{Correlation, Event, MoveOutcome, Output, Receipt, TargetId};
 use bytes::Bytes;
 use relay_values::{Gap, RegionId};
 use sip_wire::Message;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Call {
@@ -46,14 +47,29 @@ impl Call {
     }
 
     /// What the INVITE says of who calls whom, read back from the message that leaves.
-    pub(super) fn note_identity(&mut self, invite: &Bytes) {
-        let taken = Message::parse(invite.clone()).ok().and_then(|message| Identity::take(&message).ok());
-        let after = taken.map_or(0, |taken| match self.admitted.direction {
-            Direction::Inbound => taken.digest(),
-            Direction::Outbound => self.admitted.identity.digest_if_reversed(&taken),
-        });
+    pub(super) fn note_identity(&mut self, env: &Env, target: TargetId, invite: &Bytes) {
+        let after = self.identity_told(env, target, invite).unwrap_or(0);
         if let Some(receipt) = self.mobile().open.as_mut() {
             receipt.identity_after = after;
+        }
+    }
+
+    /// The digest of the identity, if the INVITE says what the edge before was told, or would have been told.
+    fn identity_told(&self, env: &Env, target: TargetId, invite: &Bytes) -> Option<u64> {
+        let config = &env.newest.config;
+        let to = config.target(target)?;
+        let before = self.seat.edge.and_then(|edge| config.target(edge)).unwrap_or(to);
+        let hosting = Hosting::new(env.face(to.peer.listener)?, env.faces.aim(target)?);
+        let told = self.identity_for_tier().as_heard(&hosting, config.profile(before.owner))?;
+        let heard = Identity::heard(&Message::parse(invite.clone()).ok()?)?;
+        Some(self.admitted.identity.digest_if_heard(&told, &heard))
+    }
+
+    /// Who calls whom as the tier hears it: the other way round where it has called.
+    pub(super) fn identity_for_tier(&self) -> Cow<'_, Identity> {
+        match self.admitted.direction {
+            Direction::Inbound => Cow::Borrowed(&self.admitted.identity),
+            Direction::Outbound => Cow::Owned(self.admitted.identity.reversed()),
         }
     }
 

@@ -63,6 +63,8 @@ impl Call {
             let mut ours = (0..).map(TargetId).zip(&config.targets).filter(|(_, to)| to.owner == owner);
             ours.find(|(_, to)| to.peer.remote == address).map(|(id, _)| id)
         };
+        // As whoever redirects dials.
+        let profile = config.profile(owner);
         let mut places: Vec<(u16, Place)> = response
             .values(HeaderName::Contact)
             .take(MAX_CONTACTS)
@@ -71,7 +73,8 @@ impl Call {
                 let uri = Uri::parse(contact.uri).ok()?;
                 let known = matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel);
                 let called = uri.user.filter(|user| known && is_safe(user))?;
-                let place = Place { target: at(&uri)?, called: called.into() };
+                let called = profile.plan.canonical(called).into();
+                let place = Place { target: at(&uri)?, called };
                 Some((preference(contact.params.value(b"q")), place))
             })
             .collect();

@@ -6,7 +6,7 @@ use crate::demands::Refusal;
 use crate::identity::is_safe;
 use crate::limits::MAX_REFERRALS;
 use crate::transaction::ServerKey;
-use crate::{Owner, Peer, Refers, RejectReason, Source};
+use crate::{Peer, Refers, RejectReason};
 use relay_values::Leg;
 use sip_wire::{HeaderName, Message, Method, NameAddr, Scheme, Uri, unescape, unquote};
 use std::net::SocketAddr;
@@ -131,12 +131,8 @@ impl Call {
             let dialog = self.leg(leg).dialog.as_ref()?;
             router.source_at(dialog.peer.remote)
         };
-        let owner = match router.source_at(from.remote).or_else(known) {
-            Some(Source::Trunk(trunk)) => Owner::Trunk(trunk),
-            Some(Source::Group(group)) => Owner::Edge(group),
-            None => return Refers::Refuse,
-        };
-        env.newest.config.manners(owner).refer
+        let source = router.source_at(from.remote).or_else(known);
+        source.map_or(Refers::Refuse, |source| env.newest.config.manners(source.owner()).refer)
     }
 
     /// NOTIFY inside a leg's dialog: of how a REFER goes on that was carried to that leg. We have no other subscription.

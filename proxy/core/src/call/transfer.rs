@@ -20,7 +20,7 @@ use super::uac::INVITE_CSEQ;
 use super::{Call, CallLeg, Env, State, User};
 use crate::demands::Refusal;
 use crate::dialog::Dialog;
-use crate::identity::request_uri;
+use crate::identity::{Hosting, request_uri};
 use crate::ids::{CallKey, LocalTag};
 use crate::limits::MAX_TRANSFER_TRIES;
 use crate::route::{Plan, plan_inbound, plan_outbound, plan_to};
@@ -149,14 +149,17 @@ impl Call {
         else {
             return Err((483, RejectReason::TooManyHops));
         };
-        let number = std::str::from_utf8(&to.called).map_err(|_| NO_ROUTE)?;
         let mut targets = (0..).map(TargetId).zip(&config.targets);
         let named = targets.find(|(_, target)| Some(target.peer.remote) == to.at);
         let source = router.source_at(from.remote).or_else(|| {
             let dialog = self.leg(self.tier_leg()).dialog.as_ref()?;
             router.source_at(dialog.peer.remote)
         });
-        let mut plan = match (named, source.ok_or(NO_ROUTE)?) {
+        let source = source.ok_or(NO_ROUTE)?;
+        // As whoever refers dials.
+        let called = config.profile(source.owner()).plan.canonical(&to.called);
+        let number = std::str::from_utf8(&called).map_err(|_| NO_ROUTE)?;
+        let mut plan = match (named, source) {
             (Some((id, _)), _) => plan_to(&snapshot, env.now, id, &mut env.rng),
             (None, Source::Trunk(trunk)) => {
                 let site = router.inbound(trunk, number).ok_or(NO_ROUTE)?;
@@ -172,7 +175,7 @@ impl Call {
         let referrer = referrer.and_then(|value| NameAddr::parse(value).ok());
         let referrer = referrer.and_then(|value| Uri::parse(value.uri).ok()?.user);
         let referred_by = referrer.filter(|user| crate::identity::is_safe(user)).unwrap_or_default().into();
-        Ok(Called { called: to.called.clone(), referred_by, plan, target, tries: 0, hops })
+        Ok(Called { called: called.into(), referred_by, plan, target, tries: 0, hops })
     }
 
     /// Sends the INVITE of the present attempt, or of the next one that can be sent.
@@ -217,10 +220,12 @@ impl Call {
         let to = env.newest.config.target(new.target)?.peer;
         let (face, aim) = (env.face(to.listener)?, env.faces.aim(new.target)?);
         let identity = self.admitted.identity.transferred(by == Leg::A, &new.called);
-        let uri = request_uri(&new.called, &aim.host_port);
+        let profile = env.newest.config.profile(env.newest.config.target(new.target)?.owner);
+        let uri = request_uri(&new.called, &aim.host_port, profile);
         let mut out = invite::to(&uri, face, branch.as_bytes(), new.hops);
-        identity.write(&mut out, self.leg(by).tag.as_bytes(), face, &aim.host);
-        invite::put_dialog(&mut out, face, &call_id, INVITE_CSEQ, env.allow(to.remote));
+        identity.write(&mut out, self.leg(by).tag.as_bytes(), &Hosting::new(face, aim), profile);
+        let contact = identity.contact(&face.contact, profile);
+        invite::put_dialog(&mut out, &contact, &call_id, INVITE_CSEQ, env.allow(to.remote));
         if !new.referred_by.is_empty() {
             out.parts(HeaderName::ReferredBy, &[b"<sip:", &new.referred_by, b"@", &face.host, b">"]);
         }

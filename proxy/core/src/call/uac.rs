@@ -7,7 +7,7 @@ use super::{
     Attempt, Attempted, Call, CallEvent, Env, LineTerms, Media, Phase, Progress, State, Unusable, User,
 };
 use crate::dialog::{Dialog, has_long_path};
-use crate::identity::request_uri;
+use crate::identity::{Hosting, request_uri};
 use crate::transaction::{ClientKey, ClientKind};
 use crate::{CloseReason, HuntReason, Owner, Peer, RejectReason, StepOutcome, TargetId, TargetState};
 use bytes::Bytes;
@@ -173,9 +173,11 @@ impl Call {
         let branch = env.txns.branch(client);
         let face = env.face(to.listener)?;
         let aim = env.faces.aim(target)?;
+        let config = &env.newest.config;
         let redirected = pending.redirects.as_ref().and_then(|redirects| redirects.called());
         let called = redirected.unwrap_or(identity.called());
-        let uri = request_uri(called, &aim.host_port);
+        let profile = config.profile(config.target(target)?.owner);
+        let uri = request_uri(called, &aim.host_port, profile);
         let mut out = invite::to(&uri, face, branch.as_bytes(), self.admitted.max_forwards);
         if let Some(breadth) = self.admitted.max_breadth {
             out.number(HeaderName::MaxBreadth, u64::from(breadth));
@@ -184,10 +186,10 @@ impl Call {
             let left = pending.expires.since(env.now).as_millis().div_ceil(1_000);
             out.number(HeaderName::Expires, u64::try_from(left).unwrap_or(u64::MAX));
         }
-        identity.write(&mut out, self.b.tag.as_bytes(), face, &aim.host);
-        invite::put_dialog(&mut out, face, call_id, self.b.invite_cseq, env.allow(to.remote));
+        identity.write(&mut out, self.b.tag.as_bytes(), &Hosting::new(face, aim), profile);
+        let contact = identity.contact(&face.contact, profile);
+        invite::put_dialog(&mut out, &contact, call_id, self.b.invite_cseq, env.allow(to.remote));
         // What the caller requires of us is not required of the target: what it says is repeated by us.
-        let config = &env.newest.config;
         let always = || config.target(target).is_some_and(|to| config.manners(to.owner).offer_100rel);
         if pending.pracks() || (offer.is_some() && (pending.asked_100rel || always())) {
             out.header(HeaderName::Supported, b"100rel");

@@ -90,6 +90,7 @@ pub(crate) fn config() -> Config {
             trunk("carrier", &["198.51.100.0/24"], &[CARRIER_1, CARRIER_2]),
             trunk("backup", &[], &[BACKUP_1]),
         ],
+        profiles: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

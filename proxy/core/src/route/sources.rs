@@ -15,6 +15,16 @@ pub enum Source {
     Group(GroupId),
 }
 
+impl Source {
+    /// The same, as whatever belongs to it names it.
+    pub const fn owner(self) -> Owner {
+        match self {
+            Self::Trunk(trunk) => Owner::Trunk(trunk),
+            Self::Group(group) => Owner::Edge(group),
+        }
+    }
+}
+
 impl From<Owner> for Source {
     fn from(owner: Owner) -> Self {
         match owner {

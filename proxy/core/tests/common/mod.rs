@@ -79,6 +79,7 @@ pub fn config() -> Config {
             correlation: None,
             manners: Manners::default(),
         }],
+        profiles: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],
         media: MediaPolicy {

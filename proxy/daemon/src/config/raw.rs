@@ -21,6 +21,7 @@ pub(super) struct RawConfig {
     pub(super) edge_group: Vec<Spanned<RawEdgeGroup>>,
     pub(super) site: Vec<Spanned<RawSite>>,
     pub(super) trunk: Vec<Spanned<RawTrunk>>,
+    pub(super) identity: Vec<Spanned<RawIdentity>>,
     pub(super) route: RawRoutes,
     pub(super) media: Option<Spanned<RawMedia>>,
     pub(super) timers: RawTimers,
@@ -90,6 +91,7 @@ pub(super) struct RawEdgeGroup {
     pub(super) probe: Option<RawProbe>,
     pub(super) redirect: Option<RawRedirects>,
     pub(super) refer: Option<RawRefers>,
+    pub(super) identity: Maybe<String>,
     #[serde(default)]
     pub(super) offer_100rel: bool,
 }
@@ -129,6 +131,8 @@ pub(super) enum RawLatching {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSite {
+    #[serde(default)]
+    pub(super) identity_differs: bool,
     pub(super) name: Maybe<String>,
     pub(super) groups: Maybe<Vec<Spanned<String>>>,
     pub(super) correlation: Maybe<RawCorrelation>,
@@ -159,8 +163,123 @@ pub(super) struct RawTrunk {
     pub(super) correlation: Maybe<RawCorrelation>,
     pub(super) redirect: Option<RawRedirects>,
     pub(super) refer: Option<RawRefers>,
+    pub(super) identity: Maybe<String>,
     #[serde(default)]
     pub(super) offer_100rel: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawIdentity {
+    pub(super) name: Maybe<String>,
+    pub(super) plan: Option<Spanned<RawNumberPlan>>,
+    pub(super) called: Maybe<RawNumber>,
+    pub(super) calling: Maybe<RawNumber>,
+    pub(super) asserted: Maybe<RawNumber>,
+    pub(super) diverting: Maybe<RawNumber>,
+    pub(super) called_host: Maybe<String>,
+    pub(super) calling_host: Maybe<String>,
+    pub(super) asserted_host: Maybe<String>,
+    pub(super) diverting_host: Maybe<String>,
+    pub(super) trusts: Option<bool>,
+    pub(super) trusted: Option<bool>,
+    pub(super) assert: Maybe<Vec<RawAssertion>>,
+    pub(super) assert_always: bool,
+    pub(super) privacy: Option<RawPrivacy>,
+    pub(super) diversion: Option<RawDiversion>,
+    pub(super) trunk_group: Maybe<RawTrunkGroup>,
+    pub(super) charging: bool,
+    pub(super) uui: bool,
+    pub(super) passports: Option<bool>,
+    pub(super) takes: Vec<Spanned<String>>,
+    pub(super) sends: Vec<Spanned<String>>,
+    pub(super) presents: Vec<Spanned<String>>,
+    pub(super) default_caller: Maybe<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNumberPlan {
+    pub(super) country: Maybe<String>,
+    pub(super) national: Maybe<String>,
+    pub(super) international: Maybe<String>,
+    pub(super) access: Maybe<String>,
+    pub(super) national_digits: Maybe<i64>,
+    pub(super) short_digits: Maybe<i64>,
+    pub(super) bare_is_global: bool,
+}
+
+/// A format alone, or with what stands before the number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawNumber {
+    Plain(RawFormat),
+    Prefixed(RawPrefixed),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrefixed {
+    pub(super) format: RawFormat,
+    pub(super) prefix: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawFormat {
+    AsSaid,
+    E164,
+    Digits,
+    National,
+    International,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawAssertion {
+    Asserted,
+    Preferred,
+    RemoteParty,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawPrivacy {
+    Next,
+    Us,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawDiversion {
+    Withheld,
+    AsSaid,
+    Diversion,
+    HistoryInfo,
+}
+
+/// `"as_said"`, `"removed"`, or the words of a trunk group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawTrunkGroup {
+    Word(RawTrunkGroupWord),
+    Put(RawTrunkGroupPut),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawTrunkGroupWord {
+    AsSaid,
+    Removed,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTrunkGroupPut {
+    pub(super) group: String,
+    pub(super) context: String,
+    #[serde(default)]
+    pub(super) contact: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -181,6 +300,8 @@ pub(super) struct RawInbound {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawOutbound {
+    #[serde(default)]
+    pub(super) identity_differs: bool,
     pub(super) site: Maybe<String>,
     pub(super) prefix: Maybe<String>,
     pub(super) trunks: Maybe<Vec<Spanned<String>>>,

@@ -39,6 +39,41 @@ pub(crate) struct RegionsArgs {
     pub(crate) at: Where,
 }
 
+/// `bascule route`.
+#[derive(Debug, Args)]
+pub(crate) struct RouteArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Who calls: the user part of From
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) from: String,
+    /// Whom: the user part of the request URI
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) to: String,
+    /// The trunk that the call comes from; the first one if nothing is said
+    #[arg(long, value_name = "NAME", conflicts_with = "group")]
+    pub(crate) trunk: Option<String>,
+    /// The edge group that the call comes from: an outbound call
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// A region that is down meanwhile; may be said again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region_down: Vec<String>,
+    /// A further header field of their INVITE, `Name: value`; may be said again
+    #[arg(long, value_name = "LINE")]
+    pub(crate) header: Vec<String>,
+    /// The message of every attempt, not of the first alone
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// What two trunks or regions would be told differently, side by side
+    #[arg(long, conflicts_with_all = ["all", "json"])]
+    pub(crate) diff: bool,
+    /// JSON instead of text for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `bascule scanners`.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS)]

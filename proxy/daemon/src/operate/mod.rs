@@ -10,12 +10,14 @@ mod drill;
 mod line;
 mod regions;
 mod report;
+mod route;
 mod scanners;
 mod sizing;
 mod status;
 
-pub(crate) use args::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, ScannersArgs, StatusArgs};
+pub(crate) use args::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, RouteArgs, ScannersArgs, StatusArgs};
 pub(crate) use detach::detach;
+pub(crate) use route::route;
 pub(crate) use sizing::show as sizing;
 
 use crate::complain::say;

@@ -74,6 +74,7 @@ pub(super) fn config(bits: u8) -> Config {
             correlation: None,
             manners: manners(bits),
         }],
+        profiles: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],
         media: MediaPolicy {

@@ -71,7 +71,7 @@ fn header_name(name: &Spanned<String>, before: &[(String, String)], complaints: 
 }
 
 /// RFC 3261 §25.1: `token`.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let special = |c| "-.!%*_+`'~".contains(c);
     (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || special(c))
 }

@@ -2,8 +2,10 @@
 //! comes out of a file with errors is thrown away, only the complaints count.
 
 mod correlation;
+mod identity;
 mod listeners;
 mod media;
+mod mirrored;
 mod names;
 mod overload;
 mod policy;
@@ -28,6 +30,7 @@ struct Parts<'a> {
     groups: Names<'a>,
     sites: Names<'a>,
     trunks: Names<'a>,
+    profiles: Names<'a>,
     targets: Vec<Target>,
 }
 
@@ -48,6 +51,11 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         trunks: Names::collect(
             "[[trunk]]",
             raw.trunk.iter().map(|t| (&t.get_ref().name, t.span())),
+            complaints,
+        ),
+        profiles: Names::collect(
+            "[[identity]]",
+            raw.identity.iter().map(|i| (&i.get_ref().name, i.span())),
             complaints,
         ),
         targets: Vec::new(),
@@ -77,6 +85,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         groups,
         sites,
         trunks,
+        profiles: identity::read(&raw.identity, complaints),
         inbound,
         outbound,
         media,
@@ -94,6 +103,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         rehome,
         session,
     };
+    mirrored::warn(raw, &config, complaints);
     let settings = settings::read(raw, shards, relay, complaints);
     (config, settings)
 }
