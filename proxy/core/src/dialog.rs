@@ -54,14 +54,14 @@ impl Dialog {
 
     /// The same however long the path is: for a dialog that is ended at once.
     pub(crate) fn uac_to_end(response: &Message, from: Peer) -> Option<Self> {
-        let text = Packed::new([
-            &[response.call_id().ok()?],
-            &[&unfold(response.header(HeaderName::From)?)],
-            &[&unfold(response.header(HeaderName::To)?)],
+        let text = Packed::of([
+            response.call_id().ok()?,
+            &unfold(response.header(HeaderName::From)?),
+            &unfold(response.header(HeaderName::To)?),
             // RFC 2543 knew no tags (§12.1.2).
-            &[response.to().ok()?.tag().unwrap_or_default()],
-            &[target_of(response).unwrap_or_default()],
-            &[&routes(response, true)],
+            response.to().ok()?.tag().unwrap_or_default(),
+            target_of(response).unwrap_or_default(),
+            &routes(response, true),
         ]);
         let local_cseq = response.cseq().ok()?.number;
         Some(Self { text, local_cseq, remote_cseq: 0, peer: from }.aimed())

@@ -106,7 +106,7 @@ impl Identity {
             &calling, &display, &called, &asserted, &privacy, &diversion, &signed, &priority, &date,
             &history, &charging, &uui, &further,
         ];
-        Ok(Self(Packed::new(said.each_ref().map(std::slice::from_ref))))
+        Ok(Self(Packed::of(said)))
     }
 
     /// User part of the calling address; empty when there is none.

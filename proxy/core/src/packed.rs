@@ -18,8 +18,23 @@ impl<const N: usize> Packed<N> {
             end as u32
         });
         let mut bytes = Vec::with_capacity(end);
-        for piece in strings.into_iter().flatten() {
+        for piece in strings.into_iter().flatten().filter(|piece| !piece.is_empty()) {
             bytes.extend_from_slice(piece);
+        }
+        Self { bytes: bytes.into_boxed_slice(), ends }
+    }
+
+    /// Packs strings, each in one piece.
+    pub(crate) fn of(strings: [&[u8]; N]) -> Self {
+        let mut end = 0;
+        let ends = strings.map(|string| {
+            end += string.len();
+            end as u32
+        });
+        let mut bytes = Vec::with_capacity(end);
+        // Most of what could be said of a call is not.
+        for string in strings.into_iter().filter(|string| !string.is_empty()) {
+            bytes.extend_from_slice(string);
         }
         Self { bytes: bytes.into_boxed_slice(), ends }
     }
@@ -34,7 +49,7 @@ impl<const N: usize> Packed<N> {
     /// The same strings with another at one place.
     pub(crate) fn with(&self, at: usize, string: &[u8]) -> Self {
         let strings = std::array::from_fn(|i| if i == at { string } else { self.get(i) });
-        Self::new(strings.each_ref().map(std::slice::from_ref))
+        Self::of(strings)
     }
 }
 

@@ -35,7 +35,7 @@ impl Identity {
         let said: [&[u8]; PLACES] = std::array::from_fn(|at| {
             parts.iter().find(|(place, _)| *place == at).map_or(&b""[..], |(_, part)| *part)
         });
-        Self(Packed::new(said.each_ref().map(std::slice::from_ref)))
+        Self(Packed::of(said))
     }
 
     /// A hash of all of it, the same for the same words: calling and called user with their trunk marking (RFC 4904's

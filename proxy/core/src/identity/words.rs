@@ -15,6 +15,9 @@ const SOS: &[u8] = b"urn:service:sos";
 /// own is no value.
 pub(super) fn passed(invite: &Message, name: HeaderName, is_sound: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut all = Vec::new();
+    if invite.header(name).is_none() {
+        return all;
+    }
     for value in invite.values(name) {
         let value = sip_wire::unfold(value);
         let on_one_line = value.iter().all(|b| *b == b'\t' || !b.is_ascii_control());
@@ -101,10 +104,12 @@ pub(super) fn user_of(uri: &[u8]) -> &[u8] {
 /// Whether a user part can stand in a URI between angle brackets without ending it. What is escaped stays so.
 pub(crate) fn is_safe(user: &[u8]) -> bool {
     user.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'@' | b'\\'))
-        && user
-            .split(|b| *b == b'%')
-            .skip(1)
-            .all(|rest| rest.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
+        && (!user.contains(&b'%') || is_escaped(user))
+}
+
+/// Whether every `%` stands before two digits (RFC 3261 §25.1, escaped).
+fn is_escaped(user: &[u8]) -> bool {
+    user.split(|b| *b == b'%').skip(1).all(|rest| rest.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 /// A display name as it can stand between quotes (RFC 3261 §25.1, quoted-string): from the inside of one, or from words.

@@ -146,12 +146,19 @@ impl Identity {
 
     /// The values of a place, each on a line.
     pub(super) fn write_lines(&self, out: &mut Builder, place: usize, name: HeaderName) {
-        for value in self.0.get(place).split(|b| *b == b'\n').filter(|value| !value.is_empty()) {
+        let values = self.0.get(place);
+        if values.is_empty() {
+            return;
+        }
+        for value in values.split(|b| *b == b'\n').filter(|value| !value.is_empty()) {
             out.header(name, value);
         }
     }
 
     fn write_further(&self, out: &mut Builder, to: &Profile) {
+        if to.sends.is_empty() {
+            return;
+        }
         for line in self.0.get(FURTHER).split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
             let (name, value) = line.split_at(line.iter().position(|b| *b == b':').unwrap_or(line.len()));
             if to.sends.iter().any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name)) {
