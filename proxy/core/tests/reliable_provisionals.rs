@@ -348,6 +348,39 @@ fn a_late_offer_comes_in_a_reliable_183_and_its_answer_in_prack() {
     assert_eq!(stage.take(EAST), Vec::<String>::new());
 }
 
+#[test]
+fn another_fork_with_a_late_offer_of_its_own_has_the_answer_that_the_caller_gave() {
+    let mut stage = Stage::new();
+    let out = called(&mut stage, "Supported: 100rel", "");
+    stage.receive(EAST, &reliable(&out, 183, "t-one", 1, &early_answer()));
+    let progress = stage.take(CARRIER).remove(0);
+    stage.receive(CARRIER, &prack(&progress, 2, &offer()));
+    let carried = stage.take(EAST).remove(0);
+    stage.receive(EAST, &reply(&carried, 200, BOB, "", ""));
+    stage.take(CARRIER);
+    stage.receive(EAST, &answer(&out, 200, "t-two", BOB, &early_answer()));
+    let ack = stage.take(EAST).remove(0);
+    assert_eq!(what(&ack), "ACK");
+    assert!(body(&ack).contains("m=audio 20002"), "the caller's answer: {ack}");
+    let heard = stage.take(CARRIER);
+    assert_eq!(whats(&heard), ["200 INVITE"]);
+    assert_eq!(body(&heard[0]), "", "he has made his");
+}
+
+#[test]
+fn an_answer_that_waits_behind_a_180_without_its_prack_comes_in_the_200() {
+    let mut stage = Stage::new();
+    let out = called(&mut stage, "Require: 100rel", &offer());
+    stage.receive(EAST, &answer(&out, 180, "t-east", BOB, ""));
+    stage.take(CARRIER);
+    stage.receive(EAST, &answer(&out, 183, "t-east", BOB, &early_answer()));
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "one at a time");
+    stage.receive(EAST, &answer(&out, 200, "t-east", BOB, &early_answer()));
+    let ok = stage.take(CARRIER).remove(0);
+    assert_eq!(what(&ok), "200 INVITE");
+    assert!(body(&ok).contains("m=audio 20000"), "{ok}");
+}
+
 // Rules: offer-first-place
 #[test]
 fn a_late_offer_that_is_not_sent_reliably_is_not_told() {

@@ -210,6 +210,22 @@ fn a_reinvite_that_says_the_same_again_is_answered_on_its_own_leg() {
     assert!(stage.take(EAST)[0].starts_with("INVITE"));
 }
 
+#[test]
+fn a_side_that_holds_and_says_so_again_is_told_no_more_than_it_offers() {
+    let mut stage = Stage::new();
+    let (ok, invite) = up_with(&mut stage, &format!("{TIMER}1800"), "");
+    stage.receive(CARRIER, &in_dialog(&ok, "INVITE", 2, &sdp("192.0.2.1", 30002)));
+    let carried = stage.take(EAST).pop().unwrap();
+    let held = format!("{}a=inactive\r\n", sdp("198.51.100.1", 40000));
+    stage.receive(EAST, &reply(&carried, 200, "bob@198.51.100.1", "", &held));
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 2, ""));
+    (stage.take(EAST), stage.take(CARRIER));
+    stage.receive(EAST, &from_edge(&invite, ("198.51.100.1", "t-east"), "INVITE", 1, &held));
+    let answer = stage.take(EAST).pop().unwrap();
+    assert!(answer.starts_with("SIP/2.0 200") && body(&answer).contains("a=inactive"), "{answer}");
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "it stays on its leg");
+}
+
 // Rules: reinvite-unacknowledged
 #[test]
 fn an_answer_to_a_refresh_that_is_never_acknowledged_ends_the_call() {

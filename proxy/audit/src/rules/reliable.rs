@@ -24,6 +24,8 @@ struct Last {
     code: u16,
     again: Again,
     acked: Option<Duration>,
+    /// A PRACK was refused with 500: it came behind a later request (RFC 3261 §12.2.2), and so may not have counted.
+    doubtful: bool,
 }
 
 impl Reliable {
@@ -66,7 +68,14 @@ impl Reliable {
             }
             Some(_) | None => {}
         }
-        self.last = Some(Last { rseq, bytes, code, again: Again::new(seen.at, timing), acked: None });
+        self.last = Some(Last {
+            rseq,
+            bytes,
+            code,
+            again: Again::new(seen.at, timing),
+            acked: None,
+            doubtful: false,
+        });
     }
 
     /// A PRACK came for this number.
@@ -74,6 +83,13 @@ impl Reliable {
         if let Some(last) = self.last.as_mut().filter(|last| last.rseq == rseq) {
             last.acked.get_or_insert(at);
             self.begun = true;
+        }
+    }
+
+    /// A PRACK was refused with 500.
+    pub(crate) fn refused(&mut self) {
+        if let Some(last) = &mut self.last {
+            last.doubtful = true;
         }
     }
 
@@ -93,7 +109,7 @@ impl Last {
         // A request that came again is answered with the last provisional response once more (RFC 3261 §17.2.1), whatever timer and
         // PRACK say.
         if self.acked.is_some_and(|at| at + timing.unread < seen.at) {
-            if !asked_again {
+            if !asked_again && !self.doubtful {
                 log.broken(Rule::AfterAck, format!("{} again although it has its PRACK", line()));
             }
             return;

@@ -193,6 +193,11 @@ impl Servers {
             log.broken(Rule::AckAnswered, m.line());
             return News::Stray;
         }
+        if m.method == "PRACK" && code == 500 {
+            for server in self.open.values_mut().filter(|server| *server.call == *m.call_id) {
+                server.reliable.refused();
+            }
+        }
         let name = name(m, m.method);
         let full = self.open.len() >= MAX_KEPT;
         let Some(server) = self.open.get_mut(&name) else {

@@ -210,6 +210,9 @@ impl Call {
         self.remember_trunk(env, attempt.target);
         self.sit_down(env, attempt.target);
         env.counters.answered += 1;
+        // An answer that was to come in a provisional which nothing follows now comes in the 2xx.
+        let untold = || self.reliable.as_ref().filter(|_| self.offer_in_invite())?.untold();
+        let description = description.map(Bytes::from).or_else(untold);
         self.respond_answer(env, description.as_deref());
         State::Answered
     }

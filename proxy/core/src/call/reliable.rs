@@ -82,6 +82,11 @@ impl Reliable {
         self.out.as_ref().is_some_and(|out| out.described)
     }
 
+    /// A description that waits for its turn: the caller has not been told.
+    pub(super) fn untold(&self) -> Option<Bytes> {
+        self.queue.iter().rev().find_map(|said| said.description.clone())
+    }
+
     /// The target is left: nobody there waits for PRACK any more, and what it said and was not told yet is history.
     pub(super) fn forget_target(&mut self) {
         self.queue.clear();
