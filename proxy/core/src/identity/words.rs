@@ -109,7 +109,9 @@ pub(crate) fn is_safe(user: &[u8]) -> bool {
 
 /// Whether every `%` stands before two digits (RFC 3261 §25.1, escaped).
 fn is_escaped(user: &[u8]) -> bool {
-    user.split(|b| *b == b'%').skip(1).all(|rest| rest.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
+    user.split(|b| *b == b'%')
+        .skip(1)
+        .all(|rest| rest.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 /// A display name as it can stand between quotes (RFC 3261 §25.1, quoted-string): from the inside of one, or from words.
