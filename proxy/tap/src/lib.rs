@@ -36,4 +36,5 @@ pub use frame::{Frames, Link, Packet};
 pub use live::Tap;
 pub use ours::Ours;
 pub use sip_audit::{Ending, Finding, Rule, Timing};
+pub use stream::datagrams;
 pub use trace::{Found, Trace, Verdict};

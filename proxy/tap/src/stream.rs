@@ -129,7 +129,7 @@ impl Half {
 
 /// The datagrams in one piece of a loopback, where the kernel cuts what was given to it at once (UDP_SEGMENT) only if it has to: all
 /// of one length, the last one at most as long. Where that does not fit what they say of themselves it is one datagram.
-pub(crate) fn datagrams(piece: Vec<u8>) -> Vec<Vec<u8>> {
+pub fn datagrams(piece: Vec<u8>) -> Vec<Vec<u8>> {
     let length = |at: usize| {
         let rest = piece.get(at..)?;
         let head = memchr::memmem::find(rest, b"\r\n\r\n")? + 4;

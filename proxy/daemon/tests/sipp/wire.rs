@@ -60,10 +60,9 @@ impl Wire {
             while !ended.load(Ordering::Relaxed) {
                 match socket.read(&mut frame) {
                     Ok(length) => {
-                        let datagram = read(&frame[..length]);
-                        noted.lock().unwrap().extend(
-                            datagram.filter(|d| ips.contains(d.from.ip()) || ips.contains(d.to.ip())),
-                        );
+                        let piece = read(&frame[..length]);
+                        let of_us = |d: &Datagram| ips.contains(d.from.ip()) || ips.contains(d.to.ip());
+                        noted.lock().unwrap().extend(piece.filter(of_us).into_iter().flat_map(parted));
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -97,6 +96,12 @@ impl Drop for Wire {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }
+}
+
+/// The datagrams of a frame: what the appliance has given to the kernel at once (UDP_SEGMENT) crosses a loopback in one piece.
+fn parted(piece: Datagram) -> impl Iterator<Item = Datagram> {
+    let Datagram { at, from, to, payload } = piece;
+    sip_tap::datagrams(payload).into_iter().map(move |payload| Datagram { at, from, to, payload })
 }
 
 /// The UDP datagram in a frame; `None` for anything else.
