@@ -219,7 +219,8 @@ fn a_side_that_holds_and_says_so_again_is_told_no_more_than_it_offers() {
     let held = format!("{}a=inactive\r\n", sdp("198.51.100.1", 40000));
     stage.receive(EAST, &reply(&carried, 200, "bob@198.51.100.1", "", &held));
     stage.receive(CARRIER, &in_dialog(&ok, "ACK", 2, ""));
-    (stage.take(EAST), stage.take(CARRIER));
+    stage.take(EAST);
+    stage.take(CARRIER);
     stage.receive(EAST, &from_edge(&invite, ("198.51.100.1", "t-east"), "INVITE", 1, &held));
     let answer = stage.take(EAST).pop().unwrap();
     assert!(answer.starts_with("SIP/2.0 200") && body(&answer).contains("a=inactive"), "{answer}");
