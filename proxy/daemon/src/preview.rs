@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use proxy_core::{
-    Config, Direction, GroupId, Input, ListenerId, MediaMode, Output, Owner, Peer, RegionId, RegionState,
-    RejectReason, Shard, Snapshot, Source, TargetId, TargetState, Transport, TrunkId,
+    Config, Direction, Input, ListenerId, MediaMode, Output, Owner, Peer, RegionId, RegionState,
+    RejectReason, Shard, Snapshot, Source, TargetId, TargetState, Transport,
 };
 use relay_values::{RelayCommand, RelayEvent, SessionStats, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, reason_phrase};
@@ -126,13 +126,11 @@ impl Lab {
 fn address_of(config: &Config, source: Source) -> Option<Peer> {
     let target = |id: &TargetId| config.target(*id).map(|target| target.peer);
     let (targets, sources) = match source {
-        Source::Trunk(TrunkId(_)) => {
-            let Owner::Trunk(id) = source.owner() else { return None };
+        Source::Trunk(id) => {
             let trunk = config.trunks.get(id.index())?;
             (&trunk.targets, &trunk.sources)
         }
-        Source::Group(GroupId(_)) => {
-            let Owner::Edge(id) = source.owner() else { return None };
+        Source::Group(id) => {
             let group = config.groups.get(id.index())?;
             (&group.edges, &group.sources)
         }
@@ -216,6 +214,7 @@ fn busy(invite: &Message) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proxy_core::TrunkId;
 
     const TWO_REGIONS: &str = include_str!("../../../conf/production.toml");
 

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// 64*T1: after that a request that comes again is a new one (RFC 3261 17.2.1, 17.2.2).
 const LIFETIME: Duration = Duration::from_secs(32);
 
+/// Timer I: how long an INVITE's transaction takes in repetitions of the ACK to its refusal (RFC 3261 17.2.1).
+const AFTER_ACK: Duration = Duration::from_secs(5);
+
 /// What a transaction is known by here: branch, Call-ID, and CSeq with its method.
 type Key = (Vec<u8>, Vec<u8>, Vec<u8>);
 
@@ -17,6 +20,8 @@ pub(super) struct Answers {
     asked: BTreeSet<Vec<u8>>,
     /// Branches that a broken copy of a message had: two requests may have it now.
     spoilt: BTreeSet<Vec<u8>>,
+    /// Branches of ACKs: what was refused and has its ACK is soon forgotten.
+    acked: BTreeSet<Vec<u8>>,
     finals: BTreeMap<Key, (Time, Bytes)>,
 }
 
@@ -40,6 +45,9 @@ impl Answers {
         let branch = branch(&message);
         if !whole {
             self.spoilt.insert(branch.clone());
+        }
+        if message.method() == Method::Ack {
+            self.acked.insert(branch.clone());
         }
         self.asked.insert(branch);
     }
@@ -71,8 +79,10 @@ impl Answers {
             return message;
         }
         let field = |name| message.header(name).unwrap_or_default().to_vec();
+        let invite_is_over = message.method() == Method::Invite && self.acked.contains(&branch);
+        let lifetime = if invite_is_over { AFTER_ACK } else { LIFETIME };
         let key = (branch, field(HeaderName::CallId), field(HeaderName::CSeq));
-        let first = self.finals.get(&key).filter(|(at, _)| now.since(*at) < LIFETIME);
+        let first = self.finals.get(&key).filter(|(at, _)| now.since(*at) < lifetime);
         match first {
             Some((_, first)) => assert_eq!(
                 String::from_utf8_lossy(first),
