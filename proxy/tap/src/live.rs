@@ -38,6 +38,8 @@ struct Listening {
     marker: UdpSocket,
     unread: Duration,
     listener: JoinHandle<()>,
+    /// Frames that were lost before it was ready.
+    before: u64,
 }
 
 #[derive(Debug)]
@@ -127,7 +129,11 @@ impl Listening {
         let listener = std::thread::Builder::new()
             .name("tap".to_owned())
             .spawn(move || listens.listen(&socket, mark, began))?;
-        Ok(Self { shared, marker, unread: timing.unread, listener })
+        let mut listening = Self { shared, marker, unread: timing.unread, listener, before: 0 };
+        // Until the filter and the buffer were there the socket heard everybody, in little room.
+        listening.marks();
+        listening.before = listening.shared.lost.load(Ordering::Relaxed);
+        Ok(listening)
     }
 
     fn ends(self) -> Verdict {
@@ -147,7 +153,7 @@ impl Listening {
         let trace = self.shared.trace().take();
         let lost = self.shared.lost.load(Ordering::Relaxed);
         let verdict = trace.map(|trace| trace.finish(Ending::At(now))).unwrap_or_default();
-        Verdict { frames_lost: lost, ..verdict }
+        Verdict { frames_lost: lost.saturating_sub(self.before), ..verdict }
     }
 
     /// Everything that was on the wire before this moment has been read: the moment.

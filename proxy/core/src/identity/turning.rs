@@ -1,7 +1,7 @@
 //! The identity of a call's other legs: seen from the other end, or handed on.
 
 use super::words::unmarked;
-use super::{ASSERTED, CALLED, CALLING, DISPLAY, Hosting, Identity, PLACES, PRIORITY, PRIVACY, Profile};
+use super::{ASSERTED, CALLED, CALLING, DISPLAY, Hosting, Identity, PLACES, PRIORITY, PRIVACY, Profile, UUI};
 use crate::packed::Packed;
 use core::hash::{BuildHasher, Hash, Hasher};
 use sip_wire::{Builder, Message, Method};
@@ -39,11 +39,12 @@ impl Identity {
     }
 
     /// A hash of all of it, the same for the same words: calling and called user with their trunk marking (RFC 4904's
-    /// `tgrp` is part of the user), display name, asserted number, Privacy, diversions, signatures and all the rest.
+    /// `tgrp` is part of the user), display name, asserted number, Privacy, diversions, signatures and all the rest but User-to-User.
     /// [`Identity::take`] of an INVITE that [`Identity::write`] wrote by the default profile has the same digest.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = foldhash::quality::FixedState::with_seed(1).build_hasher();
-        for part in 0..PLACES {
+        // User-to-User may be our own word for which call it is ([`crate::Correlation`]).
+        for part in (0..PLACES).filter(|part| *part != UUI) {
             self.0.get(part).hash(&mut hasher);
         }
         hasher.finish()
