@@ -29,7 +29,7 @@ use crate::packed::Packed;
 use privacy::Privacy;
 use sip_wire::{Defect, HeaderName, Message, NameAddr, Scheme, Uri};
 use std::borrow::Cow;
-use words::{is_service, passed, shown, unverified, user_of};
+use words::{is_on_one_line, is_service, passed, shown, unverified, user_of};
 
 /// The identity of a call, taken at admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,9 +165,8 @@ fn further(invite: &Message, source: &Profile) -> Vec<u8> {
     for name in &source.takes {
         for value in invite.named(name.as_bytes()) {
             let value = sip_wire::unfold(value);
-            let on_one_line = value.iter().all(|b| *b == b'\t' || !b.is_ascii_control());
             let room = all.len() + name.len() + value.len() + 3 <= MAX_PASSED;
-            if on_one_line && room {
+            if is_on_one_line(&value) && room {
                 all.extend_from_slice(name.as_bytes());
                 all.extend_from_slice(b": ");
                 all.extend_from_slice(&value);

@@ -20,8 +20,7 @@ pub(super) fn passed(invite: &Message, name: HeaderName, is_sound: impl Fn(&[u8]
     }
     for value in invite.values(name) {
         let value = sip_wire::unfold(value);
-        let on_one_line = value.iter().all(|b| *b == b'\t' || !b.is_ascii_control());
-        if on_one_line && is_sound(&value) {
+        if is_on_one_line(&value) && is_sound(&value) {
             if all.len() + value.len() >= MAX_PASSED {
                 break;
             }
@@ -30,6 +29,11 @@ pub(super) fn passed(invite: &Message, name: HeaderName, is_sound: impl Fn(&[u8]
         }
     }
     all
+}
+
+/// Whether a value can stand on a line of its own.
+pub(super) fn is_on_one_line(value: &[u8]) -> bool {
+    value.iter().all(|b| *b == b'\t' || !b.is_ascii_control())
 }
 
 /// Whether somebody in danger calls this URI (RFC 5031 §4.2).

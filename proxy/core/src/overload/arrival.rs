@@ -25,9 +25,9 @@ impl Shard {
         self.load.is_pressed() || self.load.expects_acks(now)
     }
 
-    /// Deals with a datagram of somebody who may come in ([`Shard::lets_in`]), if that can be done at once: a new call that would wait
-    /// for too long is answered 503 (RFC 3261 §21.5.4), or not at all if there are more of them than can be answered, and the ACK to that is taken. Whether it was; everything else is a
-    /// [`Message`](crate::Input::Message). `ahead` is how long what waits already will take. Drain [`Shard::poll_output`]
+    /// Deals with a datagram of somebody who may come in ([`Shard::lets_in`]), if that can be done at once: a new call that
+    /// would wait for too long is answered 503 (RFC 3261 §21.5.4), or not at all if there are more of them than can be
+    /// answered, and the ACK to that is taken. Whether it was; everything else is a [`Message`](crate::Input::Message). `ahead` is how long what waits already will take. Drain [`Shard::poll_output`]
     /// to `None` afterwards.
     pub fn disposes_of(&mut self, now: Time, ahead: Duration, from: Peer, bytes: &[u8]) -> bool {
         self.env.now = now;
