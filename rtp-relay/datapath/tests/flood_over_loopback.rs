@@ -5,7 +5,7 @@ use common::{Phone, call, config, engines, event, open, release, rtp, send, star
 use datapath::RelayHandle;
 use relay_values::{DropReason, Open, RelayCommand, RelayEvent, SessionId};
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Ends the flood, also when a test fails.
 struct Ebb<'a>(&'a AtomicBool);
@@ -42,15 +42,21 @@ fn a_flooded_call_holds_up_neither_other_calls_nor_what_signalling_asks() {
         // Commands are done in turn: after this one those before it are.
         opened(&mut relay, new_call(3));
         let (stop, flooded) = (AtomicBool::new(false), (alice.relay, alice.port));
+        let sent = AtomicU64::new(0);
         std::thread::scope(|s| {
             s.spawn(|| {
                 let mallory = UdpSocket::bind("127.0.0.4:0").unwrap();
                 while !stop.load(Ordering::Relaxed) {
                     let _ = mallory.send_to(&[0x80; 172], flooded);
+                    sent.fetch_add(1, Ordering::Relaxed);
                 }
             });
             let ebb = Ebb(&stop);
             for n in 1..=40 {
+                // Forty rounds may be over before the other thread has its first turn.
+                while sent.load(Ordering::Relaxed) < 20 * u64::from(n) {
+                    std::thread::yield_now();
+                }
                 carol.say(&rtp(n));
                 assert_eq!(Phone::hear(&dave.rtp).0, rtp(n), "{sockets:?}");
                 opened(&mut relay, new_call(1000 + u64::from(n)));
