@@ -7,20 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each crate with the crates of ours that it may use. Imports run one way.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("sip-wire", &[]),
     ("relay-values", &[]),
     ("sip-audit", &[]),
     ("sip-tap", &["sip-audit"]),
+    ("stir", &[]),
     ("proxy-core", &["sip-wire", "relay-values"]),
     ("relay-core", &["relay-values"]),
     ("datapath", &["relay-values", "relay-core"]),
-    ("bascule", &["sip-wire", "sip-tap", "proxy-core", "relay-values", "relay-core", "datapath"]),
-    ("bascule-fuzz", &["sip-wire", "proxy-core", "relay-values", "relay-core"]),
+    ("bascule", &["sip-wire", "sip-tap", "stir", "proxy-core", "relay-values", "relay-core", "datapath"]),
+    ("bascule-fuzz", &["sip-wire", "stir", "proxy-core", "relay-values", "relay-core"]),
     ("sim", &["sip-wire", "sip-audit", "proxy-core", "relay-values", "relay-core"]),
     (
         "bascule-benches",
-        &["sip-wire", "proxy-core", "relay-values", "relay-core", "datapath", "bascule", "sim"],
+        &["sip-wire", "stir", "proxy-core", "relay-values", "relay-core", "datapath", "bascule", "sim"],
     ),
     ("xtask", &["sip-tap"]),
 ];
