@@ -12,7 +12,7 @@ use proxy_core::{
     Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
     Manners, MediaMode, MediaPolicy, OutboundRoute, Owner, Peer, ProbePolicy, Refers, Region, RegionId,
     RegionPolicy, RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers,
-    Transport, Trunk, TrunkId, UnknownSource,
+    Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 use relay_core::{Prompt, RelayConfig, SilencePolicy};
 use relay_values::{Duration, Latching};
@@ -268,11 +268,12 @@ impl Setup {
             }],
             trunks: vec![trunk("alpha", "198.51.100.0/24", &[4, 5]), trunk("beta", "198.51.101.0/24", &[6])],
             profiles: vec![],
+            codes: vec![],
             inbound: vec![InboundRoute { trunk: None, prefix: "+4930".into(), site: SiteId(0) }],
             outbound: vec![OutboundRoute {
                 site: None,
                 prefix: String::new(),
-                trunks: vec![TrunkId(0), TrunkId(1)],
+                trunks: TrunkChoice::ranked([TrunkId(0), TrunkId(1)]),
             }],
             media: MediaPolicy {
                 mode: MediaMode::Relay,

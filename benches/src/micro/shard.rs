@@ -71,6 +71,7 @@ fn config() -> Config {
             manners: proxy_core::Manners::default(),
         }],
         profiles: vec![],
+        codes: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![],
         media: MediaPolicy {

@@ -6,7 +6,7 @@ use crate::demands::{self, Refusal};
 use crate::dialog::{MAX_FORWARDS, has_long_path};
 use crate::identity::{Identity, NoIdentity, is_sos};
 use crate::record::{CallRecord, Direction};
-use crate::route::{Plan, Source, plan_inbound, plan_outbound};
+use crate::route::{Plan, Source, in_order, plan_inbound, plan_outbound};
 use crate::shard::{Origin, Shard};
 use crate::transaction::{ServerKey, response};
 use crate::{CloseReason, Output, Peer, RegionId, RejectReason, SiteId, Snapshot, TrunkId};
@@ -196,8 +196,9 @@ impl Shard {
             Source::Group(id) => {
                 let group = config.groups.get(id.index()).ok_or(no_route)?;
                 let site = router.site_of(id);
-                let trunks = router.outbound(site, number).ok_or(no_route)?;
-                let (open, trunk) = self.open_trunks(&snapshot, trunks)?;
+                let choices = router.outbound(site, number).ok_or(no_route)?;
+                let trunks = in_order(choices, &mut self.env.rng);
+                let (open, trunk) = self.open_trunks(&snapshot, &trunks)?;
                 let trunk = Some(trunk);
                 let plan = plan_outbound(&snapshot, self.env.now, &open, &mut self.env.rng);
                 let (region, latching) = (group.region, group.latching);

@@ -5,6 +5,7 @@ use crate::{Peer, RegionId, Transport};
 use ipnet::IpNet;
 use relay_values::{Duration, Latching};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 macro_rules! index {
@@ -28,6 +29,7 @@ index!(/** A site, by its place in [`Config::sites`]. */ SiteId);
 index!(/** An edge group, by its place in [`Config::groups`]. */ GroupId);
 index!(/** An edge or an address of a trunk, by its place in [`Config::targets`]. */ TargetId);
 index!(/** An identity profile, by its place in [`Config::profiles`]. */ ProfileId);
+index!(/** What final responses mean to the hunt, by its place in [`Config::codes`]. */ CodesId);
 
 /// Everything that the signalling core is configured with.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +48,9 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Identity profiles of trunks and edge groups.
     pub profiles: Vec<Profile>,
+    /// What final responses of a neighbour mean to the hunt, where they mean something else than [`HuntPolicy::advance_on`]
+    /// says.
+    pub codes: Vec<CodePolicy>,
     /// Inbound routes (carrier → tier). The longest matching prefix wins; a route for one trunk beats one for all.
     pub inbound: Vec<InboundRoute>,
     /// Outbound routes (tier → carrier). The longest matching prefix wins; a route for one site beats one for all.
@@ -215,6 +220,33 @@ pub struct Manners {
     pub offer_100rel: bool,
     /// What it is believed and told of who calls whom; `None`: the default profile.
     pub profile: Option<ProfileId>,
+    /// What its final responses mean to the hunt; `None`: what they mean of everybody.
+    pub codes: Option<CodesId>,
+}
+
+/// What some final responses of one neighbour mean to the hunt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodePolicy {
+    /// Codes, and what follows them. The first that fits counts: single codes stand before classes.
+    pub rules: Vec<(RangeInclusive<u16>, AfterRefusal)>,
+}
+
+impl CodePolicy {
+    /// What follows this code, if there is a word on it.
+    pub fn after(&self, code: u16) -> Option<AfterRefusal> {
+        self.rules.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, after)| *after)
+    }
+}
+
+/// What follows a final response to an INVITE of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AfterRefusal {
+    /// The next target: another address of the same neighbour, if there is one.
+    Next,
+    /// The next neighbour: this one has spoken for all its addresses.
+    Leave,
+    /// The caller hears it.
+    Stop,
 }
 
 /// What becomes of a redirection (RFC 3261 §8.1.3.4).
@@ -274,8 +306,26 @@ pub struct OutboundRoute {
     pub site: Option<SiteId>,
     /// Digits, with an optional leading `+`; empty matches everything.
     pub prefix: String,
-    /// Trunks, best first.
-    pub trunks: Vec<TrunkId>,
+    /// The trunks it may take.
+    pub trunks: Vec<TrunkChoice>,
+}
+
+/// One of a route's trunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrunkChoice {
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// The cheapest come first; only their order counts.
+    pub cost: u16,
+    /// Share among those that cost the same; 0 only where all others have failed.
+    pub weight: u16,
+}
+
+impl TrunkChoice {
+    /// These trunks one after the other, best first.
+    pub fn ranked(trunks: impl IntoIterator<Item = TrunkId>) -> Vec<Self> {
+        (0..).zip(trunks).map(|(cost, trunk)| Self { trunk, cost, weight: 1 }).collect()
+    }
 }
 
 /// Media policy.
@@ -573,6 +623,11 @@ impl Config {
     pub fn profile(&self, owner: Owner) -> &Profile {
         let own = self.manners(owner).profile.and_then(|id| self.profiles.get(id.index()));
         own.unwrap_or(Profile::plain())
+    }
+
+    /// What this final response of a trunk or a group means to the hunt, if that has been said of it.
+    pub fn after_refusal(&self, owner: Owner, code: u16) -> Option<AfterRefusal> {
+        self.codes.get(self.manners(owner).codes?.index())?.after(code)
     }
 
     /// The region of a target; `None` for an address of a trunk.

@@ -42,10 +42,11 @@ mod transaction;
 mod wheel;
 
 pub use config::{
-    Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, LargeRequests, Listener,
-    ListenerId, Manners, MediaMode, MediaPolicy, OutboundRoute, OverRate, OverloadPolicy, Owner, ProbePolicy,
-    ProfileId, Redirects, Refers, Refresher, Region, RegionPolicy, RehomePolicy, ScannerPolicy,
-    SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Trunk, TrunkId, UnknownSource,
+    AfterRefusal, CodePolicy, CodesId, Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy,
+    InboundRoute, LargeRequests, Listener, ListenerId, Manners, MediaMode, MediaPolicy, OutboundRoute,
+    OverRate, OverloadPolicy, Owner, ProbePolicy, ProfileId, Redirects, Refers, Refresher, Region,
+    RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId,
+    Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};

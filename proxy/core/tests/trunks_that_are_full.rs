@@ -2,46 +2,13 @@
 
 mod common;
 
-use common::{EAST, Stage, answer, config, in_dialog, invite, sdp};
-use proxy_core::*;
-use relay_values::Latching;
-
-const FIRST: &str = "192.0.2.1:5060";
-const SECOND: &str = "192.0.2.2:5060";
-
-/// Two trunks, best first.
-fn two() -> Config {
-    let mut config = config();
-    let target = |name: &str, trunk, remote: &str| Target {
-        name: name.into(),
-        owner: Owner::Trunk(TrunkId(trunk)),
-        peer: Peer { transport: Transport::Udp, listener: ListenerId(0), remote: remote.parse().unwrap() },
-        weight: 1,
-        probe: None,
-    };
-    config.targets.push(target("second-1", 1, SECOND));
-    config.trunks.push(Trunk {
-        name: "second".into(),
-        sources: vec![],
-        targets: vec![TargetId(3)],
-        latching: Latching::Learn,
-        ..config.trunks[0].clone()
-    });
-    config.outbound[0].trunks = vec![TrunkId(0), TrunkId(1)];
-    config
-}
-
-fn from_edge(call: &str) -> String {
-    invite(call, &sdp("198.51.100.1", 4000)).replace("192.0.2.1:5060", EAST)
-}
-
-fn invites(stage: &mut Stage, at: &str) -> usize {
-    stage.take(at).iter().filter(|m| m.starts_with("INVITE ")).count()
-}
+use common::carriers::{FIRST, SECOND, from_edge, invites, two_trunks};
+use common::{EAST, Stage, answer, in_dialog, sdp};
+use proxy_core::RejectReason;
 
 #[test]
 fn the_call_after_the_last_that_a_trunk_takes_goes_to_the_next_trunk_at_once() {
-    let mut config = two();
+    let mut config = two_trunks();
     config.trunks[0].max_calls = Some(2);
     let mut stage = Stage::with(config);
     for n in 0..3 {
@@ -52,7 +19,7 @@ fn the_call_after_the_last_that_a_trunk_takes_goes_to_the_next_trunk_at_once() {
 
 #[test]
 fn a_trunk_whose_rate_is_used_up_is_passed_over_and_if_all_are_the_call_is_refused() {
-    let mut config = two();
+    let mut config = two_trunks();
     config.trunks[0].calls_per_second = Some(3);
     config.trunks[1].calls_per_second = Some(4);
     let mut stage = Stage::with(config);
@@ -65,7 +32,7 @@ fn a_trunk_whose_rate_is_used_up_is_passed_over_and_if_all_are_the_call_is_refus
 
 #[test]
 fn a_call_is_counted_for_the_trunk_that_has_taken_it() {
-    let mut config = two();
+    let mut config = two_trunks();
     config.trunks[0].max_calls = Some(1);
     config.trunks[1].max_calls = Some(1);
     let mut stage = Stage::with(config);

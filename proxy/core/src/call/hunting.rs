@@ -5,7 +5,7 @@ use super::uac::INVITE_CSEQ;
 use super::uas::{EarlyAnswer, Pending};
 use super::{Attempt, Call, CallEvent, Env, Phase, Progress, State};
 use crate::limits::MAX_INTERVALS_ASKED;
-use crate::{CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
+use crate::{AfterRefusal, CloseReason, EvidenceKind, HuntReason, RejectReason, StepOutcome};
 use bytes::Bytes;
 use relay_values::{Duration, Leg, Time};
 use std::borrow::Cow;
@@ -238,8 +238,13 @@ impl Call {
         if code == 503 && (retry_after.is_some() || self.is_at_edge()) {
             self.evidence(env, EvidenceKind::Unavailable(retry_after));
         }
-        if self.pinned.config.hunt.advance_on.contains(&as_known(code)) {
-            return self.advance(env, attempt, HuntReason::FinalResponse, code);
+        match self.after_refusal(code) {
+            AfterRefusal::Next => return self.advance(env, attempt, HuntReason::FinalResponse, code),
+            AfterRefusal::Leave => {
+                self.leave_neighbour();
+                return self.advance(env, attempt, HuntReason::FinalResponse, code);
+            }
+            AfterRefusal::Stop => {}
         }
         if (300..400).contains(&code) {
             return self.redirected(env, attempt, code);
@@ -247,6 +252,29 @@ impl Call {
         self.step_ends(StepOutcome::Refused { code });
         let code = for_the_caller(code);
         self.reject(env, code, CloseReason::Refused, None)
+    }
+
+    /// What the target's own policy says of a final response, or else everybody's.
+    fn after_refusal(&self, code: u16) -> AfterRefusal {
+        let own = self.steps.last().and_then(|step| {
+            let config = &step.under.config;
+            let owner = config.target(step.target)?.owner;
+            config.after_refusal(owner, code).or_else(|| config.after_refusal(owner, as_known(code)))
+        });
+        own.unwrap_or_else(|| match self.pinned.config.hunt.advance_on.contains(&as_known(code)) {
+            true => AfterRefusal::Next,
+            false => AfterRefusal::Stop,
+        })
+    }
+
+    /// No more of whom the attempt under way is at: neither of its other addresses nor of where it has sent us.
+    fn leave_neighbour(&mut self) {
+        self.plan.leave_owner();
+        if let Some(redirects) =
+            self.invite.as_deref_mut().and_then(|pending| pending.redirects.as_deref_mut())
+        {
+            redirects.forget();
+        }
     }
 
     /// 422: the same target is asked again, for the interval that it wants, or that a proxy on the way does (RFC 4028 §7.3).

@@ -36,6 +36,13 @@ impl Redirections {
     }
 }
 
+impl Redirections {
+    /// None of the places that are left is tried.
+    pub(super) fn forget(&mut self) {
+        self.left.clear();
+    }
+}
+
 impl Call {
     /// What the neighbour may ask of us that the attempt under way is at.
     pub(super) fn manners_of_target(&self) -> Manners {

@@ -23,7 +23,7 @@ use crate::dialog::Dialog;
 use crate::identity::{Hosting, request_uri};
 use crate::ids::{CallKey, LocalTag};
 use crate::limits::MAX_TRANSFER_TRIES;
-use crate::route::{Plan, plan_inbound, plan_outbound, plan_to};
+use crate::route::{Plan, in_order, plan_inbound, plan_outbound, plan_to};
 use crate::shard::Join;
 use crate::transaction::{ClientKey, ClientKind, ServerKey};
 use crate::{CloseReason, Peer, RejectReason, Source, TargetId};
@@ -166,8 +166,9 @@ impl Call {
                 plan_inbound(&snapshot, env.now, site, &mut env.rng)
             }
             (None, Source::Group(group)) => {
-                let trunks = router.outbound(router.site_of(group), number).ok_or(NO_ROUTE)?;
-                plan_outbound(&snapshot, env.now, trunks, &mut env.rng)
+                let choices = router.outbound(router.site_of(group), number).ok_or(NO_ROUTE)?;
+                let trunks = in_order(choices, &mut env.rng);
+                plan_outbound(&snapshot, env.now, &trunks, &mut env.rng)
             }
         };
         let target = plan.next(&snapshot, None).ok_or((503, RejectReason::NoTarget))?;

@@ -8,7 +8,7 @@
 use crate::{
     Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, MediaMode, MediaPolicy,
     OutboundRoute, Owner, Peer, ProbePolicy, Region, RegionId, ShardLimits, Site, SiteId, Snapshot, Target,
-    TargetId, Timers, Transport, Trunk, TrunkId, UnknownSource,
+    TargetId, Timers, Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 use relay_values::{Duration, Latching};
 use std::net::SocketAddr;
@@ -91,11 +91,12 @@ pub(crate) fn config() -> Config {
             trunk("backup", &[], &[BACKUP_1]),
         ],
         profiles: vec![],
+        codes: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,
             prefix: String::new(),
-            trunks: vec![TrunkId(0), TrunkId(1)],
+            trunks: TrunkChoice::ranked([TrunkId(0), TrunkId(1)]),
         }],
         media: MediaPolicy {
             mode: MediaMode::Relay,

@@ -115,6 +115,17 @@ fn draw<'a>(
         .map(|id| (*id, weight(id)))
         .filter(|(_, weight)| *weight > 0)
         .collect();
+    drawn_by_weight(&mut left, room, rng, &mut |id| drawn.push(id));
+}
+
+/// Draws up to `room` of what is `left`, each time with a chance in proportion to its weight among those left. What has no
+/// weight stays.
+pub(super) fn drawn_by_weight<T>(
+    left: &mut SmallVec<[(T, u64); 16]>,
+    room: usize,
+    rng: &mut Rng,
+    take: &mut impl FnMut(T),
+) {
     let mut total: u64 = left.iter().map(|(_, weight)| weight).sum();
     for _ in 0..room.min(left.len()) {
         let mut ticket = rng.below(total);
@@ -126,7 +137,7 @@ fn draw<'a>(
         let Some(place) = place else { return };
         let (id, weight) = left.remove(place);
         total -= weight;
-        drawn.push(id);
+        take(id);
     }
 }
 
@@ -250,6 +261,15 @@ impl Plan {
     /// Whether the current target was down when it was chosen: nothing better was left.
     pub(crate) const fn is_desperate(&self) -> bool {
         self.desperate
+    }
+
+    /// Whoever the current target belongs to has spoken for all its targets: those that were not tried are dropped.
+    pub(crate) fn leave_owner(&mut self) {
+        let owner_of = |id: TargetId| self.config.target(id).map(|target| target.owner);
+        let Some(owner) = self.current().and_then(owner_of) else { return };
+        let tried = self.tried();
+        let left = self.untried().iter().copied().filter(|id| owner_of(*id) != Some(owner));
+        self.targets = tried.iter().copied().chain(left).collect();
     }
 
     /// Takes this of the targets that were not tried: it becomes the current one, the others keep their order.

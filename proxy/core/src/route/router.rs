@@ -3,7 +3,7 @@
 use super::number::Number;
 use super::sources::{Source, Sources};
 use super::trie::{Rank, Trie};
-use crate::{Config, GroupId, Owner, Refers, SiteId, TargetId, TrunkId};
+use crate::{Config, GroupId, Owner, Refers, SiteId, TargetId, TrunkChoice, TrunkId};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 pub struct Router {
     sources: Sources,
     inbound: Routes<SiteId>,
-    outbound: Routes<Box<[TrunkId]>>,
+    outbound: Routes<Box<[TrunkChoice]>>,
     sites: Vec<Option<SiteId>>,
     names: HashMap<Box<str>, TargetId, FixedState>,
     /// Whether anybody's REFER is taken.
@@ -29,7 +29,9 @@ impl Router {
         }
         let mut outbound = Routes::new(config.sites.len());
         for route in &config.outbound {
-            outbound.insert(route.site.map(SiteId::index), &route.prefix, route.trunks.clone().into());
+            let mut trunks: Box<[TrunkChoice]> = route.trunks.clone().into();
+            trunks.sort_by_key(|choice| choice.cost);
+            outbound.insert(route.site.map(SiteId::index), &route.prefix, trunks);
         }
         let mut sites = vec![None; config.groups.len()];
         for (id, site) in (0..).map(SiteId).zip(&config.sites) {
@@ -79,9 +81,9 @@ impl Router {
         self.inbound.find(Some(trunk.index()), number).copied()
     }
 
-    /// Which trunks, best first, a call from the tier may take. The longest prefix wins; of two as long, the one for this
+    /// Which trunks, cheapest first, a call from the tier may take. The longest prefix wins; of two as long, the one for this
     /// site. Without a site only the routes for every site count.
-    pub fn outbound(&self, site: Option<SiteId>, number: &str) -> Option<&[TrunkId]> {
+    pub fn outbound(&self, site: Option<SiteId>, number: &str) -> Option<&[TrunkChoice]> {
         self.outbound.find(site.map(SiteId::index), number).map(|trunks| &**trunks)
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each story uses a part of it")]
 
+pub mod carriers;
 pub mod dialogs;
 
 use bytes::Bytes;
@@ -80,8 +81,13 @@ pub fn config() -> Config {
             manners: Manners::default(),
         }],
         profiles: vec![],
+        codes: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
-        outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],
+        outbound: vec![OutboundRoute {
+            site: None,
+            prefix: String::new(),
+            trunks: TrunkChoice::ranked([TrunkId(0)]),
+        }],
         media: MediaPolicy {
             mode: MediaMode::Relay,
             v4: Some("192.0.2.100".parse().unwrap()),

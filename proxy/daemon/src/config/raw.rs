@@ -94,6 +94,32 @@ pub(super) struct RawEdgeGroup {
     pub(super) identity: Maybe<String>,
     #[serde(default)]
     pub(super) offer_100rel: bool,
+    #[serde(default)]
+    pub(super) codes: RawCodes,
+    pub(super) admits: Maybe<RawAdmits>,
+    /// Where its media comes from.
+    #[serde(default)]
+    pub(super) media: Vec<Spanned<Source>>,
+    pub(super) codecs: Maybe<Vec<Spanned<String>>>,
+}
+
+/// Codes, or classes of them, and what follows.
+pub(super) type RawCodes = BTreeMap<Spanned<String>, Spanned<RawAfter>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawAfter {
+    Next,
+    Leave,
+    Stop,
+}
+
+/// What a neighbour's own access list lets through.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAdmits {
+    pub(super) signalling: Vec<Spanned<Source>>,
+    pub(super) media: Vec<Spanned<Source>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -166,6 +192,9 @@ pub(super) struct RawTrunk {
     pub(super) identity: Maybe<String>,
     #[serde(default)]
     pub(super) offer_100rel: bool,
+    #[serde(default)]
+    pub(super) codes: RawCodes,
+    pub(super) admits: Maybe<RawAdmits>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -304,7 +333,23 @@ pub(super) struct RawOutbound {
     pub(super) identity_differs: bool,
     pub(super) site: Maybe<String>,
     pub(super) prefix: Maybe<String>,
-    pub(super) trunks: Maybe<Vec<Spanned<String>>>,
+    pub(super) trunks: Maybe<Vec<Spanned<RawTrunkChoice>>>,
+}
+
+/// A trunk's name alone, or with what decides its place.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawTrunkChoice {
+    Ranked(String),
+    Priced(RawPricedTrunk),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPricedTrunk {
+    pub(super) trunk: String,
+    pub(super) cost: i64,
+    pub(super) weight: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -317,6 +362,7 @@ pub(super) struct RawMedia {
     pub(super) advertised_v6: Maybe<IpAddr>,
     pub(super) ports: Maybe<Text>,
     pub(super) inactivity: Maybe<Span>,
+    pub(super) inactivity_reason: Maybe<String>,
     pub(super) dscp: Maybe<i64>,
     pub(super) datapath: Maybe<RawDatapath>,
     pub(super) silence: Option<RawSilence>,

@@ -4,7 +4,7 @@ use proxy_core::{
     Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, Manners, MediaMode,
     MediaPolicy, OutboundRoute, OverloadPolicy, Owner, Peer, Redirects, Refers, Region, RegionPolicy,
     RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers,
-    Transport, Trunk, TrunkId, UnknownSource,
+    Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 use relay_values::{Duration, Latching, RegionId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -75,8 +75,13 @@ pub(super) fn config(bits: u8) -> Config {
             manners: manners(bits),
         }],
         profiles: vec![],
+        codes: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
-        outbound: vec![OutboundRoute { site: None, prefix: String::new(), trunks: vec![TrunkId(0)] }],
+        outbound: vec![OutboundRoute {
+            site: None,
+            prefix: String::new(),
+            trunks: TrunkChoice::ranked([TrunkId(0)]),
+        }],
         media: MediaPolicy {
             mode: if relay { MediaMode::Relay } else { MediaMode::Bypass },
             v4: relay.then_some(IpAddr::V4(OURS)),

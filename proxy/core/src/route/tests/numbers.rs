@@ -1,7 +1,7 @@
 //! Where does a number lead?
 
 use crate::route::fixture::config;
-use crate::{Config, GroupId, InboundRoute, OutboundRoute, Router, Site, SiteId, TrunkId};
+use crate::{Config, GroupId, InboundRoute, OutboundRoute, Router, Site, SiteId, TrunkChoice, TrunkId};
 use proptest::prelude::*;
 
 fn plan(routes: &[(Option<u16>, &str)]) -> Config {
@@ -73,18 +73,18 @@ fn an_outbound_call_gets_its_trunks_in_order() {
     let out = |site: Option<u16>, prefix: &str, trunks: &[u16]| OutboundRoute {
         site: site.map(SiteId),
         prefix: prefix.into(),
-        trunks: trunks.iter().copied().map(TrunkId).collect(),
+        trunks: TrunkChoice::ranked(trunks.iter().copied().map(TrunkId)),
     };
     config.outbound = vec![out(None, "", &[0, 1]), out(Some(0), "", &[1, 0]), out(None, "+49", &[1])];
     let router = Router::new(&config);
-    assert_eq!(router.outbound(None, "44"), Some(&[TrunkId(0), TrunkId(1)][..]));
-    assert_eq!(router.outbound(Some(SiteId(0)), "44"), Some(&[TrunkId(1), TrunkId(0)][..]));
-    assert_eq!(router.outbound(Some(SiteId(0)), "+4930"), Some(&[TrunkId(1)][..]));
-    assert_eq!(
-        router.outbound(Some(SiteId(9)), "44"),
-        Some(&[TrunkId(0), TrunkId(1)][..]),
-        "an unknown site"
-    );
+    let trunks = |site, number| {
+        let choices = router.outbound(site, number).unwrap();
+        choices.iter().map(|choice| choice.trunk).collect::<Vec<_>>()
+    };
+    assert_eq!(trunks(None, "44"), [TrunkId(0), TrunkId(1)]);
+    assert_eq!(trunks(Some(SiteId(0)), "44"), [TrunkId(1), TrunkId(0)]);
+    assert_eq!(trunks(Some(SiteId(0)), "+4930"), [TrunkId(1)]);
+    assert_eq!(trunks(Some(SiteId(9)), "44"), [TrunkId(0), TrunkId(1)], "an unknown site");
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) fn read(raw: &RawConfig, complaints: &mut Complaints) -> (MediaPolicy
         advertised_v6: None,
         ports: None,
         inactivity: None,
+        inactivity_reason: None,
         dscp: None,
         datapath: None,
         silence: None,
@@ -43,7 +44,7 @@ pub(super) fn read(raw: &RawConfig, complaints: &mut Complaints) -> (MediaPolicy
         v6: address(&media.v6, false, "v6", complaints),
         advertised_v4: address(&media.advertised_v4, true, "advertised_v4", complaints),
         advertised_v6: address(&media.advertised_v6, false, "advertised_v6", complaints),
-        inactivity: inactivity(&media.inactivity, complaints),
+        inactivity: inactivity(media, complaints),
     };
     if let Some(mode) = bypass {
         complaints
@@ -94,16 +95,25 @@ fn address(written: &Maybe<IpAddr>, v4: bool, key: &str, complaints: &mut Compla
     Some(ip)
 }
 
-fn inactivity(written: &Maybe<crate::config::words::Span>, complaints: &mut Complaints) -> Option<Duration> {
-    let Some(written) = written else { return Some(Duration::from_secs(12)) };
+fn inactivity(media: &RawMedia, complaints: &mut Complaints) -> Option<Duration> {
+    let Some(written) = &media.inactivity else { return Some(Duration::from_secs(12)) };
+    let because = media.inactivity_reason.as_ref().map(|reason| reason.get_ref().trim());
+    if let (Some(""), Some(at)) = (because, &media.inactivity_reason) {
+        complaints
+            .error(at.span(), "a reason without words")
+            .advise("say why, such as \"the recorders are silent for minutes\"");
+    }
+    let is_meant = because.is_some();
     let time = written.get_ref().0;
     if time.is_zero() {
-        complaints
-            .warn(written.span(), "calls whose media stopped never end by themselves")
-            .advise("use \"12s\" unless the peers have session timers");
+        if !is_meant {
+            complaints
+                .warn(written.span(), "calls whose media stopped never end by themselves")
+                .advise("use \"12s\", or say why with `inactivity_reason`");
+        }
         return None;
     }
-    if !(10..=15).contains(&time.as_secs()) {
+    if !(10..=15).contains(&time.as_secs()) && !is_meant {
         complaints
             .warn(written.span(), format!("media inactivity of {} is outside 10s to 15s", say(time)))
             .at(if time.as_secs() < 10 {
@@ -111,7 +121,7 @@ fn inactivity(written: &Maybe<crate::config::words::Span>, complaints: &mut Comp
             } else {
                 "dead calls linger"
             })
-            .advise("use \"12s\" unless you know your peers' comfort noise intervals");
+            .advise("use \"12s\", or say why with `inactivity_reason`, as by your peers' comfort noise");
     }
     Some(time)
 }

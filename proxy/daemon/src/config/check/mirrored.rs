@@ -9,8 +9,8 @@ use std::ops::Range;
 /// that is declared.
 pub(super) fn warn(raw: &RawConfig, config: &Config, complaints: &mut Complaints) {
     for (written, route) in raw.route.outbound.iter().zip(&config.outbound) {
-        let trunks = route.trunks.iter().map(|id| {
-            (config.trunks.get(id.index()).map_or("", |t| t.name.as_str()), config.profile(Owner::Trunk(*id)))
+        let trunks = route.trunks.iter().map(|choice| choice.trunk).map(|id| {
+            (config.trunks.get(id.index()).map_or("", |t| t.name.as_str()), config.profile(Owner::Trunk(id)))
         });
         let (section, declared) = (written.span(), written.get_ref().identity_differs);
         compare(trunks, "trunk", "this route", (section, declared), complaints);

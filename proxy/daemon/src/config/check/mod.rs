@@ -1,6 +1,8 @@
 //! From what is written to what it means. Every function here goes on after an error with any value that fits: what
 //! comes out of a file with errors is thrown away, only the complaints count.
 
+mod admitted;
+mod codes;
 mod correlation;
 mod identity;
 mod listeners;
@@ -21,7 +23,7 @@ use super::complaint::Complaints;
 use super::raw::{RawConfig, RawUnknownSource};
 use super::settings::Settings;
 use names::Names;
-use proxy_core::{Config, EdgeGroup, ShardLimits, Target, Trunk, UnknownSource};
+use proxy_core::{CodePolicy, Config, EdgeGroup, ShardLimits, Target, Trunk, UnknownSource};
 
 /// What is resolved so far: later sections refer to earlier ones by name.
 struct Parts<'a> {
@@ -32,6 +34,7 @@ struct Parts<'a> {
     trunks: Names<'a>,
     profiles: Names<'a>,
     targets: Vec<Target>,
+    codes: Vec<CodePolicy>,
 }
 
 pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, Settings) {
@@ -59,6 +62,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
             complaints,
         ),
         targets: Vec::new(),
+        codes: Vec::new(),
     };
     let default_probe = policy::default_probe(&raw.probe, complaints);
     let groups: Vec<EdgeGroup> = tier::groups(raw, default_probe, &mut parts, complaints);
@@ -86,6 +90,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         sites,
         trunks,
         profiles: identity::read(&raw.identity, complaints),
+        codes: parts.codes,
         inbound,
         outbound,
         media,
@@ -104,6 +109,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         session,
     };
     mirrored::warn(raw, &config, complaints);
+    admitted::warn(raw, &config, complaints);
     let settings = settings::read(raw, shards, relay, complaints);
     (config, settings)
 }

@@ -3,7 +3,7 @@
 use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawHunt, RawLatching, RawProbe, RawRedirects, RawRefers, RawTimers};
 use crate::config::words::{Span, say};
-use proxy_core::{HuntPolicy, Manners, ProbePolicy, ProfileId, Redirects, Refers, Timers};
+use proxy_core::{CodesId, HuntPolicy, Manners, ProbePolicy, ProfileId, Redirects, Refers, Timers};
 use relay_values::Latching;
 use serde_spanned::Spanned;
 use std::ops::Range;
@@ -50,11 +50,12 @@ pub(super) fn manners(
     redirect: Option<RawRedirects>,
     refer: Option<RawRefers>,
     offer_100rel: bool,
-    profile: Option<ProfileId>,
+    (profile, codes): (Option<ProfileId>, Option<CodesId>),
 ) -> Manners {
     Manners {
         offer_100rel,
         profile,
+        codes,
         redirect: match redirect {
             Some(RawRedirects::Pass) => Redirects::Pass,
             Some(RawRedirects::Follow) => Redirects::Follow,

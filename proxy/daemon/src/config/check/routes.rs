@@ -1,9 +1,11 @@
 //! The number plan.
 
 use super::Parts;
+use super::policy::ranged;
 use crate::config::complaint::Complaints;
-use crate::config::raw::{Maybe, RawConfig};
-use proxy_core::{InboundRoute, OutboundRoute, SiteId, TrunkId};
+use crate::config::raw::{Maybe, RawConfig, RawTrunkChoice};
+use proxy_core::{InboundRoute, OutboundRoute, SiteId, TrunkChoice, TrunkId};
+use serde_spanned::Spanned;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -54,10 +56,9 @@ fn outbound(raw: &RawConfig, parts: &Parts<'_>, complaints: &mut Complaints) -> 
         if wanted.is_empty() && !complaints.was_removed(&section.span(), "trunks") {
             complaints.missing(section.span(), "this [[route.outbound]]", "trunks", "[\"some-trunk\"]");
         }
-        let trunks: Vec<_> =
-            wanted.iter().filter_map(|t| Some((t, parts.trunks.find(t, complaints)?))).collect();
-        for (written, trunk) in &trunks {
-            if raw.trunk.get(usize::from(*trunk)).is_some_and(|t| t.get_ref().targets.is_empty()) {
+        let trunks: Vec<_> = wanted.iter().filter_map(|written| choice(written, parts, complaints)).collect();
+        for (written, chosen) in &trunks {
+            if raw.trunk.get(chosen.trunk.index()).is_some_and(|t| t.get_ref().targets.is_empty()) {
                 complaints
                     .error(written.span(), format!("trunk `{}` has no targets", written.get_ref()))
                     .at("calls cannot be sent to it")
@@ -65,10 +66,68 @@ fn outbound(raw: &RawConfig, parts: &Parts<'_>, complaints: &mut Complaints) -> 
             }
         }
         twice(&mut seen, (site, prefix.clone()), section.span(), complaints);
-        let trunks = trunks.into_iter().map(|(_, t)| TrunkId(t)).collect();
+        let trunks = placed(&trunks, section.span(), complaints);
         compiled.push(OutboundRoute { site: site.map(|s| SiteId(s.unwrap_or(0))), prefix, trunks });
     }
     compiled
+}
+
+/// One of a route's trunks; its cost is its own, if it has one.
+struct Chosen {
+    trunk: TrunkId,
+    cost: Option<u16>,
+    weight: u16,
+}
+
+fn choice(
+    written: &Spanned<RawTrunkChoice>,
+    parts: &Parts<'_>,
+    complaints: &mut Complaints,
+) -> Option<(Spanned<String>, Chosen)> {
+    let (name, cost, weight) = match written.get_ref() {
+        RawTrunkChoice::Ranked(name) => (name, None, None),
+        RawTrunkChoice::Priced(priced) => (&priced.trunk, Some(priced.cost), priced.weight),
+    };
+    let name = Spanned::new(written.span(), name.clone());
+    let mut number = |n: i64, what: &str| {
+        let ranged = ranged(&Spanned::new(written.span(), n), 0, 65_535, what, complaints);
+        u16::try_from(ranged).unwrap_or(u16::MAX)
+    };
+    let cost = cost.map(|cost| number(cost, "`cost`"));
+    let weight = weight.map_or(1, |weight| number(weight, "`weight`"));
+    let trunk = TrunkId(parts.trunks.find(&name, complaints)?);
+    Some((name, Chosen { trunk, cost, weight }))
+}
+
+/// Each in its place: by cost, or as they are listed.
+fn placed(
+    trunks: &[(Spanned<String>, Chosen)],
+    section: Range<usize>,
+    complaints: &mut Complaints,
+) -> Vec<TrunkChoice> {
+    let priced = trunks.iter().filter(|(_, chosen)| chosen.cost.is_some()).count();
+    if priced != 0 && priced != trunks.len() {
+        complaints
+            .error(section.clone(), "some of the trunks of this route have a cost and some have none")
+            .advise("give each a cost, or list them best first without");
+    }
+    let mut seen: Vec<TrunkId> = Vec::new();
+    for (written, chosen) in trunks {
+        if seen.contains(&chosen.trunk) {
+            complaints
+                .error(written.span(), format!("this route names trunk `{}` twice", written.get_ref()))
+                .advise("name it once");
+        }
+        seen.push(chosen.trunk);
+    }
+    (0..)
+        .zip(trunks)
+        .map(|(listed, (_, chosen))| TrunkChoice {
+            trunk: chosen.trunk,
+            cost: chosen.cost.unwrap_or(listed),
+            weight: chosen.weight,
+        })
+        .collect()
 }
 
 /// Digits with an optional leading `+`, or a service of RFC 5031.

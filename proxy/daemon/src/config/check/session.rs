@@ -12,6 +12,8 @@ use std::time::Duration;
 const LEAST: Duration = Duration::from_secs(90);
 /// No call lasts longer.
 const MOST: Duration = Duration::from_secs(86_400);
+/// What RFC 4028 §4 recommends.
+const LONG: Duration = Duration::from_secs(1_800);
 /// A question takes 64 × T1 to go unanswered.
 const LEAST_WATCH: Duration = Duration::from_secs(10);
 
@@ -40,6 +42,12 @@ pub(super) fn policy(raw: &RawSession, mode: MediaMode, complaints: &mut Complai
         complaints
             .warn(written.span(), format!("`min_se` of {} is for a laboratory", say(min_se)))
             .advise("RFC 4028 allows no session below 90s");
+    }
+    if let Some(written) = raw.expires.as_ref().filter(|_| expires > LONG) {
+        complaints
+            .warn(written.span(), format!("sessions of {} outlast every outage", say(expires)))
+            .at("as long does a call stay whose far end has died without a word")
+            .advise("write \"30m\" or less");
     }
     let watch = match &raw.watch {
         None => base.watch,

@@ -2,7 +2,7 @@
 
 use super::names::number;
 use super::policy::{latching, manners, probe, ranged};
-use super::{Parts, correlation, identity, tier};
+use super::{Parts, codes, correlation, identity, tier};
 use crate::config::complaint::Complaints;
 use crate::config::raw::RawConfig;
 use proxy_core::{Owner, ProbePolicy, Trunk, TrunkId};
@@ -43,6 +43,7 @@ pub(super) fn read(
             .as_ref()
             .map(|n| ranged(n, 1, 1_000_000, "`calls_per_second`", complaints).div_ceil(u32::from(shards)));
         let profile = identity::chosen(&trunk.identity, &parts.profiles, complaints);
+        let codes = codes::read(&trunk.codes, &mut parts.codes, complaints);
         compiled.push(Trunk {
             name,
             sources: trunk.sources.iter().map(|s| s.get_ref().0).collect(),
@@ -51,7 +52,7 @@ pub(super) fn read(
             calls_per_second,
             latching: latching(trunk.latching),
             correlation: correlation::read(&trunk.correlation, complaints),
-            manners: manners(trunk.redirect, trunk.refer, trunk.offer_100rel, profile),
+            manners: manners(trunk.redirect, trunk.refer, trunk.offer_100rel, (profile, codes)),
         });
     }
     compiled

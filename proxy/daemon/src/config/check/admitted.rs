@@ -1,0 +1,143 @@
+//! Whether a call gets through whichever way it goes: neighbours keep lists of addresses, and what is missing there is
+//! noticed at the moment of a failover, as a refused call or as one-way audio.
+
+use crate::config::complaint::Complaints;
+use crate::config::raw::{Maybe, RawAdmits, RawConfig, RawEdgeGroup};
+use crate::config::words::Source;
+use ipnet::IpNet;
+use proxy_core::{Config, ListenerId, MediaMode, TargetId};
+use serde_spanned::Spanned;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// Warns of everything of ours, and of every region's, that a neighbour's list leaves out, and of what the edge groups of
+/// a site do not have in common.
+pub(super) fn warn(raw: &RawConfig, config: &Config, complaints: &mut Complaints) {
+    for (section, trunk) in raw.trunk.iter().zip(&config.trunks) {
+        let who = format!("trunk `{}`", trunk.name);
+        listed(&section.get_ref().admits, &who, &trunk.targets, config, complaints);
+        if config.media.mode == MediaMode::Bypass {
+            regions_media(&section.get_ref().admits, &who, raw, complaints);
+        }
+    }
+    for (section, group) in raw.edge_group.iter().zip(&config.groups) {
+        let who = format!("edge group `{}`", group.name);
+        listed(&section.get_ref().admits, &who, &group.edges, config, complaints);
+    }
+    for (section, site) in raw.site.iter().zip(&config.sites) {
+        let at = section.get_ref().groups.as_ref().map_or(section.span(), Spanned::span);
+        let groups: Vec<_> = site
+            .groups
+            .iter()
+            .filter_map(|id| {
+                Some((raw.edge_group.get(id.index())?.get_ref(), config.groups.get(id.index())?))
+            })
+            .collect();
+        let mut regions = BTreeSet::new();
+        let several = groups.iter().map(|(_, group)| group.region).collect::<BTreeSet<_>>().len() > 1;
+        for (_, group) in &groups {
+            // Where there is only one region, that has been said.
+            if !regions.insert(group.region) && several {
+                let region = config.regions.get(usize::from(group.region.0)).map_or("", |r| r.name.as_str());
+                complaints
+                    .warn(
+                        at.clone(),
+                        format!("site `{}` has a second edge group in region `{region}`", site.name),
+                    )
+                    .at(format!("`{}` dies with the first", group.name))
+                    .advise(
+                        "make one group of them, with weights, or put one of them into a region of its own",
+                    );
+            }
+        }
+        codecs(&groups.iter().map(|(raw, _)| *raw).collect::<Vec<_>>(), complaints);
+    }
+}
+
+/// Our own addresses, as this neighbour sees them.
+fn listed(
+    admits: &Maybe<RawAdmits>,
+    who: &str,
+    targets: &[TargetId],
+    config: &Config,
+    complaints: &mut Complaints,
+) {
+    let Some(admits) = admits else { return };
+    let lists = admits.get_ref();
+    let listeners: BTreeSet<ListenerId> =
+        targets.iter().filter_map(|id| Some(config.target(*id)?.peer.listener)).collect();
+    for listener in listeners.iter().filter_map(|id| config.listener(*id)) {
+        let ours = listener.advertised.ip();
+        if !lists.signalling.is_empty() && !holds(&lists.signalling, ours.into()) {
+            complaints
+                .warn(admits.span(), format!("{who} does not admit {ours}, from which it is called"))
+                .at(format!("listener `{}` is seen there as {}", listener.name, listener.advertised))
+                .advise("have the address listed there, then add it to `signalling`");
+        }
+    }
+    let seen = |own: Option<IpAddr>, advertised: Option<IpAddr>| advertised.or(own);
+    let media = [
+        seen(config.media.v4, config.media.advertised_v4),
+        seen(config.media.v6, config.media.advertised_v6),
+    ];
+    let relayed = config.media.mode == MediaMode::Relay && !lists.media.is_empty();
+    for ours in media.into_iter().flatten().filter(|ours| relayed && !holds(&lists.media, (*ours).into())) {
+        // A neighbour of one family is never offered the other.
+        let same_family = lists.media.iter().any(|net| net.get_ref().0.addr().is_ipv4() == ours.is_ipv4());
+        if same_family {
+            complaints
+                .warn(admits.span(), format!("{who} does not admit media from {ours}"))
+                .at("it would be heard nowhere: one-way audio")
+                .advise("have the address listed there, then add it to `media`");
+        }
+    }
+}
+
+/// Where media bypasses us the carrier hears the regions themselves.
+fn regions_media(admits: &Maybe<RawAdmits>, who: &str, raw: &RawConfig, complaints: &mut Complaints) {
+    let Some(admits) = admits.as_ref().filter(|admits| !admits.get_ref().media.is_empty()) else { return };
+    for group in raw.edge_group.iter().map(Spanned::get_ref) {
+        for net in group.media.iter().filter(|net| !holds(&admits.get_ref().media, net.get_ref().0)) {
+            let text = |name: &Maybe<String>| name.as_ref().map_or(String::new(), |n| n.get_ref().clone());
+            complaints
+                .warn(
+                    admits.span(),
+                    format!(
+                        "{who} does not admit the media of region `{}` ({})",
+                        text(&group.region),
+                        net.get_ref().0
+                    ),
+                )
+                .at("one-way audio the moment a call goes there")
+                .see(net.span(), format!("edge group `{}`", text(&group.name)))
+                .advise("have the range listed there, then add it to `media`");
+        }
+    }
+}
+
+/// The groups of a site that say what their media takes have to say the same.
+fn codecs(groups: &[&RawEdgeGroup], complaints: &mut Complaints) {
+    let words = |group: &RawEdgeGroup| -> Option<BTreeSet<String>> {
+        let list = group.codecs.as_ref()?;
+        Some(list.get_ref().iter().map(|codec| codec.get_ref().to_ascii_lowercase()).collect())
+    };
+    let Some((first, known)) = groups.iter().find_map(|group| Some((*group, words(group)?))) else { return };
+    for group in groups {
+        let (Some(list), Some(other)) = (&group.codecs, words(group)) else { continue };
+        let missing: Vec<_> = known.symmetric_difference(&other).cloned().collect();
+        if !missing.is_empty() {
+            complaints
+                .warn(
+                    list.span(),
+                    format!("not the codecs of its fellow at the same site: {}", missing.join(", ")),
+                )
+                .at("a call that comes here has to change its codec, or fails")
+                .see(first.codecs.as_ref().map_or(0..0, Spanned::span), "the first group's")
+                .advise("give the regions the same codecs");
+        }
+    }
+}
+
+fn holds(list: &[Spanned<Source>], net: IpNet) -> bool {
+    list.iter().any(|listed| listed.get_ref().0.contains(&net))
+}
