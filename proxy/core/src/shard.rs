@@ -375,6 +375,7 @@ impl Shard {
             let hasher = self.by_trunk.hasher();
             self.load.configure(&snapshot.config, |name| hasher.hash_one(name));
         }
+        self.door.forget_neighbour();
         let old = std::mem::replace(&mut self.env.newest, snapshot);
         self.judge_calls(&old);
     }

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{CARRIER, EAST, Stage, answer, config, in_dialog, invite, sdp};
-use proxy_core::{ListenerId, Peer, RejectReason, Transport, UnknownSource};
+use proxy_core::{Input, ListenerId, Peer, RejectReason, Snapshot, Transport, UnknownSource};
 use relay_values::Duration;
+use std::sync::Arc;
 
 const STRANGER: &str = "203.0.113.66:5060";
 
@@ -88,6 +89,20 @@ fn an_address_that_the_configuration_names_is_never_on_the_list() {
         assert!(receive(&mut stage, CARRIER, &text));
     }
     assert!(stage.shard.scanners(stage.now).is_empty());
+}
+
+#[test]
+fn who_was_let_in_last_is_a_stranger_as_soon_as_the_configuration_names_him_no_more() {
+    let mut stage = Stage::new();
+    assert!(receive(&mut stage, CARRIER, &invite("a", &sdp("192.0.2.1", 4000))));
+    let mut config = config();
+    config.trunks[0].sources = vec!["192.0.2.77/32".parse().unwrap()];
+    config.targets[2].peer.remote = "192.0.2.77:5060".parse().unwrap();
+    let mut snapshot = Snapshot::first(Arc::new(config));
+    (snapshot.generation, snapshot.config_generation) = (9, 9);
+    stage.input(Input::Snapshot(Arc::new(snapshot)));
+    assert!(!receive(&mut stage, CARRIER, &invite("b", &sdp("192.0.2.1", 4000))));
+    assert!(receive(&mut stage, "192.0.2.77:5060", &invite("c", &sdp("192.0.2.77", 4000))));
 }
 
 #[test]

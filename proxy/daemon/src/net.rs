@@ -38,6 +38,8 @@ fn udp(at: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.bind(&at.into())?;
     datapath::mmsg::enable_recverr(&socket)?;
+    // Where the system does not know it, each datagram comes by itself.
+    let _ = datapath::mmsg::enable_gro(&socket);
     Ok(socket.into())
 }
 

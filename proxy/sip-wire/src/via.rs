@@ -26,6 +26,8 @@ pub struct Via<'a> {
     pub rport: Option<Option<u16>>,
     /// RFC 3261 §18.1.1.
     pub maddr: Option<&'a [u8]>,
+    /// Whether it asks for overload control, or answers that (`oc`, RFC 7339 §4.1).
+    pub oc: bool,
     /// All parameters.
     pub params: Params<'a>,
 }
@@ -43,8 +45,17 @@ impl<'a> Via<'a> {
         let (sent_by, params) = rest.split_at(eight::find(rest, b';').unwrap_or(rest.len()));
         let (host, port) = host::split(sent_by).map_err(|_| BAD)?;
         let params = Params::new(params);
-        let mut via =
-            Via { transport, host, port, branch: None, received: None, rport: None, maddr: None, params };
+        let mut via = Via {
+            transport,
+            host,
+            port,
+            branch: None,
+            received: None,
+            rport: None,
+            maddr: None,
+            oc: false,
+            params,
+        };
         for piece in params.pieces() {
             let param = Param::parse(piece);
             // Two `;` with nothing between them, or one at the end.
@@ -62,6 +73,8 @@ impl<'a> Via<'a> {
                     Some(digits) => Some(crate::lex::port(digits).ok_or(BAD)?),
                 };
                 via.rport = via.rport.or(Some(number));
+            } else if is_named(param.name, b"oc") {
+                via.oc = true;
             }
         }
         via.branch = via.branch.filter(|branch| !branch.is_empty());

@@ -37,6 +37,7 @@ struct ViaSpans {
     received: Option<Span>,
     rport: Option<Option<u16>>,
     maddr: Option<Span>,
+    oc: bool,
     params: Span,
 }
 
@@ -66,6 +67,7 @@ impl Vitals {
                 received: via.received.map(at),
                 rport: via.rport,
                 maddr: via.maddr.map(at),
+                oc: via.oc,
                 params: at(via.params.as_bytes()),
             })
         };
@@ -93,6 +95,7 @@ impl Vitals {
             received: spans.received.map(|span| span.slice(bytes)),
             rport: spans.rport,
             maddr: spans.maddr.map(|span| span.slice(bytes)),
+            oc: spans.oc,
             params: Params::new(spans.params.slice(bytes)),
         })
     }

@@ -1,7 +1,7 @@
 //! Batched I/O of signalling sockets, over loopback.
 
 use bytes::Bytes;
-use datapath::mmsg::{RecvBatch, SendBatch, enable_recverr, recv_errors};
+use datapath::mmsg::{RecvBatch, SendBatch, enable_gro, enable_recverr, recv_errors};
 use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
@@ -51,6 +51,8 @@ fn a_hundred_datagrams_arrive_in_order_and_whole() {
 fn runs_of_one_length_to_one_peer_arrive_as_the_datagrams_that_they_are() {
     for at in ["127.0.0.1:0", "[::1]:0"] {
         let (a, b, c) = (socket(at), socket(at), socket(at));
+        // To one that leaves them in one piece, and to one that does not.
+        enable_gro(&b).unwrap();
         let (to_b, to_c) = (b.local_addr().unwrap(), c.local_addr().unwrap());
         // More than one run holds, too few for one, lengths that change, another peer in between, and some that are too long.
         let lengths =
@@ -67,17 +69,48 @@ fn runs_of_one_length_to_one_peer_arrive_as_the_datagrams_that_they_are() {
         assert_eq!(out.flush(&a).unwrap(), all);
         assert!(out.is_empty() && out.take_errors().is_empty());
         for (socket, wanted) in [(&b, for_b), (&c, for_c)] {
-            let mut batch = RecvBatch::new(64, 2048);
+            let mut batch = RecvBatch::new(64, 65_535);
             let mut got = Vec::new();
             eventually(|| {
                 if batch.recv(socket).is_ok() {
-                    got.extend(batch.iter().map(|d| d.bytes.to_vec()));
+                    for datagram in batch.iter() {
+                        assert_eq!(datagram.from, a.local_addr().unwrap());
+                        assert!(!datagram.truncated);
+                        got.push(datagram.bytes.to_vec());
+                    }
                 }
                 got.len() >= wanted.len()
             });
             assert_eq!(got, wanted);
         }
     }
+}
+
+#[test]
+fn what_was_sent_in_one_piece_takes_one_buffer_of_who_asked_for_that() {
+    let (a, b) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
+    enable_gro(&b).unwrap();
+    let mut out = SendBatch::new(100);
+    for i in 0..60_u8 {
+        out.push(b.local_addr().unwrap(), Bytes::from(vec![i; 500])).unwrap();
+    }
+    assert_eq!(out.flush(&a).unwrap(), 60);
+    let mut batch = RecvBatch::new(64, 65_535);
+    let mut pieces = 0;
+    eventually(|| {
+        pieces = batch.recv(&b).unwrap_or(0);
+        pieces > 0
+    });
+    assert_eq!((pieces, batch.iter().count()), (1, 60));
+    // A buffer that is too short for all of them says so of the one that it cuts.
+    for i in 0..3_u8 {
+        out.push(b.local_addr().unwrap(), Bytes::from(vec![i; 500])).unwrap();
+    }
+    assert_eq!(out.flush(&a).unwrap(), 3);
+    let mut short = RecvBatch::new(4, 1_200);
+    eventually(|| short.recv(&b).is_ok());
+    let got: Vec<_> = short.iter().map(|d| (d.bytes.len(), d.truncated)).collect();
+    assert_eq!(got, [(500, false), (500, false), (200, true)]);
 }
 
 #[test]

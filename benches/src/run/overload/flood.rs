@@ -4,7 +4,7 @@ use crate::device::{DEVICE, Recipe, UAC, UAS};
 use crate::load::clock::MS;
 use crate::load::flood::{Flood, SOURCES};
 use crate::load::pace::Pace;
-use crate::report::{median, round};
+use crate::report::round;
 use crate::run::{Ends, Options};
 use serde_json::{Value, json};
 use std::io;
@@ -17,88 +17,107 @@ const RATE: f64 = 100_000.0;
 /// Calls a second of the trunk.
 const CALLS: f64 = 500.0;
 
-pub(super) fn measure(recipe: &Recipe, rounds: usize, options: &Options) -> io::Result<Value> {
-    let seconds = if options.quick { 6.0 } else { 20.0 };
-    let (mut placed, mut failed, mut retransmissions) = (0, 0, 0);
-    let (mut rates, mut unread, mut grown, mut busy, mut p99) = (vec![], vec![], vec![], vec![], vec![]);
-    let mut plain = vec![];
-    for n in 1..=rounds {
-        eprintln!("flood: {}, round {n} of {rounds}", recipe.name);
-        // Transactions linger for half a minute, so memory grows with the calls alone; that is measured first.
-        let rates_of = [0.0, RATE];
-        for wanted in rates_of {
-            let device = recipe.start()?;
-            let flood = Flood::new(DEVICE)?;
-            let ends = Ends {
-                uac: UAC,
-                uas: Some(UAS),
-                device: DEVICE,
-                hold: Some(1_000 * MS),
-                media_every: 0,
-                trace: false,
-            };
-            let mut engine = ends.engine()?;
-            let mut place = |seconds: f64| {
-                let now = engine.clock.now();
-                if let Some(uac) = &mut engine.uac {
-                    uac.begin(now, Pace::Rate { cps: CALLS, seconds });
-                }
-                engine.run_until(|e| e.uac.as_ref().is_none_or(|u| !u.is_placing()));
-            };
-            let stop = AtomicBool::new(false);
-            let (rate, kib, cpu) = std::thread::scope(|scope| {
-                let began = Instant::now();
-                scope.spawn(|| flood.run(wanted, &stop));
-                // As many calls as there will be, and every table that a flood makes it take.
-                place(seconds / 3.0);
-                let (before, cpu) = (device.process.pss_kib(), device.process.cpu_seconds());
-                let middle = Instant::now();
-                place(seconds * 2.0 / 3.0);
-                let (after, used) = (device.process.pss_kib(), device.process.cpu_seconds() - cpu);
-                stop.store(true, Ordering::Relaxed);
-                let share = used / middle.elapsed().as_secs_f64();
-                let rate = flood.sent.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
-                (rate, after as f64 - before as f64, share)
-            });
-            let dropped = kernel_drops();
-            if wanted == 0.0 {
-                eprintln!("  without a flood: {kib:+.0} KiB, {cpu:.2} of a core");
-                plain.push(kib);
-                continue;
-            }
-            engine.drain(Duration::from_secs(33));
-            drop(device);
-            let retransmitted = engine.retransmissions();
-            let Some(uac) = &engine.uac else { continue };
-            eprintln!(
-                "  {rate:.0} INVITEs/s, {} of {} calls failed, {retransmitted} retransmissions, {kib:+.0} KiB, {cpu:.2} of a core",
-                uac.tally.failed, uac.tally.placed
-            );
-            placed += uac.tally.placed;
-            failed += uac.tally.failed;
-            retransmissions += retransmitted;
-            p99.push(uac.tally.pdd.at(99.0) as f64);
-            rates.push(rate.round());
-            unread.push(dropped as f64);
-            grown.push(kib);
-            busy.push(round(cpu, 2));
-        }
+/// Looks at the device's memory after the first one; what is taken once is there after a third of them.
+const LOOKS: usize = 12;
+
+/// What one run has brought.
+struct Run {
+    rate: f64,
+    calls: u64,
+    failed: u64,
+    retransmissions: u64,
+    pdd_p99_us: u64,
+    /// The device's memory in KiB, at even distances from beginning to end.
+    memory: Vec<u64>,
+    cores: f64,
+    dropped: u64,
+}
+
+impl Run {
+    /// By how many KiB the device has grown since one of the looks.
+    fn grown_since(&self, look: usize) -> f64 {
+        let at = |look: usize| self.memory.get(look).copied().unwrap_or(0) as f64;
+        at(LOOKS) - at(look)
     }
+}
+
+pub(super) fn measure(recipe: &Recipe, options: &Options) -> io::Result<Value> {
+    // Transactions linger for half a minute: in the last third of a whole run as many go as come.
+    let seconds = if options.quick { 6.0 } else { 60.0 };
+    // Memory grows with the calls alone, too.
+    let plain = run(recipe, 0.0, seconds)?;
+    let flood = run(recipe, RATE, seconds)?;
+    let (middle, late) = (LOOKS / 3, LOOKS * 2 / 3);
     Ok(json!({
-        "flood_per_s": median(rates.clone()),
-        "flood_per_s_all": rates,
+        "seconds": seconds,
+        "flood_per_s": flood.rate.round(),
         "sources": SOURCES,
         "calls_per_s": CALLS,
-        "calls": placed,
-        "calls_failed": failed,
-        "retransmissions": retransmissions,
-        "pdd_p99_us": median(p99),
-        "memory_grown_kib": median(grown.clone()),
-        "memory_grown_kib_all": grown,
-        "memory_grown_without_flood_kib": median(plain),
-        "cores_used": median(busy),
-        "dropped_by_the_kernel": unread,
+        "calls": flood.calls,
+        "calls_failed": flood.failed,
+        "retransmissions": flood.retransmissions,
+        "pdd_p99_us": flood.pdd_p99_us,
+        "memory_grown_kib": flood.grown_since(middle),
+        "memory_grown_last_third_kib": flood.grown_since(late),
+        "memory_kib": flood.memory,
+        "memory_grown_without_flood_kib": plain.grown_since(middle),
+        "memory_grown_last_third_without_flood_kib": plain.grown_since(late),
+        "memory_without_flood_kib": plain.memory,
+        "cores_used": round(flood.cores, 2),
+        "cores_used_without_flood": round(plain.cores, 2),
+        "dropped_by_the_kernel": flood.dropped,
     }))
+}
+
+fn run(recipe: &Recipe, wanted: f64, seconds: f64) -> io::Result<Run> {
+    eprintln!("flood: {}, {wanted:.0} INVITEs/s of strangers", recipe.name);
+    let device = recipe.start()?;
+    let flood = Flood::new(DEVICE)?;
+    let ends = Ends {
+        uac: UAC,
+        uas: Some(UAS),
+        device: DEVICE,
+        hold: Some(1_000 * MS),
+        media_every: 0,
+        trace: false,
+    };
+    let mut engine = ends.engine()?;
+    let stop = AtomicBool::new(false);
+    let (rate, memory, cores) = std::thread::scope(|scope| {
+        let began = Instant::now();
+        scope.spawn(|| flood.run(wanted, &stop));
+        let (mut memory, cpu) = (vec![device.process.pss_kib()], device.process.cpu_seconds());
+        for _ in 0..LOOKS {
+            let now = engine.clock.now();
+            if let Some(uac) = &mut engine.uac {
+                uac.begin(now, Pace::Rate { cps: CALLS, seconds: seconds / LOOKS as f64 });
+            }
+            engine.run_until(|e| e.uac.as_ref().is_none_or(|u| !u.is_placing()));
+            memory.push(device.process.pss_kib());
+        }
+        let (used, passed) = (device.process.cpu_seconds() - cpu, began.elapsed().as_secs_f64());
+        stop.store(true, Ordering::Relaxed);
+        (flood.sent.load(Ordering::Relaxed) as f64 / passed, memory, used / passed)
+    });
+    let dropped = kernel_drops();
+    engine.drain(Duration::from_secs(33));
+    drop(device);
+    let retransmissions = engine.retransmissions();
+    let tally = &engine.uac.as_ref().expect("a bench of calls has a caller").tally;
+    eprintln!(
+        "  {rate:.0} INVITEs/s, {} of {} calls failed, {retransmissions} retransmissions, {cores:.2} of a core, KiB {memory:?}",
+        tally.failed, tally.placed
+    );
+    Ok(Run {
+        rate,
+        calls: tally.placed,
+        failed: tally.failed,
+        retransmissions,
+        pdd_p99_us: tally.pdd.at(99.0),
+        memory,
+        cores,
+        dropped,
+    })
 }
 
 /// Datagrams that the device's socket had no room for.

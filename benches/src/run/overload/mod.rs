@@ -18,15 +18,14 @@ const FIRST: f64 = 8_000.0;
 ///
 /// When a device does not start or the generator cannot bind.
 pub fn run(options: &Options) -> io::Result<Value> {
-    let rounds = if options.quick { 1 } else { 3 };
     // Without media: ports that rest after a call would be a limit of their own, long before the shard is.
     let recipe = bascule::single("bascule", MediaMode::Bypass);
     let mut device = json!({ "name": recipe.name, "note": recipe.note });
     if options.wants("shed") {
-        device["overload"] = shed::measure(&recipe, FIRST, rounds, options)?;
+        device["overload"] = shed::measure(&recipe, FIRST, if options.quick { 2 } else { 3 }, options)?;
     }
     if options.wants("flood") {
-        device["flood"] = flood::measure(&recipe, rounds, options)?;
+        device["flood"] = flood::measure(&recipe, options)?;
     }
     Ok(result("overload", options.quick, vec![device], json!({})))
 }

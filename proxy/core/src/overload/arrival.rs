@@ -54,12 +54,11 @@ impl Shard {
             self.env.counters.reject(RejectReason::Unanswered);
             return true;
         }
-        let asks = request.via.params.has(b"oc");
         let said = self.load.said(self.env.now);
         let tag = self.load.tag(request.call_id, request.via.branch.unwrap_or_default());
         let mut out = refusal(&request, from.remote, 503, said, &tag);
         // Who is told how much less to send is not to stop altogether.
-        if !asks {
+        if !request.via.oc {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
         self.load.expect_acks(self.env.now);
@@ -72,12 +71,11 @@ impl Shard {
 
     /// A new call as they all are, from a neighbour, for nobody who helps, and not one that was taken already.
     fn is_ordinary(&mut self, from: Peer, request: &Glimpse<'_>) -> bool {
-        let newest = &self.env.newest;
         request.method == Method::Invite
             && request.callee.tag().is_none()
             && !request.is_urgent
-            && newest.router.source_at(from.remote).is_some()
-            && !super::beginnings::is_for_help(request.uri, request.callee.uri, newest)
+            && self.is_neighbour(from.remote)
+            && !super::beginnings::is_for_help(request.uri, request.callee.uri, &self.env.newest)
             && self.env.txns.knows_branch(Method::Invite, &request.via) == Some(false)
     }
 }

@@ -9,11 +9,14 @@ use crate::rng::Rng;
 use crate::shard::Shard;
 use crate::{Config, Peer, RejectReason, UnknownSource};
 use relay_values::Time;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What a shard remembers of strangers. Its memory is fixed.
 #[derive(Debug)]
 pub(crate) struct Door {
+    /// Whose address was looked up last, if it was a neighbour's: datagrams of one come one after the other, and each is
+    /// asked about more than once.
+    neighbour: Option<SocketAddr>,
     scanners: Scanners,
     /// Messages of strangers for something of ours by their looks: by source, and of all together.
     claims: Sources<Bucket>,
@@ -23,10 +26,16 @@ pub(crate) struct Door {
 impl Door {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         Self {
+            neighbour: None,
             scanners: Scanners::new(rng.next_u64()),
             claims: Sources::new(CLAIM_SETS, rng.next_u64()),
             all_claims: Bucket::default(),
         }
+    }
+
+    /// Who may come in has changed.
+    pub(crate) fn forget_neighbour(&mut self) {
+        self.neighbour = None;
     }
 
     /// Somebody whom no trunk, group or target names has sent this.
@@ -61,17 +70,28 @@ impl Shard {
     /// configuration always may; of others only what looks like part of a call, and what is to be answered 403. What is
     /// not let in is counted here.
     pub fn lets_in(&mut self, now: Time, from: Peer, bytes: &[u8]) -> bool {
-        let newest = &self.env.newest;
-        if newest.router.source_at(from.remote).is_some() {
+        if self.is_neighbour(from.remote) {
             return true;
         }
-        match self.door.stranger(now, from.remote.ip().to_canonical(), bytes, &newest.config) {
+        match self.door.stranger(now, from.remote.ip().to_canonical(), bytes, &self.env.newest.config) {
             Ok(()) => true,
             Err(reason) => {
                 self.env.counters.reject(reason);
                 false
             }
         }
+    }
+
+    /// Whether a trunk, group or target names this address.
+    pub(super) fn is_neighbour(&mut self, address: SocketAddr) -> bool {
+        if self.door.neighbour == Some(address) {
+            return true;
+        }
+        let is_one = self.env.newest.router.source_at(address).is_some();
+        if is_one {
+            self.door.neighbour = Some(address);
+        }
+        is_one
     }
 
     /// Somebody has connected and is not wanted: counted as one request if nobody named it, so that who tries every port by

@@ -212,7 +212,7 @@ impl Shard {
         let tag = self.load.tag(call_id, via.branch.unwrap_or_default());
         let mut out = response(request, from.remote, status, self.env.load_said, Some(&tag));
         // Who is told how much less to send is not to stop altogether.
-        if status == 503 && !via.params.has(b"oc") {
+        if status == 503 && !via.oc {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
         let bytes = out.finish();

@@ -91,7 +91,7 @@ fn top_via(
     };
     let ip = from.ip().to_canonical();
     let (address, mut digits) = (Literal::new(ip), [0; 10]);
-    let asks = via.params.has(b"oc");
+    let asks = via.oc;
     let said = if asks { load.as_params() } else { String::new() };
     let mut parts: SmallVec<[&[u8]; 24]> = SmallVec::new();
     if via.rport.is_none() && via.received.is_none() && !asks {

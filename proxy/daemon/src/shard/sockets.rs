@@ -12,7 +12,7 @@ use std::task::Poll;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-/// A message longer than the longest that UDP carries does not exist.
+/// A message longer than the longest that UDP carries does not exist, nor is a piece of several longer.
 const LONGEST: usize = 65_535;
 
 /// What can happen to a socket while nothing else does.
@@ -62,10 +62,10 @@ impl Sockets {
             let mut taken = 0;
             while taken < TURN_DATAGRAMS {
                 let Some(n) = socket.receive(&mut self.batch) else { break };
-                taken += n;
                 wire.batches_in += 1;
-                wire.datagrams_in += n as u64;
                 for datagram in self.batch.iter() {
+                    taken += 1;
+                    wire.datagrams_in += 1;
                     let from =
                         Peer { transport: Transport::Udp, listener: socket.listener, remote: datagram.from };
                     each(from, datagram.bytes, wire);
@@ -130,7 +130,7 @@ impl Sockets {
 }
 
 impl Socket {
-    /// Fill the batch; how many came, `None` if nothing did.
+    /// Fill the batch; how many buffers are filled, `None` if nothing came.
     fn receive(&mut self, batch: &mut RecvBatch) -> Option<usize> {
         let mut got = 0;
         let mut receive = || {

@@ -4,12 +4,14 @@
 //! there" is an error of kind [`WouldBlock`](std::io::ErrorKind::WouldBlock), so they fit into tokio's
 //! `AsyncFd::try_io`/`UdpSocket::try_io`.
 
+mod control;
 mod errors;
 mod recv;
 mod send;
 
+use control::{Control, segment};
 pub use errors::{MAX_ERRORS, SendError, enable_recverr, recv_errors};
-pub use recv::{Datagram, RecvBatch};
+pub use recv::{Datagram, RecvBatch, enable_gro};
 pub use send::{QueueFull, SendBatch};
 
 /// Most datagrams that go through one system call (the kernel's own bound is 1,024, `UIO_MAXIOV`). Beyond some dozens

@@ -1,6 +1,10 @@
 //! Receiving in batches.
+//!
+//! Datagrams of one length that one sender has sent one after the other may come in one piece (UDP receive offload, `UDP_GRO`), up to
+//! 64 KiB of them in a buffer: they have passed through the stack once. An overload brings such, new calls and what answers
+//! their refusals. They are parted here.
 
-use super::MAX_BATCH;
+use super::{Control, MAX_BATCH, segment};
 use crate::sockaddr::Name;
 use std::io;
 use std::net::SocketAddr;
@@ -17,13 +21,35 @@ const APART: usize = 17 * LINE;
 pub struct RecvBatch {
     headers: Box<[libc::mmsghdr]>,
     names: Box<[Name]>,
-    // Kept for the pointers that the headers hold into it.
+    // Kept for the pointers that the headers hold into them.
+    _controls: Box<[Control]>,
     _vectors: Box<[libc::iovec]>,
     bytes: Box<[u8]>,
     buf_len: usize,
     /// From one buffer to the next.
     stride: usize,
     filled: usize,
+}
+
+/// Ask the kernel to leave datagrams of one sender and one length in one piece where they have come so. Whoever receives from this
+/// socket has to part them, as [`RecvBatch`] does where its buffers have 65,535 bytes.
+///
+/// # Errors
+///
+/// What `setsockopt` says: kernels before 5.0 do not know it.
+pub fn enable_gro(fd: impl AsFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the value points to a live `c_int` of the stated length.
+    let done = unsafe {
+        libc::setsockopt(
+            fd.as_fd().as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_GRO,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 // SAFETY: the raw pointers in `headers` and `_vectors` point only into the boxes of the same value, which do not move
@@ -47,13 +73,15 @@ impl RecvBatch {
         let n = n.clamp(1, MAX_BATCH);
         let stride = buf_len.next_multiple_of(LINE) + APART;
         let mut names = vec![Name::none(); n].into_boxed_slice();
+        let mut controls = vec![Control::none(); n].into_boxed_slice();
         let mut bytes = vec![0_u8; n * stride].into_boxed_slice();
         // One pointer, offset for every buffer: slicing again and again would void the earlier pointers.
         let base = bytes.as_mut_ptr();
         let mut vectors: Box<[libc::iovec]> = (0..n)
             .map(|i| libc::iovec { iov_base: base.wrapping_add(i * stride).cast(), iov_len: buf_len })
             .collect();
-        let (names_at, vectors_at) = (names.as_mut_ptr(), vectors.as_mut_ptr());
+        let (names_at, vectors_at, controls_at) =
+            (names.as_mut_ptr(), vectors.as_mut_ptr(), controls.as_mut_ptr());
         let headers = (0..n)
             .map(|i| {
                 // SAFETY: `msghdr` is integers and pointers, for which all-zero bytes are valid; zeroing also covers the
@@ -62,19 +90,22 @@ impl RecvBatch {
                 header.msg_hdr.msg_name = names_at.wrapping_add(i).cast();
                 header.msg_hdr.msg_iov = vectors_at.wrapping_add(i);
                 header.msg_hdr.msg_iovlen = 1;
+                header.msg_hdr.msg_control = controls_at.wrapping_add(i).cast();
                 header
             })
             .collect();
-        Self { headers, names, _vectors: vectors, bytes, buf_len, stride, filled: 0 }
+        Self { headers, names, _controls: controls, _vectors: vectors, bytes, buf_len, stride, filled: 0 }
     }
 
-    /// Receive what is there, up to the batch's size, in place of what the batch held. The number of datagrams; an
-    /// error of kind `WouldBlock` if there is none. ICMP errors that wait on the socket are passed over (see
+    /// Receive what is there, up to the batch's size, in place of what the batch held. How many buffers are filled, with one
+    /// datagram each, or with several from a socket that [joins](enable_gro) them: if fewer than there are, the socket was emptied. An error of kind
+    /// `WouldBlock` if there is none. ICMP errors that wait on the socket are passed over (see
     /// [`recv_errors`](super::recv_errors)).
     pub fn recv(&mut self, fd: impl AsFd) -> io::Result<usize> {
         self.filled = 0;
         for header in &mut self.headers {
             header.msg_hdr.msg_namelen = Name::LEN;
+            header.msg_hdr.msg_controllen = size_of::<Control>() as _;
         }
         let fd = fd.as_fd().as_raw_fd();
         // A pending ICMP error costs one call and is then cleared; a socket that only ever fails must not hold us here.
@@ -107,16 +138,23 @@ impl RecvBatch {
     /// The datagrams of the last [`recv`](Self::recv), in order of arrival. Those without an Internet source are left out.
     pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
         let buffers = self.bytes.chunks_exact(self.stride).filter_map(|buffer| buffer.get(..self.buf_len));
-        self.headers.iter().zip(&self.names).zip(buffers).take(self.filled).filter_map(
-            |((header, name), buffer)| {
-                let len = (header.msg_len as usize).min(buffer.len());
-                Some(Datagram {
-                    from: name.decode()?,
-                    bytes: &buffer[..len],
-                    truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
-                })
-            },
-        )
+        let headers = self.headers.iter().zip(&self.names).zip(buffers).take(self.filled);
+        headers.flat_map(|((header, name), buffer)| {
+            let mut rest = &buffer[..(header.msg_len as usize).min(buffer.len())];
+            let is_cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+            // SAFETY: the control buffer that the kernel has written to belongs to this value, and the header says how much of it.
+            let each = unsafe { segment(&header.msg_hdr) }.unwrap_or(rest.len());
+            let mut from = name.decode();
+            std::iter::from_fn(move || {
+                let (bytes, others) = rest.split_at(each.min(rest.len()));
+                let datagram = Datagram { from: from?, bytes, truncated: is_cut && others.is_empty() };
+                rest = others;
+                if rest.is_empty() {
+                    from = None;
+                }
+                Some(datagram)
+            })
+        })
     }
 }
 

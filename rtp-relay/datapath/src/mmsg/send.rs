@@ -3,7 +3,7 @@
 //! Datagrams of one length that go to one peer, one after the other, are given to the kernel in one piece and parted there
 //! (UDP segmentation offload, `UDP_SEGMENT`): they pass through the stack once. Refusals of an overload are such.
 
-use super::{MAX_BATCH, MAX_ERRORS, SendError};
+use super::{Control, MAX_BATCH, MAX_ERRORS, SendError};
 use crate::sockaddr::Name;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -23,11 +23,6 @@ const MAX_SEGMENT: usize = 1_300;
 
 /// Bytes of a run: the longest datagram of IPv4 less headers and options.
 const MAX_RUN: usize = 65_000;
-
-/// Room for one control message with the length of segments, a `u16`.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Control([u8; 32]);
 
 /// Datagrams that wait to be sent from one socket.
 #[derive(Debug)]
@@ -136,7 +131,7 @@ impl SendBatch {
     fn send_some(&self, fd: libc::c_int, in_runs: bool) -> io::Result<usize> {
         let waiting = self.queue.len().min(MAX_DATAGRAMS);
         let mut names = [Name::none(); MAX_BATCH];
-        let mut controls = [Control([0; 32]); MAX_BATCH];
+        let mut controls = [Control::none(); MAX_BATCH];
         let mut runs = [0_usize; MAX_BATCH];
         // SAFETY: integers and pointers only: all-zero bytes are valid values of both structures.
         let (mut vectors, mut headers): ([libc::iovec; MAX_DATAGRAMS], [libc::mmsghdr; MAX_BATCH]) =
