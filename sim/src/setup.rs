@@ -269,6 +269,7 @@ impl Setup {
             trunks: vec![trunk("alpha", "198.51.100.0/24", &[4, 5]), trunk("beta", "198.51.101.0/24", &[6])],
             profiles: vec![],
             codes: vec![],
+            authentication: proxy_core::Authentication::default(),
             inbound: vec![InboundRoute { trunk: None, prefix: "+4930".into(), site: SiteId(0) }],
             outbound: vec![OutboundRoute {
                 site: None,

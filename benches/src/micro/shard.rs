@@ -72,6 +72,7 @@ fn config() -> Config {
         }],
         profiles: vec![],
         codes: vec![],
+        authentication: proxy_core::Authentication::default(),
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![],
         media: MediaPolicy {

@@ -1,5 +1,6 @@
 //! The compiled configuration: checked, resolved to numbers, without a trace of the file that it came from.
 
+use crate::digest::{AccountsId, Authentication, DemandId};
 use crate::identity::Profile;
 use crate::{Peer, RegionId, Transport};
 use ipnet::IpNet;
@@ -51,6 +52,8 @@ pub struct Config {
     /// What final responses of a neighbour mean to the hunt, where they mean something else than [`HuntPolicy::advance_on`]
     /// says.
     pub codes: Vec<CodePolicy>,
+    /// Who shows whom who he is.
+    pub authentication: Authentication,
     /// Inbound routes (carrier → tier). The longest matching prefix wins; a route for one trunk beats one for all.
     pub inbound: Vec<InboundRoute>,
     /// Outbound routes (tier → carrier). The longest matching prefix wins; a route for one site beats one for all.
@@ -222,6 +225,10 @@ pub struct Manners {
     pub profile: Option<ProfileId>,
     /// What its final responses mean to the hunt; `None`: what they mean of everybody.
     pub codes: Option<CodesId>,
+    /// What it knows us by, where it asks; `None`: it does not, or is not answered.
+    pub accounts: Option<AccountsId>,
+    /// What it has to show before anything new of its is begun; `None`: its address is enough.
+    pub demand: Option<DemandId>,
 }
 
 /// What some final responses of one neighbour mean to the hunt.

@@ -1,6 +1,6 @@
 //! Plain counters of a shard, summed by the shell when somebody asks.
 
-use crate::{CloseReason, HuntReason, MoveOutcome, RejectReason};
+use crate::{ChallengeOutcome, CloseReason, HuntReason, MoveOutcome, RejectReason};
 
 /// Totals since start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct ShardCounters {
     hunts: [u64; HuntReason::ALL.len()],
     closes: [u64; CloseReason::ALL.len()],
     moves: [u64; MoveOutcome::ALL.len()],
+    challenges: [u64; ChallengeOutcome::ALL.len()],
 }
 
 impl Default for ShardCounters {
@@ -30,6 +31,7 @@ impl Default for ShardCounters {
             hunts: [0; HuntReason::ALL.len()],
             closes: [0; CloseReason::ALL.len()],
             moves: [0; MoveOutcome::ALL.len()],
+            challenges: [0; ChallengeOutcome::ALL.len()],
         }
     }
 }
@@ -49,6 +51,15 @@ impl ShardCounters {
 
     pub(crate) fn moved(&mut self, outcome: MoveOutcome) {
         bump(&mut self.moves, outcome as usize);
+    }
+
+    pub(crate) fn challenged(&mut self, outcome: ChallengeOutcome) {
+        bump(&mut self.challenges, outcome as usize);
+    }
+
+    /// Challenges to requests of ours, by what became of them.
+    pub fn challenges(&self) -> impl Iterator<Item = (ChallengeOutcome, u64)> + '_ {
+        ChallengeOutcome::ALL.iter().copied().zip(self.challenges)
     }
 
     /// Moves of answered calls that are over, by outcome.

@@ -1,5 +1,6 @@
 //! One dialog, seen from our side (RFC 3261 §12).
 
+use crate::digest::Passes;
 use crate::face::Face;
 use crate::limits::MAX_ROUTE_SET;
 use crate::packed::Packed;
@@ -18,6 +19,8 @@ pub(crate) struct Dialog {
     pub(crate) remote_cseq: u32,
     /// Where the next request goes.
     pub(crate) peer: Peer,
+    /// What the peer has asked to be shown; most ask for nothing.
+    pub(crate) passes: Option<Box<Passes>>,
 }
 
 /// Hops of a request that we begin (RFC 3261 §8.1.1.6).
@@ -43,7 +46,7 @@ impl Dialog {
             &[&routes(invite, false)],
         ]);
         let remote_cseq = invite.cseq().ok()?.number;
-        Some(Self { text, local_cseq: 0, remote_cseq, peer: from }.aimed())
+        Some(Self { text, local_cseq: 0, remote_cseq, peer: from, passes: None }.aimed())
     }
 
     /// The UAC's side, from a response to our INVITE (§12.1.2). `from` is where the INVITE went.
@@ -64,7 +67,7 @@ impl Dialog {
             &routes(response, true),
         ]);
         let local_cseq = response.cseq().ok()?.number;
-        Some(Self { text, local_cseq, remote_cseq: 0, peer: from }.aimed())
+        Some(Self { text, local_cseq, remote_cseq: 0, peer: from, passes: None }.aimed())
     }
 
     /// Call-ID.
@@ -109,7 +112,12 @@ impl Dialog {
         hops: u8,
     ) -> Builder {
         self.local_cseq = self.local_cseq.saturating_add(1);
-        self.write(method, self.local_cseq, face, branch, hops)
+        let mut out = self.write(method, self.local_cseq, face, branch, hops);
+        if let Some(mut passes) = self.passes.take() {
+            passes.write(&mut out, method.as_bytes(), self.request_uri().0);
+            self.passes = Some(passes);
+        }
+        out
     }
 
     /// The same with a number of the caller's: ACK.
@@ -120,21 +128,30 @@ impl Dialog {
         face: &Face,
         branch: &[u8],
     ) -> Builder {
-        self.write(method, cseq, face, branch, MAX_FORWARDS)
+        let mut out = self.write(method, cseq, face, branch, MAX_FORWARDS);
+        if let Some(passes) = &self.passes {
+            passes.write_again(&mut out);
+        }
+        out
+    }
+
+    /// The request URI, the remote target, and whether the first route is a strict router: one without `lr`, which wants itself
+    /// as request URI and the target last (§12.2.1.1).
+    fn request_uri(&self) -> (&[u8], &[u8], bool) {
+        let target = self.text.get(TARGET);
+        let target: &[u8] = if target.is_empty() { b"sip:invalid.invalid" } else { target };
+        let strict = self.routes().next().filter(|route| !is_loose(route));
+        (strict.and_then(route_uri).unwrap_or(target), target, strict.is_some())
     }
 
     fn write(&self, method: Method<'_>, cseq: u32, face: &Face, branch: &[u8], hops: u8) -> Builder {
-        let target = self.text.get(TARGET);
-        let target: &[u8] = if target.is_empty() { b"sip:invalid.invalid" } else { target };
-        // A first route without `lr` is a strict router: it wants itself as request URI and the target last (§12.2.1.1).
-        let strict = self.routes().next().filter(|route| !is_loose(route));
-        let uri = strict.and_then(route_uri).unwrap_or(target);
+        let (uri, target, strict) = self.request_uri();
         let mut out = Builder::request(method, uri);
         out.parts(HeaderName::Via, &[&face.via, branch]);
-        for route in self.routes().skip(usize::from(strict.is_some())) {
+        for route in self.routes().skip(usize::from(strict)) {
             out.header(HeaderName::Route, route);
         }
-        if strict.is_some() {
+        if strict {
             out.parts(HeaderName::Route, &[b"<", target, b">"]);
         }
         out.number(HeaderName::MaxForwards, u64::from(hops))

@@ -102,6 +102,13 @@ impl Ghosts {
         if self.due.is_empty() { Time::NEVER } else { self.next }
     }
 
+    /// Its BYE was said again under this number.
+    pub(crate) fn counted(&mut self, id: u64, cseq: u32) {
+        if let Some(ghost) = self.all.get_mut(&id) {
+            ghost.dialog.local_cseq = cseq;
+        }
+    }
+
     /// BYE was answered: that leg is gone.
     pub(crate) fn laid(&mut self, id: u64) {
         self.all.remove(&id);

@@ -21,6 +21,7 @@ mod correlation;
 mod counters;
 mod demands;
 mod dialog;
+mod digest;
 mod face;
 mod ghosts;
 mod health;
@@ -49,6 +50,7 @@ pub use config::{
     Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
+pub use digest::{Account, AccountsId, Authentication, Demand, DemandId, DigestHash, Secret};
 pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};
 pub use identity::{
     Asserts, Diversions, HostPart, Hosts, Marking, NumberFormat, NumberPlan, NumberStyle, Numbers,
@@ -61,7 +63,9 @@ pub use io::{
 pub use limits::MAX_LINES;
 pub use overload::{ScannerView, begins_something, calls_for_help};
 pub use owner::{OwnerOf, owner};
-pub use reason::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, SwitchReason};
+pub use reason::{
+    ChallengeOutcome, CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, SwitchReason,
+};
 pub use record::{CallRecord, Direction, Receipt, Step, StepOutcome};
 pub use relay_values::RegionId;
 pub use route::{Router, Source};

@@ -43,6 +43,23 @@ pub(crate) const MAX_CARRIED: usize = 8;
 /// diversions (RFC 8946).
 pub(crate) const MAX_PASSED: usize = 4_096;
 
+/// Fields of one challenge, or of one set of credentials: RFC 7616 knows twelve.
+pub(crate) const MAX_AUTH_FIELDS: usize = 32;
+
+/// Bytes of a realm, a nonce or an opaque that we say again, in every request of a dialog: real ones have 16 to 200.
+pub(crate) const MAX_NONCE: usize = 1_024;
+
+/// Challenges of one kind in a response that are looked at: an algorithm or three from each of a few proxies.
+pub(crate) const MAX_CHALLENGES: usize = 16;
+
+/// Nonces of ours whose counts a shard remembers, about 100 bytes each: 1,000 calls a second from trunks that have to show who
+/// they are, for the minute that a nonce lasts. Above it the oldest are too old.
+pub(crate) const MAX_NONCES: usize = 65_536;
+
+/// How often one request shows who we are: to the first challenge, to one that takes its nonce for too old, and to a second
+/// proxy behind the one that asked first. Who asks on is not to be satisfied.
+pub(crate) const MAX_SHOWN: u8 = 4;
+
 /// Bytes of Reason, Warning and the like that one leg says and the other hears: real ones have 20 to 200.
 pub(crate) const MAX_SAID: usize = 1_024;
 

@@ -26,6 +26,14 @@ reasons! {
         Garbage = "garbage",
         /// Broken, answered 400 (or 505).
         Malformed = "malformed",
+        /// From a trunk that has to show who it is, and shows nothing (401).
+        Unauthorized = "unauthorized",
+        /// It shows something else than its password (401).
+        WrongCredentials = "wrong_credentials",
+        /// The right password for a nonce that was too old, or of another shard (401, stale).
+        NonceTooOld = "nonce_too_old",
+        /// Credentials that were shown before (401, stale).
+        NonceUsed = "nonce_used",
         /// From nobody we know.
         UnknownSource = "unknown_source",
         /// Max-Forwards was 0 (483).
@@ -110,10 +118,34 @@ reasons! {
         TransportError = "transport_error",
         /// A final code that the policy hunts on.
         FinalResponse = "final_response",
+        /// It does not know us, or not by what we show (401, 407).
+        Unauthorized = "unauthorized",
         /// 3xx, followed to where it points.
         Redirected = "redirected",
         /// The target was marked down while we waited: a hunting call is moved on, a ringing one rescued.
         TargetDown = "target_down",
+    }
+}
+
+reasons! {
+    /// What became of a challenge to a request of ours (401, 407).
+    ChallengeOutcome {
+        /// The request was said again, with credentials.
+        Answered = "answered",
+        /// The neighbour knows us by no account that is configured.
+        NoAccount = "no_account",
+        /// Only realms that are not ours: nothing is shown to them.
+        ForeignRealm = "foreign_realm",
+        /// Only schemes, algorithms or qualities that we do not know, or have no secret for.
+        UnknownAlgorithm = "unknown_algorithm",
+        /// It could not be read.
+        Broken = "broken",
+        /// What we have shown was not accepted.
+        NotAccepted = "not_accepted",
+        /// It was asked again and again.
+        TooOften = "too_often",
+        /// Nobody waits for the request any more.
+        Unwanted = "unwanted",
     }
 }
 

@@ -11,12 +11,13 @@ pub(crate) use ongoing::Origin;
 use crate::call::{Call, CallEvent, Env, User};
 use crate::counters::{ShardCounters, ShardCounts};
 use crate::demands;
+use crate::digest::Nonces;
 use crate::face::Faces;
 use crate::ids::{CallKey, LocalTag};
 use crate::limits::{MAX_NAP, RETRY_AFTER};
 use crate::overload::{Door, Load};
 use crate::rng::Rng;
-use crate::transaction::{Received, ServerKey, response};
+use crate::transaction::{Challenged, Received, ServerKey, response};
 use crate::wheel::Wheel;
 use crate::{Input, Output, Peer, RejectReason, Snapshot, UnknownSource};
 use bytes::Bytes;
@@ -45,6 +46,8 @@ pub struct Shard {
     pub(crate) door: Door,
     /// What new requests are turned away by.
     pub(crate) load: Load,
+    /// What trunks are asked with that have to show who they are.
+    pub(crate) nonces: Nonces,
 }
 
 /// A call and the earliest instant that the wheel will ask after it.
@@ -67,6 +70,7 @@ impl Shard {
         Self {
             door: Door::new(&mut tables),
             load: Load::new(&mut tables),
+            nonces: Nonces::new(&mut tables),
             env: Env::new(id, seed, now, snapshot),
             calls: Slab::new(),
             wheel: Wheel::new(),
@@ -173,7 +177,9 @@ impl Shard {
             if let Err(defect) = message.check() {
                 return self.malformed(from, &message, defect.status());
             }
-            if source.is_some_and(|source| self.turned_away(from, source, late, &message)) {
+            if let Some(source) = source
+                && (self.turned_away(from, source, late, &message) || self.asks(from, source, &message))
+            {
                 return;
             }
         }
@@ -184,6 +190,12 @@ impl Shard {
             Received::Ack { msg } => self.ack(leg, &msg),
             Received::Cancel { server, invite, msg } => self.cancel(from, server, invite, &msg),
             Received::Response { client, user, msg } => self.response(from, client, user, &msg),
+            Received::Challenged(challenged) => {
+                if !self.answers(&challenged) {
+                    let Challenged { client, user, msg, .. } = *challenged;
+                    self.response(from, client, user, &msg);
+                }
+            }
             Received::Stray => self.env.counters.reject(RejectReason::StrayResponse),
         }
     }
@@ -290,6 +302,7 @@ impl Shard {
             | User::Move(key)
             | User::Refit(key)
             | User::Session(key, _)
+            | User::Within(key, _)
             | User::Transfer(key) => Some(key),
             User::Ghost(_) | User::Orphan => None,
         };
@@ -310,6 +323,7 @@ impl Shard {
             | User::Refit(_)
             | User::Session(..)
             | User::Transfer(_)
+            | User::Within(..)
             | User::Ghost(_)
             | User::Orphan => None,
         };
@@ -424,7 +438,7 @@ impl Shard {
     }
 
     /// Lets `f` work on a call; afterwards its timer is set, or its record is written.
-    fn with<R>(&mut self, key: CallKey, f: impl FnOnce(&mut Call, &mut Env) -> R) -> Option<R> {
+    pub(crate) fn with<R>(&mut self, key: CallKey, f: impl FnOnce(&mut Call, &mut Env) -> R) -> Option<R> {
         let slot = usize::try_from(key.slot).ok()?;
         let entry = self.calls.get_mut(slot).filter(|entry| entry.call.key == key)?;
         let result = f(&mut entry.call, &mut self.env);

@@ -36,6 +36,8 @@ pub(crate) enum User {
     Transfer(CallKey),
     /// BYE to a leg that was left behind.
     Ghost(u64),
+    /// A request of ours inside a leg's dialog whose answer changes nothing: PRACK, NOTIFY.
+    Within(CallKey, Leg),
     /// A request whose answer changes nothing any more: BYE.
     Orphan,
 }

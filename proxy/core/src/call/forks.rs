@@ -12,6 +12,7 @@ use crate::dialog::{Dialog, decimal};
 use crate::limits::MAX_EARLY_DIALOGS;
 use crate::transaction::ClientKind;
 use bytes::Bytes;
+use relay_values::Leg;
 use sip_wire::{HeaderName, Message, Method};
 
 /// What a fork has said so far.
@@ -107,10 +108,10 @@ impl Call {
 
     /// Acknowledges a reliable provisional that the caller cannot acknowledge, since he was told of it in a plain one.
     pub(super) fn prack(&mut self, env: &mut Env, rseq: u32) {
-        let invite = self.b.invite_cseq;
+        let (key, invite) = (self.key, self.b.invite_cseq);
         let Some(dialog) = &mut self.b.dialog else { return };
         let Some(face) = env.faces.get(dialog.peer.listener) else { return };
-        let client = env.txns.reserve(User::Orphan);
+        let client = env.txns.reserve(User::Within(key, Leg::B));
         let mut prack = dialog.request(Method::Prack, face, env.txns.branch(client).as_bytes());
         put_rack(&mut prack, rseq, invite);
         env.txns.start(env.now, client, dialog.peer, ClientKind::NonInvite, prack.finish());

@@ -246,6 +246,11 @@ impl Call {
             }
             AfterRefusal::Stop => {}
         }
+        if matches!(code, 401 | 407) && self.accounts_of_callee().is_some() {
+            // Nothing that a callee meant: what we are known by there does not hold, at whichever address.
+            self.leave_neighbour();
+            return self.advance(env, attempt, HuntReason::Unauthorized, code);
+        }
         if (300..400).contains(&code) {
             return self.redirected(env, attempt, code);
         }
@@ -340,10 +345,11 @@ impl Call {
             HuntReason::TransportError => self.evidence(env, EvidenceKind::Unreachable),
             HuntReason::NoProgress
             | HuntReason::FinalResponse
+            | HuntReason::Unauthorized
             | HuntReason::Redirected
             | HuntReason::TargetDown => {}
         }
-        if !matches!(reason, HuntReason::FinalResponse | HuntReason::Redirected) {
+        if !matches!(reason, HuntReason::FinalResponse | HuntReason::Unauthorized | HuntReason::Redirected) {
             self.leave(env, attempt);
         }
         self.leave_carried(env);

@@ -19,6 +19,7 @@
 
 mod answered;
 mod carry;
+mod challenged;
 mod closing;
 mod env;
 mod event;

@@ -1,6 +1,5 @@
 //! Responses to the INVITEs that move a call: the next edge's, and the carrier's where it has to be asked.
 
-use super::uac::INVITE_CSEQ;
 use super::{Call, CallEvent, Env, Progress, Rehome, SessionTimer, Stage, State};
 use crate::Peer;
 use crate::dialog::Dialog;
@@ -53,7 +52,8 @@ impl Call {
             200..=299 => {
                 let description = sdp::find(response).map(|found| response.body().slice_ref(found));
                 match Dialog::uac(response, from) {
-                    Some(dialog) => {
+                    Some(mut dialog) => {
+                        dialog.passes = env.txns.shown(client).map(|shown| Box::new(shown.passes.clone()));
                         let min_se = self.mobile.as_ref().map_or(0, |mobile| mobile.min_se);
                         let mut session = SessionTimer::Idle { min_se };
                         session.answered(env.now, &self.pinned.config.session, response);
@@ -87,7 +87,8 @@ impl Call {
             .into_iter()
             .flatten()
             .find(|leg| leg.dialog.as_ref().is_some_and(|dialog| dialog.matches(call_id, tag)));
-        same.is_some_and(|leg| leg.ack_again(env, INVITE_CSEQ))
+        let number = response.cseq().map(|cseq| cseq.number);
+        same.zip(number.ok()).is_some_and(|(leg, number)| leg.ack_again(env, number))
     }
 
     /// A response to our re-INVITE of the carrier. Whether nobody wants it: then a 2xx gets its ACK.

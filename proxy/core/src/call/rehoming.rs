@@ -1,7 +1,6 @@
 //! The tier leg is leaving: what every event means meanwhile. The carrier's leg hears of none of it.
 
 use super::moving::Arriving;
-use super::uac::INVITE_CSEQ;
 use super::{Attempt, Call, CallEvent, CallLeg, Env, Phase, Rehome, SessionTimer, Stage, State, User};
 use crate::dialog::Dialog;
 use crate::limits::{MAX_SESSION, SETTLE};
@@ -131,8 +130,9 @@ impl Call {
         let Stage::Inviting(attempt) = rehome.stage else { return State::Rehoming(rehome) };
         let tier = self.tier_leg();
         let mut leg = CallLeg::new(self.leg(tier).tag);
+        leg.invite_cseq = dialog.local_cseq;
         (leg.dialog, leg.session) = (Some(dialog), session);
-        leg.ack(env, INVITE_CSEQ, None);
+        leg.ack(env, leg.invite_cseq, None);
         let fits = answer.as_deref().map(|sdp| self.media.fits(tier, sdp));
         match (fits, answer) {
             (Some(Ok(())), Some(answer)) => self.arrive(env, rehome, attempt.target, leg, &answer),
@@ -314,6 +314,7 @@ impl Call {
             HuntReason::TransportError => env.evidence(attempt.target, EvidenceKind::Unreachable),
             HuntReason::NoProgress
             | HuntReason::FinalResponse
+            | HuntReason::Unauthorized
             | HuntReason::Redirected
             | HuntReason::TargetDown => {}
         }

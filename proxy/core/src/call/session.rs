@@ -351,6 +351,17 @@ impl SessionTimer {
         };
     }
 
+    /// It was said again.
+    pub(super) fn said_again(&mut self, by: ClientKey, cseq: u32) {
+        match self {
+            Self::Refreshing { client, reinvite, .. } => {
+                (*client, *reinvite) = (by, reinvite.map(|_| cseq));
+            }
+            Self::Asking { client, .. } => *client = by,
+            Self::Idle { .. } | Self::Ours { .. } | Self::Theirs { .. } | Self::Watched { .. } => {}
+        }
+    }
+
     /// What is due waits until then.
     pub(super) fn put_off(&mut self, until: Time) {
         match self {

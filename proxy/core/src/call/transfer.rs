@@ -234,6 +234,28 @@ impl Call {
         Some(self.finish_invite(out, Some(offer)))
     }
 
+    /// Whether this INVITE to a new leg is the one that is out.
+    pub(super) fn is_placing_by(&self, by: ClientKey) -> bool {
+        let transfer = self.transfer.as_deref();
+        transfer.is_some_and(|transfer| transfer.client == by && matches!(transfer.whom, Whom::New(_)))
+    }
+
+    /// It was said again.
+    pub(super) fn places_by(&mut self, env: &Env, by: ClientKey) {
+        if let Some(transfer) = self.transfer.as_deref_mut() {
+            transfer.client = by;
+        }
+        self.wait_for_new_leg(env.now + env.newest.config.hunt.no_response);
+    }
+
+    /// The target of a new leg.
+    pub(super) fn placed_at(&self) -> Option<TargetId> {
+        match &self.transfer.as_deref()?.whom {
+            Whom::New(called) => Some(called.target),
+            Whom::Adopted { .. } => None,
+        }
+    }
+
     /// A response to the INVITE or re-INVITE of a transfer. Whether nobody wants it.
     pub(crate) fn read_transfer(
         &mut self,
@@ -264,11 +286,14 @@ impl Call {
                     });
                     return false;
                 }
-                let Some(dialog) = Dialog::uac(response, from) else { return false };
+                let Some(mut dialog) = Dialog::uac(response, from) else { return false };
+                dialog.passes = env.txns.shown(client).map(|shown| Box::new(shown.passes.clone()));
+                let cseq = dialog.local_cseq;
                 let mut leg = CallLeg::new(self.leg(by).tag);
                 leg.session.answered(env.now, &self.pinned.config.session, response);
                 leg.dialog = Some(dialog);
-                leg.ack(env, INVITE_CSEQ, None);
+                leg.invite_cseq = cseq;
+                leg.ack(env, cseq, None);
                 let (edge, region) = self.place_of_new_leg(env);
                 self.takes_over(env, Given { leg, edge, region, line: None }, answer);
             }
@@ -443,10 +468,10 @@ impl Call {
             return;
         }
         transfer.told = code;
-        let (by, refer) = (transfer.by, transfer.refer);
+        let (key, by, refer) = (self.key, transfer.by, transfer.refer);
         let Some(dialog) = &mut self.leg_mut(by).dialog else { return };
         let Some(face) = env.faces.get(dialog.peer.listener) else { return };
-        let client = env.txns.reserve(User::Orphan);
+        let client = env.txns.reserve(User::Within(key, by));
         let mut out = dialog.request(Method::Notify, face, env.txns.branch(client).as_bytes());
         out.header(HeaderName::Contact, &face.contact);
         out.header(HeaderName::Event, format!("refer;id={refer}").as_bytes());

@@ -154,6 +154,7 @@ impl Call {
             env.txns.abandon(env.now, client);
             return self.advance(env, attempt, HuntReason::FinalResponse, code);
         };
+        let invite = env.show_again(attempt.client, client, invite);
         env.txns.start(env.now, client, to, ClientKind::Invite, invite);
         let until = env.now + self.pinned.config.hunt.no_response;
         State::Hunting(Attempt { client, phase: Phase::Calling, until, ..attempt })
@@ -221,6 +222,7 @@ impl Call {
     pub(crate) fn read_response(
         &mut self,
         env: &mut Env,
+        client: ClientKey,
         from: Peer,
         response: &Message,
     ) -> Result<CallEvent, NotForTheCall> {
@@ -235,6 +237,7 @@ impl Call {
                 if self.is_held() || !self.hear_fork(from, response, rseq) {
                     return Err(NotForTheCall::Repeated);
                 }
+                self.keep_passes(env, client);
                 Ok(CallEvent::Progress(Progress { code, description, rseq }))
             }
             200..=299 => match self.state {
@@ -253,6 +256,7 @@ impl Call {
                         self.b.dialog.take().filter(|early| early.remote_tag() == dialog.remote_tag());
                     dialog.local_cseq = counted.map_or(self.b.invite_cseq, |early| early.local_cseq);
                     self.b.dialog = Some(dialog);
+                    self.keep_passes(env, client);
                     self.b.session.answered(env.now, &self.pinned.config.session, response);
                     Ok(CallEvent::Answer { description })
                 }

@@ -15,7 +15,7 @@ use core::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use relay_values::{Duration, Time};
-use sip_wire::{HeaderName, Message, Method};
+use sip_wire::{Builder, HeaderName, Message, Method};
 
 /// How busy a shard is, and what its sources and trunks have used of their rates.
 #[derive(Debug)]
@@ -171,7 +171,8 @@ impl Shard {
         let own = policy.source_rate.is_none_or(|most| {
             self.load.sources.enter(from.remote.ip()).is_none_or(|bucket| bucket.take(now, most))
         });
-        let of_trunk = matches!(request.method(), Method::Invite).then_some(rate).flatten();
+        let of_trunk = rate
+            .filter(|_| matches!(request.method(), Method::Invite) && !self.has_yet_to_show(source, request));
         if own && of_trunk.is_none_or(|(key, most)| self.load.trunk(key).take(now, most)) {
             return false;
         }
@@ -193,16 +194,34 @@ impl Shard {
 
     /// An answer that leaves no state behind (RFC 3261 §8.2.7). An ACK is never answered.
     pub(crate) fn answer_statelessly(&mut self, from: Peer, request: &Message, status: u16) {
-        self.answer_within(from, request, status, usize::MAX);
+        self.answer_statelessly_with(from, request, status, |_| {});
+    }
+
+    /// The same with more to say.
+    pub(crate) fn answer_statelessly_with(
+        &mut self,
+        from: Peer,
+        request: &Message,
+        status: u16,
+        say: impl FnOnce(&mut Builder),
+    ) {
+        self.answer_within(from, request, status, usize::MAX, say);
     }
 
     /// The same for somebody whom we do not know: never in more bytes than it has sent, so that a forged address is no
     /// lever.
     pub(crate) fn answer_stranger(&mut self, from: Peer, request: &Message, status: u16) {
-        self.answer_within(from, request, status, request.bytes().len());
+        self.answer_within(from, request, status, request.bytes().len(), |_| {});
     }
 
-    fn answer_within(&mut self, from: Peer, request: &Message, status: u16, most: usize) {
+    fn answer_within(
+        &mut self,
+        from: Peer,
+        request: &Message,
+        status: u16,
+        most: usize,
+        say: impl FnOnce(&mut Builder),
+    ) {
         let (Ok(via), Ok(call_id)) = (request.top_via(), request.call_id()) else { return };
         // Where only its CSeq says so it may be one, too: an ACK has no response (RFC 3261 §17).
         let is_ack = |method: Method<'_>| matches!(method, Method::Ack);
@@ -215,6 +234,7 @@ impl Shard {
         if status == 503 && !via.oc {
             out.number(HeaderName::RetryAfter, RETRY_AFTER);
         }
+        say(&mut out);
         let bytes = out.finish();
         if bytes.len() > most {
             return;

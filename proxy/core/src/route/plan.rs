@@ -175,6 +175,7 @@ impl Plan {
                 HuntReason::NoProgress
                 | HuntReason::TransportError
                 | HuntReason::FinalResponse
+                | HuntReason::Unauthorized
                 | HuntReason::Redirected,
             )
             | None => false,

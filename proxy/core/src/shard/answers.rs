@@ -64,7 +64,7 @@ impl Shard {
                     if !call.is_current(number) {
                         return true;
                     }
-                    match call.read_response(env, from, response) {
+                    match call.read_response(env, client, from, response) {
                         Ok(event) => call.handle(env, event),
                         Err(NotForTheCall::Unwanted) => return true,
                         Err(NotForTheCall::Repeated | NotForTheCall::Undecodable) => {}
@@ -95,7 +95,7 @@ impl Shard {
                 }
                 false
             }
-            User::Invite(_) | User::Orphan => false,
+            User::Invite(_) | User::Within(..) | User::Orphan => false,
         };
         if unwanted && answers {
             // The BYE to a re-INVITE's 2xx, and to one that comes again, is on its way already.
@@ -157,7 +157,7 @@ impl Shard {
                 self.env.ghosts.unanswered(id, &self.env.newest);
                 None
             }
-            User::Invite(_) | User::Orphan => None,
+            User::Invite(_) | User::Within(..) | User::Orphan => None,
         };
     }
 }

@@ -5,7 +5,7 @@ use super::client::{self, Client};
 use super::entry::{Body, Cancel, keep};
 use super::invite_client::{self, InviteClient};
 use super::table::{Transactions, live};
-use super::{Branch, CancelOutcome, ClientKey, ClientKind, Key, Received, TxnEvent};
+use super::{Branch, CancelOutcome, Challenged, ClientKey, ClientKind, Key, Received, Shown, TxnEvent};
 use crate::{Peer, TransportFailure};
 use bytes::Bytes;
 use relay_values::Time;
@@ -33,6 +33,18 @@ impl<U: Copy> Transactions<U> {
         entry.peer
     }
 
+    /// What a request has shown of us, while its transaction lives; mostly nothing.
+    pub(crate) fn shown(&self, key: ClientKey) -> Option<&Shown> {
+        if self.shown.is_empty() { None } else { self.shown.get(&key.0.token()).map(|shown| &**shown) }
+    }
+
+    /// Remembers it.
+    pub(crate) fn has_shown(&mut self, key: ClientKey, shown: Shown) {
+        if live(&mut self.entries, key.0).is_some() {
+            self.shown.insert(key.0.token(), Box::new(shown));
+        }
+    }
+
     /// Sends the request of a reserved transaction.
     pub(crate) fn start(&mut self, now: Time, key: ClientKey, to: Peer, kind: ClientKind, request: Bytes) {
         if !matches!(live(&mut self.entries, key.0), Some(entry) if matches!(entry.body, Body::Reserved)) {
@@ -55,8 +67,8 @@ impl<U: Copy> Transactions<U> {
                 (request.clone(), Body::InviteClient { machine, cancel: None })
             }
             ClientKind::NonInvite => {
-                let kept =
-                    if to.transport.is_reliable() && by.is_none() { Bytes::new() } else { request.clone() };
+                // Also over a stream: it may have to be said again with credentials.
+                let kept = request.clone();
                 let machine = match by {
                     Some(by) => Client::start_aside(now, timers, by),
                     None => Client::start(now, timers),
@@ -206,8 +218,16 @@ impl<U: Copy> Transactions<U> {
             self.drive_cancel(now, key, class.for_client());
             return Received::Absorbed;
         }
+        let asks = matches!(msg.code(), Some(401 | 407));
+        let (meant, shown) = if asks {
+            (self.meant_for(ClientKey(key)), self.shown.remove(&key.token()))
+        } else {
+            (None, None)
+        };
         let Some(entry) = live(&mut self.entries, key) else { return Received::Stray };
         let Some(user) = entry.user else { return Received::Stray };
+        // Once it has its final response the request is not kept any more.
+        let refused = asks.then(|| entry.bytes.clone()).zip(entry.peer);
         let passed = match entry.body {
             Body::InviteClient { .. } if is_invite => {
                 use invite_client::Action;
@@ -231,7 +251,12 @@ impl<U: Copy> Transactions<U> {
             | Body::InviteServer { .. }
             | Body::Server { .. } => return Received::Stray,
         };
-        if passed { Received::Response { client: ClientKey(key), user, msg } } else { Received::Absorbed }
+        let client = ClientKey(key);
+        if let Some((request, to)) = refused.filter(|_| passed) {
+            let to = meant.unwrap_or(to);
+            return Received::Challenged(Box::new(Challenged { client, user, to, request, shown, msg }));
+        }
+        if passed { Received::Response { client, user, msg } } else { Received::Absorbed }
     }
 
     /// A deadline of a client transaction has come: the request's, its CANCEL's, or both.

@@ -31,7 +31,9 @@ pub(crate) use branch::Branch;
 pub(crate) use respond::{refusal, reply_along, reply_to, response};
 pub(crate) use table::Transactions;
 
-use crate::TransportFailure;
+use crate::digest::Passes;
+use crate::{Peer, TransportFailure};
+use bytes::Bytes;
 use sip_wire::Message;
 
 /// A place in the table. The nonce tells a transaction from the earlier ones that had the same slot.
@@ -117,8 +119,35 @@ pub(crate) enum Received<U> {
         /// The response.
         msg: Message,
     },
+    /// A final response that wants to be shown who we are: 401 or 407.
+    Challenged(Box<Challenged<U>>),
     /// A response to nothing that we know.
     Stray,
+}
+
+/// A request of ours that was refused until we show who we are.
+#[derive(Debug)]
+pub(crate) struct Challenged<U> {
+    /// The transaction.
+    pub(crate) client: ClientKey,
+    /// The TU's reference.
+    pub(crate) user: U,
+    /// Whom the request was for.
+    pub(crate) to: Peer,
+    /// The request.
+    pub(crate) request: Bytes,
+    /// What it has shown.
+    pub(crate) shown: Option<Box<Shown>>,
+    /// The response.
+    pub(crate) msg: Message,
+}
+
+/// What a request has shown.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) passes: Passes,
+    /// How often it was said with credentials.
+    pub(crate) times: u8,
 }
 
 /// What happened without a message.

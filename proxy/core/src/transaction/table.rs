@@ -4,7 +4,7 @@ use super::entry::{Body, Entry, NOT_WAITING, keep};
 use super::large::Large;
 use super::matching::{KeyHasher, MatchKey};
 use super::timers::TimerSets;
-use super::{Key, Received, TxnEvent};
+use super::{Key, Received, Shown, TxnEvent};
 use crate::rng::Rng;
 use crate::wheel::Wheel;
 use crate::{Peer, Timers};
@@ -53,6 +53,8 @@ pub(crate) struct Transactions<U> {
     pub(super) events: VecDeque<TxnEvent<U>>,
     /// Hashes of the To tags of further 2xx, by token of the INVITE: only where a proxy forked it.
     pub(super) forks: HashMap<u64, Vec<NonZeroU32>, FixedState>,
+    /// Requests with credentials, by token: only where somebody asks for them.
+    pub(super) shown: HashMap<u64, Box<Shown>, FixedState>,
     /// What is too large for a datagram.
     pub(super) large: Large,
 }
@@ -77,6 +79,7 @@ impl<U: Copy> Transactions<U> {
             sends: VecDeque::new(),
             events: VecDeque::new(),
             forks: HashMap::with_hasher(FixedState::with_seed(seed)),
+            shown: HashMap::with_hasher(FixedState::with_seed(seed)),
             large: Large::new(seed),
         }
     }
@@ -239,6 +242,9 @@ impl<U: Copy> Transactions<U> {
         }
         if !self.forks.is_empty() {
             self.forks.remove(&key.token());
+        }
+        if !self.shown.is_empty() {
+            self.shown.remove(&key.token());
         }
         self.large.forget(key);
         if self.entries.is_empty() {

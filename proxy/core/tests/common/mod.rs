@@ -4,6 +4,7 @@
 
 pub mod carriers;
 pub mod dialogs;
+pub mod digest;
 
 use bytes::Bytes;
 use proxy_core::*;
@@ -82,6 +83,7 @@ pub fn config() -> Config {
         }],
         profiles: vec![],
         codes: vec![],
+        authentication: proxy_core::Authentication::default(),
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

@@ -265,6 +265,7 @@ fn start_shards(
         let kit = shard::Kit {
             id,
             seed: entropy(),
+            secret: secret(),
             shared: Arc::clone(&appliance.core.shared),
             sockets,
             mail,
@@ -276,6 +277,13 @@ fn start_shards(
         appliance.threads.spawn_async(&format!("shard-{id}"), cpu, || shard::run(kit))?;
     }
     Ok(())
+}
+
+/// More of it: a seed shows in what we say.
+fn secret() -> [u8; 32] {
+    let mut secret = [0; 32];
+    secret.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&entropy().to_be_bytes()));
+    secret
 }
 
 /// A seed from the system: the standard library draws its hash keys from the operating system.

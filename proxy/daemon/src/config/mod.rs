@@ -8,6 +8,7 @@ mod complaint;
 mod raw;
 mod reload;
 mod salvage;
+mod secrets;
 mod settings;
 mod wav;
 mod words;
@@ -74,7 +75,7 @@ pub fn read(path: &Path) -> Result<Loaded, LoadError> {
 ///
 /// [`LoadError::Bad`] with every complaint.
 pub fn parse(name: &str, text: &str) -> Result<Loaded, LoadError> {
-    let source = Source { name: name.to_owned(), text: text.to_owned() };
+    let source = Source { name: name.to_owned(), text: secrets::masked(text) };
     let salvage::Salvaged { raw, removed, complaints } = match salvage::read(text) {
         Ok(salvaged) => salvaged,
         // What is not TOML cannot be read on from: later complaints would only be echoes.

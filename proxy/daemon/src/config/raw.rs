@@ -1,5 +1,6 @@
 //! The file as it is written: every key, its type and its place. No key has a meaning here, only a shape.
 
+use super::secrets::Unshown;
 use super::words::{Address, Source, Span, SpanOrNever, Text};
 use serde::Deserialize;
 use serde_spanned::Spanned;
@@ -96,6 +97,8 @@ pub(super) struct RawEdgeGroup {
     pub(super) offer_100rel: bool,
     #[serde(default)]
     pub(super) codes: RawCodes,
+    #[serde(default)]
+    pub(super) auth: Vec<Spanned<RawAccount>>,
     pub(super) admits: Maybe<RawAdmits>,
     /// Where its media comes from.
     #[serde(default)]
@@ -120,6 +123,37 @@ pub(super) enum RawAfter {
 pub(super) struct RawAdmits {
     pub(super) signalling: Vec<Spanned<Source>>,
     pub(super) media: Vec<Spanned<Source>>,
+}
+
+/// A user's name and secret in a realm.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAccount {
+    pub(super) realm: Maybe<String>,
+    pub(super) username: Maybe<String>,
+    pub(super) password: Maybe<Unshown>,
+    pub(super) password_file: Maybe<PathBuf>,
+    pub(super) ha1: Maybe<Unshown>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawChallenge {
+    pub(super) realm: Maybe<String>,
+    pub(super) users: Vec<Spanned<RawAccount>>,
+    pub(super) algorithms: Maybe<Vec<RawAlgorithm>>,
+    pub(super) integrity: bool,
+    pub(super) nonce_life: Maybe<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum RawAlgorithm {
+    #[serde(rename = "md5")]
+    Md5,
+    #[serde(rename = "sha256")]
+    Sha256,
+    #[serde(rename = "sha512_256")]
+    Sha512_256,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -195,6 +229,9 @@ pub(super) struct RawTrunk {
     #[serde(default)]
     pub(super) codes: RawCodes,
     pub(super) admits: Maybe<RawAdmits>,
+    #[serde(default)]
+    pub(super) auth: Vec<Spanned<RawAccount>>,
+    pub(super) challenge: Maybe<RawChallenge>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -86,6 +86,7 @@ fn calls(shards: &[ShardReport]) {
     set("bascule_calls_answered_total", "Calls answered", total(|c| c.answered));
     describe_counter!("bascule_rejects_total", "Requests and messages not taken up, by reason");
     describe_counter!("bascule_hunts_total", "Targets that a call moved on from, by reason");
+    describe_counter!("bascule_challenges_total", "Challenges to requests of ours, by what became of them");
     describe_counter!("bascule_calls_closed_total", "Calls that ended, by reason");
     for shard in shards {
         for (reason, n) in shard.counters.rejects() {
@@ -93,6 +94,9 @@ fn calls(shards: &[ShardReport]) {
         }
         for (reason, n) in shard.counters.hunts() {
             counter!("bascule_hunts_total", "reason" => reason.as_str()).increment(n);
+        }
+        for (outcome, n) in shard.counters.challenges() {
+            counter!("bascule_challenges_total", "outcome" => outcome.as_str()).increment(n);
         }
         for (reason, n) in shard.counters.closes() {
             counter!("bascule_calls_closed_total", "reason" => reason.as_str()).increment(n);

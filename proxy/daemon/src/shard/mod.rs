@@ -39,6 +39,8 @@ pub(crate) type Records = SyncSender<Vec<Told>>;
 pub(crate) struct Kit {
     pub(crate) id: u8,
     pub(crate) seed: u64,
+    /// What nonces for trunks are made with.
+    pub(crate) secret: [u8; 32],
     pub(crate) shared: Arc<Shared>,
     /// One socket for each UDP listener, by the listener's number.
     pub(crate) sockets: Vec<Option<UdpSocket>>,
@@ -94,12 +96,12 @@ struct Turner {
 
 impl Turner {
     fn new(kit: Kit) -> std::io::Result<Self> {
-        let Kit { id, seed, shared, sockets, mail, asks, relay, records } = kit;
+        let Kit { id, seed, secret, shared, sockets, mail, asks, relay, records } = kit;
         let snapshot = shared.snapshot.load_full();
         Ok(Self {
             id,
             generation: snapshot.generation,
-            shard: Shard::new(id, seed, shared.clock.now(), snapshot),
+            shard: Shard::new(id, seed, shared.clock.now(), snapshot).with_secret(secret),
             shared,
             draining: false,
             sockets: Sockets::new(sockets)?,

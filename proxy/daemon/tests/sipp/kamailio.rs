@@ -20,7 +20,29 @@ pub(crate) struct Proxy<'a> {
     pub(crate) phones_side: SocketAddr,
     /// All of these ring when the appliance calls.
     pub(crate) phones: &'a [SocketAddr],
+    /// It wants to know who the appliance is.
+    pub(crate) asks: bool,
 }
+
+/// Who the appliance is to a proxy that asks.
+pub(crate) const ACCOUNT: &str =
+    r#"{ realm = "carrier.example", username = "bascule", password = "zanzibar" }"#;
+
+/// Every nonce is counted (RFC 7616 §3.4.5), so that none is taken twice for the same request.
+const MODULES: &str = r#"loadmodule "auth.so"
+modparam("auth", "nonce_count", 1)
+modparam("auth", "nc_array_order", 10)
+modparam("auth", "qop", "auth")
+modparam("auth", "algorithm", "SHA-256")"#;
+
+/// Of everything that comes from the appliance, and may be challenged (RFC 3261 §22.1).
+const ASKS: &str = r#"if ($Rp == {ours_port} && !is_method("ACK|CANCEL")) {
+        if (!is_present_hf("Proxy-Authorization") || !pv_proxy_authenticate("carrier.example", "zanzibar", "0")) {
+            proxy_challenge("carrier.example", "1");
+            exit;
+        }
+        consume_credentials();
+    }"#;
 
 /// A Kamailio that runs. Ends with the story, whatever the story comes to.
 pub(crate) struct Kamailio {
@@ -98,7 +120,11 @@ fn text(proxy: &Proxy<'_>) -> String {
             )
         }
     };
+    let (modules, asks) = if proxy.asks { (MODULES, ASKS) } else { ("", "") };
     include_str!("kamailio.cfg")
+        .replace("{modules}", modules)
+        .replace("{asks}", asks)
+        .replace("{ours_port}", &proxy.ours.port().to_string())
         .replace("{without_tcp}", without_tcp)
         .replace("{alias}", &alias)
         .replace("{others}", &others.join("\n        "))

@@ -76,6 +76,7 @@ pub(super) fn config(bits: u8) -> Config {
         }],
         profiles: vec![],
         codes: vec![],
+        authentication: proxy_core::Authentication::default(),
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

@@ -223,6 +223,18 @@ impl Call {
         }
     }
 
+    /// Whether somebody waits for the answer to this request.
+    pub(in crate::call) fn waits_for_carried(&self, client: ClientKey) -> bool {
+        self.carried.iter().any(|carried| carried.client == client && !carried.gone)
+    }
+
+    /// A carried request was said again.
+    pub(in crate::call) fn carried_anew(&mut self, before: ClientKey, client: ClientKey, cseq: u32) {
+        if let Some(carried) = self.carried.iter_mut().find(|carried| carried.client == before) {
+            (carried.client, carried.cseq) = (client, cseq);
+        }
+    }
+
     /// A carried request got no response: 408 to whoever sent it (RFC 3261 §8.1.3.1) if it was an INVITE, and the silent leg
     /// is gone.
     pub(crate) fn carried_timeout(&mut self, env: &mut Env, client: ClientKey) {

@@ -97,7 +97,12 @@ proptest! {
             match received {
                 Some(Received::Request { server, .. } | Received::Cancel { server, .. }) => servers.push(server),
                 Some(Received::NoRoom) => prop_assert!(false, "a handful of transactions fills no table"),
-                Some(Received::Absorbed | Received::Ack { .. } | Received::Response { .. } | Received::Stray)
+                Some(Received::Absorbed
+                    | Received::Ack { .. }
+                    | Received::Response { .. }
+                    | Received::Challenged(_)
+                    | Received::Stray,
+                )
                 | None => {}
             }
             bench.sent();

@@ -2,6 +2,7 @@
 //! comes out of a file with errors is thrown away, only the complaints count.
 
 mod admitted;
+mod authentication;
 mod codes;
 mod correlation;
 mod identity;
@@ -35,6 +36,7 @@ struct Parts<'a> {
     profiles: Names<'a>,
     targets: Vec<Target>,
     codes: Vec<CodePolicy>,
+    authentication: proxy_core::Authentication,
 }
 
 pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, Settings) {
@@ -63,6 +65,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         ),
         targets: Vec::new(),
         codes: Vec::new(),
+        authentication: proxy_core::Authentication::default(),
     };
     let default_probe = policy::default_probe(&raw.probe, complaints);
     let groups: Vec<EdgeGroup> = tier::groups(raw, default_probe, &mut parts, complaints);
@@ -91,6 +94,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         trunks,
         profiles: identity::read(&raw.identity, complaints),
         codes: parts.codes,
+        authentication: parts.authentication,
         inbound,
         outbound,
         media,

@@ -53,6 +53,8 @@ pub(super) fn manners(
     (profile, codes): (Option<ProfileId>, Option<CodesId>),
 ) -> Manners {
     Manners {
+        accounts: None,
+        demand: None,
         offer_100rel,
         profile,
         codes,

@@ -2,7 +2,7 @@
 
 use super::names::{number, target_name};
 use super::policy::{latching, manners, probe, weight};
-use super::{Parts, codes, correlation, identity};
+use super::{Parts, authentication, codes, correlation, identity};
 use crate::config::complaint::Complaints;
 use crate::config::raw::{RawConfig, RawTarget};
 use proxy_core::{EdgeGroup, GroupId, ListenerId, Owner, ProbePolicy, RegionId, Site, Target, TargetId};
@@ -41,13 +41,15 @@ pub(super) fn groups(
         let edges = targets(edges, &name, owner, listener, probe, parts, complaints, section.span());
         let profile = identity::chosen(&group.identity, &parts.profiles, complaints);
         let codes = codes::read(&group.codes, &mut parts.codes, complaints);
+        let mut manners = manners(group.redirect, group.refer, group.offer_100rel, (profile, codes));
+        manners.accounts = authentication::accounts(&group.auth, &mut parts.authentication, complaints);
         compiled.push(EdgeGroup {
             name,
             region: RegionId(region.unwrap_or(0)),
             edges,
             sources: group.sources.iter().map(|s| s.get_ref().0).collect(),
             latching: latching(group.latching),
-            manners: manners(group.redirect, group.refer, group.offer_100rel, (profile, codes)),
+            manners,
         });
     }
     unused_regions(raw, &compiled, complaints);

@@ -2,7 +2,7 @@
 
 use super::names::number;
 use super::policy::{latching, manners, probe, ranged};
-use super::{Parts, codes, correlation, identity, tier};
+use super::{Parts, authentication, codes, correlation, identity, tier};
 use crate::config::complaint::Complaints;
 use crate::config::raw::RawConfig;
 use proxy_core::{Owner, ProbePolicy, Trunk, TrunkId};
@@ -44,6 +44,9 @@ pub(super) fn read(
             .map(|n| ranged(n, 1, 1_000_000, "`calls_per_second`", complaints).div_ceil(u32::from(shards)));
         let profile = identity::chosen(&trunk.identity, &parts.profiles, complaints);
         let codes = codes::read(&trunk.codes, &mut parts.codes, complaints);
+        let mut manners = manners(trunk.redirect, trunk.refer, trunk.offer_100rel, (profile, codes));
+        manners.accounts = authentication::accounts(&trunk.auth, &mut parts.authentication, complaints);
+        manners.demand = authentication::demand(&trunk.challenge, &mut parts.authentication, complaints);
         compiled.push(Trunk {
             name,
             sources: trunk.sources.iter().map(|s| s.get_ref().0).collect(),
@@ -52,7 +55,7 @@ pub(super) fn read(
             calls_per_second,
             latching: latching(trunk.latching),
             correlation: correlation::read(&trunk.correlation, complaints),
-            manners: manners(trunk.redirect, trunk.refer, trunk.offer_100rel, (profile, codes)),
+            manners,
         });
     }
     compiled

@@ -211,3 +211,25 @@ fn every_flow_from_ipv6_to_ipv6() {
 fn every_flow_from_ipv6_to_ipv6_over_tcp() {
     all_flows(Network { n: 23, carrier: (Tcp, V6), tier: (Tcp, V6), outbound: true, proxies: &[] });
 }
+
+#[test]
+fn every_flow_from_the_tier_to_a_carrier_that_wants_to_know_who_we_are() {
+    all_flows(Network {
+        n: 24,
+        carrier: (Udp, V4),
+        tier: (Udp, V4),
+        outbound: true,
+        proxies: &[(Side::AskingCarrier, 1)],
+    });
+}
+
+#[test]
+fn every_flow_from_a_carrier_that_wants_to_know_who_we_are_over_tcp() {
+    all_flows(Network {
+        n: 25,
+        carrier: (Tcp, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[(Side::AskingCarrier, 1)],
+    });
+}

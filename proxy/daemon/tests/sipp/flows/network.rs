@@ -38,6 +38,8 @@ pub(crate) struct Network {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Carrier,
+    /// The same, and its proxy wants to know who the appliance is.
+    AskingCarrier,
     Tier,
 }
 
@@ -90,7 +92,7 @@ impl Network {
 
     fn proxy(self, side: Side, phones: usize, folder: &Path) -> Kamailio {
         let (name, us, ours, phones_side, phone) = match side {
-            Side::Carrier => {
+            Side::Carrier | Side::AskingCarrier => {
                 ("carrier", Host::CarriersSide, Host::Carrier, Host::CarriersPhones, Host::CarriersPhone)
             }
             Side::Tier => ("tier", Host::TiersSide, Host::North, Host::NorthsPhones, Host::NorthsPhone),
@@ -101,6 +103,7 @@ impl Network {
             ours: self.at(ours),
             us: self.at(us),
             phones_side: self.at(phones_side),
+            asks: side == Side::AskingCarrier,
             phones: &[phone, Host::NorthsOtherPhone].map(|phone| self.at(phone))[..phones],
         };
         Kamailio::starts(folder, &proxy)
@@ -108,9 +111,13 @@ impl Network {
 
     /// Who makes and takes calls there, and where he sends to.
     fn phone(self, side: Side) -> (Host, Host) {
-        match (side, self.proxies.iter().any(|(with, _)| *with == side)) {
-            (Side::Carrier, false) => (Host::Carrier, Host::CarriersSide),
-            (Side::Carrier, true) => (Host::CarriersPhone, Host::CarriersPhones),
+        let is_of = |with: Side| match with {
+            Side::Carrier | Side::AskingCarrier => side != Side::Tier,
+            Side::Tier => side == Side::Tier,
+        };
+        match (side, self.proxies.iter().any(|(with, _)| is_of(*with))) {
+            (Side::Carrier | Side::AskingCarrier, false) => (Host::Carrier, Host::CarriersSide),
+            (Side::Carrier | Side::AskingCarrier, true) => (Host::CarriersPhone, Host::CarriersPhones),
             (Side::Tier, false) => (Host::North, Host::TiersSide),
             (Side::Tier, true) => (Host::NorthsPhone, Host::NorthsPhones),
         }
@@ -192,6 +199,7 @@ impl Network {
             listener = "carriers"
             targets = [{{ name = "acme-1", address = "{carrier}" }}]
             probe = {{ enabled = false }}
+            auth = [{account}]
             [[route.inbound]]
             site = "main"
             [[route.outbound]]
@@ -208,6 +216,7 @@ impl Network {
             north = self.at(Host::North),
             carrier = self.at(Host::Carrier),
             last = first + 999,
+            account = crate::kamailio::ACCOUNT,
         )
     }
 }

@@ -66,7 +66,7 @@ fn provisionals() -> Vec<Flow> {
         |s| {
             s.hears("INVITE", &["100rel", SPEECH])
                 .answers_invite(183, &["Require: 100rel", "RSeq: 7001"], &sdp(1, ""))
-                .hears("PRACK", &["RAck: 7001 1 INVITE"])
+                .hears("PRACK", &["RAck: 7001 [12] INVITE"])
                 .answers(200, "")
                 .answers_invite(200, &[], "")
                 .hears("ACK", &["!m=audio"])
@@ -85,7 +85,7 @@ fn provisionals() -> Vec<Flow> {
         |s| {
             s.hears("INVITE", &["!100rel"])
                 .answers_invite(183, &["Require: 100rel", "RSeq: 42"], &sdp(1, ""))
-                .hears("PRACK", &["RAck: 42 1 INVITE"])
+                .hears("PRACK", &["RAck: 42 [12] INVITE"])
                 .answers(200, "")
                 .waits(100)
                 .answers_invite(200, &[], "")
@@ -129,7 +129,7 @@ fn provisionals() -> Vec<Flow> {
         |s| {
             s.hears("INVITE", &["!m=audio"])
                 .answers_invite(183, &["Require: 100rel", "RSeq: 9"], &sdp(1, ""))
-                .hears("PRACK", &["RAck: 9 1 INVITE", SPEECH])
+                .hears("PRACK", &["RAck: 9 [12] INVITE", SPEECH])
                 .answers(200, "")
                 .answers_invite(200, &[], "")
                 .hears("ACK", &["!m=audio"])
@@ -174,10 +174,10 @@ fn provisionals() -> Vec<Flow> {
         |s| {
             s.hears("INVITE", &[])
                 .answers_invite_as("x", 180, &["Require: 100rel", "RSeq: 100"], "")
-                .hears("PRACK", &["RAck: 100 1 INVITE", "To: .*tag=[0-9]+x"])
+                .hears("PRACK", &["RAck: 100 [12] INVITE", "To: .*tag=[0-9]+x"])
                 .answers(200, "")
                 .answers_invite(183, &["Require: 100rel", "RSeq: 5"], &sdp(1, ""))
-                .hears("PRACK", &["RAck: 5 1 INVITE", "To: .*tag=[0-9]+b"])
+                .hears("PRACK", &["RAck: 5 [12] INVITE", "To: .*tag=[0-9]+b"])
                 .answers(200, "")
                 .answers_invite(200, &[], "")
                 .hears("ACK", &["To: .*tag=[0-9]+b"])
