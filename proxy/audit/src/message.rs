@@ -1,8 +1,10 @@
 //! A reader of SIP that is as plain as can be: lines, names, values. It looks for what the rules need, and borrows all of it.
 
 use crate::limits::MAX_HEADERS;
-use crate::values::{Via, address, commas, cut, inside, parts};
+use crate::values::{Via, address, commas, cut, find, inside, parts};
+use memchr::memmem::Finder;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A header that some rule looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,9 @@ pub(crate) enum Name {
     RecordRoute,
     Other,
 }
+
+/// How many there are.
+const NAMES: usize = Name::Other as usize + 1;
 
 /// A header.
 #[derive(Debug, Clone, Copy)]
@@ -108,13 +113,15 @@ pub(crate) fn unfolded(bytes: &[u8]) -> Vec<u8> {
 impl<'m> Message<'m> {
     pub(crate) fn read(bytes: &'m [u8]) -> Result<Self, Unreadable> {
         use Unreadable::Lacks;
-        let end = memchr::memmem::find(bytes, b"\r\n\r\n").ok_or(Lacks("no end of headers"))?;
+        let end = end_of_headers(bytes).ok_or(Lacks("no end of headers"))?;
         let head = std::str::from_utf8(bytes.get(..end).unwrap_or_default())
             .map_err(|_| Lacks("headers that are not UTF-8"))?;
         let body = bytes.get(end + 4..).unwrap_or_default();
         let (start, mut left) = line(head);
         let (method, uri, code) = first(start)?;
         let mut headers = Vec::with_capacity(24);
+        // The first line of each.
+        let mut firsts = [None; NAMES];
         while let Some(rest) = left {
             let text;
             (text, left) = line(rest);
@@ -126,9 +133,13 @@ impl<'m> Message<'m> {
             if headers.len() == MAX_HEADERS {
                 return Err(Lacks("an end of its headers"));
             }
-            headers.push(Header { name: named(name), text: name, value: value.trim_ascii() });
+            let header = Header { name: named(name), text: name, value: value.trim_ascii() };
+            if let Some(first) = firsts.get_mut(header.name as usize) {
+                first.get_or_insert(header.value);
+            }
+            headers.push(header);
         }
-        let one = |name: Name| headers.iter().find(|h| h.name == name).map(|h| h.value);
+        let one = |name: Name| firsts.get(name as usize).copied().flatten();
         let cseq = one(Name::CSeq).ok_or(Lacks("no CSeq"))?;
         let (number, of) = cseq.split_once([' ', '\t']).ok_or(Lacks("a CSeq without a method"))?;
         let (cseq, of) = (number.parse().map_err(|_| Lacks("a CSeq without a number"))?, of.trim_ascii());
@@ -238,10 +249,16 @@ impl<'m> Message<'m> {
     }
 }
 
+/// Where the empty line stands.
+fn end_of_headers(bytes: &[u8]) -> Option<usize> {
+    static EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
+    EMPTY_LINE.find(bytes)
+}
+
 /// The first line, and what follows it.
 fn line(text: &str) -> (&str, Option<&str>) {
     let mut from = 0;
-    while let Some(at) = memchr::memchr(b'\r', text.as_bytes().get(from..).unwrap_or_default()) {
+    while let Some(at) = find(text.as_bytes().get(from..).unwrap_or_default(), b'\r') {
         let at = from + at;
         if text.as_bytes().get(at + 1) == Some(&b'\n') {
             return (text.get(..at).unwrap_or_default(), text.get(at + 2..));
@@ -265,8 +282,24 @@ fn first(line: &str) -> Result<(&str, &str, Option<u16>), Unreadable> {
     Ok((method, uri, None))
 }
 
-/// Long and short names (RFC 3261 §7.3.3), by their length.
+/// Long and short names (RFC 3261 §7.3.3), as nearly everybody writes them.
 fn named(name: &str) -> Name {
+    let (usual, is) = match (name.len(), name.as_bytes().first()) {
+        (3, Some(b'V')) => ("Via", Name::Via),
+        (4, Some(b'F')) => ("From", Name::From),
+        (2, Some(b'T')) => ("To", Name::To),
+        (7, Some(b'C')) if name.ends_with('D') => ("Call-ID", Name::CallId),
+        (4, Some(b'C')) => ("CSeq", Name::CSeq),
+        (7, Some(b'C')) => ("Contact", Name::Contact),
+        (14, Some(b'C')) => ("Content-Length", Name::ContentLength),
+        (12, Some(b'M')) => ("Max-Forwards", Name::MaxForwards),
+        _ => return named_in_any_case(name),
+    };
+    if name == usual { is } else { named_in_any_case(name) }
+}
+
+/// The same however they are written, by their length.
+fn named_in_any_case(name: &str) -> Name {
     let known: &[(&str, Name)] = match name.len() {
         1 => &[
             ("v", Name::Via),

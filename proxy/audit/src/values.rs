@@ -1,8 +1,23 @@
 //! What stands inside header values: lists, addresses, a Via.
 
-/// What stands before and after the first of these ASCII characters. Values are short: a plain loop finds it soonest.
+/// Where this ASCII character stands first. Values are short: eight bytes at a time find it soonest.
+pub(crate) fn find(bytes: &[u8], at: u8) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (n, word) in words.iter().enumerate() {
+        let zero_where_equal = u64::from_le_bytes(*word) ^ ONES * u64::from(at);
+        let hit = zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & TOPS;
+        if hit != 0 {
+            return Some(n * 8 + hit.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| *byte == at).map(|place| words.len() * 8 + place)
+}
+
+/// What stands before and after the first of these ASCII characters.
 pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
-    let found = text.bytes().position(|byte| byte == at)?;
+    let found = find(text.as_bytes(), at)?;
     Some((text.get(..found)?, text.get(found + 1..)?))
 }
 
@@ -93,7 +108,7 @@ pub(crate) fn commas(value: &str) -> impl Iterator<Item = &str> {
 
 fn comma(value: &str) -> Option<usize> {
     // Most have none.
-    memchr::memchr(b',', value.as_bytes())?;
+    find(value.as_bytes(), b',')?;
     let (mut quoted, mut deep, mut escaped) = (false, 0_u32, false);
     value.bytes().position(|c| {
         match c {
@@ -138,17 +153,48 @@ fn after_name(value: &str) -> &str {
 /// From or To: the URI, and the tag.
 pub(crate) fn address(value: &str) -> (&str, &str) {
     let rest = after_name(value);
-    let parameters = cut(rest, b'>').map_or(rest, |(_, after)| after);
+    let before = |text, at| cut(text, at).map_or(text, |(before, _)| before);
+    let (uri, parameters) = match cut(rest, b'<') {
+        Some((_, bracketed)) => cut(bracketed, b'>').unwrap_or((bracketed, bracketed)),
+        None => (before(rest, b';').trim_ascii(), cut(rest, b'>').map_or(rest, |(_, after)| after)),
+    };
     let tag = parts(parameters, b';').skip(1).find_map(|p| {
         let (name, tag) = cut(p, b'=')?;
         name.trim_ascii().eq_ignore_ascii_case("tag").then(|| tag.trim_ascii())
     });
-    (inside(value), tag.unwrap_or_default())
+    (uri, tag.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_is_found_wherever_it_stands() {
+        for before in 0..40 {
+            for (filler, at) in [(b'a', b';'), (b';' - 1, b';'), (b';' + 1, b';'), (0xc3, b'C'), (0, 1), (0x80, 0)]
+            {
+                let mut bytes = vec![filler; before];
+                assert_eq!(find(&bytes, at), None);
+                bytes.extend([at, filler, at, filler, filler, filler, filler, at, filler]);
+                assert_eq!(find(&bytes, at), Some(before), "{before} of {filler}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_its_uri_and_its_tag() {
+        for (value, uri, tag) in [
+            ("<sip:a@b>;tag=1", "sip:a@b", "1"),
+            ("<sip:a@b;tag=no>", "sip:a@b;tag=no", ""),
+            ("sip:a@b;x=y;tag=1", "sip:a@b", "1"),
+            ("\"a <b>;tag=no\" <sip:a@b> ; Tag = 2 ;tag=3", "sip:a@b", "2"),
+            ("<sip:a@b", "sip:a@b", ""),
+            ("", "", ""),
+        ] {
+            assert_eq!(address(value), (uri, tag), "{value}");
+        }
+    }
 
     #[test]
     fn host_and_port_are_found_with_an_address_of_either_kind() {

@@ -22,10 +22,9 @@ const COOKIE: &[u8] = b"z9hG4bK";
 /// Responses carry our branch; requests inside a dialog carry our tag in To. What begins something new goes by its
 /// Call-ID, and so does CANCEL, which repeats the Call-ID of its INVITE and has no tag of ours.
 pub fn owner(bytes: &[u8], shards: u8) -> OwnerOf {
-    let Some(keys) = sip_wire::peek(bytes) else { return OwnerOf::Garbage };
     let in_range = |shard: u64| u8::try_from(shard).ok().filter(|s| *s < shards).map(OwnerOf::Shard);
-    if !keys.is_request {
-        let Some(rest) = keys.branch.strip_prefix(COOKIE) else { return OwnerOf::Garbage };
+    if let Some((_, branch)) = sip_wire::peek_answer(bytes) {
+        let Some(rest) = branch.strip_prefix(COOKIE) else { return OwnerOf::Garbage };
         return match rest.split_first() {
             Some((b'h', _)) => OwnerOf::Health,
             Some((b'b', rest)) => {
@@ -34,6 +33,7 @@ pub fn owner(bytes: &[u8], shards: u8) -> OwnerOf {
             _ => OwnerOf::Garbage,
         };
     }
+    let Some(keys) = sip_wire::peek(bytes).filter(|keys| keys.is_request) else { return OwnerOf::Garbage };
     let by_tag = keys.to_tag.and_then(LocalTag::decode).and_then(|(shard, ..)| in_range(u64::from(shard)));
     by_tag.unwrap_or_else(|| OwnerOf::Shard(by_call_id(keys.call_id, shards)))
 }

@@ -128,6 +128,26 @@ fn a_callee_who_declines_is_not_hunted_around() {
 }
 
 #[test]
+fn the_next_target_is_told_other_ports_than_the_one_that_was_left_and_the_caller_keeps_his() {
+    let mut stage = Stage::new();
+    stage.receive(CARRIER, &invite("ports-anew", &sdp("192.0.2.1", 30000)));
+    let media = |message: &str| message.lines().find(|line| line.starts_with("m=")).unwrap().to_owned();
+    let east = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&east, 183, "t-east", "bob@198.51.100.1", &sdp("198.51.100.1", 40000)));
+    let early = stage.take(CARRIER).pop().unwrap();
+    assert!(early.starts_with("SIP/2.0 183"), "{early}");
+    stage.receive(EAST, &answer(&east, 503, "t-east", "bob@198.51.100.1", ""));
+    let west = stage.take(WEST).remove(0);
+    assert_ne!(media(&west), media(&east), "east may still send to the port that it was told");
+    stage.receive(WEST, &answer(&west, 200, "t-west", "bob@203.0.113.1", &sdp("203.0.113.1", 40000)));
+    let ok = stage.take(CARRIER).pop().unwrap();
+    assert!(ok.starts_with("SIP/2.0 200"), "{ok}");
+    assert_eq!(media(&ok), media(&early), "his answer was given once (RFC 3261 §13.2.1)");
+    assert_eq!(stage.opened, 2);
+    assert!(!stage.relayed.iter().any(|command| matches!(command, RelayCommand::Release { .. })));
+}
+
+#[test]
 fn a_target_of_another_latching_gets_a_session_of_its_own() {
     let mut config = config();
     config.groups[1].latching = relay_values::Latching::Exact;

@@ -346,7 +346,7 @@ fn a_rescued_caller_who_has_an_answer_already_is_not_given_another() {
     down(&mut stage, &[0], &[0]);
     let rescued = stage.take(WEST).remove(0);
     assert!(
-        rescued.contains("m=audio 20002 RTP/AVP 0 101\r\n"),
+        rescued.contains("m=audio 20006 RTP/AVP 0 101\r\n"),
         "what the 183 said, and nothing else: {rescued}"
     );
     let other = sdp(WEST_MEDIA, 50000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");

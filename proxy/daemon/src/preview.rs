@@ -5,7 +5,7 @@ use proxy_core::{
     Config, Direction, Input, ListenerId, MediaMode, Output, Owner, Peer, RegionId, RegionState,
     RejectReason, Shard, Snapshot, Source, TargetId, TargetState, Transport,
 };
-use relay_values::{RelayCommand, RelayEvent, SessionStats, Time};
+use relay_values::{Open, RelayCommand, RelayEvent, SessionStats, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, reason_phrase};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -105,8 +105,10 @@ impl Lab {
             while let Some(output) = self.shard.poll_output() {
                 match output {
                     Output::Send { to, bytes } => sent.push((to, bytes)),
-                    Output::Relay(RelayCommand::Open(open)) => {
-                        let (session, a_port, b_port) = (open.session, 20_000, 20_002);
+                    Output::Relay(
+                        RelayCommand::Open(Open { session, .. }) | RelayCommand::Renew { session, .. },
+                    ) => {
+                        let (a_port, b_port) = (20_000, 20_002);
                         inputs.push(Input::Relay(RelayEvent::Opened { session, a_port, b_port }));
                     }
                     Output::Relay(RelayCommand::Release { session }) => {

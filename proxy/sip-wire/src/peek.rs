@@ -28,6 +28,37 @@ pub struct Keys<'a> {
     pub call_id: &'a [u8],
 }
 
+/// A response's status code and the topmost Via's branch, as [`peek`] says them, without what names its dialog: all that it
+/// takes to find who waits for it. `None`: it is a request, or cannot be routed.
+pub fn peek_answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let bytes = sub(bytes, leading(bytes), bytes.len());
+    if !start::is_version(bytes) {
+        return None;
+    }
+    let mut lines = Lines::new(bytes);
+    let Ok(StartLine::Response { code, .. }) = start::parse(lines.next().text) else { return None };
+    let (mut branch, mut call_id) = (None, None);
+    while lines.at < bytes.len() && (branch.is_none() || call_id.is_none()) {
+        let text = lines.next().text;
+        let Some(first) = text.first() else { break };
+        if !matches!(first.to_ascii_lowercase(), b'v' | b'c' | b'i') {
+            continue;
+        }
+        match split(text) {
+            Ok((HeaderName::Via, _, value)) if branch.is_none() => branch = top_branch(value),
+            Ok((HeaderName::CallId, _, value)) if call_id.is_none() => call_id = Some(value),
+            _ => {}
+        }
+    }
+    call_id.filter(|id| class::is_word(id, VISIBLE))?;
+    Some((code, branch.unwrap_or_default()))
+}
+
+/// The branch of the first in a line of Vias.
+fn top_branch(value: &[u8]) -> Option<&[u8]> {
+    Values::new(value, true).next().map(|via| Via::parse(via).ok().and_then(|via| via.branch).unwrap_or_default())
+}
+
 /// Reads no further than it must. `None`: cannot be routed (no start line or no Call-ID). Where
 /// [`Message::parse`](crate::Message::parse) accepts the same bytes, both say the same.
 pub fn peek(bytes: &[u8]) -> Option<Keys<'_>> {
@@ -54,9 +85,7 @@ pub fn peek(bytes: &[u8]) -> Option<Keys<'_>> {
         let Ok((id, _, value)) = split(text) else { continue };
         match id {
             HeaderName::Via if branch.is_none() => {
-                branch = Values::new(value, true)
-                    .next()
-                    .map(|via| Via::parse(via).ok().and_then(|via| via.branch).unwrap_or_default());
+                branch = top_branch(value);
             }
             HeaderName::To if to_tag.is_none() => {
                 to_tag = Some(NameAddr::parse(value).ok().and_then(|to| to.tag()))

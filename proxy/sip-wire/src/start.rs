@@ -19,7 +19,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<StartLine<'_>, (RejectReason, Option<
     if is_version(sub(line, 0, 4)) { response(line).map_err(|reason| (reason, None)) } else { request(line) }
 }
 
-fn is_version(bytes: &[u8]) -> bool {
+/// Whether it begins like a version, and so like a response.
+pub(crate) fn is_version(bytes: &[u8]) -> bool {
     bytes.len() >= 4 && sub(bytes, 0, 4).eq_ignore_ascii_case(b"SIP/")
 }
 

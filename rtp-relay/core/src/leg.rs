@@ -43,6 +43,8 @@ pub(crate) enum Ports {
     Binding { pair: Pair, tries: u8 },
     /// Ours.
     Held(Pair),
+    /// Ours until the shell has bound another one in its place.
+    Renewing { held: Pair, pair: Pair, tries: u8 },
 }
 
 /// One leg of a session.
@@ -162,7 +164,7 @@ impl LegState {
     /// The pair, once it is bound.
     pub(crate) fn pair(&self) -> Option<Pair> {
         match self.ports {
-            Ports::Held(pair) => Some(pair),
+            Ports::Held(pair) | Ports::Renewing { held: pair, .. } => Some(pair),
             Ports::None | Ports::Binding { .. } => None,
         }
     }

@@ -24,7 +24,9 @@ use crate::strangers::Attempt;
 use crate::watch::Wheel;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use relay_values::{Carries, DropReason, Leg, RelayCommand, RelayEvent, SessionId, SessionStats, Time};
+use relay_values::{
+    Carries, Connect, DropReason, Leg, RegionId, RelayCommand, RelayEvent, SessionId, SessionStats, Time,
+};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -170,15 +172,11 @@ impl Relay {
                 }
             }
             RelayCommand::Retarget { session, leg, region, to } => {
-                let tier = self.with_session(now, session, |s, outbox| {
-                    s.retarget(now, leg, to.as_ref(), outbox);
-                    s.tier_leg == leg
-                });
-                self.counters.retargets += u64::from(tier.is_some());
-                if let (Some(&slot), Some(true)) = (self.slot_of.get(&session), tier) {
-                    self.regions.rest(slot);
-                    self.regions.place(now, slot, region);
-                }
+                self.retarget(now, session, leg, region, to.as_ref());
+            }
+            RelayCommand::Renew { session, leg, region } => {
+                self.retarget(now, session, leg, region, None);
+                self.renew(now, session, leg);
             }
             RelayCommand::Bridge { session, leg, fill } => {
                 let done = self.with_session(now, session, |s, outbox| s.bridge(now, leg, fill, outbox));
@@ -195,6 +193,18 @@ impl Relay {
                 }
             }
             RelayCommand::Release { session } => self.release(now, session),
+        }
+    }
+
+    fn retarget(&mut self, now: Time, id: SessionId, leg: Leg, region: RegionId, to: Option<&Connect>) {
+        let tier = self.with_session(now, id, |s, outbox| {
+            s.retarget(now, leg, to, outbox);
+            s.tier_leg == leg
+        });
+        self.counters.retargets += u64::from(tier.is_some());
+        if let (Some(&slot), Some(true)) = (self.slot_of.get(&id), tier) {
+            self.regions.rest(slot);
+            self.regions.place(now, slot, region);
         }
     }
 

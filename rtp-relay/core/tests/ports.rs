@@ -1,9 +1,11 @@
 //! Ports: pairs, rest, exhaustion, and sockets that cannot be had.
 
 mod common;
-use common::{Shell, V6, config, open};
-use relay_core::RelayConfig;
-use relay_values::{Duration, OpenFailure, RelayCommand, RelayEvent, SessionId};
+use common::{ALICE, BOB, Shell, V6, at, config, connect, open, rtp};
+use relay_core::{PortRequest, Relay, RelayConfig};
+use relay_values::{
+    DropReason, Duration, Latching, Leg, OpenFailure, RegionId, RelayCommand, RelayEvent, SessionId, Time,
+};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -184,4 +186,85 @@ fn commands_about_nobody_are_counted_and_a_second_open_changes_nothing() {
     assert_eq!(shell.events(), []);
     assert_eq!((shell.relay.counters().ignored_commands, shell.relay.sessions()), (3, 1));
     assert_eq!(shell.relay.counters().ports.taken, 2);
+}
+
+fn renew(serial: u64) -> RelayCommand {
+    RelayCommand::Renew { session: SessionId::new(0, serial), leg: Leg::B, region: RegionId(2) }
+}
+
+fn opened(shell: &mut Shell) -> (u16, u16) {
+    match shell.events()[..] {
+        [RelayEvent::Opened { a_port, b_port, .. }] => (a_port, b_port),
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_leg_whose_peer_was_left_has_other_ports_and_what_that_still_sends_is_nobodys() {
+    let (carol, learn) = ("203.0.113.77:7000", Latching::Learn);
+    let mut shell = Shell::new(config(10_000..=10_007));
+    let mut open = open(0);
+    open.b.latching = learn;
+    let (a, b) = shell.call(open, connect(ALICE), connect(BOB));
+    shell.packet(b, BOB, &rtp(0xb0b, 1, 160)).unwrap();
+    shell.events.clear();
+    shell.command(renew(0));
+    let (same, other) = opened(&mut shell);
+    assert_eq!(same, a);
+    assert!(other != b, "{other}");
+    let session = SessionId::new(0, 0);
+    shell.connect(session, Leg::B, connect(carol));
+    // He was told the old port and goes on sending; so do those who were never heard before.
+    assert_eq!(shell.packet(b, BOB, &rtp(0xb0b, 2, 320)), Err(DropReason::NoSession));
+    let sent = shell.packet(other, carol, &rtp(0xca401, 1, 160)).unwrap();
+    assert_eq!(sent.to, at(ALICE));
+    let sent = shell.packet(a, ALICE, &rtp(0xa11ce, 1, 160)).unwrap();
+    assert_eq!((sent.from.port(), sent.to), (other, at(carol)));
+    let counts = shell.relay.counters();
+    assert_eq!((counts.ports.taken, counts.ports.resting, counts.opened), (2, 1, 1));
+    shell.release(session);
+    assert_eq!(shell.relay.counters().ports.resting, 3);
+}
+
+#[test]
+fn a_leg_keeps_its_ports_where_no_others_can_be_had() {
+    let mut shell = Shell::new(config(10_000..=10_003));
+    let ports = shell.open(open(0)).unwrap();
+    shell.command(renew(0));
+    assert_eq!(opened(&mut shell), ports);
+    // There is one, and it cannot be bound.
+    let mut shell = Shell::new(config(10_000..=10_005));
+    let (a, b) = shell.open(open(0)).unwrap();
+    shell.refused = [10_000, 10_002, 10_004].into_iter().filter(|port| *port != a && *port != b).collect();
+    shell.command(renew(0));
+    assert_eq!(opened(&mut shell), (a, b));
+    let counts = shell.relay.counters();
+    assert_eq!((counts.ports.taken, counts.ports.failed, counts.ports.resting), (2, 1, 0));
+}
+
+#[test]
+fn a_session_that_ends_while_a_leg_waits_for_other_ports_leaks_none() {
+    let mut relay = Relay::new(&config(10_000..=10_007), 7);
+    let now = Time::from_millis(1000);
+    let mut binds = vec![];
+    let drain = |relay: &mut Relay, binds: &mut Vec<_>| {
+        while let Some(request) = relay.poll_port() {
+            let PortRequest::Bind(pair) = request else { panic!("{request:?}") };
+            binds.push(pair.rtp);
+        }
+    };
+    relay.command(now, RelayCommand::Open(open(0)));
+    drain(&mut relay, &mut binds);
+    for rtp in binds.drain(..) {
+        relay.bound(now, rtp, true);
+    }
+    // Asked twice before the answer: one pair is bound, and one answer comes.
+    relay.command(now, renew(0));
+    relay.command(now, renew(0));
+    drain(&mut relay, &mut binds);
+    assert_eq!(binds.len(), 1);
+    relay.command(now, RelayCommand::Release { session: SessionId::new(0, 0) });
+    relay.bound(now, binds[0], true);
+    let counts = relay.counters();
+    assert_eq!((counts.ports.taken, counts.ports.resting, relay.sessions()), (0, 2, 0));
 }

@@ -108,6 +108,7 @@ impl RelayHandle {
             RelayCommand::Open(open) => open.session,
             RelayCommand::Connect { session, .. }
             | RelayCommand::Retarget { session, .. }
+            | RelayCommand::Renew { session, .. }
             | RelayCommand::Bridge { session, .. }
             | RelayCommand::Place { session, .. }
             | RelayCommand::Release { session } => *session,

@@ -32,6 +32,17 @@ pub enum RelayCommand {
         /// the new one, which ends the bridge and is answered by `Resumed`.
         to: Option<Connect>,
     },
+    /// A leg's peer was told a port of ours and is left for another: what was learnt about it is forgotten at once, and the leg
+    /// has other ports from now on, so that what the old peer still sends cannot be taken for the next one's. Answered by
+    /// `Opened` with the session's ports: where no other pair can be had, the leg keeps its own.
+    Renew {
+        /// The session.
+        session: SessionId,
+        /// The leg.
+        leg: Leg,
+        /// The failure domain that it moves to.
+        region: RegionId,
+    },
     /// The peer of a leg is taken for lost: whenever nothing comes from it, the other leg hears `fill` under the same
     /// SSRC line, until the first packet of the peer that the leg is retargeted to, or until it is connected again. A
     /// DTMF event of the lost peer that has no end yet is ended (RFC 4733 §2.5.1.4).

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 /// An event from the relay.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RelayEvent {
-    /// The session is ready; these RTP ports are ours (RTCP is the next port up).
+    /// The session is ready, or has other ports; these RTP ports are ours (RTCP is the next port up).
     Opened {
         /// The session.
         session: SessionId,

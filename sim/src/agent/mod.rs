@@ -54,6 +54,14 @@ impl Side {
         }
     }
 
+    /// The same as numbers.
+    pub const fn network(self) -> [u8; 2] {
+        match self {
+            Self::Carrier => [198, 51],
+            Self::Tier => [172, 20],
+        }
+    }
+
     /// The opposite side.
     pub const fn other(self) -> Self {
         match self {
@@ -68,6 +76,8 @@ impl Side {
 pub enum Out {
     /// Send this to the appliance.
     Sip(Bytes),
+    /// The same; it answers a probe, and so belongs to no call.
+    Answer(Bytes),
     /// Send this RTP packet from the media port.
     Rtp(u16, SocketAddr, Vec<u8>),
     /// Come back.

@@ -3,6 +3,7 @@
 use super::{Agent, Out};
 use crate::maps::Set;
 use bytes::Bytes;
+use memchr::{memchr_iter, memmem};
 use relay_values::{Duration, Time};
 
 /// How long a probe that comes again is known at least (RFC 3261 §17.2.2, timer J with T1 of 500 ms).
@@ -49,7 +50,7 @@ impl Agent {
         for rest in [b";tag=", tag.as_bytes(), b"\r\nContent-Length: 0\r\n\r\n"] {
             out.extend(rest);
         }
-        self.out.push_back(Out::Sip(out.into()));
+        self.out.push_back(Out::Answer(out.into()));
         true
     }
 }
@@ -68,15 +69,18 @@ struct Probe<'a> {
 impl<'a> Probe<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut probe = Self::default();
-        for line in bytes.split(|byte| *byte == b'\n').skip(1) {
-            let line = line.strip_suffix(b"\r")?;
-            let place = match line.split(|byte| *byte == b':').next()? {
-                b"Via" => &mut probe.via,
-                b"From" => &mut probe.from,
-                b"To" => &mut probe.to,
-                b"Call-ID" => &mut probe.call_id,
-                b"CSeq" => &mut probe.cseq,
-                b"" => break,
+        let mut ends = memchr_iter(b'\n', bytes);
+        let mut begin = ends.next()? + 1;
+        for end in ends {
+            let line = bytes[begin..end].strip_suffix(b"\r")?;
+            begin = end + 1;
+            let place = match line {
+                [b'V', b'i', b'a', b':', ..] => &mut probe.via,
+                [b'F', b'r', b'o', b'm', b':', ..] => &mut probe.from,
+                [b'T', b'o', b':', ..] => &mut probe.to,
+                [b'C', b'a', b'l', b'l', b'-', b'I', b'D', b':', ..] => &mut probe.call_id,
+                [b'C', b'S', b'e', b'q', b':', ..] => &mut probe.cseq,
+                [] => break,
                 _ => continue,
             };
             // Two of a kind, as after a proxy, are for the parser.
@@ -86,7 +90,7 @@ impl<'a> Probe<'a> {
         }
         let mut params = probe.via.split(|byte| *byte == b';');
         probe.branch = params.find_map(|param| param.strip_prefix(b"branch="))?;
-        let begins = !probe.to.windows(4).any(|window| window == b"tag=");
+        let begins = !probe.to.contains(&b'=') || memmem::find(probe.to, b"tag=").is_none();
         let whole = [probe.from, probe.to, probe.call_id, probe.cseq].iter().all(|line| !line.is_empty());
         (begins && whole).then_some(probe)
     }

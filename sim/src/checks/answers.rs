@@ -41,6 +41,8 @@ struct Call {
 struct Dialog {
     answered: Time,
     bye: Option<Time>,
+    /// The call had moved away before: its BYE waits until somebody is there to hear it.
+    left: bool,
 }
 
 impl Answers {
@@ -67,7 +69,7 @@ impl Answers {
         }
         let key = (seen.call_id.clone(), seen.to_tag.clone());
         if !state.b.contains_key(&key) {
-            state.b.insert(key.clone(), Dialog { answered: seen.at, bye: None });
+            state.b.insert(key.clone(), Dialog { answered: seen.at, bye: None, left: false });
             if !facts.is_move(seen) {
                 state.fresh.push(key);
             }
@@ -97,7 +99,7 @@ impl Answers {
         if !state.b.values().any(|dialog| dialog.bye.is_none()) {
             complaints.add(seen.at, seen.call, "answers", "the caller is answered, but no callee is".into());
         }
-        state.a.insert(key, Dialog { answered: seen.at, bye: None });
+        state.a.insert(key, Dialog { answered: seen.at, bye: None, left: false });
         state.told = true;
     }
 
@@ -131,7 +133,7 @@ impl Answers {
                     complaints.add(now, Some(*call), "answers", text);
                 }
             }
-            let first = |legs: &BTreeMap<_, Dialog>| legs.values().filter_map(|d| d.bye).max();
+            let first = |legs: &BTreeMap<_, Dialog>| legs.values().filter(|d| !d.left).filter_map(|d| d.bye).max();
             if let (Some(a), Some(b)) = (first(&state.a), first(&state.b))
                 && a.since(b) > self.lifetime
             {
@@ -148,8 +150,8 @@ impl Call {
     fn bye(&mut self, seen: &Seen<'_>, tag: &str) {
         let key = (seen.call_id.clone(), tag.to_owned());
         for legs in [&mut self.a, &mut self.b] {
-            if let Some(dialog) = legs.get_mut(&key) {
-                dialog.bye.get_or_insert(seen.at);
+            if let Some(dialog) = legs.get_mut(&key).filter(|dialog| dialog.bye.is_none()) {
+                (dialog.bye, dialog.left) = (Some(seen.at), seen.says_moved());
             }
         }
     }

@@ -70,6 +70,7 @@ impl Keys {
             }
             RelayCommand::Open(_)
             | RelayCommand::Retarget { .. }
+            | RelayCommand::Renew { .. }
             | RelayCommand::Place { .. }
             | RelayCommand::Release { .. } => {}
         }

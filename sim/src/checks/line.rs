@@ -134,7 +134,9 @@ impl Lines {
                     self.named.insert((*session, leg.other()), to.remote.rtp);
                 }
             }
-            RelayCommand::Bridge { session, leg, .. } => self.changes((*session, leg.other())),
+            RelayCommand::Renew { session, leg, .. } | RelayCommand::Bridge { session, leg, .. } => {
+                self.changes((*session, leg.other()));
+            }
             RelayCommand::Connect { session, leg, to } => {
                 self.named.insert((*session, leg.other()), to.remote.rtp);
                 if to.carries == Carries::Datagrams {

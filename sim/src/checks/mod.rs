@@ -104,7 +104,7 @@ impl Checks {
         Self {
             violations: Vec::new(),
             finals: finals::Finals::new(setup.timers.t1 * 64),
-            timers: timers::Timers::new(setup.timers),
+            timers: timers::Timers::new(setup.timers, setup.latency),
             topology: topology::Topology::default(),
             dialogs: dialogs::Dialogs::new(setup.timers.t1 * 64),
             answers: answers::Answers::new(setup.timers.t1 * 64),

@@ -1,7 +1,7 @@
 //! A message as the rules look at it.
 
 use relay_values::Time;
-use sip_wire::{Message, Method, sdp};
+use sip_wire::{HeaderName, Message, Method, sdp};
 use std::net::SocketAddr;
 
 /// A message that crossed our border, either way.
@@ -48,6 +48,12 @@ impl<'m> Seen<'m> {
     /// A request outside of every dialog.
     pub(super) fn begins(&self) -> bool {
         self.code.is_none() && self.to_tag.is_empty()
+    }
+
+    /// Its Reason is that the call goes on elsewhere.
+    pub(super) fn says_moved(&self) -> bool {
+        let moved = |reason: &[u8]| reason.ends_with(b"\"rehomed\"") || reason.ends_with(b"\"moved\"");
+        self.message.values(HeaderName::Reason).any(moved)
     }
 
     /// An INVITE, or a response to one.

@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::seen::Seen;
 use bytes::Bytes;
 use relay_values::{Duration, Time};
-use sip_wire::{HeaderName, Method};
+use sip_wire::Method;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -17,6 +17,10 @@ pub(super) struct Timers {
     t2: Duration,
     all: BTreeMap<Key, Repeated>,
     due: BTreeSet<(Time, Key)>,
+    /// Between two targets the relay is asked for other ports: so long may nobody know that the first one was left.
+    between: Duration,
+    /// INVITEs that were due and not sent again, and when that is a fault.
+    missed: BTreeSet<(Time, Key)>,
     /// Branches of the INVITEs with which callers began their calls.
     callers: BTreeSet<String>,
     /// Peers that are taken for dead.
@@ -58,8 +62,11 @@ enum What {
 }
 
 impl Timers {
-    pub(super) fn new(timers: proxy_core::Timers) -> Self {
+    pub(super) fn new(timers: proxy_core::Timers, latency: Duration) -> Self {
         Self {
+            // There and back, and once more where another target was found meanwhile.
+            between: latency * 4,
+            missed: BTreeSet::new(),
             t1: timers.t1,
             t2: timers.t2,
             all: BTreeMap::new(),
@@ -83,8 +90,7 @@ impl Timers {
 
     /// A leg that a moved call leaves with BYE is not owed its 2xx any more: nobody there has the dialog to acknowledge it.
     fn left(&mut self, seen: &Seen<'_>) {
-        let moved = |reason: &[u8]| reason.ends_with(b"\"rehomed\"") || reason.ends_with(b"\"moved\"");
-        if seen.method == Method::Bye && seen.message.values(HeaderName::Reason).any(moved) {
+        if seen.method == Method::Bye && seen.says_moved() {
             let same = |r: &&mut Repeated| r.what == What::Success && r.call_id == seen.call_id;
             self.all.values_mut().filter(same).for_each(|repeated| repeated.free = true);
         }
@@ -244,12 +250,29 @@ impl Timers {
 
     pub(super) fn clock(&mut self, now: Time, complaints: &mut Complaints) {
         while let Some((at, key)) = self.due.first().cloned().filter(|(at, _)| *at < now) {
-            if let Some(repeated) = self.all.get(&key).filter(|repeated| !repeated.free) {
-                let text = format!("{} {} to {} was due and was not sent again", key.1, key.0, repeated.peer);
-                complaints.add(at, repeated.call, "timers", text);
+            let repeated = self.all.get(&key);
+            if repeated.is_some_and(|repeated| repeated.what == What::Invite && repeated.begins) {
+                self.due.remove(&(at, key.clone()));
+                self.missed.insert((at + self.between, key));
+                continue;
             }
-            self.stop(&key);
+            self.miss(at, &key, complaints);
         }
+        while let Some((by, key)) = self.missed.first().cloned().filter(|(by, _)| *by < now) {
+            self.missed.remove(&(by, key.clone()));
+            // It was left meanwhile, unless it still waits for that instant.
+            if self.all.get(&key).is_some_and(|repeated| repeated.next + self.between == by) {
+                self.miss(by, &key, complaints);
+            }
+        }
+    }
+
+    fn miss(&mut self, at: Time, key: &Key, complaints: &mut Complaints) {
+        if let Some(repeated) = self.all.get(key).filter(|repeated| !repeated.free) {
+            let text = format!("{} {} to {} was due and was not sent again", key.1, key.0, repeated.peer);
+            complaints.add(at, repeated.call, "timers", text);
+        }
+        self.stop(key);
     }
 
     fn stop(&mut self, key: &Key) {

@@ -6,10 +6,10 @@ use super::Complaints;
 use super::seen::Seen;
 use crate::agent::Side;
 use crate::maps::Map;
-use memmem::contains;
+use memchr::memmem;
 use sip_wire::sdp;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Our own tokens, by call and side.
 #[derive(Debug, Default)]
@@ -21,13 +21,13 @@ impl Topology {
         let bytes = seen.message.bytes();
         let other = side.other();
         for token in [other.mark(), other.prefix()] {
-            if contains(bytes, token.as_bytes()) {
+            if memmem::find(bytes, token.as_bytes()).is_some() {
                 complaints.add(seen.at, seen.call, "topology", format!("{} shows {token}", seen.line()));
             }
         }
         let Some(call) = seen.call else { return };
         for token in self.0.get(&(call, other)).into_iter().flatten() {
-            if contains(bytes, token.as_bytes()) {
+            if memmem::find(bytes, token.as_bytes()).is_some() {
                 let text = format!("{} shows our token {token} of the other leg", seen.line());
                 complaints.add(seen.at, seen.call, "topology", text);
             }
@@ -58,22 +58,6 @@ fn own_tokens(seen: &Seen<'_>) -> Vec<String> {
 
 /// Whose address it is.
 pub(super) fn side_of(peer: SocketAddr) -> Option<Side> {
-    let text = peer.to_string();
-    [Side::Carrier, Side::Tier].into_iter().find(|side| text.starts_with(side.prefix()))
-}
-
-mod memmem {
-    /// Whether `needle` is in `haystack`.
-    pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-        let Some(first) = needle.first() else { return false };
-        let mut rest = haystack;
-        while let Some(at) = rest.iter().position(|byte| byte == first) {
-            rest = &rest[at..];
-            if rest.starts_with(needle) {
-                return true;
-            }
-            rest = &rest[1..];
-        }
-        false
-    }
+    let IpAddr::V4(ip) = peer.ip() else { return None };
+    [Side::Carrier, Side::Tier].into_iter().find(|side| ip.octets().starts_with(&side.network()))
 }

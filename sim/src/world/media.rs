@@ -48,12 +48,14 @@ impl World {
 
     /// What the relay makes itself: fills, and ends of keys.
     pub(super) fn drain_sound(&mut self) {
-        let mut buffer = [0; 1500];
+        // Cleared once and not for every packet that brings nothing of the kind.
+        let mut buffer = std::mem::take(&mut self.buffer);
         while let Some(out) = self.relay.poll_send(&mut buffer) {
             let packet = &buffer[..out.len];
             self.tap((self.relay.local(out.port), out.to), packet, None);
             self.deliver(out.to, packet.to_vec());
         }
+        self.buffer = buffer;
     }
 
     /// What leaves us towards an agent.
@@ -92,6 +94,7 @@ impl World {
         self.stranger.event(event);
         match event {
             RelayEvent::Opened { session, a_port, b_port } => {
+                self.sessions.retain(|_, (of, _)| of != session);
                 self.sessions.insert(*a_port, (*session, Leg::A));
                 self.sessions.insert(*b_port, (*session, Leg::B));
             }

@@ -147,6 +147,8 @@ pub struct World {
     queue: Queue,
     due: Due,
     bound: Bound,
+    /// Where the relay writes packets of its own.
+    buffer: Vec<u8>,
     /// Whose our RTP ports are.
     sessions: Map<u16, (SessionId, Leg)>,
     stranger: Stranger,
@@ -218,6 +220,7 @@ impl World {
             queue: Queue::default(),
             due: Due::default(),
             bound: Bound::default(),
+            buffer: vec![0; 1500],
             sessions: Map::default(),
             stranger: Stranger::new(&setup),
             calls: Map::default(),

@@ -62,6 +62,10 @@ impl Stranger {
                     None => drop(self.described.remove(&(*session, *leg))),
                 }
             }
+            RelayCommand::Renew { session, leg, .. } => {
+                self.learnt.remove(&(*session, *leg));
+                self.described.remove(&(*session, *leg));
+            }
             RelayCommand::Release { session } => {
                 self.learnt.retain(|(of, _)| of != session);
                 self.described.retain(|(of, _), _| of != session);

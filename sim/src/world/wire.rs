@@ -3,6 +3,7 @@
 use super::{Condition, Event, World};
 use crate::agent::{Out, call_of};
 use bytes::Bytes;
+use memchr::memmem;
 use relay_values::Duration;
 use sip_wire::{Message, Method, Uri};
 use std::net::SocketAddr;
@@ -84,20 +85,11 @@ impl World {
         while let Some(out) = self.agents[agent].out.pop_front() {
             let cut = self.conditions[agent] != Condition::Alive;
             match out {
+                Out::Answer(bytes) => self.sip_from(agent, None, bytes),
                 Out::Sip(bytes) => {
                     let message = (!is_of_probe(&bytes)).then(|| Message::parse(bytes.clone()));
                     let call = message.and_then(Result::ok).and_then(|message| self.call(&message));
-                    let from = self.agents[agent].at;
-                    let arrivals = self.link.arrivals(&mut self.rng);
-                    let what = match (cut, arrivals) {
-                        (true, _) => "  (cut off)",
-                        (_, [None, None]) => "  (lost)",
-                        _ => "",
-                    };
-                    self.trace.sip(self.now, call, (from, self.ours), &bytes, what);
-                    for wait in arrivals.into_iter().flatten().filter(|_| !cut) {
-                        self.after(wait, Event::ToUs(from, bytes.clone()));
-                    }
+                    self.sip_from(agent, call, bytes);
                 }
                 Out::Rtp(port, to, packet) => {
                     let from = SocketAddr::new(self.agents[agent].media, port);
@@ -110,11 +102,26 @@ impl World {
             }
         }
     }
+
+    /// From an agent to us.
+    fn sip_from(&mut self, agent: usize, call: Option<usize>, bytes: Bytes) {
+        let (from, cut) = (self.agents[agent].at, self.conditions[agent] != Condition::Alive);
+        let arrivals = self.link.arrivals(&mut self.rng);
+        let what = match (cut, arrivals) {
+            (true, _) => "  (cut off)",
+            (_, [None, None]) => "  (lost)",
+            _ => "",
+        };
+        self.trace.sip(self.now, call, (from, self.ours), &bytes, what);
+        for wait in arrivals.into_iter().flatten().filter(|_| !cut) {
+            self.after(wait, Event::ToUs(from, bytes.clone()));
+        }
+    }
 }
 
 /// Whether an agent answers a probe, of which there are many: the health core's branches say so.
 fn is_of_probe(bytes: &[u8]) -> bool {
     let begin = &bytes[..bytes.len().min(MOST_OF_VIA)];
-    let mut params = begin.split(|byte| *byte == b';');
-    params.find_map(|param| param.strip_prefix(b"branch=")).is_some_and(|rest| rest.starts_with(b"z9hG4bKh"))
+    let at = memmem::find(begin, b";branch=");
+    at.is_some_and(|at| begin[at..].starts_with(b";branch=z9hG4bKh"))
 }

@@ -40,7 +40,7 @@ fn edge() -> (Agent, Bytes) {
     let mut agent = Agent::new("east-1", Side::Tier, at, ours, &Setup::quiet(1), Rng::new(1));
     agent.call(Time::ZERO, 0, &Caller::default());
     let sent = agent.out.iter().find_map(|out| match out {
-        Out::Sip(bytes) => Some(bytes.clone()),
+        Out::Sip(bytes) | Out::Answer(bytes) => Some(bytes.clone()),
         Out::Rtp(..) | Out::Wake(..) => None,
     });
     let invite = sent.expect("an INVITE");

@@ -15,7 +15,7 @@ pub(crate) use refused::refusal;
 use crate::limits::MAX_KEPT_SDP;
 use crate::{Config, MediaMode};
 use described::Described;
-use line::Line;
+use line::{End, Line};
 use relay_values::{Latching, Leg, RegionId, RelayCommand, SessionId};
 use sip_wire::sdp;
 use std::borrow::Cow;
@@ -187,20 +187,20 @@ impl Media {
         matches!(self, Self::Relayed(relayed) if relayed.offered == Some(from.other()))
     }
 
-    /// Forgets the B-leg's peer: the next target has not answered yet.
-    pub(crate) fn forget_b(&mut self, region: RegionId, out: &mut impl FnMut(RelayCommand)) {
+    /// Forgets the B-leg's peer, and asks for other ports towards the next target: those that a target was told it may go on
+    /// sending to when it is left. Whether there is something to wait for.
+    pub(crate) fn renew_b(&mut self, region: RegionId, out: &mut impl FnMut(RelayCommand)) -> bool {
         if let Self::Relayed(relayed) = self {
             // Without an offer of the caller's the next target's first line may be another.
             relayed.led &= relayed.line.end(Leg::A).is_open();
             for line in relayed.lines_mut() {
                 let session = line.session;
                 let end = line.end_mut(Leg::B);
-                (end.described, end.pending) = (None, None);
-                if std::mem::take(&mut end.told) != 0 {
-                    out(RelayCommand::Retarget { session, leg: Leg::B, region, to: None });
-                }
+                *end = End::default();
+                out(RelayCommand::Renew { session, leg: Leg::B, region });
             }
         }
+        matches!(self, Self::Relayed(_))
     }
 
     /// Whether the relay has said which ports it has, for every line that was asked for.

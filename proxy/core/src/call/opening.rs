@@ -1,7 +1,8 @@
 //! The relay was asked for ports; the caller has his 100.
 
+use super::redirect::Redirections;
 use super::{Call, CallEvent, Env, Media, State};
-use crate::{CloseReason, RejectReason, TargetId};
+use crate::{CloseReason, HuntReason, RejectReason, TargetId};
 use relay_values::{RelayCommand, SessionId, Time};
 
 impl Call {
@@ -85,8 +86,29 @@ impl Call {
     /// The target went down before its INVITE was sent, or was taken for want of a better one, and now there is one.
     /// Nothing was tried yet, so nothing is written down.
     fn choose_again(&mut self, env: &mut Env, target: TargetId, until: Time) -> State {
+        let redirects = self.invite.as_deref().and_then(|pending| pending.redirects.as_deref());
+        match redirects.and_then(Redirections::under_way) {
+            // Another neighbour would not be whom the redirection has named.
+            Some(generation) if generation == env.newest.config_generation => {
+                return State::Opening { target, until };
+            }
+            // Its number may be another one's by now.
+            Some(_) => {
+                return match self.next_target(env, HuntReason::Redirected) {
+                    Some(next) => self.go(env, next),
+                    None => self.reject(env, 480, CloseReason::HuntExhausted, None),
+                };
+            }
+            None => {}
+        }
+        let before = self.region();
         match self.plan.choose_again(&env.newest) {
-            Some(better) if self.reaches(env, better) => State::Opening { target: better, until },
+            Some(better) if self.reaches(env, better) => {
+                if self.region() != before {
+                    self.place(env, self.region(), false);
+                }
+                State::Opening { target: better, until }
+            }
             Some(better) => self.go(env, better),
             None => State::Opening { target, until },
         }

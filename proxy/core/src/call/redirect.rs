@@ -34,6 +34,11 @@ impl Redirections {
     pub(super) fn called(&self) -> Option<&[u8]> {
         self.tried.last().filter(|_| self.under_way).map(|place| &*place.called)
     }
+
+    /// The configuration that numbers the target of the attempt under way, if a redirection has named it.
+    pub(super) fn under_way(&self) -> Option<u64> {
+        Some(self.generation).filter(|_| self.under_way)
+    }
 }
 
 impl Redirections {

@@ -37,7 +37,10 @@ impl Call {
         let (a_latching, b_latching) = self.latching(env, target);
         if self.media.b_serves(v6, b_latching) {
             let region = self.admitted.region;
-            self.media.forget_b(region, &mut |command| env.relay(command));
+            let waits = !self.media.is_opened() && self.media.session().is_some();
+            if waits || self.media.renew_b(region, &mut |command| env.relay(command)) {
+                return State::Opening { target, until: env.now + MEDIA_WAIT };
+            }
             return self.attempt(env, target);
         }
         self.media.release(&mut |command| env.relay(command));

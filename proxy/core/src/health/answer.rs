@@ -10,9 +10,8 @@ use sip_wire::{HeaderName, Message};
 /// Which probe a message answers, and what that says. Every response but a 503 shows that somebody is there (RFC 3261
 /// §11: even a 404 or 501 is an answer to "are you alive").
 pub(super) fn read(bytes: Bytes) -> Option<(ProbeId, Signal)> {
-    let keys = sip_wire::peek(&bytes)?;
-    let code = keys.code.filter(|_| !keys.is_request)?;
-    let id = ProbeId::from_branch(keys.branch)?;
+    let (code, branch) = sip_wire::peek_answer(&bytes)?;
+    let id = ProbeId::from_branch(branch)?;
     if code != 503 {
         return Some((id, Signal::Answered));
     }

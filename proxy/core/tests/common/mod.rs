@@ -8,7 +8,9 @@ pub mod digest;
 
 use bytes::Bytes;
 use proxy_core::*;
-use relay_values::{Duration, Latching, OpenFailure, RelayCommand, RelayEvent, SessionStats, Time};
+use relay_values::{
+    Duration, Latching, Leg, OpenFailure, RelayCommand, RelayEvent, SessionId, SessionStats, Time,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -130,6 +132,8 @@ pub struct Stage {
     pub exhausted: bool,
     /// Sessions that it has opened: each has ports of its own, from 20000 up.
     pub opened: u16,
+    /// Their ports towards the A-leg.
+    a_ports: Vec<(SessionId, u16)>,
     /// The relay takes its time: what it has to say is kept until it may.
     pub held: Option<Vec<RelayEvent>>,
 }
@@ -153,6 +157,7 @@ impl Stage {
             events: vec![],
             exhausted: false,
             opened: 0,
+            a_ports: vec![],
             held: None,
         }
     }
@@ -175,7 +180,14 @@ impl Stage {
                             let a_port = 20000 + 4 * self.opened;
                             self.opened += 1;
                             let (session, b_port) = (open.session, a_port + 2);
+                            self.a_ports.push((session, a_port));
                             events.push(RelayEvent::Opened { session, a_port, b_port });
+                        }
+                        RelayCommand::Renew { session, leg: Leg::B, .. } => {
+                            let a_port = self.a_ports.iter().find(|(of, _)| of == session).expect("it is open").1;
+                            let b_port = 20000 + 4 * self.opened + 2;
+                            self.opened += 1;
+                            events.push(RelayEvent::Opened { session: *session, a_port, b_port });
                         }
                         RelayCommand::Release { session } => {
                             let stats = Box::new(SessionStats::default());
@@ -183,6 +195,7 @@ impl Stage {
                         }
                         RelayCommand::Connect { .. }
                         | RelayCommand::Retarget { .. }
+                        | RelayCommand::Renew { .. }
                         | RelayCommand::Bridge { .. }
                         | RelayCommand::Place { .. } => {}
                     }

@@ -338,6 +338,10 @@ impl Stage {
                     b_port: port + 2,
                 });
             }
+            RelayCommand::Renew { session, .. } => {
+                let (a_port, b_port) = (20_000, 24_000 + 2 * (self.sessions.len() as u16 % 1000));
+                self.relay.push_back(RelayEvent::Opened { session, a_port, b_port });
+            }
             RelayCommand::Release { session } => {
                 self.sessions.retain(|open| *open != session);
                 let stats = Box::new(SessionStats::default());

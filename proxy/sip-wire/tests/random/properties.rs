@@ -4,7 +4,7 @@ use crate::generate::{Said, hostile, message, token};
 use bytes::Bytes;
 use proptest::prelude::*;
 use sip_wire::{
-    Builder, Frame, Framer, HeaderName, Message, Method, NameAddr, Splice, Uri, Via, peek, sdp, unescape,
+    Builder, Frame, Framer, HeaderName, Message, Method, NameAddr, Splice, Uri, Via, peek, peek_answer, sdp, unescape,
     unfold,
 };
 
@@ -14,7 +14,8 @@ fn parse(bytes: &[u8]) -> Message {
 
 /// Looks at everything; for panics.
 fn look(bytes: &[u8]) {
-    let _ = peek(bytes);
+    let answer = peek(bytes).and_then(|keys| keys.code.map(|code| (code, keys.branch)));
+    assert_eq!(peek_answer(bytes), answer, "the short look sees what the long one does");
     let message = match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => message,
         Err(rejected) => match rejected.partial {

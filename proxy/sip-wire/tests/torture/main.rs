@@ -114,7 +114,10 @@ pub(crate) fn accept(bytes: &[u8]) -> Message {
 /// A message in shape.
 pub(crate) fn parse(bytes: &[u8]) -> Message {
     let message = Message::parse(Bytes::copy_from_slice(bytes)).unwrap();
-    assert_eq!(sip_wire::peek(bytes), message.keys(), "peek says what a parse says");
+    let keys = message.keys();
+    assert_eq!(sip_wire::peek(bytes), keys, "peek says what a parse says");
+    let answer = keys.and_then(|keys| keys.code.map(|code| (code, keys.branch)));
+    assert_eq!(sip_wire::peek_answer(bytes), answer, "and so does the shorter look");
     message
 }
 

@@ -147,6 +147,7 @@ impl Relay {
                     *of == leg && session.leg(leg).is_news_of_source(to)
                 }
                 RelayCommand::Retarget { leg: of, to, .. } => *of == leg || to.is_none(),
+                RelayCommand::Renew { .. } => true,
                 RelayCommand::Bridge { leg: of, .. } => *of == leg,
                 RelayCommand::Place { cut, .. } => *cut != session.has_cut(),
                 RelayCommand::Release { .. } => true,
@@ -226,7 +227,9 @@ pub(super) fn about(command: &RelayCommand) -> Option<(SessionId, Recall)> {
     match command {
         RelayCommand::Open(_) => None,
         RelayCommand::Connect { session, .. } => Some((*session, Recall::Connect)),
-        RelayCommand::Retarget { session, .. } => Some((*session, Recall::Retarget)),
+        RelayCommand::Retarget { session, .. } | RelayCommand::Renew { session, .. } => {
+            Some((*session, Recall::Retarget))
+        }
         RelayCommand::Bridge { session, .. } => Some((*session, Recall::Bridge)),
         RelayCommand::Place { session, .. } => Some((*session, Recall::Place)),
         RelayCommand::Release { session } => Some((*session, Recall::Release)),

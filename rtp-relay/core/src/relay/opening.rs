@@ -18,15 +18,22 @@ impl Relay {
         }
         let slot = self.slot_of.get(&id).copied();
         let waiting = slot.and_then(|s| self.sessions.get_mut(s)).map(|s| s.leg_mut(leg));
-        match waiting {
-            Some(state) if matches!(state.ports, Ports::Binding { pair: p, .. } if p == pair) => {
-                let Ports::Binding { tries, .. } = state.ports else { return };
+        match waiting.map(|state| (state.ports, state)) {
+            Some((Ports::Binding { pair: of, tries }, state)) if of == pair => {
                 if done {
                     state.ports = Ports::Held(pair);
                 } else if let Err(reason) = self.try_another(now, id, leg, tries + 1) {
                     return self.abandon(now, id, reason);
                 }
                 self.open_if_ready(now, id);
+            }
+            Some((Ports::Renewing { held, pair: of, tries }, state)) if of == pair => {
+                state.ports = Ports::Held(held);
+                if done {
+                    self.change(now, id, leg, pair);
+                } else {
+                    self.look_for_other(now, id, leg, tries + 1);
+                }
             }
             // Its session has gone in the meantime.
             _ if done => self.pool.give_back(now, pair),
@@ -81,9 +88,53 @@ impl Relay {
         let (Some(a), Some(b)) = (session.leg(Leg::A).pair(), session.leg(Leg::B).pair()) else { return };
         self.own(now, a, slot, Leg::A);
         self.own(now, b, slot, Leg::B);
+        self.counters.opened += 1;
+        self.tell_ports(id);
+    }
+
+    /// Other ports for a leg, if there are any.
+    pub(super) fn renew(&mut self, now: Time, id: SessionId, leg: Leg) {
+        self.look_for_other(now, id, leg, 0);
+    }
+
+    /// Take another pair for a leg that has one, after `tries` that failed. Where there is none it keeps its own.
+    fn look_for_other(&mut self, now: Time, id: SessionId, leg: Leg, tries: u8) {
+        let Some(session) = self.slot_of.get(&id).and_then(|s| self.sessions.get_mut(*s)) else { return };
+        let state = session.leg_mut(leg);
+        // Whoever waits for ports has them told when they come.
+        let Ports::Held(held) = state.ports else { return };
+        let local = state.local;
+        let taken = if tries < MAX_BIND_TRIES { self.pool.take(now, local).ok() } else { None };
+        match taken {
+            Some(Taken::Ready(pair)) => self.change(now, id, leg, pair),
+            Some(Taken::Fresh(pair)) => {
+                state.ports = Ports::Renewing { held, pair, tries };
+                self.binding.insert(pair.index(), (id, leg));
+                self.requests.extend(self.pool.describe(pair).map(PortRequest::Bind));
+            }
+            None => self.tell_ports(id),
+        }
+    }
+
+    /// A leg has another pair. Its own rests.
+    fn change(&mut self, now: Time, id: SessionId, leg: Leg, pair: Pair) {
+        let Some(&slot) = self.slot_of.get(&id) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let state = session.leg_mut(leg);
+        if let Some(held) = state.pair() {
+            state.ports = Ports::Held(pair);
+            self.disown(held);
+            self.pool.release(now, held);
+        }
+        self.own(now, pair, slot, leg);
+        self.tell_ports(id);
+    }
+
+    fn tell_ports(&mut self, id: SessionId) {
+        let Some(session) = self.slot_of.get(&id).and_then(|slot| self.sessions.get(*slot)) else { return };
+        let (Some(a), Some(b)) = (session.leg(Leg::A).pair(), session.leg(Leg::B).pair()) else { return };
         let number = |pair: Pair| self.pool.local(pair.rtp()).map_or(0, |at| at.port());
         let (a_port, b_port) = (number(a), number(b));
-        self.counters.opened += 1;
         self.events.push_back(RelayEvent::Opened { session: id, a_port, b_port });
     }
 

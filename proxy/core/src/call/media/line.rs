@@ -66,7 +66,7 @@ impl Line {
     }
 
     pub(super) fn is_opened(&self) -> bool {
-        self.a.port != 0
+        self.a.port != 0 && self.b.port != 0
     }
 
     /// Whether both legs take it.
