@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn a_character_is_found_wherever_it_stands() {
         for before in 0..40 {
-            for (filler, at) in [(b'a', b';'), (b';' - 1, b';'), (b';' + 1, b';'), (0xc3, b'C'), (0, 1), (0x80, 0)]
+            for (filler, at) in
+                [(b'a', b';'), (b';' - 1, b';'), (b';' + 1, b';'), (0xc3, b'C'), (0, 1), (0x80, 0)]
             {
                 let mut bytes = vec![filler; before];
                 assert_eq!(find(&bytes, at), None);

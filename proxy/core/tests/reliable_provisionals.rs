@@ -381,6 +381,24 @@ fn an_answer_that_waits_behind_a_180_without_its_prack_comes_in_the_200() {
     assert!(body(&ok).contains("m=audio 20000"), "{ok}");
 }
 
+#[test]
+fn an_answer_that_was_never_told_when_its_target_was_left_is_the_next_ones_to_give() {
+    let mut stage = Stage::new();
+    let out = called(&mut stage, "Require: 100rel", &offer());
+    stage.receive(EAST, &answer(&out, 180, "t-east", BOB, ""));
+    let ringing = stage.take(CARRIER).remove(0);
+    stage.receive(EAST, &answer(&out, 183, "t-east", BOB, &early_answer()));
+    assert_eq!(stage.take(CARRIER), Vec::<String>::new(), "it waits for the PRACK of the 180");
+    stage.receive(EAST, &answer(&out, 503, "t-east", BOB, ""));
+    stage.receive(CARRIER, &prack(&ringing, 2, ""));
+    stage.take(CARRIER);
+    let next = stage.take(WEST).remove(0);
+    stage.receive(WEST, &answer(&next, 200, "t-west", "eve@203.0.113.1", &early_answer()));
+    let ok = stage.take(CARRIER).remove(0);
+    assert_eq!(what(&ok), "200 INVITE");
+    assert!(body(&ok).contains("m=audio 20000"), "his offer has no other answer: {ok}");
+}
+
 // Rules: offer-first-place
 #[test]
 fn a_late_offer_that_is_not_sent_reliably_is_not_told() {

@@ -56,7 +56,9 @@ pub fn peek_answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
 
 /// The branch of the first in a line of Vias.
 fn top_branch(value: &[u8]) -> Option<&[u8]> {
-    Values::new(value, true).next().map(|via| Via::parse(via).ok().and_then(|via| via.branch).unwrap_or_default())
+    Values::new(value, true)
+        .next()
+        .map(|via| Via::parse(via).ok().and_then(|via| via.branch).unwrap_or_default())
 }
 
 /// Reads no further than it must. `None`: cannot be routed (no start line or no Call-ID). Where

@@ -133,7 +133,8 @@ impl Answers {
                     complaints.add(now, Some(*call), "answers", text);
                 }
             }
-            let first = |legs: &BTreeMap<_, Dialog>| legs.values().filter(|d| !d.left).filter_map(|d| d.bye).max();
+            let first =
+                |legs: &BTreeMap<_, Dialog>| legs.values().filter(|d| !d.left).filter_map(|d| d.bye).max();
             if let (Some(a), Some(b)) = (first(&state.a), first(&state.b))
                 && a.since(b) > self.lifetime
             {

@@ -357,7 +357,11 @@ impl Call {
         match next {
             Some(target) => {
                 self.b.reset();
+                let untold = self.reliable.as_ref().is_some_and(|reliable| reliable.untold().is_some());
                 if let Some(pending) = &mut self.invite {
+                    if untold {
+                        pending.untell();
+                    }
                     pending.forget_target();
                 }
                 if let Some(reliable) = &mut self.reliable {

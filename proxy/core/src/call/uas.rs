@@ -61,6 +61,16 @@ pub(crate) enum EarlyAnswer {
 }
 
 impl Pending {
+    /// The description that waited for its turn was never told, and the target that gave it is left: the caller is still
+    /// owed an answer (RFC 3261 §13.2.1).
+    pub(super) fn untell(&mut self) {
+        self.is_final = false;
+        if self.requires_100rel {
+            // Nor was any other: all that he is told goes through the queue, and the first is the answer.
+            self.answer = EarlyAnswer::None;
+        }
+    }
+
     /// The next target has forks of its own.
     pub(super) fn forget_target(&mut self) {
         self.early = Early::default();

@@ -184,7 +184,8 @@ impl Stage {
                             events.push(RelayEvent::Opened { session, a_port, b_port });
                         }
                         RelayCommand::Renew { session, leg: Leg::B, .. } => {
-                            let a_port = self.a_ports.iter().find(|(of, _)| of == session).expect("it is open").1;
+                            let a_port =
+                                self.a_ports.iter().find(|(of, _)| of == session).expect("it is open").1;
                             let b_port = 20000 + 4 * self.opened + 2;
                             self.opened += 1;
                             events.push(RelayEvent::Opened { session: *session, a_port, b_port });

@@ -4,8 +4,8 @@ use crate::generate::{Said, hostile, message, token};
 use bytes::Bytes;
 use proptest::prelude::*;
 use sip_wire::{
-    Builder, Frame, Framer, HeaderName, Message, Method, NameAddr, Splice, Uri, Via, peek, peek_answer, sdp, unescape,
-    unfold,
+    Builder, Frame, Framer, HeaderName, Message, Method, NameAddr, Splice, Uri, Via, peek, peek_answer, sdp,
+    unescape, unfold,
 };
 
 fn parse(bytes: &[u8]) -> Message {
