@@ -6,7 +6,7 @@ pub(crate) fn find(bytes: &[u8], at: u8) -> Option<usize> {
     const TOPS: u64 = 0x8080_8080_8080_8080;
     let (words, rest) = bytes.as_chunks::<8>();
     for (n, word) in words.iter().enumerate() {
-        let zero_where_equal = u64::from_le_bytes(*word) ^ ONES * u64::from(at);
+        let zero_where_equal = u64::from_le_bytes(*word) ^ (ONES * u64::from(at));
         let hit = zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & TOPS;
         if hit != 0 {
             return Some(n * 8 + hit.trailing_zeros() as usize / 8);
