@@ -270,6 +270,7 @@ impl Setup {
             profiles: vec![],
             codes: vec![],
             authentication: proxy_core::Authentication::default(),
+            stir: vec![],
             inbound: vec![InboundRoute { trunk: None, prefix: "+4930".into(), site: SiteId(0) }],
             outbound: vec![OutboundRoute {
                 site: None,

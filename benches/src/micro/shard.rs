@@ -73,6 +73,7 @@ fn config() -> Config {
         profiles: vec![],
         codes: vec![],
         authentication: proxy_core::Authentication::default(),
+        stir: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![],
         media: MediaPolicy {

@@ -9,7 +9,9 @@ use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, in_order, plan_inbound, plan_outbound};
 use crate::shard::{Origin, Shard};
 use crate::transaction::{ServerKey, response};
-use crate::{CloseReason, Output, Peer, RegionId, RejectReason, SiteId, Snapshot, TrunkId};
+use crate::{
+    CloseReason, Output, Peer, RegionId, RejectReason, SiteId, Snapshot, StirRecord, TrunkId, VerifyReason,
+};
 use core::hash::BuildHasher;
 use relay_values::Latching;
 use sip_wire::{HeaderName, Message, Method};
@@ -145,6 +147,12 @@ impl Shard {
         let emergency = identity.is_priority()
             || is_emergency(&snapshot.config.rehome.emergency, identity.number())
             || is_for_help(request);
+        let unsigned = identity.signed().is_empty() && !emergency;
+        let verify = if unsigned { snapshot.config.verifying(source.owner()) } else { None };
+        if let Some(refusal) = verify.and_then(|(_, policy)| policy.refusal(VerifyReason::NoIdentity)) {
+            self.env.counters.verified(VerifyReason::NoIdentity);
+            return Err(refusal);
+        }
         let admitted = Admitted {
             emergency,
             session_id: request
@@ -280,6 +288,7 @@ impl Shard {
             reject: Some(reject),
             steps: Vec::new(),
             moves: Vec::new(),
+            stir: StirRecord::default(),
             media: None,
         };
         self.env.counters.close(CloseReason::Rejected);

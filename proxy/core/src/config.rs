@@ -2,7 +2,7 @@
 
 use crate::digest::{AccountsId, Authentication, DemandId};
 use crate::identity::Profile;
-use crate::{Peer, RegionId, Transport};
+use crate::{Peer, RegionId, StirId, StirPolicy, Transport};
 use ipnet::IpNet;
 use relay_values::{Duration, Latching};
 use std::net::{IpAddr, SocketAddr};
@@ -54,6 +54,8 @@ pub struct Config {
     pub codes: Vec<CodePolicy>,
     /// Who shows whom who he is.
     pub authentication: Authentication,
+    /// What is signed and verified of trunks' calls.
+    pub stir: Vec<StirPolicy>,
     /// Inbound routes (carrier → tier). The longest matching prefix wins; a route for one trunk beats one for all.
     pub inbound: Vec<InboundRoute>,
     /// Outbound routes (tier → carrier). The longest matching prefix wins; a route for one site beats one for all.
@@ -229,6 +231,8 @@ pub struct Manners {
     pub accounts: Option<AccountsId>,
     /// What it has to show before anything new of its is begun; `None`: its address is enough.
     pub demand: Option<DemandId>,
+    /// What is signed of calls to it and verified of calls from it; `None`: nothing.
+    pub stir: Option<StirId>,
 }
 
 /// What some final responses of one neighbour mean to the hunt.

@@ -1,6 +1,9 @@
 //! Plain counters of a shard, summed by the shell when somebody asks.
 
-use crate::{ChallengeOutcome, CloseReason, HuntReason, MoveOutcome, RejectReason};
+use crate::{
+    Attestation, ChallengeOutcome, CloseReason, HuntReason, MoveOutcome, RejectReason, UnsignedReason,
+    VerifyReason,
+};
 
 /// Totals since start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,9 @@ pub struct ShardCounters {
     closes: [u64; CloseReason::ALL.len()],
     moves: [u64; MoveOutcome::ALL.len()],
     challenges: [u64; ChallengeOutcome::ALL.len()],
+    verified: [u64; VerifyReason::ALL.len()],
+    signed: [u64; Attestation::ALL.len()],
+    unsigned: [u64; UnsignedReason::ALL.len()],
 }
 
 impl Default for ShardCounters {
@@ -32,6 +38,9 @@ impl Default for ShardCounters {
             closes: [0; CloseReason::ALL.len()],
             moves: [0; MoveOutcome::ALL.len()],
             challenges: [0; ChallengeOutcome::ALL.len()],
+            verified: [0; VerifyReason::ALL.len()],
+            signed: [0; Attestation::ALL.len()],
+            unsigned: [0; UnsignedReason::ALL.len()],
         }
     }
 }
@@ -60,6 +69,33 @@ impl ShardCounters {
     /// Challenges to requests of ours, by what became of them.
     pub fn challenges(&self) -> impl Iterator<Item = (ChallengeOutcome, u64)> + '_ {
         ChallengeOutcome::ALL.iter().copied().zip(self.challenges)
+    }
+
+    pub(crate) fn verified(&mut self, reason: VerifyReason) {
+        bump(&mut self.verified, reason as usize);
+    }
+
+    pub(crate) fn signed(&mut self, attested: Attestation) {
+        bump(&mut self.signed, attested as usize);
+    }
+
+    pub(crate) fn unsigned(&mut self, reason: UnsignedReason) {
+        bump(&mut self.unsigned, reason as usize);
+    }
+
+    /// Callers that were verified, by result.
+    pub fn verifications(&self) -> impl Iterator<Item = (VerifyReason, u64)> + '_ {
+        VerifyReason::ALL.iter().copied().zip(self.verified)
+    }
+
+    /// INVITEs that were signed, by what was attested.
+    pub fn signatures(&self) -> impl Iterator<Item = (Attestation, u64)> + '_ {
+        Attestation::ALL.into_iter().zip(self.signed)
+    }
+
+    /// INVITEs that were to be signed and were not, by reason.
+    pub fn unsigned_calls(&self) -> impl Iterator<Item = (UnsignedReason, u64)> + '_ {
+        UnsignedReason::ALL.iter().copied().zip(self.unsigned)
     }
 
     /// Moves of answered calls that are over, by outcome.

@@ -15,6 +15,7 @@ mod profile;
 #[cfg(test)]
 mod tests;
 mod turning;
+mod vouching;
 mod words;
 mod writing;
 

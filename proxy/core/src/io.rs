@@ -1,6 +1,9 @@
 //! What goes into a shard and what comes out of it.
 
-use crate::{CallRecord, HealthInput, ListenerId, MoveReason, Receipt, RegionId, Snapshot, TargetId};
+use crate::{
+    CallRecord, HealthInput, ListenerId, MoveReason, Receipt, RegionId, Snapshot, StirAnswer, StirTask,
+    TargetId,
+};
 use bytes::Bytes;
 use relay_values::{Duration, RelayCommand, RelayEvent, Time};
 use std::net::SocketAddr;
@@ -72,6 +75,8 @@ pub enum Input {
     Move(MoveOrder),
     /// Begin no further move of this order; those under way are finished.
     StopMove(u64),
+    /// What came of an [`Output::Stir`].
+    Stir(Box<StirAnswer>),
 }
 
 /// An operator's order to move answered calls.
@@ -129,6 +134,8 @@ pub enum Output {
     },
     /// A command for the relay.
     Relay(RelayCommand),
+    /// Something to sign or to verify. The call waits for [`Input::Stir`], though not for long.
+    Stir(Box<StirTask>),
     /// A call is over; its record.
     Finished(Box<CallRecord>),
     /// Something that the rest of the appliance should know.

@@ -39,6 +39,7 @@ mod rng;
 mod route;
 mod shard;
 mod snapshot;
+mod stir;
 mod transaction;
 mod wheel;
 
@@ -65,9 +66,14 @@ pub use overload::{ScannerView, begins_something, calls_for_help};
 pub use owner::{OwnerOf, owner};
 pub use reason::{
     ChallengeOutcome, CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, SwitchReason,
+    UnsignedReason, VerifyReason,
 };
 pub use record::{CallRecord, Direction, Receipt, Step, StepOutcome};
 pub use relay_values::RegionId;
 pub use route::{Router, Source};
 pub use shard::Shard;
 pub use snapshot::{Cut, Drill, Overrides, RegionHealth, RegionState, Snapshot, TargetHealth, TargetState};
+pub use stir::{
+    Attestation, SignPolicy, Signature, StirAnswer, StirId, StirPolicy, StirRecord, StirSaid, StirTask,
+    StirTicket, StirWork, ToSign, ToVerify, Verification, VerifyPolicy,
+};

@@ -60,6 +60,10 @@ pub(crate) const MAX_NONCES: usize = 65_536;
 /// proxy behind the one that asked first. Who asks on is not to be satisfied.
 pub(crate) const MAX_SHOWN: u8 = 4;
 
+/// How long a signature may be used again, for the next target of a hunt: half of the minute for which readers believe it
+/// (RFC 8224 §6.2), so that the other half is left for its way.
+pub(crate) const SIGNATURE_LIFE: Duration = Duration::from_secs(30);
+
 /// Bytes of Reason, Warning and the like that one leg says and the other hears: real ones have 20 to 200.
 pub(crate) const MAX_SAID: usize = 1_024;
 

@@ -84,6 +84,18 @@ reasons! {
         NoMedia = "no_media",
         /// Draining (503).
         Draining = "draining",
+        /// Nobody has signed for the caller, and somebody should have (428).
+        NoIdentity = "no_identity",
+        /// The certificate of the caller's signature could not be had (436).
+        BadIdentityInfo = "bad_identity_info",
+        /// It could, and is not to be believed (437).
+        UnsupportedCredential = "unsupported_credential",
+        /// The caller's signature is not true of the call (438).
+        InvalidIdentity = "invalid_identity",
+        /// The caller's signature is not of now (403).
+        StaleDate = "stale_date",
+        /// The call has to be signed, and was not (503).
+        NotSigned = "not_signed",
         /// A method that we do not know (501).
         UnknownMethod = "unknown_method",
         /// A method that is not allowed here (405).
@@ -176,6 +188,64 @@ reasons! {
         RegionSilent = "region_silent",
         /// The region's flows stayed silent although its edges answer.
         MediaSilent = "media_silent",
+    }
+}
+
+reasons! {
+    /// What verification of a caller found (RFC 8224 §6.2).
+    VerifyReason {
+        /// Everything that was signed is true of the call.
+        Passed = "passed",
+        /// Nobody has signed.
+        NoIdentity = "no_identity",
+        /// Only signatures of kinds that are not known here.
+        UnknownExtension = "unknown_ppt",
+        /// A signature that cannot be read.
+        Malformed = "malformed",
+        /// It does not say where its certificate is, or not at an `https` URL.
+        BadInfo = "bad_info",
+        /// Its certificate is at a host that nobody has allowed.
+        HostNotAllowed = "host_not_allowed",
+        /// That host's address is a private one.
+        PrivateAddress = "private_address",
+        /// The certificate could not be fetched.
+        Unreachable = "unreachable",
+        /// What was fetched is no certificate of the kind.
+        BadCertificate = "bad_certificate",
+        /// No trusted authority stands behind it.
+        Untrusted = "untrusted",
+        /// It is not valid now.
+        Expired = "expired_certificate",
+        /// It does not cover the caller's number.
+        NotEntitled = "not_entitled",
+        /// Signed too long ago.
+        Stale = "stale",
+        /// Signed in the future.
+        Future = "future",
+        /// The signature does not fit.
+        Signature = "bad_signature",
+        /// Signed for another caller.
+        Calling = "other_caller",
+        /// Signed for another destination.
+        Called = "other_destination",
+        /// The result did not come in time.
+        Timeout = "timeout",
+        /// There was no time for it.
+        Busy = "busy",
+    }
+}
+
+reasons! {
+    /// Why a call that was to be signed was not.
+    UnsignedReason {
+        /// The caller has no number that could be signed for, or may not be known to the trunk.
+        NoNumber = "no_number",
+        /// The signature did not come in time.
+        Timeout = "timeout",
+        /// There was no time for it.
+        Busy = "busy",
+        /// There is no key for it, or it failed.
+        Failed = "failed",
     }
 }
 

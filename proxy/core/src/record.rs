@@ -1,6 +1,6 @@
 //! The call record: what happened to one call, and why.
 
-use crate::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason};
+use crate::{CloseReason, HuntReason, MoveOutcome, MoveReason, RejectReason, StirRecord};
 use relay_values::{Duration, SessionStats, Time};
 use std::net::SocketAddr;
 
@@ -54,6 +54,8 @@ pub struct CallRecord {
     pub steps: Vec<Step>,
     /// Every move of its tier leg after the answer.
     pub moves: Vec<Receipt>,
+    /// What was signed, and what was found of the caller.
+    pub stir: StirRecord,
     /// Media statistics; `None` without a relay session.
     pub media: Option<Box<SessionStats>>,
 }

@@ -97,6 +97,10 @@ impl Shard {
             Input::Drain => self.draining = true,
             Input::Move(order) => self.move_calls(&order),
             Input::StopMove(order) => self.stop_moving(order),
+            Input::Stir(answer) => {
+                let key = answer.ticket.call;
+                self.with(key, |call, env| call.stir_said(env, *answer));
+            }
         }
         self.join();
         self.settle();

@@ -116,6 +116,8 @@ impl Lab {
                         inputs.push(Input::Relay(RelayEvent::Released { session, stats }));
                     }
                     Output::Finished(record) => forecast.refused = record.reject,
+                    // Nothing is signed here: the message says what would be.
+                    Output::Stir(task) => inputs.push(Input::Stir(Box::new(task.busy()))),
                     Output::Relay(_) | Output::Event(_) => {}
                 }
             }

@@ -107,6 +107,8 @@ impl World {
                     self.records.push(*record);
                 }
                 Output::Event(event) => self.told(id as u8, event),
+                // No trunk of these worlds signs.
+                Output::Stir(_) => {}
             }
         }
         self.checks.turn_over(self.now);

@@ -208,6 +208,11 @@ impl Media {
         matches!(self, Self::Relayed(relayed) if relayed.lines().all(Line::is_opened))
     }
 
+    /// Whether nothing is waited for any more.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self, Self::Bypass) || self.is_opened()
+    }
+
     /// Gives all sessions back.
     pub(crate) fn release(&self, out: &mut impl FnMut(RelayCommand)) {
         self.sessions().for_each(|session| out(RelayCommand::Release { session }));

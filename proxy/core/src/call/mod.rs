@@ -41,6 +41,7 @@ mod rehoming;
 mod reliable;
 mod seat;
 mod session;
+mod stir;
 mod summary;
 mod transfer;
 mod uac;
@@ -112,6 +113,8 @@ pub(crate) struct Call {
     first_call_id: Option<Box<[u8]>>,
     /// REFERs that were carried across.
     referrals: Vec<Referral>,
+    /// What is signed and verified of it; most calls have none.
+    stir: Option<Box<stir::Stir>>,
 }
 
 /// What admission decided.
@@ -158,7 +161,7 @@ struct Attempted {
 /// Where a call stands.
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// The relay was asked for ports; the INVITE to `target` follows.
+    /// The relay was asked for ports, or somebody for a signature; the INVITE to `target` follows.
     Opening { target: TargetId, until: Time },
     /// An INVITE is out.
     Hunting(Attempt),
@@ -252,7 +255,9 @@ impl Call {
     pub(crate) fn deadline(&self) -> Time {
         let provisional = || self.reliable.as_ref().map_or(Time::NEVER, |reliable| reliable.deadline());
         match self.state {
-            State::Opening { until, .. } => until.min(self.expires()).min(provisional()),
+            State::Opening { until, .. } => {
+                until.min(self.expires()).min(provisional()).min(self.stir_deadline())
+            }
             State::Hunting(attempt) => attempt.until.min(self.expires()).min(provisional()),
             State::Over(..) => Time::NEVER,
             State::Answered => self.sessions_deadline().min(self.transfer_deadline()),

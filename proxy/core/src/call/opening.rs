@@ -1,4 +1,4 @@
-//! The relay was asked for ports; the caller has his 100.
+//! The relay was asked for ports, and whoever signs or verifies for that; the caller has his 100.
 
 use super::redirect::Redirections;
 use super::{Call, CallEvent, Env, Media, State};
@@ -14,10 +14,7 @@ impl Call {
         event: CallEvent,
     ) -> State {
         match event {
-            CallEvent::MediaReady => match self.choose_again(env, target, until) {
-                State::Opening { target, .. } if self.media.is_opened() => self.attempt(env, target),
-                elsewhere => elsewhere,
-            },
+            CallEvent::MediaReady => self.proceed(env, target, until),
             CallEvent::NoMedia => {
                 // The relay knows nothing of the first line's session; the others' it may have.
                 let session = self.media.session();
@@ -30,6 +27,7 @@ impl Call {
             CallEvent::Timer if self.expires() <= env.now => {
                 self.reject(env, 487, CloseReason::Expired, None)
             }
+            CallEvent::Timer if self.stir_deadline() <= env.now => self.stir_gives_up(env, target, until),
             CallEvent::Timer if env.now < until => State::Opening { target, until },
             CallEvent::Timer => self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia)),
             CallEvent::Cancel | CallEvent::Hangup(_) => self.reject(env, 487, CloseReason::Cancelled, None),
@@ -57,6 +55,14 @@ impl Call {
             | CallEvent::IntervalTooSmall { .. }
             | CallEvent::ExtensionRequired { .. }
             | CallEvent::Acknowledged(_) => State::Opening { target, until },
+        }
+    }
+
+    /// Something that was waited for is there: the INVITE leaves, unless there is more.
+    pub(super) fn proceed(&mut self, env: &mut Env, target: TargetId, until: Time) -> State {
+        match self.choose_again(env, target, until) {
+            State::Opening { target, .. } if self.media.is_ready() => self.set_out(env, target),
+            elsewhere => elsewhere,
         }
     }
 

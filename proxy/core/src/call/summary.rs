@@ -33,7 +33,7 @@ impl Call {
                 .or_else(|| self.first_call_id.as_deref().map(text))
                 .unwrap_or_else(|| call_id(&self.a.dialog)),
             b_call_id: call_id(&self.b.dialog),
-            calling: text(self.admitted.identity.calling()),
+            calling: text(&self.admitted.identity.calling_number()),
             called: text(self.admitted.identity.called()),
             source: self.admitted.source.remote,
             trunk: trunk.map(|trunk| trunk.name.clone()).unwrap_or_default(),
@@ -48,6 +48,7 @@ impl Call {
             reject,
             steps: self.steps.iter().map(Attempted::step).collect(),
             moves,
+            stir: self.stir_record(),
             media: self.stats.take(),
         }
     }

@@ -39,9 +39,10 @@ impl Call {
             let region = self.admitted.region;
             let waits = !self.media.is_opened() && self.media.session().is_some();
             if waits || self.media.renew_b(region, &mut |command| env.relay(command)) {
+                self.prepare(env, target);
                 return State::Opening { target, until: env.now + MEDIA_WAIT };
             }
-            return self.attempt(env, target);
+            return self.set_out(env, target);
         }
         self.media.release(&mut |command| env.relay(command));
         self.media = Media::None;
@@ -62,7 +63,7 @@ impl Call {
             // Other ports: whatever the caller was told before does not hold.
             pending.answer = EarlyAnswer::None;
         }
-        let Some((a, b)) = self.media.bound() else { return self.attempt(env, target) };
+        let Some((a, b)) = self.media.bound() else { return self.set_out(env, target) };
         env.relay(RelayCommand::Open(Open {
             session,
             a: LegSpec { local: a, latching: a_latching },
@@ -74,6 +75,7 @@ impl Call {
         if let Some(offer) = self.invite.as_ref().and_then(|pending| pending.offer.clone()) {
             self.open_lines(env, &offer);
         }
+        self.prepare(env, target);
         State::Opening { target, until: env.now + MEDIA_WAIT }
     }
 
@@ -191,6 +193,7 @@ impl Call {
             out.number(HeaderName::Expires, u64::try_from(left).unwrap_or(u64::MAX));
         }
         identity.write(&mut out, self.b.tag.as_bytes(), &Hosting::new(face, aim), profile);
+        self.write_signature(&mut out, || identity.tells_date(profile));
         let contact = identity.contact(&face.contact, profile);
         invite::put_dialog(&mut out, &contact, call_id, self.b.invite_cseq, env.allow(to.remote));
         // What the caller requires of us is not required of the target: what it says is repeated by us.

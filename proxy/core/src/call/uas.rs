@@ -155,7 +155,9 @@ impl Call {
             lent: None,
             first_call_id: None,
             referrals: Vec::new(),
+            stir: None,
         };
+        call.verify_caller(env);
         call.state = call.go(env, first);
         Some(call)
     }

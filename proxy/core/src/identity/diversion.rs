@@ -98,6 +98,13 @@ impl Identity {
         }
     }
 
+    /// Whoever has passed the call on last: its user part.
+    pub(super) fn last_diverter(&self) -> Option<Box<[u8]>> {
+        let said = self.0.get(DIVERSION);
+        let chain = if said.is_empty() { by_history(self.0.get(HISTORY)) } else { by_diversion(said) };
+        chain.into_iter().next().map(|last| last.user.into())
+    }
+
     /// `chain` latest first.
     fn write_history(&self, out: &mut Builder, chain: &[Diverter], hosting: &Hosting<'_>, to: &Profile) {
         if chain.is_empty() {

@@ -1,6 +1,6 @@
 //! The identity of a call's other legs: seen from the other end, or handed on.
 
-use super::words::unmarked;
+use super::words::{unmarked, unverified};
 use super::{ASSERTED, CALLED, CALLING, DISPLAY, Hosting, Identity, PLACES, PRIORITY, PRIVACY, Profile, UUI};
 use crate::packed::Packed;
 use core::hash::{BuildHasher, Hash, Hasher};
@@ -18,7 +18,7 @@ impl Identity {
         let hidden = calling.is_empty() || calling.eq_ignore_ascii_case(b"anonymous");
         let to = if hidden && !asserted.is_empty() { asserted } else { calling };
         let from = unmarked(self.called());
-        Self::of(&[(CALLING, &from), (CALLED, to), (PRIORITY, self.0.get(PRIORITY))])
+        Self::of(&[(CALLING, &from), (CALLED, &unverified(to)), (PRIORITY, self.0.get(PRIORITY))])
     }
 
     /// Who calls whom where a call is transferred: whoever stays, the callee if the caller (`by_caller`) has asked for it,

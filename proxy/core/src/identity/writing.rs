@@ -84,7 +84,7 @@ impl Identity {
 
     /// The number that may be shown as the caller's: the caller's own, or the one that stands for all that may not be.
     /// `None`: there is nothing to be shown.
-    fn caller<'a>(&'a self, to: &'a Profile) -> Option<&'a [u8]> {
+    pub(super) fn caller<'a>(&'a self, to: &'a Profile) -> Option<&'a [u8]> {
         let calling = self.calling();
         if calling.is_empty() || calling.eq_ignore_ascii_case(ANONYMOUS) || to.may_present(calling) {
             return Some(calling);

@@ -93,6 +93,7 @@ pub(crate) fn config() -> Config {
         profiles: vec![],
         codes: vec![],
         authentication: crate::Authentication::default(),
+        stir: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

@@ -86,6 +86,7 @@ pub fn config() -> Config {
         profiles: vec![],
         codes: vec![],
         authentication: proxy_core::Authentication::default(),
+        stir: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,
@@ -128,6 +129,8 @@ pub struct Stage {
     pub records: Vec<CallRecord>,
     pub evidence: Vec<Evidence>,
     pub events: Vec<Event>,
+    /// What it wants signed or verified.
+    pub tasks: Vec<StirTask>,
     /// The relay has no ports left.
     pub exhausted: bool,
     /// Sessions that it has opened: each has ports of its own, from 20000 up.
@@ -155,6 +158,7 @@ impl Stage {
             records: vec![],
             evidence: vec![],
             events: vec![],
+            tasks: vec![],
             exhausted: false,
             opened: 0,
             a_ports: vec![],
@@ -205,6 +209,7 @@ impl Stage {
                 Output::Finished(record) => self.records.push(*record),
                 Output::Event(Event::Evidence(evidence)) => self.evidence.push(evidence),
                 Output::Event(event) => self.events.push(event),
+                Output::Stir(task) => self.tasks.push(*task),
             }
         }
         match &mut self.held {

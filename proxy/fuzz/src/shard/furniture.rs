@@ -77,6 +77,7 @@ pub(super) fn config(bits: u8) -> Config {
         profiles: vec![],
         codes: vec![],
         authentication: proxy_core::Authentication::default(),
+        stir: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

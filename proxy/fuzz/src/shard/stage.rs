@@ -288,6 +288,8 @@ impl Stage {
                 Output::Relay(command) => self.command(command),
                 Output::Finished(_) => self.records += 1,
                 Output::Event(_) => {}
+                // No trunk of this stage signs.
+                Output::Stir(_) => {}
             }
         }
         let counts = self.shard.counts();
