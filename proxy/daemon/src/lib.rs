@@ -33,6 +33,7 @@ mod shard;
 mod shared;
 mod shed;
 pub mod sizing;
+pub mod stir;
 mod stream;
 
 pub use appliance::{Appliance, ReloadError, StartError};

@@ -185,3 +185,22 @@ pub(crate) const CONTROL_SETTLE: Duration = Duration::from_secs(5);
 
 /// At most so often is the log told of strangers at the media ports: a flood of them is a line a second.
 pub(crate) const STRANGERS_EVERY: Duration = Duration::from_secs(1);
+
+/// Tasks that may wait to be signed or verified: at 100 µs each that is as long as a call waits.
+pub(crate) const STIR_QUEUE: usize = 1_024;
+
+/// How long the fetch of a caller's certificate may take. The call waits for less, and the next one has it.
+pub(crate) const STIR_FETCH: Duration = Duration::from_secs(2);
+
+/// Fetches at once: some 800 carriers in the US sign, and their certificates are fetched once an hour each.
+pub(crate) const STIR_FETCHES: usize = 16;
+
+/// Verifications that wait for certificates on their way: half a second of 2,000 calls/s, some 2 KiB each.
+pub(crate) const STIR_WAITING: usize = 1_024;
+
+/// Certificates that are kept, those that could not be had included: some 300 bytes each.
+pub(crate) const STIR_CERTIFICATES: usize = 4_096;
+
+/// How long a certificate is kept before it is fetched again, and how long one that could not be had is not asked for.
+pub(crate) const STIR_KEEP: Duration = Duration::from_secs(3_600);
+pub(crate) const STIR_KEEP_FAILED: Duration = Duration::from_secs(30);

@@ -5,11 +5,12 @@ use crate::limits::MAIL_RESERVE;
 use crate::notice::Subscribers;
 use crate::report::ShardReport;
 use crate::shed;
+use crate::stir::Desk;
 use crate::stream::StreamTally;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use proxy_core::{
-    HealthInput, MoveOrder, OwnerOf, Peer, ScannerView, Snapshot, Transport, TransportFailure,
+    HealthInput, MoveOrder, OwnerOf, Peer, ScannerView, Snapshot, StirAnswer, Transport, TransportFailure,
     begins_something, calls_for_help,
 };
 use relay_values::Time;
@@ -59,6 +60,8 @@ pub(crate) enum Mail {
     },
     Move(MoveOrder),
     StopMove(u64),
+    /// What was asked to be signed or verified.
+    Stir(Box<StirAnswer>),
     /// Whom its sockets meet with silence.
     Scanners(SyncSender<Vec<ScannerView>>),
     ForgetScanners,
@@ -94,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) health: mpsc::Sender<HealthInput>,
     /// Messages for streams; `None` without a stream listener.
     pub(crate) streams: Option<mpsc::Sender<(Peer, Bytes)>>,
+    /// Who signs and verifies; `None` where no trunk wants that.
+    pub(crate) stir: Option<Desk>,
     pub(crate) subscribers: Subscribers,
     pub(crate) tally: Tally,
     pub(crate) phase: AtomicU8,

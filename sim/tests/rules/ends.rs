@@ -29,6 +29,7 @@ pub(crate) fn record() -> CallRecord {
         reject: None,
         steps: vec![],
         moves: vec![],
+        stir: proxy_core::StirRecord::default(),
         media: None,
     }
 }

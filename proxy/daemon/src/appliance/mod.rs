@@ -70,6 +70,10 @@ impl Appliance {
     /// [`ReloadError`]; nothing has changed then.
     pub fn reload(&self, loaded: &Loaded) -> Result<Arc<Snapshot>, ReloadError> {
         needs_restart((&self.snapshot().config, &self.core.settings), loaded)?;
+        // Before the snapshot: a call of the new configuration finds its keys.
+        if let Some(desk) = &self.core.shared.stir {
+            desk.renew(&loaded.settings.stir);
+        }
         self.core.order(|done| Order::Reload(Arc::clone(&loaded.config), done)).ok_or(ReloadError::Stuck)
     }
 
@@ -225,6 +229,7 @@ impl Shown for Core {
             health: self.order(Order::Count).unwrap_or_default(),
             tally: &self.shared.tally,
             relay: self.engine.as_ref().map(Engine::counters),
+            stir: self.shared.stir.as_ref().map(|desk| &desk.tally),
             durations: self.durations.render(),
             uptime_s: self.shared.clock.epoch().elapsed().as_secs_f64(),
         })

@@ -12,7 +12,7 @@ use crate::notice::Subscribers;
 use crate::records::{self, Sink};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Post, Shared, Tally};
-use crate::{admin, control, health, shard, stream};
+use crate::{admin, control, health, shard, stir, stream};
 use arc_swap::ArcSwap;
 use datapath::{Engine, EngineConfig, RelayHandle};
 use proxy_core::{Config, ListenerId, Snapshot};
@@ -106,7 +106,10 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
     let (health_tx, inputs) = mpsc::channel(HEALTH_QUEUE);
     let (orders_tx, orders) = mpsc::channel(16);
     let (outbox_tx, outbox) = mpsc::channel(STREAM_OUTBOX);
+    let (desk, tasks) =
+        if settings.stir.is_empty() { None } else { Some(stir::Desk::new(&settings.stir)) }.unzip();
     let shared = Arc::new(Shared {
+        stir: desk,
         clock,
         snapshot: ArcSwap::from_pointee(Snapshot::first(config)),
         posts,
@@ -136,6 +139,10 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         let listeners = sockets.tcp;
         let kit = stream::Kit { shared: Arc::clone(&shared), listeners, outbox, most, most_of_one };
         threads.spawn_async("streams", None, || stream::run(kit))?;
+    }
+    if let Some(jobs) = tasks {
+        let kit = stir::Kit { shared: Arc::clone(&shared), jobs };
+        threads.spawn_async("stir", None, || stir::run(kit))?;
     }
     if let Some(socket) = sockets.admin {
         let shown = Arc::clone(&appliance.core);

@@ -10,6 +10,7 @@ mod reload;
 mod salvage;
 mod secrets;
 mod settings;
+mod stir;
 mod wav;
 mod words;
 
@@ -17,6 +18,7 @@ pub use complaint::{Complaint, Place, Severity, Source};
 pub use reload::NeedsRestart;
 pub(crate) use reload::needs_restart;
 pub use settings::{LogFormat, LogSettings, RecordsTo, RelaySettings, Settings};
+pub use stir::{SignSettings, StirSettings, VerifySettings};
 pub use words::duration;
 
 use std::path::Path;

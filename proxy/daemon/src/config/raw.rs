@@ -23,6 +23,7 @@ pub(super) struct RawConfig {
     pub(super) site: Vec<Spanned<RawSite>>,
     pub(super) trunk: Vec<Spanned<RawTrunk>>,
     pub(super) identity: Vec<Spanned<RawIdentity>>,
+    pub(super) stir: Vec<Spanned<RawStir>>,
     pub(super) route: RawRoutes,
     pub(super) media: Option<Spanned<RawMedia>>,
     pub(super) timers: RawTimers,
@@ -223,6 +224,7 @@ pub(super) struct RawTrunk {
     pub(super) correlation: Maybe<RawCorrelation>,
     pub(super) redirect: Option<RawRedirects>,
     pub(super) refer: Option<RawRefers>,
+    pub(super) stir: Maybe<String>,
     pub(super) identity: Maybe<String>,
     #[serde(default)]
     pub(super) offer_100rel: bool,
@@ -273,6 +275,68 @@ pub(super) struct RawNumberPlan {
     pub(super) national_digits: Maybe<i64>,
     pub(super) short_digits: Maybe<i64>,
     pub(super) bare_is_global: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStir {
+    pub(super) name: Maybe<String>,
+    pub(super) sign: Maybe<RawSign>,
+    pub(super) verify: Maybe<RawVerify>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSign {
+    pub(super) key: Maybe<PathBuf>,
+    pub(super) certificate: Maybe<String>,
+    pub(super) origid: Maybe<String>,
+    pub(super) owns: Vec<Spanned<String>>,
+    pub(super) others: Option<RawAttestation>,
+    pub(super) gateways: Vec<Spanned<String>>,
+    pub(super) wait: Maybe<Span>,
+    pub(super) required: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum RawAttestation {
+    A,
+    B,
+    C,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawVerify {
+    pub(super) authorities: Maybe<PathBuf>,
+    pub(super) hosts: Vec<Spanned<RawHost>>,
+    pub(super) https_authorities: Maybe<PathBuf>,
+    pub(super) certificates: Vec<Spanned<RawKnown>>,
+    pub(super) refuse: Vec<Spanned<i64>>,
+    pub(super) wait: Maybe<Span>,
+}
+
+/// A host alone, or one that may be inside.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawHost {
+    Plain(String),
+    Marked(RawMarkedHost),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMarkedHost {
+    pub(super) host: String,
+    #[serde(default)]
+    pub(super) internal: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawKnown {
+    pub(super) url: Maybe<String>,
+    pub(super) file: Maybe<PathBuf>,
 }
 
 /// A format alone, or with what stands before the number.

@@ -29,6 +29,7 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
         ("[process] shards", old.shards != settings.shards),
         ("[process] cpus", old.cpus != settings.cpus),
         ("[admin]", (old.admin, &old.control) != (settings.admin, &settings.control)),
+        ("the first or the last [[stir]]", old.stir.is_empty() != settings.stir.is_empty()),
         ("[records]", old.records != settings.records),
         ("[log]", old.log != settings.log),
         (

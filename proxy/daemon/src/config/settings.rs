@@ -1,12 +1,13 @@
 //! What the shell is configured with: threads, files, addresses that no core needs to know.
 
+use super::stir::StirSettings;
 use datapath::{DatapathChoice, SocketEngine};
 use relay_core::{Prompt, SilencePolicy};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything beside [`proxy_core::Config`]. None of it changes without a restart.
+/// Everything beside [`proxy_core::Config`]. None of it but `stir` changes without a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Signalling threads.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub tcp_connections_per_peer: usize,
     /// How long calls may go on after a stop was asked for.
     pub drain: Duration,
+    /// Keys and certificates of callers. Taken over live, unless there were none.
+    pub stir: Vec<StirSettings>,
 }
 
 /// What the relay works with.

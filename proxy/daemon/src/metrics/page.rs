@@ -3,6 +3,7 @@
 use crate::health::{region_state, state};
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::Tally;
+use crate::stir::StirTally;
 use datapath::xdp::Passed;
 use datapath::{Declined, EngineCounters};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
@@ -22,6 +23,8 @@ pub(crate) struct Page<'a> {
     pub(crate) health: HealthCounters,
     pub(crate) tally: &'a Tally,
     pub(crate) relay: Option<EngineCounters>,
+    /// Where callers are signed for or verified.
+    pub(crate) stir: Option<&'a StirTally>,
     pub(crate) durations: String,
     pub(crate) uptime_s: f64,
 }
@@ -34,6 +37,9 @@ pub(crate) fn render(page: Page<'_>) -> String {
         messages(page.shards, page.tally);
         targets(page.snapshot, page.health);
         regions(page.snapshot, page.shards);
+        if let Some(tally) = page.stir {
+            signatures(page.shards, tally);
+        }
         if let Some(relay) = page.relay {
             media(&relay);
         }
@@ -102,6 +108,38 @@ fn calls(shards: &[ShardReport]) {
             counter!("bascule_calls_closed_total", "reason" => reason.as_str()).increment(n);
         }
     }
+}
+
+fn signatures(shards: &[ShardReport], tally: &StirTally) {
+    describe_counter!("bascule_stir_signed_total", "INVITEs that were signed, by attestation");
+    describe_counter!(
+        "bascule_stir_unsigned_total",
+        "INVITEs that were to be signed and were not, by reason"
+    );
+    describe_counter!("bascule_stir_verified_total", "Callers that were verified, by result");
+    for shard in shards {
+        for (attest, n) in shard.counters.signatures() {
+            counter!("bascule_stir_signed_total", "attest" => attest.as_str()).increment(n);
+        }
+        for (reason, n) in shard.counters.unsigned_calls() {
+            counter!("bascule_stir_unsigned_total", "reason" => reason.as_str()).increment(n);
+        }
+        for (result, n) in shard.counters.verifications() {
+            counter!("bascule_stir_verified_total", "result" => result.as_str()).increment(n);
+        }
+    }
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    set("bascule_stir_fetched_total", "Certificates of callers that were fetched", read(&tally.fetched));
+    set(
+        "bascule_stir_fetch_failures_total",
+        "Certificates that could not be fetched",
+        read(&tally.fetch_failed),
+    );
+    set(
+        "bascule_stir_queue_full_total",
+        "Calls for which there was no time to sign or verify",
+        read(&tally.full),
+    );
 }
 
 fn messages(shards: &[ShardReport], tally: &Tally) {

@@ -36,6 +36,18 @@ pub(super) struct Line<'a> {
     close: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reject: Option<&'static str>,
+    /// What our INVITE attested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attested: Option<&'static str>,
+    /// Why it was not signed, where it was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsigned: Option<&'static str>,
+    /// What verification of the caller found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<&'static str>,
+    /// What the caller's own signer attested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vouched: Option<&'static str>,
     steps: Vec<StepLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<Media>,
@@ -97,6 +109,10 @@ impl<'a> Line<'a> {
             code: record.code,
             close: record.close.as_str(),
             reject: record.reject.map(|r| r.as_str()),
+            attested: record.stir.attested.map(|a| a.as_str()),
+            unsigned: record.stir.unsigned.map(|r| r.as_str()),
+            verified: record.stir.verified.map(|r| r.as_str()),
+            vouched: record.stir.vouched.map(|a| a.as_str()),
             steps: record.steps.iter().map(|s| StepLine::new(clock, s)).collect(),
             media: record.media.as_deref().map(Media::new),
             moves: record.moves.iter().map(|receipt| MoveLine::new(clock, receipt)).collect(),

@@ -84,8 +84,8 @@ struct Turner {
     relay: Option<AsyncFd<RelayHandle>>,
     /// The relay has not taken every command yet.
     relay_behind: bool,
-    /// Calls that the relay's full queue turned away, to be told to the core.
-    refused: Vec<RelayEvent>,
+    /// What found no room elsewhere, to be told to the core: calls that the relay's full queue turned away, and signatures.
+    refused: Vec<Input>,
     records: Records,
     told: Vec<Told>,
     wire: WireCounters,
@@ -261,6 +261,7 @@ impl Turner {
                 self.handle(Input::Move(order));
             }
             Mail::StopMove(order) => self.handle(Input::StopMove(order)),
+            Mail::Stir(answer) => self.handle(Input::Stir(answer)),
         }
     }
 
@@ -311,7 +312,7 @@ impl Turner {
     /// One input, and everything that comes of it.
     fn handle(&mut self, input: Input) {
         let mut next = Some(input);
-        while let Some(input) = next.take().or_else(|| self.refused.pop().map(Input::Relay)) {
+        while let Some(input) = next.take().or_else(|| self.refused.pop()) {
             self.handled = self.shared.clock.now();
             self.shard.handle(self.handled, input);
             self.perform_all();
@@ -328,6 +329,13 @@ impl Turner {
         match output {
             Output::Send { to, bytes } => self.send(to, bytes),
             Output::Relay(command) => self.command(command),
+            Output::Stir(task) => {
+                let refused = match &self.shared.stir {
+                    Some(desk) => desk.hand_in(self.id, task).err(),
+                    None => Some(task),
+                };
+                self.refused.extend(refused.map(|task| Input::Stir(Box::new(task.busy()))));
+            }
             Output::Finished(record) => self.told.push(Told::Finished(record)),
             // At once, not at the turn's end: a region's silence is urgent.
             Output::Event(event) => match event.into_health() {
@@ -358,7 +366,7 @@ impl Turner {
         let sent = self.relay.as_mut().is_some_and(|relay| relay.get_mut().send(command).is_ok());
         if let (false, Some(session)) = (sent, opening) {
             self.wire.relay_full += 1;
-            self.refused.push(RelayEvent::OpenFailed { session, reason: OpenFailure::Busy });
+            self.refused.push(Input::Relay(RelayEvent::OpenFailed { session, reason: OpenFailure::Busy }));
         }
     }
 

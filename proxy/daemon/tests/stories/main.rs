@@ -3,6 +3,8 @@
 
 #[path = "../audited/appliance.rs"]
 mod audited;
+#[path = "../../../stir/tests/common/mod.rs"]
+mod authority;
 #[path = "../audited/tap.rs"]
 mod tap;
 mod world;
@@ -10,6 +12,7 @@ mod world;
 mod a_call_goes_through;
 mod a_region_falls_silent;
 mod a_reload_leaves_calls_alone;
+mod callers_are_signed_and_verified;
 mod calls_over_tcp;
 mod large_requests;
 mod listeners;

@@ -4,7 +4,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P256_SHA256, SanType,
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,19 +30,20 @@ pub(crate) enum Numbers<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Wish<'a> {
     pub(crate) numbers: Numbers<'a>,
-    /// Seconds since 1970.
-    pub(crate) from: u64,
-    pub(crate) until: u64,
+    /// Seconds from now.
+    pub(crate) from: i64,
+    pub(crate) until: i64,
 }
 
 impl Default for Wish<'_> {
     fn default() -> Self {
-        Self { numbers: Numbers::Provider("1234"), from: NOW - 86_400, until: NOW + 86_400 }
+        Self { numbers: Numbers::Provider("1234"), from: -86_400, until: 86_400 }
     }
 }
 
 /// An authority.
 pub(crate) struct Authority {
+    now: u64,
     issuer: Issuer<'static, KeyPair>,
     /// Its own certificate.
     pub(crate) pem: String,
@@ -59,17 +60,17 @@ pub(crate) struct Issued {
     pub(crate) der: Vec<u8>,
 }
 
-fn at(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
+fn at(now: u64, seconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(now.checked_add_signed(seconds).unwrap())
 }
 
-fn authority_params(name: &str) -> CertificateParams {
+fn authority_params(name: &str, now: u64) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    params.not_before = at(NOW - 10 * 86_400).into();
-    params.not_after = at(NOW + 10 * 86_400).into();
+    params.not_before = at(now, -10 * 86_400).into();
+    params.not_after = at(now, 10 * 86_400).into();
     params
 }
 
@@ -79,23 +80,38 @@ fn key() -> KeyPair {
 
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
-        let (params, key) = (authority_params(name), key());
+        Self::root_at(name, NOW)
+    }
+
+    /// One whose now is another.
+    pub(crate) fn root_at(name: &str, now: u64) -> Self {
+        let (params, key) = (authority_params(name, now), key());
         let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem, above: String::new() }
+        Self { now, issuer: Issuer::new(params, key), pem, above: String::new() }
     }
 
     /// One that this one stands behind.
     pub(crate) fn intermediate(&self, name: &str) -> Self {
-        let (params, key) = (authority_params(name), key());
+        let (params, key) = (authority_params(name, self.now), key());
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), above: format!("{pem}{}", self.above), pem }
+        Self { now: self.now, issuer: Issuer::new(params, key), above: format!("{pem}{}", self.above), pem }
+    }
+
+    /// Certificate and key of a host on the web, in PEM.
+    pub(crate) fn issue_for_host(&self, ip: std::net::IpAddr) -> (String, String) {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![SanType::IpAddress(ip)];
+        (params.not_before, params.not_after) = (at(self.now, -60).into(), at(self.now, 86_400).into());
+        let key = key();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 
     pub(crate) fn issue(&self, wish: Wish<'_>) -> Issued {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "SHAKEN 1234");
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        (params.not_before, params.not_after) = (at(wish.from).into(), at(wish.until).into());
+        (params.not_before, params.not_after) =
+            (at(self.now, wish.from).into(), at(self.now, wish.until).into());
         if let Some(list) = tn_auth_list(wish.numbers) {
             let oid = [1, 3, 6, 1, 5, 5, 7, 1, 26];
             params.custom_extensions.push(CustomExtension::from_oid_content(&oid, list));

@@ -154,7 +154,7 @@ fn host(written: &Maybe<String>, complaints: &mut Complaints) -> Option<HostPart
 }
 
 /// A number in E.164, or the beginning of one.
-fn global(written: &Spanned<String>, complaints: &mut Complaints) -> String {
+pub(super) fn global(written: &Spanned<String>, complaints: &mut Complaints) -> String {
     let text = written.get_ref();
     let digits = text.strip_prefix('+').unwrap_or_default();
     if !(1..=15).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {

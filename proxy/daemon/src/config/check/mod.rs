@@ -17,6 +17,7 @@ mod routes;
 mod session;
 mod settings;
 mod sources;
+mod stir;
 mod tier;
 mod trunks;
 
@@ -34,6 +35,7 @@ struct Parts<'a> {
     sites: Names<'a>,
     trunks: Names<'a>,
     profiles: Names<'a>,
+    stir: Names<'a>,
     targets: Vec<Target>,
     codes: Vec<CodePolicy>,
     authentication: proxy_core::Authentication,
@@ -63,6 +65,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
             raw.identity.iter().map(|i| (&i.get_ref().name, i.span())),
             complaints,
         ),
+        stir: Names::collect("[[stir]]", raw.stir.iter().map(|s| (&s.get_ref().name, s.span())), complaints),
         targets: Vec::new(),
         codes: Vec::new(),
         authentication: proxy_core::Authentication::default(),
@@ -84,6 +87,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         let thresholds = (relay.silence, region_health, &rehome, default_probe);
         rehome::contradictions(raw, thresholds, max_calls, complaints);
     }
+    let (stir, stir_settings) = stir::read(&raw.stir, &parts.groups, complaints);
     let session = session::policy(&raw.session, media.mode, complaints);
     let config = Config {
         listeners: parts.listeners.compiled,
@@ -93,6 +97,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         sites,
         trunks,
         profiles: identity::read(&raw.identity, complaints),
+        stir,
         codes: parts.codes,
         authentication: parts.authentication,
         inbound,
@@ -114,6 +119,6 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
     };
     mirrored::warn(raw, &config, complaints);
     admitted::warn(raw, &config, complaints);
-    let settings = settings::read(raw, shards, relay, complaints);
+    let settings = Settings { stir: stir_settings, ..settings::read(raw, shards, relay, complaints) };
     (config, settings)
 }

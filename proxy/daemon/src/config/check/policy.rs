@@ -58,6 +58,7 @@ pub(super) fn manners(
         offer_100rel,
         profile,
         codes,
+        stir: None,
         redirect: match redirect {
             Some(RawRedirects::Pass) => Redirects::Pass,
             Some(RawRedirects::Follow) => Redirects::Follow,

@@ -55,6 +55,7 @@ pub(super) fn read(
             .map_or(PER_PEER, |n| ranged(n, 1, 100_000, "`tcp_connections_per_peer`", complaints))
             as usize,
         drain: time(&raw.process.drain, Duration::from_secs(30)),
+        stir: Vec::new(),
     }
 }
 

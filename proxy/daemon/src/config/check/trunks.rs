@@ -5,7 +5,7 @@ use super::policy::{latching, manners, probe, ranged};
 use super::{Parts, authentication, codes, correlation, identity, tier};
 use crate::config::complaint::Complaints;
 use crate::config::raw::RawConfig;
-use proxy_core::{Owner, ProbePolicy, Trunk, TrunkId};
+use proxy_core::{Owner, ProbePolicy, StirId, Trunk, TrunkId};
 
 pub(super) fn read(
     raw: &RawConfig,
@@ -47,6 +47,7 @@ pub(super) fn read(
         let mut manners = manners(trunk.redirect, trunk.refer, trunk.offer_100rel, (profile, codes));
         manners.accounts = authentication::accounts(&trunk.auth, &mut parts.authentication, complaints);
         manners.demand = authentication::demand(&trunk.challenge, &mut parts.authentication, complaints);
+        manners.stir = trunk.stir.as_ref().and_then(|name| parts.stir.find(name, complaints)).map(StirId);
         compiled.push(Trunk {
             name,
             sources: trunk.sources.iter().map(|s| s.get_ref().0).collect(),
