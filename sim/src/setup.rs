@@ -227,6 +227,7 @@ impl Setup {
             name: agent.0.into(),
             owner,
             peer: peer(agent.2.parse().expect("an address")),
+            rank: 0,
             weight: 1,
             probe: self.probe.filter(|_| agent.0 != "beta-1"),
         });
@@ -260,6 +261,7 @@ impl Setup {
                 .map(|name| Region { name: name.into(), moves_per_second: self.moves_per_second })
                 .to_vec(),
             targets: targets.collect(),
+            named: vec![],
             groups: vec![group("east", 0, [0, 1]), group("west", 1, [2, 3])],
             sites: vec![Site {
                 name: "main".into(),

@@ -48,9 +48,11 @@ fn config() -> Config {
             name: "e".into(),
             owner: Owner::Edge(GroupId(0)),
             peer: peer(EDGE),
+            rank: 0,
             weight: 1,
             probe: None,
         }],
+        named: vec![],
         groups: vec![EdgeGroup {
             name: "g".into(),
             region: RegionId(0),

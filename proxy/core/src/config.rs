@@ -2,6 +2,7 @@
 
 use crate::digest::{AccountsId, Authentication, DemandId};
 use crate::identity::Profile;
+use crate::locate::Place;
 use crate::{Peer, RegionId, StirId, StirPolicy, Transport};
 use ipnet::IpNet;
 use relay_values::{Duration, Latching};
@@ -41,6 +42,8 @@ pub struct Config {
     pub regions: Vec<Region>,
     /// Edges and trunk addresses: whatever an INVITE can be sent to.
     pub targets: Vec<Target>,
+    /// Edges and trunk addresses that are configured by host name: [`Config::located`] makes targets of them.
+    pub named: Vec<NamedTarget>,
     /// Edge groups.
     pub groups: Vec<EdgeGroup>,
     /// Sites.
@@ -136,9 +139,29 @@ pub struct Target {
     pub owner: Owner,
     /// How it is reached.
     pub peer: Peer,
-    /// Share among the targets of one group or trunk, 1 to 65,535; 0 takes it out of selection.
+    /// Of the targets of one group or trunk those of the lowest rank come first, as with SRV's priority (RFC 2782). 0
+    /// where an address is configured.
+    pub rank: u16,
+    /// Share among the targets of one group or trunk that have one rank, 1 to 65,535; 0 takes it out of selection.
     pub weight: u16,
     /// How it is probed; `None`: only passive evidence.
+    pub probe: Option<ProbePolicy>,
+}
+
+/// Edges or addresses of a trunk that are configured by one host name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedTarget {
+    /// Its name, unique. Its targets are named after it and their addresses.
+    pub name: String,
+    /// What it belongs to.
+    pub owner: Owner,
+    /// What is looked up.
+    pub place: Place,
+    /// Through which listener it is reached.
+    pub listener: ListenerId,
+    /// The share of all its addresses together among the targets of one group or trunk; 0 takes them out of selection.
+    pub weight: u16,
+    /// How each is probed; `None`: only passive evidence.
     pub probe: Option<ProbePolicy>,
 }
 

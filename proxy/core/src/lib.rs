@@ -29,6 +29,7 @@ mod identity;
 mod ids;
 mod io;
 mod limits;
+mod locate;
 mod moves;
 mod overload;
 mod owner;
@@ -45,10 +46,10 @@ mod wheel;
 
 pub use config::{
     AfterRefusal, CodePolicy, CodesId, Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy,
-    InboundRoute, LargeRequests, Listener, ListenerId, Manners, MediaMode, MediaPolicy, OutboundRoute,
-    OverRate, OverloadPolicy, Owner, ProbePolicy, ProfileId, Redirects, Refers, Refresher, Region,
-    RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId,
-    Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
+    InboundRoute, LargeRequests, Listener, ListenerId, Manners, MediaMode, MediaPolicy, NamedTarget,
+    OutboundRoute, OverRate, OverloadPolicy, Owner, ProbePolicy, ProfileId, Redirects, Refers, Refresher,
+    Region, RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId, Target,
+    TargetId, Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use digest::{Account, AccountsId, Authentication, Demand, DemandId, DigestHash, Secret};
@@ -61,7 +62,12 @@ pub use io::{
     Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Transport,
     TransportFailure,
 };
-pub use limits::MAX_LINES;
+pub use limits::{MAX_LINES, MAX_PLACES};
+pub use locate::{
+    Absent, AddressView, Answer, Data, Dispute, Disputed, DnsName, Failure, Family, Locate, LocateChange,
+    LocateCounters, LocateInput, LocatePolicy, LocateReason, LocatedAddress, NotAHost, Place, PlaceState,
+    PlaceView, Question, QuestionId, QuestionKind, Record, Resolution,
+};
 pub use overload::{ScannerView, begins_something, calls_for_help};
 pub use owner::{OwnerOf, owner};
 pub use reason::{

@@ -193,3 +193,49 @@ pub(crate) const REFUSALS_AT_ONCE: u32 = 4_096;
 
 /// How long ACKs to answers without a transaction may come after the last of them: 64*T1.
 pub(crate) const STATELESS_ACKS: Duration = Duration::from_secs(32);
+
+/// Aliases (CNAME) that one question follows. Real zones have one or two; a loop ends here, too.
+pub(crate) const MAX_ALIASES: u8 = 8;
+
+/// Records of one answer that are looked at: as many A records as 4 KiB hold are 250, and a place keeps 16.
+pub(crate) const MAX_RECORDS: usize = 64;
+
+/// NAPTR services of one name that are followed: one transport has one or two.
+pub(crate) const MAX_SERVICES: usize = 4;
+
+/// Hosts of SRV records of one name: each is a question.
+pub(crate) const MAX_HOSTS: usize = 16;
+
+/// Addresses of one place: as many as a call's plan can hold. Each is probed.
+pub(crate) const MAX_PLACE_ADDRESSES: usize = 16;
+
+/// Host names of one configuration: with 16 addresses each they are 16,384 targets, a quarter of what numbers have room for.
+pub const MAX_PLACES: usize = 1_024;
+
+/// Questions on their way at once, over all names. Each takes a port and some KiB of the resolver.
+pub(crate) const MAX_QUESTIONS: usize = 64;
+
+/// What was found is kept for so long at least, though its TTL be 0: one name then costs three questions in 4 s.
+pub(crate) const MIN_TTL: Duration = Duration::from_secs(5);
+
+/// And for so long at most before it is asked for again: who moves a service with a TTL of a day is followed within the hour.
+pub(crate) const MAX_REFRESH: Duration = Duration::from_secs(3_600);
+
+/// A TTL counts for no more than this (RFC 8767 §4: a week).
+pub(crate) const MAX_TTL: Duration = Duration::from_secs(604_800);
+
+/// Between two walks for one name, whatever fails meanwhile.
+pub(crate) const MIN_BETWEEN: Duration = Duration::from_secs(5);
+
+/// A name without any address is asked for again after this, then after twice as long, up to `RECHECK`.
+pub(crate) const FIRST_RECHECK: Duration = Duration::from_secs(1);
+
+/// Servers that do not answer are asked again after this (RFC 8767 §5), and those that deny a name for which they do not say
+/// how long that is true.
+pub(crate) const RECHECK: Duration = Duration::from_secs(30);
+
+/// What a server denies is asked for again after this at the latest, however long it says that it will be so.
+pub(crate) const MAX_DENIED: Duration = Duration::from_secs(60);
+
+/// A walk (three steps of four attempts of 5 s each, and some time to find that out) is given up after this.
+pub(crate) const WALK_TIME: Duration = Duration::from_secs(90);

@@ -19,7 +19,7 @@ pub(crate) enum Command {
     /// Run the service in the foreground
     Run(Config),
     /// Check a configuration: every complaint at once, and how many calls it can hold here; exit 0, 1 (warnings) or 2 (errors)
-    Check(Config),
+    Check(CheckArgs),
     /// Show where a call would go, and the very message that would leave, without sending it; exit 0, 1 (refused) or 2
     Route(RouteArgs),
     /// Show the running service: calls, what carries media and why not something faster, what was dropped
@@ -34,6 +34,15 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Take away what a killed service has left in the kernel: its streams are forwarded until the service is back
     Detach(DetachArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) file: Config,
+    /// Look its host names up now, and say what they are; a name without an address is a warning
+    #[arg(long)]
+    pub(crate) resolve: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,17 +13,18 @@ use std::process::ExitCode;
 const WIDTH: usize = 110;
 
 /// `bascule check`.
-pub(crate) fn check(path: &Path) -> ExitCode {
+pub(crate) fn check(path: &Path, resolve: bool) -> ExitCode {
     match config::read(path) {
-        Ok(loaded) if loaded.warnings.is_empty() => {
-            say(&format!("{}: good", loaded.source.name));
-            operate::sizing(&loaded);
-            ExitCode::SUCCESS
-        }
         Ok(loaded) => {
-            warnings(&loaded);
+            let good = loaded.warnings.is_empty();
+            if good {
+                say(&format!("{}: good", loaded.source.name));
+            } else {
+                warnings(&loaded);
+            }
             operate::sizing(&loaded);
-            ExitCode::from(1)
+            let found = operate::names(&loaded, resolve);
+            if good && found { ExitCode::SUCCESS } else { ExitCode::from(1) }
         }
         Err(error) => {
             failure(&error);

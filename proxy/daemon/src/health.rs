@@ -9,8 +9,8 @@ use crate::overrides::{self, Override, Refused};
 use crate::shared::{Shared, count};
 use bytes::Bytes;
 use proxy_core::{
-    Config, Health, HealthCounters, HealthInput, HealthOutput, Peer, RegionState, RegionView, Snapshot,
-    SwitchReason, TargetState, Transport, TransportFailure,
+    Config, Disputed, Health, HealthCounters, HealthInput, HealthOutput, LocateChange, Peer, RegionState,
+    RegionView, Resolution, Snapshot, SwitchReason, TargetState, Transport, TransportFailure,
 };
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -20,8 +20,10 @@ use tokio::sync::mpsc;
 
 /// What is asked of the health thread by the appliance, never lost.
 pub(crate) enum Order {
-    /// Take a new configuration; the answer is the snapshot that shows it.
-    Reload(Arc<Config>, SyncSender<Arc<Snapshot>>),
+    /// Take a new configuration, and what is known of its names; the answer is the snapshot that shows it.
+    Reload(Arc<Config>, Resolution, SyncSender<Arc<Snapshot>>),
+    /// What is known of names has changed.
+    Located(Vec<LocateChange>),
     /// What an operator says; the answer is the snapshot that shows it.
     Override(Override, SyncSender<Result<Arc<Snapshot>, Refused>>),
     /// What is known of every region, and from what.
@@ -33,6 +35,9 @@ pub(crate) enum Order {
 /// What the thread is given.
 pub(crate) struct Kit {
     pub(crate) seed: u64,
+    /// As it is configured, with names, and what is known of these: the first snapshot has both.
+    pub(crate) configured: Arc<Config>,
+    pub(crate) resolution: Resolution,
     pub(crate) shared: Arc<Shared>,
     /// By the listener's number; `None` for streams.
     pub(crate) sockets: Vec<Option<UdpSocket>>,
@@ -42,15 +47,20 @@ pub(crate) struct Kit {
 
 struct Keeper {
     health: Health,
+    configured: Arc<Config>,
+    resolution: Resolution,
+    /// What the log was told of.
+    disputed: Vec<Disputed>,
     shared: Arc<Shared>,
     sockets: Vec<Option<UdpSocket>>,
 }
 
 pub(crate) async fn run(kit: Kit) {
-    let Kit { seed, shared, sockets, mut inputs, mut orders } = kit;
+    let Kit { seed, configured, resolution, shared, sockets, mut inputs, mut orders } = kit;
     let mut stop = shared.stop.subscribe();
     let health = Health::new(seed, shared.snapshot.load_full());
-    let mut keeper = Keeper { health, shared, sockets };
+    let mut keeper = Keeper { health, configured, resolution, disputed: Vec::new(), shared, sockets };
+    keeper.located();
     while !*stop.borrow() {
         let deadline = keeper.shared.clock.deadline(keeper.health.poll_timeout(), HEARTBEAT);
         tokio::select! {
@@ -71,9 +81,25 @@ pub(crate) async fn run(kit: Kit) {
 impl Keeper {
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Reload(config, done) => {
+            Order::Reload(config, resolution, done) => {
+                self.resolution.retain(|place, _| config.named.iter().any(|named| named.place == *place));
+                // What came by itself is no older than what was known when the reload was asked for.
+                for (place, addresses) in resolution {
+                    self.resolution.entry(place).or_insert(addresses);
+                }
+                self.configured = config;
+                let config = self.located();
                 self.handle(HealthInput::Config(config));
                 let _ = done.try_send(Arc::clone(self.health.snapshot()));
+            }
+            Order::Located(changes) => {
+                for LocateChange { place, addresses } in changes {
+                    self.resolution.insert(place, addresses);
+                }
+                let config = self.located();
+                if config != self.health.snapshot().config {
+                    self.handle(HealthInput::Config(config));
+                }
             }
             Order::Override(said, done) => {
                 tracing::info!(?said, "an operator says");
@@ -91,6 +117,21 @@ impl Keeper {
                 let _ = done.try_send(*self.health.counters());
             }
         }
+    }
+
+    /// The configuration with the addresses that its names have.
+    fn located(&mut self) -> Arc<Config> {
+        if self.configured.named.is_empty() {
+            return Arc::clone(&self.configured);
+        }
+        let (config, disputed) = self.configured.located(&self.resolution);
+        for new in disputed.iter().filter(|new| !self.disputed.contains(new)) {
+            let Disputed { target, address, dispute } = new;
+            let whose = dispute.as_str();
+            tracing::warn!(target_name = target, %address, whose, "an address of a name is somebody else's: not used");
+        }
+        self.disputed = disputed;
+        Arc::new(config)
     }
 
     /// One input, and what comes of it; a probe that cannot be sent is an input in turn, though never more than one for

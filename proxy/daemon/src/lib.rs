@@ -16,6 +16,7 @@ mod clock;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod dns;
 mod health;
 mod limits;
 mod log;

@@ -183,6 +183,13 @@ pub(crate) const CONTROL_PROGRESS: Duration = Duration::from_millis(100);
 /// transaction that times out takes 64 × T1, but a move is given up with its target's hunt timers.
 pub(crate) const CONTROL_SETTLE: Duration = Duration::from_secs(5);
 
+/// What comes of names is handed on at most so often: each time is a new configuration, which every shard takes over and every
+/// call under way finds its targets in anew.
+pub(crate) const DNS_GATHER: Duration = Duration::from_secs(1);
+
+/// Orders that may wait for the thread that looks names up.
+pub(crate) const DNS_ORDERS: usize = 16;
+
 /// At most so often is the log told of strangers at the media ports: a flood of them is a line a second.
 pub(crate) const STRANGERS_EVERY: Duration = Duration::from_secs(1);
 

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Demo(args) => bascule::demo::main(&args),
         Command::Run(file) => run(&file.config),
-        Command::Check(file) => complain::check(&file.config),
+        Command::Check(args) => complain::check(&args.file.config, args.resolve),
         Command::Route(args) => operate::route(&args),
         Command::Status(args) => operate::status(&args),
         Command::Regions(args) => operate::regions(&args),

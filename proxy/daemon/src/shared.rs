@@ -102,6 +102,8 @@ pub(crate) struct Shared {
     pub(crate) subscribers: Subscribers,
     pub(crate) tally: Tally,
     pub(crate) phase: AtomicU8,
+    /// Rung with every shard's bell, for whoever looks names up.
+    pub(crate) renewed: Notify,
     /// Ends the threads that are not shards.
     pub(crate) stop: tokio::sync::watch::Sender<bool>,
 }
@@ -150,6 +152,7 @@ impl Shared {
         for post in &self.posts {
             post.bell.notify_one();
         }
+        self.renewed.notify_one();
     }
 
     /// Whom a message belongs to. What nobody can route goes to `here`, which knows how to answer or count it.

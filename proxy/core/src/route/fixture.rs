@@ -33,7 +33,7 @@ pub(crate) const PROBE: ProbePolicy = ProbePolicy {
 pub(crate) fn target(name: &str, owner: Owner, remote: &str) -> Target {
     let remote = remote.parse().unwrap();
     let peer = Peer { transport: Transport::Udp, listener: ListenerId(0), remote };
-    Target { name: name.into(), owner, peer, weight: 1, probe: Some(PROBE) }
+    Target { name: name.into(), owner, peer, rank: 0, weight: 1, probe: Some(PROBE) }
 }
 
 fn group(name: &str, region: u16, edges: &[TargetId]) -> EdgeGroup {
@@ -84,6 +84,7 @@ pub(crate) fn config() -> Config {
             target("carrier-2", carrier, "198.51.100.2:5060"),
             unprobed(target("backup-1", backup, "203.0.113.1:5060")),
         ],
+        named: vec![],
         groups: vec![group("east", 0, &[EAST_1, EAST_2]), group("west", 1, &[WEST_1, WEST_2])],
         sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)], correlation: None }],
         trunks: vec![

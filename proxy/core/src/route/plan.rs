@@ -101,21 +101,36 @@ pub(super) fn plan<'a>(
     }
 }
 
-/// Draws up to `room` of these targets, each time with a chance in proportion to its weight among those left.
+/// Draws up to `room` of these targets: those of the lowest rank first, and among these each time with a chance in
+/// proportion to its weight among those left (RFC 2782).
 fn draw<'a>(
     snapshot: &Snapshot,
-    list: impl Iterator<Item = &'a TargetId>,
+    list: impl Iterator<Item = &'a TargetId> + Clone,
     room: usize,
     rng: &mut Rng,
     drawn: &mut SmallVec<[TargetId; 8]>,
 ) {
-    let weight = |id: &TargetId| snapshot.config.target(*id).map_or(0, |t| u64::from(t.weight));
-    let mut left: SmallVec<[(TargetId, u64); 16]> = list
-        .filter(|id| !drawn.contains(id))
-        .map(|id| (*id, weight(id)))
-        .filter(|(_, weight)| *weight > 0)
-        .collect();
-    drawn_by_weight(&mut left, room, rng, &mut |id| drawn.push(id));
+    let (full, mut rank) = (drawn.len() + room, 0);
+    loop {
+        let mut next = None;
+        let mut left: SmallVec<[(TargetId, u64); 16]> = list
+            .clone()
+            .filter(|id| !drawn.contains(id))
+            .filter_map(|id| snapshot.config.target(*id).map(|target| (*id, target)))
+            .filter(|(_, target)| {
+                if target.rank > rank {
+                    next = Some(next.map_or(target.rank, |other: u16| other.min(target.rank)));
+                }
+                target.rank == rank && target.weight > 0
+            })
+            .map(|(id, target)| (id, u64::from(target.weight)))
+            .collect();
+        drawn_by_weight(&mut left, full.saturating_sub(drawn.len()), rng, &mut |id| drawn.push(id));
+        match next {
+            Some(later) if drawn.len() < full => rank = later,
+            Some(_) | None => return,
+        }
+    }
 }
 
 /// Draws up to `room` of what is `left`, each time with a chance in proportion to its weight among those left. What has no

@@ -38,6 +38,7 @@ fn address(config: &mut Config, trunk: u16, name: &str, remote: &str) -> TargetI
         name: name.into(),
         owner: Owner::Trunk(TrunkId(trunk)),
         peer: super::peer(remote),
+        rank: 0,
         weight: 1,
         probe: None,
     });

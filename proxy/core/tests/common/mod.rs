@@ -37,6 +37,7 @@ pub fn config() -> Config {
         name: name.into(),
         owner: Owner::Edge(GroupId(group)),
         peer: peer(remote),
+        rank: 0,
         weight: 1,
         probe: None,
     };
@@ -67,10 +68,12 @@ pub fn config() -> Config {
                 name: "carrier-1".into(),
                 owner: Owner::Trunk(TrunkId(0)),
                 peer: peer(CARRIER),
+                rank: 0,
                 weight: 1,
                 probe: None,
             },
         ],
+        named: vec![],
         groups: vec![group("east", 0, 0), group("west", 1, 1)],
         sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)], correlation: None }],
         trunks: vec![Trunk {

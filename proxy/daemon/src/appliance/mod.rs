@@ -9,6 +9,7 @@ pub use start::StartError;
 use crate::admin::Shown;
 use crate::config::{Loaded, NeedsRestart, RelaySettings, Settings, needs_restart};
 use crate::control::Floor;
+use crate::dns::{self, Known};
 use crate::health::Order;
 use crate::limits::REPORT_TIMEOUT;
 use crate::lookout::Lookout;
@@ -37,6 +38,7 @@ pub struct Appliance {
 struct Core {
     shared: Arc<Shared>,
     orders: mpsc::Sender<Order>,
+    names: mpsc::Sender<dns::Order>,
     durations: Arc<Durations>,
     engine: Option<Engine>,
     settings: Settings,
@@ -74,7 +76,10 @@ impl Appliance {
         if let Some(desk) = &self.core.shared.stir {
             desk.renew(&loaded.settings.stir);
         }
-        self.core.order(|done| Order::Reload(Arc::clone(&loaded.config), done)).ok_or(ReloadError::Stuck)
+        let resolution = dns::wait_for(&self.core.names, &loaded.config, &loaded.settings.dns);
+        self.core
+            .order(|done| Order::Reload(Arc::clone(&loaded.config), resolution, done))
+            .ok_or(ReloadError::Stuck)
     }
 
     /// From now on, no new calls into these regions, and into no others kept out before: the whole list, by name.
@@ -179,6 +184,13 @@ impl Core {
         rx.recv_timeout(Duration::from_secs(5)).ok()
     }
 
+    /// What is known of names.
+    fn names(&self) -> Known {
+        let (tx, rx) = sync_channel(1);
+        let asked = self.names.try_send(dns::Order::Show(tx));
+        asked.ok().and_then(|()| rx.recv_timeout(REPORT_TIMEOUT).ok()).unwrap_or_default()
+    }
+
     fn reports(&self) -> Vec<ShardReport> {
         let (tx, rx) = sync_channel(self.shared.posts.len());
         let asked = self.shared.posts.iter().filter(|post| post.asks.try_send(tx.clone()).is_ok()).count();
@@ -212,6 +224,10 @@ impl Floor for Core {
         self.order(Order::Regions).unwrap_or_default()
     }
 
+    fn names(&self) -> Known {
+        Self::names(self)
+    }
+
     fn say_at_once(&self, said: Override) {
         let (nobody, _) = sync_channel(1);
         if self.orders.try_send(Order::Override(said, nobody)).is_err() {
@@ -226,6 +242,7 @@ impl Shown for Core {
         metrics::render(Page {
             shards: &shards,
             snapshot: &self.shared.snapshot.load(),
+            names: &self.names(),
             health: self.order(Order::Count).unwrap_or_default(),
             tally: &self.shared.tally,
             relay: self.engine.as_ref().map(Engine::counters),

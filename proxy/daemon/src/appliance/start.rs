@@ -5,14 +5,14 @@ use super::{Appliance, Core};
 use crate::clock::Clock;
 use crate::config::{Loaded, RelaySettings, Settings};
 use crate::control::AdminSocket;
-use crate::limits::{HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, STREAM_OUTBOX};
+use crate::limits::{DNS_ORDERS, HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, STREAM_OUTBOX};
 use crate::metrics::Durations;
 use crate::net::{self, Opened};
 use crate::notice::Subscribers;
 use crate::records::{self, Sink};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Post, Shared, Tally};
-use crate::{admin, control, health, shard, stir, stream};
+use crate::{admin, control, dns, health, shard, stir, stream};
 use arc_swap::ArcSwap;
 use datapath::{Engine, EngineConfig, RelayHandle};
 use proxy_core::{Config, ListenerId, Snapshot};
@@ -97,6 +97,17 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
     let Loaded { config, settings, .. } = loaded;
     let clock = Clock::start();
     let sockets = open(&config, &settings)?;
+    let mut threads = Threads::default();
+    let (names, orders) = mpsc::channel(DNS_ORDERS);
+    let kit = dns::Kit { seed: entropy(), clock, orders };
+    // Ends with its orders until it is told of the appliance.
+    threads.spawn_async("names", None, || async {
+        dns::run(kit).await;
+        Ok(())
+    })?;
+    let resolution = dns::wait_for(&names, &config, &settings.dns);
+    let configured = config;
+    let config = Arc::new(configured.located(&resolution).0);
     let sink = Sink::open(&settings.records).map_err(|error| match &settings.records {
         crate::config::RecordsTo::File(path) => StartError::Records { path: path.clone(), error },
         _ => StartError::System(error),
@@ -118,17 +129,30 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         subscribers: Subscribers::default(),
         tally: Tally::default(),
         phase: AtomicU8::new(Phase::Running as u8),
+        renewed: Notify::new(),
         stop: watch::Sender::new(false),
     });
     let durations = Arc::new(Durations::new());
-    let core = Arc::new(Core { shared: Arc::clone(&shared), orders: orders_tx, durations, engine, settings });
+    let begin = dns::Order::Begin(Arc::clone(&shared), orders_tx.clone());
+    let core =
+        Arc::new(Core { shared: Arc::clone(&shared), orders: orders_tx, names, durations, engine, settings });
     // From here on a failure drops the appliance, which ends what has begun.
-    let mut appliance = Appliance { core, threads: Threads::default() };
+    let mut appliance = Appliance { core, threads };
+    if appliance.core.names.try_send(begin).is_err() {
+        return Err(StartError::System(io::Error::other("the thread for names has ended")));
+    }
     let records = start_records(&mut appliance, sink)?;
     start_shards(&mut appliance, sockets.udp, ends, relays, &records)?;
     let threads = &mut appliance.threads;
-    let kit =
-        health::Kit { seed: entropy(), shared: Arc::clone(&shared), sockets: sockets.probes, inputs, orders };
+    let kit = health::Kit {
+        seed: entropy(),
+        configured,
+        resolution,
+        shared: Arc::clone(&shared),
+        sockets: sockets.probes,
+        inputs,
+        orders,
+    };
     threads.spawn_async("health", None, || async {
         health::run(kit).await;
         Ok(())

@@ -17,7 +17,7 @@ mod words;
 pub use complaint::{Complaint, Place, Severity, Source};
 pub use reload::NeedsRestart;
 pub(crate) use reload::needs_restart;
-pub use settings::{LogFormat, LogSettings, RecordsTo, RelaySettings, Settings};
+pub use settings::{DnsSettings, LogFormat, LogSettings, RecordsTo, RelaySettings, Settings};
 pub use stir::{SignSettings, StirSettings, VerifySettings};
 pub use words::duration;
 

@@ -1,7 +1,7 @@
 //! The file as it is written: every key, its type and its place. No key has a meaning here, only a shape.
 
 use super::secrets::Unshown;
-use super::words::{Address, Source, Span, SpanOrNever, Text};
+use super::words::{Address, Source, Span, SpanOrNever, Text, Whereabouts};
 use serde::Deserialize;
 use serde_spanned::Spanned;
 use std::collections::BTreeMap;
@@ -35,6 +35,7 @@ pub(super) struct RawConfig {
     pub(super) limits: RawLimits,
     pub(super) overload: RawOverload,
     pub(super) scanners: RawScanners,
+    pub(super) dns: RawDns,
     pub(super) process: RawProcess,
     pub(super) admin: RawAdmin,
     pub(super) records: RawRecords,
@@ -177,7 +178,7 @@ pub(super) enum RawRefers {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTarget {
     pub(super) name: Maybe<String>,
-    pub(super) address: Maybe<Address>,
+    pub(super) address: Maybe<Whereabouts>,
     pub(super) weight: Maybe<i64>,
 }
 
@@ -602,6 +603,17 @@ pub(super) struct RawScanners {
     pub(super) strikes: Maybe<i64>,
     pub(super) half_life: Maybe<Span>,
     pub(super) user_agents: Maybe<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDns {
+    pub(super) servers: Maybe<Vec<Spanned<Address>>>,
+    pub(super) timeout: Maybe<Span>,
+    pub(super) attempts: Maybe<i64>,
+    pub(super) start_wait: Maybe<Span>,
+    pub(super) stale: Maybe<Span>,
+    pub(super) hold: Maybe<Span>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -2,12 +2,13 @@
 
 use super::stir::StirSettings;
 use datapath::{DatapathChoice, SocketEngine};
+use proxy_core::LocatePolicy;
 use relay_core::{Prompt, SilencePolicy};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything beside [`proxy_core::Config`]. None of it but `stir` changes without a restart.
+/// Everything beside [`proxy_core::Config`]. None of it but `stir`, `dns` and `drain` changes without a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Signalling threads.
@@ -32,6 +33,35 @@ pub struct Settings {
     pub drain: Duration,
     /// Keys and certificates of callers. Taken over live, unless there were none.
     pub stir: Vec<StirSettings>,
+    /// Who is asked for names.
+    pub dns: DnsSettings,
+}
+
+/// Who is asked for names, and how long what they said is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// Name servers; empty: those of the system (resolv.conf(5)).
+    pub servers: Vec<SocketAddr>,
+    /// How long one attempt waits for its answer.
+    pub timeout: Duration,
+    /// Attempts for one question, 1 or more.
+    pub attempts: u8,
+    /// How long a start or a reload waits for names that are not known yet.
+    pub start_wait: Duration,
+    /// How long what was said is believed.
+    pub policy: LocatePolicy,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(2),
+            attempts: 2,
+            start_wait: Duration::from_secs(5),
+            policy: LocatePolicy::default(),
+        }
+    }
 }
 
 /// What the relay works with.

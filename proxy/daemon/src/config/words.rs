@@ -1,6 +1,7 @@
 //! Values with a spelling of their own: durations, addresses, sources, names of things.
 
 use ipnet::IpNet;
+use proxy_core::{DnsName, NotAHost};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -23,6 +24,16 @@ pub(super) struct SpanOrNever(pub(super) Option<Duration>);
 pub(super) struct Address {
     pub(super) ip: IpAddr,
     pub(super) port: Option<u16>,
+}
+
+/// Where a neighbour is: an address, or a host name with an optional port (`"sip.example.com"`,
+/// `"sip.example.com:5070"`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    Address(Address),
+    Name(DnsName, Option<u16>),
+    /// Neither: what was written, and what is wrong with it as a name.
+    Neither(String, NotAHost),
 }
 
 /// Where requests come from: `"192.0.2.0/24"` or one address.
@@ -77,6 +88,13 @@ impl<'de> Deserialize<'de> for Address {
     }
 }
 
+impl<'de> Deserialize<'de> for Whereabouts {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let expected = r#"an address such as "192.0.2.1:5060" or "[2001:db8::1]:5060", or a name such as "sip.example.com""#;
+        d.deserialize_str(Spelled { expected, read: |text| Some(whereabouts(text)) })
+    }
+}
+
 impl<'de> Deserialize<'de> for Source {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let expected = r#"an address or a network such as "192.0.2.0/24""#;
@@ -106,6 +124,23 @@ fn address(text: &str) -> Option<Address> {
         return (at.port() != 0).then_some(Address { ip: at.ip(), port: Some(at.port()) });
     }
     text.parse().ok().map(|ip| Address { ip, port: None })
+}
+
+fn whereabouts(text: &str) -> Whereabouts {
+    if let Some(address) = address(text) {
+        return Whereabouts::Address(address);
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => match port.parse() {
+            Ok(port) if port != 0 => (host, Some(port)),
+            Ok(_) | Err(_) => return Whereabouts::Neither(text.to_owned(), NotAHost::Character),
+        },
+        None => (text, None),
+    };
+    match DnsName::host(host) {
+        Ok(name) => Whereabouts::Name(name, port),
+        Err(why) => Whereabouts::Neither(text.to_owned(), why),
+    }
 }
 
 /// As a person writes it.
@@ -148,6 +183,27 @@ mod tests {
         assert_eq!(address("[::1]:5070").unwrap().sip(), "[::1]:5070".parse().unwrap());
         assert_eq!(address("sip.example.com:5060"), None);
         assert_eq!(address("192.0.2.1:0"), None);
+    }
+
+    #[test]
+    fn a_neighbour_has_an_address_or_a_name() {
+        let name = |text: &str, port| Whereabouts::Name(DnsName::host(text).unwrap(), port);
+        assert_eq!(whereabouts("SIP.example.com."), name("sip.example.com", None));
+        assert_eq!(whereabouts("sip.example.com:5070"), name("sip.example.com", Some(5070)));
+        assert!(matches!(whereabouts("[2001:db8::1]:5060"), Whereabouts::Address(_)));
+        for wrong in [
+            "",
+            "192.0.2.256",
+            "192.0.2.1:0",
+            "a..b",
+            "-a.b",
+            "a_b",
+            "sip.example.com:x",
+            "2001:db8::g",
+            "müller.de",
+        ] {
+            assert!(matches!(whereabouts(wrong), Whereabouts::Neither(..)), "{wrong:?}");
+        }
     }
 
     #[test]

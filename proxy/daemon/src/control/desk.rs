@@ -3,6 +3,7 @@
 use super::protocol::Words;
 use crate::clock::Clock;
 use crate::config::RelaySettings;
+use crate::dns::Known;
 use crate::limits::CONTROL_WRITE;
 use crate::notice::Notice;
 use crate::overrides::{Override, Place, Refused};
@@ -24,6 +25,8 @@ pub(crate) trait Floor: Send + Sync + 'static {
     fn media(&self) -> Option<(&Engine, &RelaySettings)>;
     /// What is known of every region, and from what. Waits too.
     fn regions(&self) -> Vec<RegionView>;
+    /// What is known of names. Waits too.
+    fn names(&self) -> Known;
     /// Say something to the health thread and wait for the snapshot that shows it; `None` if it does not answer.
     fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>>;
     /// The same without waiting, for what has to be said from a destructor.
@@ -80,6 +83,11 @@ impl Desk {
     pub(super) async fn regions(&self) -> Vec<RegionView> {
         let floor = Arc::clone(&self.floor);
         tokio::task::spawn_blocking(move || floor.regions()).await.unwrap_or_default()
+    }
+
+    pub(super) async fn names(&self) -> Known {
+        let floor = Arc::clone(&self.floor);
+        tokio::task::spawn_blocking(move || floor.names()).await.unwrap_or_default()
     }
 
     pub(super) async fn say(&self, said: Override) -> Result<Arc<Snapshot>, Words> {

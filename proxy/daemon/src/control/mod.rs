@@ -18,7 +18,7 @@ mod watch;
 
 pub use protocol::{
     Answer, Carried, Condition, Cut, Drain, Drill, Edge, End, Gaps, Line, LiveCalls, Measure, Media,
-    Progress, Receipt, Region, Request, Scanner, Scanners, Status, Summary, Words,
+    NameAddress, NameStatus, Progress, Receipt, Region, Request, Scanner, Scanners, Status, Summary, Words,
 };
 
 pub(crate) use desk::{Desk, Floor};

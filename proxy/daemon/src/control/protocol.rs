@@ -181,6 +181,49 @@ pub struct Status {
     /// The relay; absent where media bypasses us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Media>,
+    /// Neighbours that are configured by name, and what is known of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameStatus>,
+}
+
+/// A name as it is known now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NameStatus {
+    /// As it is configured: `sip.example.com`, `sip.example.com:5070`.
+    pub name: String,
+    /// Of the listener: `UDP`, `TCP`.
+    pub transport: String,
+    /// `fresh`, `stale` (no server answers), `denied` (a server says that there is nothing) or `nothing`.
+    pub state: String,
+    /// Why it is not fresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Since when; for a fresh one when the last answer came.
+    pub since: String,
+    /// Until when addresses are kept that no server names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// The least TTL of its records, in seconds, within our limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u64>,
+    /// Best first.
+    pub addresses: Vec<NameAddress>,
+}
+
+/// One address of a name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NameAddress {
+    /// Address and port.
+    pub address: String,
+    /// The host that the records name.
+    pub host: String,
+    /// 0 is tried first.
+    pub rank: u16,
+    /// Seconds since it was first seen.
+    pub age_s: u64,
+    /// Since when no answer names it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
 }
 
 /// Calls by how far they have come.

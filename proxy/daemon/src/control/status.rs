@@ -1,11 +1,13 @@
 //! `bascule status`: what runs, and what carries media.
 
 use super::desk::Desk;
-use super::protocol::{Answer, Carried, LiveCalls, Media, Status};
+use super::protocol::{Answer, Carried, LiveCalls, Media, NameAddress, NameStatus, Status};
+use crate::clock::Clock;
 use crate::config::RelaySettings;
 use crate::shared::Phase;
 use datapath::Engine;
 use datapath::xdp::Passed;
+use proxy_core::{AddressView, PlaceView};
 use relay_values::DropReason;
 
 pub(super) async fn now(desk: &Desk) -> Answer {
@@ -28,7 +30,32 @@ pub(super) async fn now(desk: &Desk) -> Answer {
         shards: (reports.len(), desk.shards()),
         calls,
         media: desk.media().map(|(engine, relay)| media(engine, relay)),
+        names: desk.names().await.places.iter().map(|view| name(&desk.clock(), view)).collect(),
     }))
+}
+
+fn name(clock: &Clock, view: &PlaceView) -> NameStatus {
+    let PlaceView { place, state, why, since, until, ttl, asking: _, addresses } = view;
+    let now = clock.now();
+    NameStatus {
+        name: place.to_string(),
+        transport: place.transport.as_str().to_owned(),
+        state: state.as_str().to_owned(),
+        why: why.map(|why| why.as_str().to_owned()),
+        since: clock.rfc3339(*since),
+        until: until.map(|until| clock.rfc3339(until)),
+        ttl_s: ttl.map(|ttl| ttl.as_secs()),
+        addresses: addresses
+            .iter()
+            .map(|AddressView { address, host, rank, weight: _, since, left }| NameAddress {
+                address: address.to_string(),
+                host: host.to_string(),
+                rank: *rank,
+                age_s: now.since(*since).as_secs(),
+                left: left.map(|left| clock.rfc3339(left)),
+            })
+            .collect(),
+    }
 }
 
 fn media(engine: &Engine, relay: &RelaySettings) -> Media {

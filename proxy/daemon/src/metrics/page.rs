@@ -1,5 +1,6 @@
 //! Everything that is read off at a scrape.
 
+use crate::dns::Known;
 use crate::health::{region_state, state};
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::Tally;
@@ -9,7 +10,8 @@ use datapath::{Declined, EngineCounters};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proxy_core::{
-    Config, HealthCounters, Owner, RegionId, RegionState, RejectReason, ShardCounters, Snapshot, TargetState,
+    Config, HealthCounters, LocateCounters, Owner, PlaceState, QuestionKind, RegionId, RegionState,
+    RejectReason, ShardCounters, Snapshot, TargetState,
 };
 use relay_core::{Recall, Unfit};
 use relay_values::DropReason;
@@ -20,6 +22,7 @@ pub(crate) struct Page<'a> {
     /// One of each shard; fewer if one was too busy to answer.
     pub(crate) shards: &'a [ShardReport],
     pub(crate) snapshot: &'a Snapshot,
+    pub(crate) names: &'a Known,
     pub(crate) health: HealthCounters,
     pub(crate) tally: &'a Tally,
     pub(crate) relay: Option<EngineCounters>,
@@ -40,6 +43,7 @@ pub(crate) fn render(page: Page<'_>) -> String {
         if let Some(tally) = page.stir {
             signatures(page.shards, tally);
         }
+        names(page.names);
         if let Some(relay) = page.relay {
             media(&relay);
         }
@@ -59,6 +63,35 @@ fn set(name: &'static str, help: &'static str, value: u64) {
 fn level(name: &'static str, help: &'static str, value: usize) {
     describe_gauge!(name, help);
     gauge!(name).set(value as f64);
+}
+
+/// Nothing where no neighbour is configured by name.
+fn names(known: &Known) {
+    let Known { places, counters } = known;
+    if places.is_empty() {
+        return;
+    }
+    describe_gauge!("bascule_names", "Neighbours that are configured by name, by how they are known");
+    for state in PlaceState::ALL {
+        let count = places.iter().filter(|place| place.state == state).count();
+        gauge!("bascule_names", "state" => state.as_str()).set(count as f64);
+    }
+    describe_gauge!("bascule_name_addresses", "Addresses that a name has for calls");
+    for place in places {
+        let labels = [("name", place.place.to_string())];
+        gauge!("bascule_name_addresses", &labels).set(place.addresses.len() as f64);
+    }
+    describe_counter!("bascule_name_questions_total", "Questions to name servers, by kind of record");
+    for (kind, n) in QuestionKind::ALL.into_iter().zip(counters.questions) {
+        counter!("bascule_name_questions_total", "kind" => kind.as_str()).absolute(n);
+    }
+    describe_counter!("bascule_name_lookups_total", "Names looked up, by what came of it");
+    let LocateCounters { questions: _, found, denied, failed, early, changes } = *counters;
+    for (result, n) in [("found", found), ("denied", denied), ("failed", failed)] {
+        counter!("bascule_name_lookups_total", "result" => result).absolute(n);
+    }
+    set("bascule_name_lookups_early_total", "Names looked up early because an address had failed", early);
+    set("bascule_name_changes_total", "Changes of the addresses that a name has for calls", changes);
 }
 
 fn calls(shards: &[ShardReport]) {

@@ -8,6 +8,7 @@ mod detach;
 mod drain;
 mod drill;
 mod line;
+mod names;
 mod regions;
 mod report;
 mod route;
@@ -17,6 +18,7 @@ mod status;
 
 pub(crate) use args::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, RouteArgs, ScannersArgs, StatusArgs};
 pub(crate) use detach::detach;
+pub(crate) use names::show as names;
 pub(crate) use route::route;
 pub(crate) use sizing::show as sizing;
 

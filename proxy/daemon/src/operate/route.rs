@@ -3,6 +3,7 @@
 use super::args::RouteArgs;
 use super::report::{print, table};
 use crate::complain;
+use bascule::dns::look_up;
 use bascule::preview::{Attempt, Forecast, Question, forecast};
 use proxy_core::{Config, Direction, GroupId, RegionId, Source, TrunkId};
 use serde_json::json;
@@ -18,7 +19,13 @@ pub(crate) fn route(args: &RouteArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let config = loaded.config;
+    let config = match look_up(&loaded) {
+        Ok(found) => found.config,
+        Err(error) => {
+            complain::say(&format!("bascule: names cannot be looked up: {error}"));
+            return ExitCode::from(2);
+        }
+    };
     match ask(&config, args) {
         Ok(forecast) => {
             if args.json {

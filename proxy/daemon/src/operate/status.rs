@@ -4,7 +4,7 @@ use super::args::StatusArgs;
 use super::line::ask_once;
 use super::report::{print, table};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Media, Request, Status};
+use bascule::control::{Answer, Media, NameStatus, Request, Status};
 
 pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
     ask_once(&args.at, &Request::Status, |answer| {
@@ -16,7 +16,7 @@ pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
 }
 
 fn show(status: &Status) {
-    let Status { version, phase, uptime_s, generation, shards, calls, media } = status;
+    let Status { version, phase, uptime_s, generation, shards, calls, media, names } = status;
     print(&format!("bascule {version}, {phase} for {}, generation {generation}", span(*uptime_s)));
     let (told, all) = shards;
     let busy =
@@ -29,6 +29,36 @@ fn show(status: &Status) {
         Some(media) => relay(media),
         None => print("media     bypasses us"),
     }
+    located(names);
+}
+
+/// A line for each address, and for each name without one.
+fn located(names: &[NameStatus]) {
+    if names.is_empty() {
+        return;
+    }
+    let rows = names.iter().flat_map(|name| {
+        let why = name.why.as_ref().map(|why| format!(", {why}")).unwrap_or_default();
+        let until = name.until.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
+        let state = format!("{} since {}{why}{until}", name.state, name.since);
+        let whose = format!("{} {}", name.name, name.transport);
+        let mut rows: Vec<[String; 4]> = name
+            .addresses
+            .iter()
+            .map(|at| {
+                let left =
+                    at.left.as_ref().map(|left| format!(", not named since {left}")).unwrap_or_default();
+                [String::new(), at.address.clone(), format!("{} s{left}", at.age_s), String::new()]
+            })
+            .collect();
+        match rows.first_mut() {
+            Some(first) => (first[0], first[3]) = (whose, state),
+            None => rows.push([whose, "-".to_owned(), "-".to_owned(), state]),
+        }
+        rows
+    });
+    print("");
+    table(&["name", "address", "known for", "state"], rows);
 }
 
 fn relay(media: &Media) {

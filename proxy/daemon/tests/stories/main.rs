@@ -8,6 +8,7 @@ mod authority;
 #[path = "../audited/tap.rs"]
 mod tap;
 mod world;
+mod zone;
 
 mod a_call_goes_through;
 mod a_region_falls_silent;
@@ -16,6 +17,7 @@ mod callers_are_signed_and_verified;
 mod calls_over_tcp;
 mod large_requests;
 mod listeners;
+mod names;
 mod operators;
 mod scanners_and_floods;
 mod scanners_in_the_kernel;

@@ -42,6 +42,7 @@ pub(super) fn config(bits: u8) -> Config {
         name: name.into(),
         owner,
         peer: peer(of, Transport::Udp),
+        rank: 0,
         weight: 1,
         probe: None,
     };
@@ -62,6 +63,7 @@ pub(super) fn config(bits: u8) -> Config {
             target("west-1", Owner::Edge(GroupId(1)), WEST),
             target("carrier-1", Owner::Trunk(TrunkId(0)), CARRIER),
         ],
+        named: vec![],
         groups: vec![group("east", 0, 0), group("west", 1, 1)],
         sites: vec![Site { name: "main".into(), groups: vec![GroupId(0), GroupId(1)], correlation: None }],
         trunks: vec![Trunk {

@@ -55,6 +55,16 @@ fn a_target_without_weight_is_never_tried() {
 }
 
 #[test]
+fn a_lower_rank_comes_first_whatever_it_weighs_and_only_while_it_is_well() {
+    let mut config = config();
+    (config.targets[0].rank, config.targets[0].weight) = (1, 65_535);
+    let mut snapshot = Snapshot::first(Arc::new(config));
+    assert_eq!(inbound_sorted(&snapshot, &[(2, 4)]), [EAST_2, EAST_1, WEST_1, WEST_2]);
+    snapshot.health[EAST_2.index()].state = TargetState::Down;
+    assert_eq!(inbound_sorted(&snapshot, &[(1, 3)]), [EAST_1, WEST_1, WEST_2, EAST_2]);
+}
+
+#[test]
 fn worse_targets_wait_behind_every_better_one_of_every_region() {
     let mut snapshot = snapshot();
     snapshot.health[EAST_1.index()].state = TargetState::Down;

@@ -5,7 +5,7 @@ use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawAdmits, RawConfig, RawEdgeGroup};
 use crate::config::words::Source;
 use ipnet::IpNet;
-use proxy_core::{Config, ListenerId, MediaMode, TargetId};
+use proxy_core::{Config, GroupId, ListenerId, MediaMode, Owner, TrunkId};
 use serde_spanned::Spanned;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,16 +13,16 @@ use std::net::IpAddr;
 /// Warns of everything of ours, and of every region's, that a neighbour's list leaves out, and of what the edge groups of
 /// a site do not have in common.
 pub(super) fn warn(raw: &RawConfig, config: &Config, complaints: &mut Complaints) {
-    for (section, trunk) in raw.trunk.iter().zip(&config.trunks) {
+    for ((id, trunk), section) in (0..).map(TrunkId).zip(&config.trunks).zip(&raw.trunk) {
         let who = format!("trunk `{}`", trunk.name);
-        listed(&section.get_ref().admits, &who, &trunk.targets, config, complaints);
+        listed(&section.get_ref().admits, &who, Owner::Trunk(id), config, complaints);
         if config.media.mode == MediaMode::Bypass {
             regions_media(&section.get_ref().admits, &who, raw, complaints);
         }
     }
-    for (section, group) in raw.edge_group.iter().zip(&config.groups) {
+    for ((id, group), section) in (0..).map(GroupId).zip(&config.groups).zip(&raw.edge_group) {
         let who = format!("edge group `{}`", group.name);
-        listed(&section.get_ref().admits, &who, &group.edges, config, complaints);
+        listed(&section.get_ref().admits, &who, Owner::Edge(id), config, complaints);
     }
     for (section, site) in raw.site.iter().zip(&config.sites) {
         let at = section.get_ref().groups.as_ref().map_or(section.span(), Spanned::span);
@@ -55,17 +55,13 @@ pub(super) fn warn(raw: &RawConfig, config: &Config, complaints: &mut Complaints
 }
 
 /// Our own addresses, as this neighbour sees them.
-fn listed(
-    admits: &Maybe<RawAdmits>,
-    who: &str,
-    targets: &[TargetId],
-    config: &Config,
-    complaints: &mut Complaints,
-) {
+fn listed(admits: &Maybe<RawAdmits>, who: &str, owner: Owner, config: &Config, complaints: &mut Complaints) {
     let Some(admits) = admits else { return };
     let lists = admits.get_ref();
-    let listeners: BTreeSet<ListenerId> =
-        targets.iter().filter_map(|id| Some(config.target(*id)?.peer.listener)).collect();
+    let targets = config.targets.iter().map(|target| (target.owner, target.peer.listener));
+    let named = config.named.iter().map(|named| (named.owner, named.listener));
+    let own = targets.chain(named).filter(|(of, _)| *of == owner);
+    let listeners: BTreeSet<ListenerId> = own.map(|(_, listener)| listener).collect();
     for listener in listeners.iter().filter_map(|id| config.listener(*id)) {
         let ours = listener.advertised.ip();
         if !lists.signalling.is_empty() && !holds(&lists.signalling, ours.into()) {

@@ -4,7 +4,7 @@ use super::names::{Names, number};
 use super::policy::ranged;
 use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawLarge, RawListener, RawTransport};
-use proxy_core::{LargeRequests, Listener, ListenerId, Peer, Transport};
+use proxy_core::{DnsName, Family, LargeRequests, Listener, ListenerId, Peer, Place, Transport};
 use serde_spanned::Spanned;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -155,5 +155,13 @@ impl Listeners<'_> {
             }
         }
         Peer { transport: found.map_or(Transport::Udp, |l| l.transport), listener: id, remote }
+    }
+
+    /// What is looked up for a neighbour behind a listener.
+    pub(super) fn place(&self, listener: Option<ListenerId>, host: DnsName, port: Option<u16>) -> Place {
+        let found = listener.and_then(|l| self.compiled.get(l.index()));
+        let transport = found.map_or(Transport::Udp, |l| l.transport);
+        let family = found.map_or(Family::V4, |l| Family::of(&l.bind));
+        Place { host, port, transport, family }
     }
 }

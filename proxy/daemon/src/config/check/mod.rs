@@ -5,6 +5,7 @@ mod admitted;
 mod authentication;
 mod codes;
 mod correlation;
+mod dns;
 mod identity;
 mod listeners;
 mod media;
@@ -25,7 +26,8 @@ use super::complaint::Complaints;
 use super::raw::{RawConfig, RawUnknownSource};
 use super::settings::Settings;
 use names::Names;
-use proxy_core::{CodePolicy, Config, EdgeGroup, ShardLimits, Target, Trunk, UnknownSource};
+use proxy_core::{CodePolicy, Config, EdgeGroup, NamedTarget, ShardLimits, Target, Trunk, UnknownSource};
+use std::ops::Range;
 
 /// What is resolved so far: later sections refer to earlier ones by name.
 struct Parts<'a> {
@@ -39,6 +41,9 @@ struct Parts<'a> {
     targets: Vec<Target>,
     codes: Vec<CodePolicy>,
     authentication: proxy_core::Authentication,
+    named: Vec<NamedTarget>,
+    /// Name of each target, by address or by name, and where it is written.
+    target_names: Vec<(String, Range<usize>)>,
 }
 
 pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, Settings) {
@@ -69,6 +74,8 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         targets: Vec::new(),
         codes: Vec::new(),
         authentication: proxy_core::Authentication::default(),
+        named: Vec::new(),
+        target_names: Vec::new(),
     };
     let default_probe = policy::default_probe(&raw.probe, complaints);
     let groups: Vec<EdgeGroup> = tier::groups(raw, default_probe, &mut parts, complaints);
@@ -76,7 +83,8 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
     let shards = settings::shards(&raw.process, complaints);
     let regions = rehome::regions(raw, parts.regions.all(), shards, complaints);
     let trunks: Vec<Trunk> = trunks::read(raw, default_probe, shards, &mut parts, complaints);
-    names::distinct_targets(raw, &parts.targets, complaints);
+    names::distinct_targets(&parts.target_names, complaints);
+    dns::names(&parts.named, complaints);
     sources::overlaps(raw, complaints);
     let (inbound, outbound) = routes::read(raw, &parts, complaints);
     let (media, relay) = media::read(raw, complaints);
@@ -93,6 +101,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         listeners: parts.listeners.compiled,
         regions,
         targets: parts.targets,
+        named: parts.named,
         groups,
         sites,
         trunks,

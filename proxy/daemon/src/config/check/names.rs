@@ -1,9 +1,8 @@
 //! Names: present, distinct, and found again where another section refers to them.
 
 use crate::config::complaint::Complaints;
-use crate::config::raw::{Maybe, RawConfig, RawTarget};
+use crate::config::raw::{Maybe, RawTarget};
 use crate::config::words::nearest;
-use proxy_core::Target;
 use serde_spanned::Spanned;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -91,19 +90,17 @@ pub(super) fn target_name(owner: &str, place: usize, target: &RawTarget) -> Stri
 }
 
 /// Targets share one space of names: health and records go by them.
-pub(super) fn distinct_targets(raw: &RawConfig, targets: &[Target], complaints: &mut Complaints) {
-    let edges = raw.edge_group.iter().flat_map(|g| g.get_ref().edges.iter().flat_map(|e| e.get_ref().iter()));
-    let spans = edges.chain(raw.trunk.iter().flat_map(|t| t.get_ref().targets.iter())).map(Spanned::span);
-    let mut first_at: BTreeMap<&str, Range<usize>> = BTreeMap::new();
-    for (target, span) in targets.iter().zip(spans) {
-        if let Some(first) = first_at.get(target.name.as_str()) {
+pub(super) fn distinct_targets(targets: &[(String, Range<usize>)], complaints: &mut Complaints) {
+    let mut first_at: BTreeMap<&str, &Range<usize>> = BTreeMap::new();
+    for (name, span) in targets {
+        if let Some(first) = first_at.get(name.as_str()) {
             complaints
-                .error(span, format!("two edges or trunk targets are named `{}`", target.name))
+                .error(span.clone(), format!("two edges or trunk targets are named `{name}`"))
                 .at("second")
-                .see(first.clone(), "first")
+                .see((*first).clone(), "first")
                 .advise("rename one of them: health and records go by these names");
         } else {
-            first_at.insert(&target.name, span);
+            first_at.insert(name, span);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The shell's own settings.
 
+use super::dns;
 use super::policy::{ranged, time};
 use crate::config::complaint::Complaints;
 use crate::config::raw::{RawAdmin, RawConfig, RawLog, RawLogFormat, RawProcess};
@@ -56,6 +57,7 @@ pub(super) fn read(
             as usize,
         drain: time(&raw.process.drain, Duration::from_secs(30)),
         stir: Vec::new(),
+        dns: dns::read(&raw.dns, complaints),
     }
 }
 

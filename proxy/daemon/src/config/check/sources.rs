@@ -2,6 +2,7 @@
 
 use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawConfig, RawTarget};
+use crate::config::words::Whereabouts;
 use ipnet::IpNet;
 use serde_spanned::Spanned;
 use std::collections::BTreeMap;
@@ -73,10 +74,11 @@ fn claim<'a>(
 
 /// Every target's own address is a source of its owner.
 fn addresses(targets: &[Spanned<RawTarget>]) -> impl Iterator<Item = (IpNet, Range<usize>)> + '_ {
-    targets
-        .iter()
-        .filter_map(|t| t.get_ref().address.as_ref())
-        .map(|a| (IpNet::from(a.get_ref().ip), a.span()))
+    targets.iter().filter_map(|t| t.get_ref().address.as_ref()).filter_map(|a| match a.get_ref() {
+        Whereabouts::Address(address) => Some((IpNet::from(address.ip), a.span())),
+        // What a name turns out to be is looked at when it does.
+        Whereabouts::Name(..) | Whereabouts::Neither(..) => None,
+    })
 }
 
 fn name(name: &Maybe<String>) -> &str {

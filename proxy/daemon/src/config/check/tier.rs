@@ -5,7 +5,10 @@ use super::policy::{latching, manners, probe, weight};
 use super::{Parts, authentication, codes, correlation, identity};
 use crate::config::complaint::Complaints;
 use crate::config::raw::{RawConfig, RawTarget};
-use proxy_core::{EdgeGroup, GroupId, ListenerId, Owner, ProbePolicy, RegionId, Site, Target, TargetId};
+use crate::config::words::Whereabouts;
+use proxy_core::{
+    EdgeGroup, GroupId, ListenerId, NamedTarget, Owner, ProbePolicy, RegionId, Site, Target, TargetId,
+};
 use serde_spanned::Spanned;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -72,20 +75,39 @@ pub(super) fn targets(
     section: Range<usize>,
 ) -> Vec<TargetId> {
     let mut ids = Vec::new();
-    let mut total = 0_u32;
+    let (mut written, mut chosen) = (0_u32, 0_u32);
     for (place, entry) in list.iter().enumerate() {
         let raw = entry.get_ref();
         let Some(address) = &raw.address else {
             complaints.missing(entry.span(), "this target", "address", "\"192.0.2.11:5060\"");
             continue;
         };
-        let peer = parts.listeners.peer(listener, address.get_ref().sip(), address.span(), complaints);
+        let name = target_name(owner_name, place, raw);
+        parts.target_names.push((name.clone(), entry.span()));
         let weight = weight(&raw.weight, complaints);
-        total += u32::from(weight);
-        ids.push(TargetId(number(parts.targets.len())));
-        parts.targets.push(Target { name: target_name(owner_name, place, raw), owner, peer, weight, probe });
+        match address.get_ref() {
+            Whereabouts::Address(at) => {
+                let peer = parts.listeners.peer(listener, at.sip(), address.span(), complaints);
+                ids.push(TargetId(number(parts.targets.len())));
+                parts.targets.push(Target { name, owner, peer, rank: 0, weight, probe });
+            }
+            Whereabouts::Name(host, port) => {
+                let place = parts.listeners.place(listener, host.clone(), *port);
+                let listener = listener.unwrap_or(ListenerId(0));
+                parts.named.push(NamedTarget { name, owner, place, listener, weight, probe });
+            }
+            Whereabouts::Neither(text, why) => {
+                complaints
+                    .error(address.span(), format!("`{text}` is neither an address nor a host name"))
+                    .at(why.to_string())
+                    .advise("write an address such as \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\", or a name such as \"sip.example.com\"");
+                continue;
+            }
+        }
+        chosen += u32::from(weight);
+        written += 1;
     }
-    if !ids.is_empty() && total == 0 {
+    if written > 0 && chosen == 0 {
         complaints
             .error(
                 section,
