@@ -290,6 +290,7 @@ impl Setup {
             timers: self.timers,
             hunt: self.hunt.clone(),
             limits: ShardLimits { max_calls: 1000 },
+            certificates: Vec::new(),
             unknown_source: UnknownSource::Drop,
             product: Some("Bascule".into()),
             region_health: self.region_health,

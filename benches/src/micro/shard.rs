@@ -89,6 +89,7 @@ fn config() -> Config {
         timers: Timers::default(),
         hunt: HuntPolicy::default(),
         limits: ShardLimits { max_calls: 100_000 },
+        certificates: Vec::new(),
         unknown_source: UnknownSource::Drop,
         product: None,
         region_health: proxy_core::RegionPolicy::default(),

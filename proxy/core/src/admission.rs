@@ -133,7 +133,8 @@ impl Shard {
         if has_long_path(request) {
             return Err((513, RejectReason::TooLong));
         }
-        let source = snapshot.router.source_at(from.remote).ok_or((403, RejectReason::UnknownSource))?;
+        let source =
+            self.env.proven.source(&snapshot.router, from).ok_or((403, RejectReason::UnknownSource))?;
         let profile = snapshot.config.profile(source.owner());
         let identity = Identity::take(request, profile).map_err(|why| match why {
             NoIdentity::Scheme => (416, RejectReason::UnsupportedScheme),
@@ -262,7 +263,7 @@ impl Shard {
             sip_wire::Uri::parse(uri).ok().and_then(|uri| uri.user).map(text).unwrap_or_default()
         };
         let config = &self.env.newest.config;
-        let source = self.env.newest.router.source_at(from.remote);
+        let source = self.env.source(from);
         let (direction, trunk) = match source {
             Some(Source::Trunk(id)) => (Direction::Inbound, config.trunks.get(id.index())),
             Some(Source::Group(_)) | None => (Direction::Outbound, None),

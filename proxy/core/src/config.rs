@@ -81,10 +81,21 @@ pub struct Config {
     pub overload: OverloadPolicy,
     /// Who is met with silence.
     pub scanners: ScannerPolicy,
+    /// Neighbours that are known by their certificates over TLS, and by no address.
+    pub certificates: Vec<Certificate>,
     /// What to do with a request from nobody we know.
     pub unknown_source: UnknownSource,
     /// Value of Server and User-Agent header fields; `None` leaves them out.
     pub product: Option<String>,
+}
+
+/// A SIP domain that the certificate of a trunk or edge group is of (RFC 5922 §7.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The domain, in lower case.
+    pub name: String,
+    /// Whose it is. Where it has sources, too, the connection has to come from one of them.
+    pub owner: Owner,
 }
 
 /// A local SIP address.

@@ -181,6 +181,13 @@ impl Dialog {
     }
 }
 
+/// The port that a URI names, or the one that it means without (RFC 3261 §19.1.2).
+pub(crate) fn port_of(uri: &Uri<'_>) -> u16 {
+    let tls = || uri.param(b"transport").is_some_and(|name| name.eq_ignore_ascii_case(b"tls"));
+    let default = || if tls() { Transport::Tls } else { Transport::Udp }.default_port();
+    uri.port.unwrap_or_else(default)
+}
+
 /// The Contact's URI, if there is one.
 fn target_of(message: &Message) -> Option<&[u8]> {
     message.contact().ok().flatten().map(|contact| contact.uri)

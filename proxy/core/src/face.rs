@@ -20,12 +20,14 @@ impl Face {
     fn new(listener: &Listener, ask: bool) -> Self {
         let at = listener.advertised;
         let transport = listener.transport.as_str();
+        let alias = listener.transport.alias();
         let contact = match listener.transport {
             Transport::Udp => format!("<sip:{at}>"),
             Transport::Tcp => format!("<sip:{at};transport=tcp>"),
+            Transport::Tls => format!("<sip:{at};transport=tls>"),
         };
         Self {
-            via: format!("SIP/2.0/{transport} {at};rport{};branch=", if ask { OC } else { "" })
+            via: format!("SIP/2.0/{transport} {at};rport{alias}{};branch=", if ask { OC } else { "" })
                 .into_bytes()
                 .into(),
             contact: contact.into_bytes().into(),
@@ -53,6 +55,7 @@ impl Aim {
         let host_port = match target.peer.transport {
             Transport::Udp => at.to_string(),
             Transport::Tcp => format!("{at};transport=tcp"),
+            Transport::Tls => format!("{at};transport=tls"),
         };
         Self { host_port: host_port.into_bytes().into(), host: host(at).into_bytes().into() }
     }

@@ -16,12 +16,30 @@ pub enum Transport {
     Udp,
     /// TCP: reliable.
     Tcp,
+    /// TLS over TCP (RFC 3261 §26.2.1): reliable, and the peer may have proved who it is.
+    Tls,
 }
 
 impl Transport {
     /// Whether the transport delivers by itself, so that retransmission timers stay off (RFC 3261 §17.1.1.2).
     pub const fn is_reliable(self) -> bool {
-        matches!(self, Self::Tcp)
+        matches!(self, Self::Tcp | Self::Tls)
+    }
+
+    /// SIP's own port where none is written (RFC 3261 §19.1.2).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5_060,
+            Self::Tls => 5_061,
+        }
+    }
+
+    /// What stands in the Via of our requests where the peer may send its own over the same connection (RFC 5923 §5).
+    pub(crate) const fn alias(self) -> &'static str {
+        match self {
+            Self::Udp | Self::Tcp => "",
+            Self::Tls => ";alias",
+        }
     }
 
     /// As it stands in a Via header field.
@@ -29,6 +47,7 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 }
@@ -56,6 +75,15 @@ pub enum Input {
     },
     /// How long the next message has waited since it arrived. Where nothing is said of it, it has not waited.
     Waited(Duration),
+    /// Who the peer of a TLS connection has proved to be: before its first message, and `None` when the connection has ended.
+    Proven {
+        /// The peer.
+        peer: Peer,
+        /// Tells one connection with it from the next.
+        connection: u64,
+        /// Who it is.
+        proof: Option<Proof>,
+    },
     /// Something that we sent to this peer could not be delivered.
     TransportError {
         /// The peer.
@@ -77,6 +105,15 @@ pub enum Input {
     StopMove(u64),
     /// What came of an [`Output::Stir`].
     Stir(Box<StirAnswer>),
+}
+
+/// Who the peer of a TLS connection has proved to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// It has begun the connection, and its certificate is of these SIP domains (RFC 5922 §7.1), in lower case.
+    Names(Arc<[Box<str>]>),
+    /// We have begun the connection, and its certificate is of the domain that we called.
+    Called,
 }
 
 /// An operator's order to move answered calls.

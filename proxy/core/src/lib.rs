@@ -34,6 +34,7 @@ mod moves;
 mod overload;
 mod owner;
 mod packed;
+mod proven;
 mod reason;
 mod record;
 mod rng;
@@ -45,11 +46,11 @@ mod transaction;
 mod wheel;
 
 pub use config::{
-    AfterRefusal, CodePolicy, CodesId, Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy,
-    InboundRoute, LargeRequests, Listener, ListenerId, Manners, MediaMode, MediaPolicy, NamedTarget,
-    OutboundRoute, OverRate, OverloadPolicy, Owner, ProbePolicy, ProfileId, Redirects, Refers, Refresher,
-    Region, RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId, Target,
-    TargetId, Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
+    AfterRefusal, Certificate, CodePolicy, CodesId, Config, Correlation, EdgeGroup, GapFill, GroupId,
+    HuntPolicy, InboundRoute, LargeRequests, Listener, ListenerId, Manners, MediaMode, MediaPolicy,
+    NamedTarget, OutboundRoute, OverRate, OverloadPolicy, Owner, ProbePolicy, ProfileId, Redirects, Refers,
+    Refresher, Region, RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId,
+    Target, TargetId, Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use digest::{Account, AccountsId, Authentication, Demand, DemandId, DigestHash, Secret};
@@ -59,7 +60,7 @@ pub use identity::{
     PrivacyService, Profile, identity_differences,
 };
 pub use io::{
-    Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Transport,
+    Event, Evidence, EvidenceKind, Input, MoveFrom, MoveOrder, MoveProgress, Output, Peer, Proof, Transport,
     TransportFailure,
 };
 pub use limits::{MAX_LINES, MAX_PLACES};

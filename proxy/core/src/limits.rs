@@ -17,6 +17,10 @@ pub(crate) const WITHOUT_STREAMS: Duration = Duration::from_secs(60);
 /// Peers remembered for that: some 100 bytes each.
 pub(crate) const MAX_WITHOUT_STREAMS: usize = 4_096;
 
+/// TLS connections whose peers are remembered, with the names that they have proved: a few hundred bytes each. More than a
+/// shell has places for.
+pub(crate) const MAX_PROVEN: usize = 131_072;
+
 /// Bytes of a user part: a number has 15 digits, with its routing number and trunk marking (RFC 4694, RFC 4904) some 150
 /// bytes.
 pub(crate) const MAX_USER: usize = 1_024;

@@ -90,6 +90,9 @@ impl Shard {
             Input::Message { from, bytes } => self.message(from, bytes),
             // Nothing follows before the message is there.
             Input::Waited(waited) => return self.load.waited(waited),
+            Input::Proven { peer, connection, proof } => {
+                return self.env.proven.learn(peer, connection, proof);
+            }
             Input::TransportError { to, failure } => self.env.txns.transport_error(now, to, failure),
             Input::Relay(event) => self.relay_event(event),
             Input::Snapshot(snapshot) => self.take_snapshot(snapshot),
@@ -174,7 +177,7 @@ impl Shard {
         }
         if message.is_request() {
             // A request inside a dialog that lives here is welcome from any source.
-            let source = if leg.is_none() { self.env.newest.router.source_at(from.remote) } else { None };
+            let source = if leg.is_none() { self.env.source(from) } else { None };
             if leg.is_none() && source.is_none() {
                 return self.stranger(from, &message);
             }
@@ -207,9 +210,7 @@ impl Shard {
     /// Bytes that do not parse: 400 where enough of them was understood to answer.
     fn broken(&mut self, from: Peer, rejected: Rejected) {
         match rejected.partial {
-            Some(message)
-                if message.is_request() && self.env.newest.router.source_at(from.remote).is_some() =>
-            {
+            Some(message) if message.is_request() && self.env.source(from).is_some() => {
                 self.malformed(from, &message, 400);
             }
             _ => self.env.counters.reject(RejectReason::Garbage),

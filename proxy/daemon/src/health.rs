@@ -10,7 +10,7 @@ use crate::shared::{Shared, count};
 use bytes::Bytes;
 use proxy_core::{
     Config, Disputed, Health, HealthCounters, HealthInput, HealthOutput, LocateChange, Peer, RegionState,
-    RegionView, Resolution, Snapshot, SwitchReason, TargetState, Transport, TransportFailure,
+    RegionView, Resolution, Snapshot, SwitchReason, TargetState, TransportFailure,
 };
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -150,7 +150,7 @@ impl Keeper {
     }
 
     fn send(&self, to: Peer, bytes: &Bytes) -> Option<HealthInput> {
-        if to.transport == Transport::Tcp {
+        if to.transport.is_reliable() {
             self.shared.send_stream(to, bytes.clone());
             return None;
         }

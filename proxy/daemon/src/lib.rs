@@ -36,6 +36,7 @@ mod shed;
 pub mod sizing;
 pub mod stir;
 mod stream;
+mod tls;
 
 pub use appliance::{Appliance, ReloadError, StartError};
 pub use log::init as init_log;

@@ -97,6 +97,15 @@ pub(crate) const STREAM_OUTBOX: usize = 8_192;
 /// How long a connection may take to be made.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a TLS handshake may take, both ways: some round trips, and the certificates of a peer that is busy.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Handshakes that one address may have under way. All of a carrier's connections begin anew when its host does.
+pub(crate) const HANDSHAKES_OF_ONE: usize = 64;
+
+/// How long the last word of a TLS connection may take to be written.
+pub(crate) const CLOSE_NOTIFY: Duration = Duration::from_secs(1);
+
 /// How long a peer that could not be reached over a stream, or that did not read, is not called again. Meanwhile calls
 /// go elsewhere at once instead of each trying in vain.
 pub(crate) const REST: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ pub(crate) fn open(listener: &Listener, shards: u8) -> io::Result<Opened> {
         Transport::Udp => {
             (0..shards).map(|_| udp(listener.bind, shards > 1)).collect::<Result<_, _>>().map(Opened::Udp)
         }
-        Transport::Tcp => tcp(listener.bind).map(Opened::Tcp),
+        Transport::Tcp | Transport::Tls => tcp(listener.bind).map(Opened::Tcp),
     }
 }
 

@@ -7,10 +7,11 @@ use crate::report::ShardReport;
 use crate::shed;
 use crate::stir::Desk;
 use crate::stream::StreamTally;
+use crate::tls::{HandshakeTally, Tls};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use proxy_core::{
-    HealthInput, MoveOrder, OwnerOf, Peer, ScannerView, Snapshot, StirAnswer, Transport, TransportFailure,
+    HealthInput, MoveOrder, OwnerOf, Peer, Proof, ScannerView, Snapshot, StirAnswer, TransportFailure,
     begins_something, calls_for_help,
 };
 use relay_values::Time;
@@ -54,6 +55,12 @@ pub(crate) enum Mail {
     },
     /// Somebody whom nobody knows has connected, and was not taken.
     Knock(Peer),
+    /// Who the peer of a TLS connection is, or that it has ended.
+    Proven {
+        peer: Peer,
+        connection: u64,
+        proof: Option<Proof>,
+    },
     TransportError {
         to: Peer,
         failure: TransportFailure,
@@ -79,6 +86,8 @@ pub(crate) struct Tally {
     /// Streams not taken or made, and those that have ended, by reason.
     pub(crate) connections: StreamTally,
     pub(crate) streams: AtomicU64,
+    /// TLS handshakes by what became of them.
+    pub(crate) handshakes: HandshakeTally,
     pub(crate) records_lost: AtomicU64,
     pub(crate) records_unwritten: AtomicU64,
     pub(crate) probe_send_errors: AtomicU64,
@@ -93,6 +102,8 @@ pub(crate) fn count(counter: &AtomicU64) {
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// What new TLS connections are made with.
+    pub(crate) tls: ArcSwap<Tls>,
     pub(crate) posts: Vec<Post>,
     pub(crate) health: mpsc::Sender<HealthInput>,
     /// Messages for streams; `None` without a stream listener.
@@ -217,9 +228,18 @@ impl Shared {
         }
     }
 
+    /// Tell every shard who a TLS peer is, before its first message, or that its connection has ended. Waits for room: a
+    /// connection that began in an overload is not to be a stranger's for good.
+    pub(crate) async fn proven(&self, peer: Peer, connection: u64, proof: Option<Proof>) {
+        for post in &self.posts {
+            // Closed means that the appliance stops.
+            let _ = post.mail.send(Mail::Proven { peer, connection, proof: proof.clone() }).await;
+        }
+    }
+
     /// Send over a stream.
     pub(crate) fn send_stream(&self, to: Peer, bytes: Bytes) {
-        debug_assert_eq!(to.transport, Transport::Tcp);
+        debug_assert!(to.transport.is_reliable());
         let taken = self.streams.as_ref().is_some_and(|streams| streams.try_send((to, bytes)).is_ok());
         if !taken {
             count(&self.tally.stream_full);

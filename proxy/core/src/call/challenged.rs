@@ -126,7 +126,7 @@ impl Call {
                 self.pinned.config.accounts(Owner::Trunk(self.admitted.trunk?)).cloned()
             }
             (None, Leg::A, Direction::Outbound) => {
-                let source = self.pinned.router.source_at(self.admitted.source.remote)?;
+                let source = env.proven.source(&self.pinned.router, self.admitted.source)?;
                 let Source::Group(group) = source else { return None };
                 self.pinned.config.accounts(Owner::Edge(group)).cloned()
             }

@@ -7,6 +7,7 @@ use crate::ghosts::Ghosts;
 use crate::ids::{CallKey, hex};
 use crate::moves::Moves;
 use crate::overload::{Said, Throttles};
+use crate::proven::Proven;
 use crate::rng::Rng;
 use crate::shard::Join;
 use crate::transaction::Transactions;
@@ -52,6 +53,8 @@ pub(crate) struct Env {
     pub(crate) faces: Faces,
     /// The newest snapshot; what a call was admitted under it holds itself.
     pub(crate) newest: Arc<Snapshot>,
+    /// Who is at the other end of TLS connections.
+    pub(crate) proven: Proven,
     pub(crate) counters: ShardCounters,
     /// Serial of the last relay session.
     pub(crate) sessions: u64,
@@ -79,6 +82,8 @@ impl Env {
         moves.configure(&newest.config);
         let mut txns = Transactions::new(shard, rng.next_u64(), newest.config.timers);
         let faces = Faces::new(&newest.config);
+        // Not drawn: the calls' own numbers stay as they are.
+        let proven = Proven::new(seed.rotate_left(16));
         txns.add_sent_by(faces.sent_by());
         txns.set_listeners(&newest.config);
         Self {
@@ -88,6 +93,7 @@ impl Env {
             out: VecDeque::new(),
             faces,
             newest,
+            proven,
             rng,
             counters: ShardCounters::default(),
             sessions: 0,
@@ -105,6 +111,12 @@ impl Env {
     pub(crate) fn allow(&self, peer: SocketAddr) -> &'static [u8] {
         let takes_refer = self.newest.router.takes_refer(&self.newest.config, peer);
         if takes_refer { ALLOW_WITH_REFER } else { ALLOW }
+    }
+
+    /// Who has sent this: by its address, or over TLS by its certificate.
+    #[inline]
+    pub(crate) fn source(&self, from: crate::Peer) -> Option<crate::Source> {
+        self.proven.source(&self.newest.router, from)
     }
 
     /// Texts of a listener.

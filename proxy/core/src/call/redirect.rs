@@ -2,6 +2,7 @@
 //! neighbour and of nobody else: a redirection may not make us call whom the configuration does not name.
 
 use super::{Attempt, Call, Env, State};
+use crate::dialog::port_of;
 use crate::identity::is_safe;
 use crate::limits::{MAX_CONTACTS, MAX_REDIRECTIONS};
 use crate::{CloseReason, HuntReason, Manners, Redirects, StepOutcome, TargetId};
@@ -71,7 +72,7 @@ impl Call {
         let Some(owner) = config.target(from).map(|target| target.owner) else { return };
         let at = |uri: &Uri<'_>| {
             let Some(ip) = uri.ip() else { return Some(from) };
-            let address = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+            let address = SocketAddr::new(ip, port_of(uri));
             let mut ours = (0..).map(TargetId).zip(&config.targets).filter(|(_, to)| to.owner == owner);
             ours.find(|(_, to)| to.peer.remote == address).map(|(id, _)| id)
         };

@@ -3,6 +3,7 @@
 
 use super::{Call, Env};
 use crate::demands::Refusal;
+use crate::dialog::port_of;
 use crate::identity::is_safe;
 use crate::limits::MAX_REFERRALS;
 use crate::transaction::ServerKey;
@@ -62,7 +63,7 @@ impl ReferTo {
         if !is_safe(user) || user.contains(&b':') || (user.is_empty() && replaces.is_none()) {
             return Err(400);
         }
-        let at = uri.ip().map(|ip| SocketAddr::new(ip, uri.port.unwrap_or(5060)));
+        let at = uri.ip().map(|ip| SocketAddr::new(ip, port_of(&uri)));
         Ok(Self { called: user.into(), at, replaces })
     }
 }
@@ -126,12 +127,8 @@ impl Call {
 
     /// What whoever is at a leg may ask of us.
     fn manners_of(&self, env: &Env, leg: Leg, from: Peer) -> Refers {
-        let router = &env.newest.router;
-        let known = || {
-            let dialog = self.leg(leg).dialog.as_ref()?;
-            router.source_at(dialog.peer.remote)
-        };
-        let source = router.source_at(from.remote).or_else(known);
+        let known = || env.source(self.leg(leg).dialog.as_ref()?.peer);
+        let source = env.source(from).or_else(known);
         source.map_or(Refers::Refuse, |source| env.newest.config.manners(source.owner()).refer)
     }
 

@@ -143,7 +143,7 @@ impl Call {
 /// The edge at an address: the very one, else the only one on that host.
 fn edge_at(snapshot: &Snapshot, at: std::net::SocketAddr) -> Option<TargetId> {
     let config = &snapshot.config;
-    let Some(Source::Group(group)) = snapshot.router.source_at(at) else { return None };
+    let Some(Source::Group(group)) = snapshot.router.owner_at(at) else { return None };
     let edges = &config.groups.get(group.index())?.edges;
     let remote = |id: &TargetId| config.target(*id).map(|target| target.peer.remote);
     let exact = edges.iter().copied().find(|id| remote(id) == Some(at));

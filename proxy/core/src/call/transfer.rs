@@ -151,9 +151,9 @@ impl Call {
         };
         let mut targets = (0..).map(TargetId).zip(&config.targets);
         let named = targets.find(|(_, target)| Some(target.peer.remote) == to.at);
-        let source = router.source_at(from.remote).or_else(|| {
+        let source = env.source(from).or_else(|| {
             let dialog = self.leg(self.tier_leg()).dialog.as_ref()?;
-            router.source_at(dialog.peer.remote)
+            env.source(dialog.peer)
         });
         let source = source.ok_or(NO_ROUTE)?;
         // As whoever refers dials.

@@ -101,7 +101,7 @@ impl Shard {
         let of_leg =
             key_of(user).and_then(|key| self.with(key, |call, env| call.accounts(env, user)).flatten());
         of_leg.or_else(|| {
-            let owner = match self.env.newest.router.source_at(challenged.to.remote)? {
+            let owner = match self.env.source(challenged.to)? {
                 Source::Trunk(trunk) => Owner::Trunk(trunk),
                 Source::Group(group) => Owner::Edge(group),
             };

@@ -95,7 +95,8 @@ fn options(id: ProbeId, to: &Peer, ours: &Listener, product: Option<&str>) -> By
     let local = uri(ours.advertised, transport);
     let mut headers = Headers::from(vec![
         Header::Via(headers::Via::new(format!(
-            "SIP/2.0/{protocol} {sent_by};branch={BRANCH_PREFIX}{id};rport"
+            "SIP/2.0/{protocol} {sent_by};branch={BRANCH_PREFIX}{id};rport{}",
+            transport.alias()
         ))),
         Header::MaxForwards(headers::MaxForwards::new("70")),
         Header::From(headers::From::new(format!("<{local}>;tag={id}"))),
@@ -119,6 +120,7 @@ fn uri(address: SocketAddr, transport: Transport) -> Uri {
         // UDP is what a SIP URI with a port means without the parameter (RFC 3263 §4.1).
         Transport::Udp => Vec::new(),
         Transport::Tcp => vec![rsip::Param::Transport(rsip::Transport::Tcp)],
+        Transport::Tls => vec![rsip::Param::Transport(rsip::Transport::Tls)],
     };
     Uri { scheme: Some(rsip::Scheme::Sip), host_with_port: host_with_port(address), params, ..Uri::default() }
 }

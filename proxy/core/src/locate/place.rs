@@ -134,6 +134,7 @@ impl Place {
         match self.transport {
             Transport::Udp => Service { naptr: "SIP+D2U", srv: "_sip._udp", port: 5060 },
             Transport::Tcp => Service { naptr: "SIP+D2T", srv: "_sip._tcp", port: 5060 },
+            Transport::Tls => Service { naptr: "SIPS+D2T", srv: "_sips._tcp", port: 5061 },
         }
     }
 }

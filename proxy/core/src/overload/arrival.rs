@@ -74,7 +74,7 @@ impl Shard {
         request.method == Method::Invite
             && request.callee.tag().is_none()
             && !request.is_urgent
-            && self.is_neighbour(from.remote)
+            && self.is_neighbour(from)
             && !super::beginnings::is_for_help(request.uri, request.callee.uri, &self.env.newest)
             && self.env.txns.knows_branch(Method::Invite, &request.via) == Some(false)
     }

@@ -7,7 +7,7 @@ use crate::ids::LocalTag;
 use crate::limits::{CLAIM_SETS, CLAIMS_PER_SECOND, SOURCE_CLAIMS_PER_SECOND, USER_AGENT_LINES};
 use crate::rng::Rng;
 use crate::shard::Shard;
-use crate::{Config, Peer, RejectReason, UnknownSource};
+use crate::{Config, Peer, RejectReason, Transport, UnknownSource};
 use relay_values::Time;
 use std::net::{IpAddr, SocketAddr};
 
@@ -70,7 +70,7 @@ impl Shard {
     /// configuration always may; of others only what looks like part of a call, and what is to be answered 403. What is
     /// not let in is counted here.
     pub fn lets_in(&mut self, now: Time, from: Peer, bytes: &[u8]) -> bool {
-        if self.is_neighbour(from.remote) {
+        if self.is_neighbour(from) {
             return true;
         }
         match self.door.stranger(now, from.remote.ip().to_canonical(), bytes, &self.env.newest.config) {
@@ -82,8 +82,13 @@ impl Shard {
         }
     }
 
-    /// Whether a trunk, group or target names this address.
-    pub(super) fn is_neighbour(&mut self, address: SocketAddr) -> bool {
+    /// Whether a trunk, group or target names whoever this is.
+    pub(super) fn is_neighbour(&mut self, from: Peer) -> bool {
+        let address = from.remote;
+        // What a connection has proved may end with it.
+        if from.transport == Transport::Tls {
+            return self.env.source(from).is_some();
+        }
         if self.door.neighbour == Some(address) {
             return true;
         }
@@ -98,7 +103,7 @@ impl Shard {
     /// stream is on the list for datagrams, too. A connection's address is nobody else's.
     pub fn knocked(&mut self, now: Time, from: Peer) {
         let newest = &self.env.newest;
-        if newest.router.source_at(from.remote).is_none() {
+        if self.env.source(from).is_none() {
             let ip = from.remote.ip().to_canonical();
             self.door.scanners.strike(now, ip, Strike::Request, &newest.config.scanners);
         }

@@ -112,6 +112,7 @@ pub(crate) fn config() -> Config {
         timers: Timers::default(),
         hunt: HuntPolicy::default(),
         limits: ShardLimits { max_calls: 1_000 },
+        certificates: Vec::new(),
         unknown_source: UnknownSource::Drop,
         product: None,
         region_health: crate::RegionPolicy::default(),

@@ -4,6 +4,7 @@
 //! is made once per call and then asked for the next target as long as the call hunts; it is judged by the newest
 //! snapshot each time, so that a target that went down while the call waited is not tried before a healthy one.
 
+mod certified;
 mod choices;
 mod elsewhere;
 mod number;

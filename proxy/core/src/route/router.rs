@@ -1,5 +1,6 @@
 //! The compiled form of everything that a configuration says about who and where.
 
+use super::certified::Certified;
 use super::number::Number;
 use super::sources::{Source, Sources};
 use super::trie::{Rank, Trie};
@@ -12,6 +13,9 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Debug, Clone)]
 pub struct Router {
     sources: Sources,
+    /// The same with those, too, that are known by their certificates; `None` where there are none.
+    everyone: Option<Box<Sources>>,
+    certified: Certified,
     inbound: Routes<SiteId>,
     outbound: Routes<Box<[TrunkChoice]>>,
     sites: Vec<Option<SiteId>>,
@@ -48,7 +52,10 @@ impl Router {
         let groups = config.groups.iter().map(|group| group.manners);
         let mut manners = groups.chain(config.trunks.iter().map(|trunk| trunk.manners));
         let refers = manners.any(|manners| manners.refer != Refers::Refuse);
-        Self { sources: Sources::new(config), inbound, outbound, sites, names, refers }
+        let certified = Certified::new(config);
+        let sources = Sources::new(config, |owner| !certified.has(owner));
+        let everyone = (!certified.is_empty()).then(|| Box::new(Sources::new(config, |_| true)));
+        Self { sources, everyone, certified, inbound, outbound, sites, names, refers }
     }
 
     /// Who sends from this address, by IP alone. A target's own address beats a network, a longer prefix a shorter one.
@@ -62,6 +69,26 @@ impl Router {
         self.sources.by_address(address)
     }
 
+    /// Who shows a certificate of these SIP domains from this address: the first that is somebody's.
+    pub fn source_named(&self, names: &[Box<str>], ip: IpAddr) -> Option<Source> {
+        self.certified.find(names, ip)
+    }
+
+    /// Whether anybody is known by a certificate.
+    pub fn knows_certificates(&self) -> bool {
+        !self.certified.is_empty()
+    }
+
+    /// Whether somebody is at this address, be it that he has to prove it.
+    pub fn expects(&self, ip: IpAddr) -> bool {
+        self.everyone.as_deref().unwrap_or(&self.sources).by_ip(ip).is_some()
+    }
+
+    /// Whose this address is, be it that its owner has to prove who it is: says nothing of who sends from there.
+    pub(crate) fn owner_at(&self, address: SocketAddr) -> Option<Source> {
+        self.everyone.as_deref().unwrap_or(&self.sources).by_address(address)
+    }
+
     /// Whether a REFER from an address is taken, by this router's configuration (RFC 3515 §2.4.2).
     pub(crate) fn takes_refer(&self, config: &Config, from: SocketAddr) -> bool {
         let owner = |source| match source {
@@ -70,9 +97,7 @@ impl Router {
         };
         // Mostly nobody's is, and nobody has to be looked up.
         self.refers
-            && self
-                .source_at(from)
-                .is_some_and(|source| config.manners(owner(source)).refer != Refers::Refuse)
+            && self.owner_at(from).is_some_and(|source| config.manners(owner(source)).refer != Refers::Refuse)
     }
 
     /// Where a call from a carrier goes. `number` is the user part of the request URI. The longest prefix wins; of two as

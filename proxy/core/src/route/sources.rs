@@ -55,17 +55,20 @@ struct Length {
 }
 
 impl Sources {
-    pub(super) fn new(config: &Config) -> Self {
+    /// The sources of those owners that are `counted`.
+    pub(super) fn new(config: &Config, counted: impl Fn(Owner) -> bool) -> Self {
         let mut sources = Self { exact: HashMap::default(), v4: Vec::new(), v6: Vec::new() };
-        for target in &config.targets {
+        for target in config.targets.iter().filter(|target| counted(target.owner)) {
             let remote = canonical(target.peer.remote);
             sources.exact.entry(remote).or_insert(target.owner.into());
             sources.claim(IpNet::from(remote.ip()), target.owner.into());
         }
-        for (id, trunk) in (0..).map(TrunkId).zip(&config.trunks) {
+        let trunks = (0..).map(TrunkId).zip(&config.trunks);
+        for (id, trunk) in trunks.filter(|(id, _)| counted(Owner::Trunk(*id))) {
             trunk.sources.iter().for_each(|net| sources.claim(*net, Source::Trunk(id)));
         }
-        for (id, group) in (0..).map(GroupId).zip(&config.groups) {
+        let groups = (0..).map(GroupId).zip(&config.groups);
+        for (id, group) in groups.filter(|(id, _)| counted(Owner::Edge(*id))) {
             group.sources.iter().for_each(|net| sources.claim(*net, Source::Group(id)));
         }
         sources

@@ -107,6 +107,7 @@ pub fn config() -> Config {
         timers: Timers::default(),
         hunt: HuntPolicy::default(),
         limits: ShardLimits { max_calls: 1000 },
+        certificates: Vec::new(),
         unknown_source: UnknownSource::Drop,
         product: None,
         region_health: proxy_core::RegionPolicy::default(),

@@ -77,9 +77,11 @@ impl Appliance {
             desk.renew(&loaded.settings.stir);
         }
         let resolution = dns::wait_for(&self.core.names, &loaded.config, &loaded.settings.dns);
-        self.core
-            .order(|done| Order::Reload(Arc::clone(&loaded.config), resolution, done))
-            .ok_or(ReloadError::Stuck)
+        let snapshot = self.core.order(|done| Order::Reload(Arc::clone(&loaded.config), resolution, done));
+        let snapshot = snapshot.ok_or(ReloadError::Stuck)?;
+        // Targets are found in it by name, so that it may be a moment later than what names them.
+        self.core.shared.tls.store(Arc::clone(&loaded.tls));
+        Ok(snapshot)
     }
 
     /// From now on, no new calls into these regions, and into no others kept out before: the whole list, by name.

@@ -15,7 +15,7 @@ use crate::shared::{Mail, Phase, Post, Shared, Tally};
 use crate::{admin, control, dns, health, shard, stir, stream};
 use arc_swap::ArcSwap;
 use datapath::{Engine, EngineConfig, RelayHandle};
-use proxy_core::{Config, ListenerId, Snapshot};
+use proxy_core::{Config, ListenerId, Snapshot, Transport};
 use relay_core::RelayConfig;
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -79,7 +79,7 @@ struct Sockets {
     udp: Vec<Vec<Option<UdpSocket>>>,
     /// For probes: duplicates of the first shard's.
     probes: Vec<Option<UdpSocket>>,
-    tcp: Vec<(ListenerId, TcpListener)>,
+    tcp: Vec<(ListenerId, Transport, TcpListener)>,
     admin: Option<TcpListener>,
     control: Option<AdminSocket>,
 }
@@ -94,7 +94,7 @@ const PINS: &str = "bpf";
 type Ends = (mpsc::Receiver<Mail>, mpsc::Receiver<SyncSender<ShardReport>>);
 
 pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
-    let Loaded { config, settings, .. } = loaded;
+    let Loaded { config, settings, tls, .. } = loaded;
     let clock = Clock::start();
     let sockets = open(&config, &settings)?;
     let mut threads = Threads::default();
@@ -123,6 +123,7 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         stir: desk,
         clock,
         snapshot: ArcSwap::from_pointee(Snapshot::first(config)),
+        tls: ArcSwap::new(tls),
         posts,
         health: health_tx,
         streams: (!sockets.tcp.is_empty()).then_some(outbox_tx),
@@ -192,7 +193,8 @@ fn open(config: &Config, settings: &Settings) -> Result<Sockets, StartError> {
                 udp.iter_mut().zip(sockets).for_each(|(shard, socket)| shard.push(Some(socket)));
             }
             Opened::Tcp(socket) => {
-                tcp.push((ListenerId(u16::try_from(number).unwrap_or(u16::MAX)), socket));
+                let id = ListenerId(u16::try_from(number).unwrap_or(u16::MAX));
+                tcp.push((id, listener.transport, socket));
                 probes.push(None);
                 udp.iter_mut().for_each(|shard| shard.push(None));
             }

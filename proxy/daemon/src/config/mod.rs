@@ -21,6 +21,7 @@ pub use settings::{DnsSettings, LogFormat, LogSettings, RecordsTo, RelaySettings
 pub use stir::{SignSettings, StirSettings, VerifySettings};
 pub use words::duration;
 
+use crate::tls::Tls;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Loaded {
     pub config: Arc<proxy_core::Config>,
     /// What the shell is configured with.
     pub settings: Settings,
+    /// Certificates, keys and authorities, as their files were when this was read.
+    pub tls: Arc<Tls>,
     /// What is odd but not wrong.
     pub warnings: Vec<Complaint>,
     /// The text that the warnings point into.
@@ -89,6 +92,6 @@ pub fn parse(name: &str, text: &str) -> Result<Loaded, LoadError> {
     if complaints.iter().any(|c| c.severity == Severity::Error) {
         return Err(LoadError::Bad { source_text: source, complaints });
     }
-    let (config, settings) = compiled;
-    Ok(Loaded { config: Arc::new(config), settings, warnings: complaints, source })
+    let (config, settings, tls) = compiled;
+    Ok(Loaded { config: Arc::new(config), settings, tls: Arc::new(tls), warnings: complaints, source })
 }

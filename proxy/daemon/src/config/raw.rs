@@ -58,6 +58,20 @@ pub(super) struct RawListener {
     pub(super) advertised: Maybe<Address>,
     pub(super) large_requests: Maybe<RawLarge>,
     pub(super) path_mtu: Maybe<i64>,
+    pub(super) certificate: Maybe<PathBuf>,
+    pub(super) key: Maybe<PathBuf>,
+    pub(super) client_ca: Maybe<PathBuf>,
+    pub(super) require_client: Maybe<bool>,
+}
+
+/// How targets are called over TLS.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTls {
+    pub(super) server_name: Maybe<String>,
+    pub(super) ca: Maybe<PathBuf>,
+    pub(super) certificate: Maybe<PathBuf>,
+    pub(super) key: Maybe<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -72,6 +86,7 @@ pub(super) enum RawLarge {
 pub(super) enum RawTransport {
     Udp,
     Tcp,
+    Tls,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,6 +105,9 @@ pub(super) struct RawEdgeGroup {
     pub(super) edges: Maybe<Vec<Spanned<RawTarget>>>,
     #[serde(default)]
     pub(super) sources: Vec<Spanned<Source>>,
+    #[serde(default)]
+    pub(super) certificates: Vec<Spanned<String>>,
+    pub(super) tls: Maybe<RawTls>,
     pub(super) latching: Option<RawLatching>,
     pub(super) probe: Option<RawProbe>,
     pub(super) redirect: Option<RawRedirects>,
@@ -180,6 +198,7 @@ pub(super) struct RawTarget {
     pub(super) name: Maybe<String>,
     pub(super) address: Maybe<Whereabouts>,
     pub(super) weight: Maybe<i64>,
+    pub(super) server_name: Maybe<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -216,6 +235,9 @@ pub(super) struct RawTrunk {
     pub(super) listener: Maybe<String>,
     #[serde(default)]
     pub(super) sources: Vec<Spanned<Source>>,
+    #[serde(default)]
+    pub(super) certificates: Vec<Spanned<String>>,
+    pub(super) tls: Maybe<RawTls>,
     #[serde(default)]
     pub(super) targets: Vec<Spanned<RawTarget>>,
     pub(super) max_calls: Maybe<i64>,

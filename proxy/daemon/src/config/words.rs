@@ -1,7 +1,7 @@
 //! Values with a spelling of their own: durations, addresses, sources, names of things.
 
 use ipnet::IpNet;
-use proxy_core::{DnsName, NotAHost};
+use proxy_core::{DnsName, NotAHost, Transport};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -41,9 +41,9 @@ pub(super) enum Whereabouts {
 pub(super) struct Source(pub(super) IpNet);
 
 impl Address {
-    /// With SIP's own port where none is written (RFC 3261 §19.1.2).
-    pub(super) fn sip(self) -> SocketAddr {
-        SocketAddr::new(self.ip, self.port.unwrap_or(5060))
+    /// With SIP's own port for a transport where none is written.
+    pub(super) fn sip(self, transport: Transport) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port.unwrap_or(transport.default_port()))
     }
 }
 
@@ -179,8 +179,9 @@ mod tests {
 
     #[test]
     fn an_address_may_leave_its_port_out() {
-        assert_eq!(address("192.0.2.1").unwrap().sip(), "192.0.2.1:5060".parse().unwrap());
-        assert_eq!(address("[::1]:5070").unwrap().sip(), "[::1]:5070".parse().unwrap());
+        assert_eq!(address("192.0.2.1").unwrap().sip(Transport::Udp), "192.0.2.1:5060".parse().unwrap());
+        assert_eq!(address("192.0.2.1").unwrap().sip(Transport::Tls), "192.0.2.1:5061".parse().unwrap());
+        assert_eq!(address("[::1]:5070").unwrap().sip(Transport::Tls), "[::1]:5070".parse().unwrap());
         assert_eq!(address("sip.example.com:5060"), None);
         assert_eq!(address("192.0.2.1:0"), None);
     }

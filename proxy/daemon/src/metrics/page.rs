@@ -213,6 +213,15 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
     for (reason, n) in tally.connections.refused() {
         counter!("bascule_streams_refused_total", "reason" => reason.as_str()).absolute(n);
     }
+    describe_counter!("bascule_tls_handshakes_total", "TLS handshakes that were completed");
+    counter!("bascule_tls_handshakes_total").absolute(tally.handshakes.done());
+    describe_counter!(
+        "bascule_tls_handshakes_failed_total",
+        "TLS handshakes that came to nothing, by reason"
+    );
+    for (reason, n) in tally.handshakes.failed() {
+        counter!("bascule_tls_handshakes_failed_total", "reason" => reason.as_str()).absolute(n);
+    }
     describe_counter!("bascule_streams_closed_total", "TCP connections that have ended, by reason");
     for (reason, n) in tally.connections.ended() {
         counter!("bascule_streams_closed_total", "reason" => reason.as_str()).absolute(n);

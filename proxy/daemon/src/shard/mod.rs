@@ -253,6 +253,9 @@ impl Turner {
                 let _ = ask.try_send(self.shard.scanners(self.shared.clock.now()));
             }
             Mail::ForgetScanners => self.shard.forget_scanners(),
+            Mail::Proven { peer, connection, proof } => {
+                self.handle(Input::Proven { peer, connection, proof });
+            }
             Mail::TransportError { to, failure } => self.handle(Input::TransportError { to, failure }),
             Mail::Move(order) => {
                 // The drain was published before the order was posted, perhaps after this turn began: a call must not be
@@ -354,7 +357,7 @@ impl Turner {
                     self.wire.send_full += 1;
                 }
             }
-            Transport::Tcp => self.shared.send_stream(to, bytes),
+            Transport::Tcp | Transport::Tls => self.shared.send_stream(to, bytes),
         }
     }
 

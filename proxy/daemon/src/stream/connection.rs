@@ -1,23 +1,25 @@
 //! One connection: frames in, messages out, until either side has had enough.
 
 use super::News;
+use super::alias::AliasAsked;
 use super::courtesy::{has_had_its_share, may_read_on};
 use super::patience::{Heard, Lapse, Patience};
 use super::queue;
-use super::reason::StreamEnd;
-use crate::limits::{HALF_CLOSED, STREAM_PAUSE, STREAM_REPLIES, STREAM_WRITE, WRITE_TIMEOUT};
+use super::reason::{StreamEnd, StreamRefusal};
+use crate::limits::{CLOSE_NOTIFY, HALF_CLOSED, STREAM_PAUSE, STREAM_REPLIES, STREAM_WRITE, WRITE_TIMEOUT};
 use crate::shared::{Mail, Posted, Shared};
 use bytes::{Bytes, BytesMut};
-use proxy_core::{HealthInput, Peer};
+use proxy_core::{HealthInput, Peer, Transport};
 use sip_wire::{Frame, Framer};
 use std::io::ErrorKind;
-use std::pin::pin;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{timeout, timeout_at};
 
@@ -30,15 +32,15 @@ pub(super) struct Kit {
     pub(super) peer: Peer,
     pub(super) serial: u64,
     pub(super) queue: queue::Receiver,
-    /// Nothing is ever said here; that the other end is gone says that the table has dropped the connection.
-    pub(super) kept: oneshot::Receiver<()>,
+    /// Why the table has dropped the connection, once it has.
+    pub(super) kept: oneshot::Receiver<StreamEnd>,
     pub(super) news: mpsc::Sender<News>,
 }
 
 impl Kit {
     /// Tell the table that this connection was never made.
-    pub(super) async fn fail(self) {
-        let _ = self.news.send(News::Failed { peer: self.peer, serial: self.serial }).await;
+    pub(super) async fn fail(self, why: StreamRefusal) {
+        let _ = self.news.send(News::Failed { peer: self.peer, serial: self.serial, why }).await;
     }
 }
 
@@ -77,78 +79,118 @@ fn is_final(message: &[u8]) -> bool {
         .is_some_and(|digit| (b'2'..=b'6').contains(digit))
 }
 
+/// What carries a connection: TCP, or TLS over it.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin {
+    /// The socket below.
+    fn socket(&self) -> &TcpStream;
+
+    /// Whether the peer is told of the end by more than the socket's.
+    fn says_goodbye(&self) -> bool;
+}
+
+impl Wire for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+
+    fn says_goodbye(&self) -> bool {
+        false
+    }
+}
+
+impl Wire for tokio_rustls::TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+
+    /// `close_notify` (RFC 8446 §6.1).
+    fn says_goodbye(&self) -> bool {
+        true
+    }
+}
+
 /// Serve until it ends. `accepted`: the peer began it, and owes us a message soon.
-pub(super) async fn run(kit: Kit, mut stream: TcpStream, accepted: bool) {
+pub(super) async fn run<W: Wire>(kit: Kit, mut stream: W, accepted: bool) {
     // Messages are small and somebody waits for each of them.
-    let _ = stream.set_nodelay(true);
+    let _ = stream.socket().set_nodelay(true);
     let Kit { shared, peer, serial, queue, kept, news } = kit;
-    let end = serve(&mut stream, (shared, peer, serial), queue, kept, &news, accepted).await;
+    let end = serve(&mut stream, (Arc::clone(&shared), peer, serial), queue, kept, &news, accepted).await;
     if end.is_abrupt() {
         // What the peer has not read it never will: the kernel need not keep it.
-        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        let _ = socket2::SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO));
+    } else if stream.says_goodbye() {
+        let _ = timeout(CLOSE_NOTIFY, stream.shutdown()).await;
     }
     drop(stream);
+    if peer.transport == Transport::Tls {
+        // Before the table forgets it, so that what was proved on it is never believed of the next.
+        shared.proven(peer, serial, None).await;
+    }
     let _ = news.send(News::Closed { peer, serial, end }).await;
 }
 
-async fn serve(
-    stream: &mut TcpStream,
+async fn serve<W: Wire>(
+    stream: &mut W,
     (shared, peer, serial): (Arc<Shared>, Peer, u64),
     queue: queue::Receiver,
-    kept: oneshot::Receiver<()>,
+    kept: oneshot::Receiver<StreamEnd>,
     news: &mpsc::Sender<News>,
     accepted: bool,
 ) -> StreamEnd {
-    let (from, to) = stream.split();
+    let (from, to) = tokio::io::split(stream);
     let both = Both::default();
     // What the reading side answers by itself: keep-alives and refusals.
     let (replies, own) = mpsc::channel(STREAM_REPLIES);
-    let reader = Reader { shared, peer, replies, both: &both };
+    let alias = AliasAsked::new(peer, accepted);
+    let reader = Reader { shared, peer, serial, replies, both: &both, alias, news };
     let mut writing = pin!(write(to, queue, own, &both));
     let mut kept = pin!(kept);
     let end = tokio::select! {
-        // The table has given its reason.
-        _ = &mut kept => return StreamEnd::QueueFull,
+        why = &mut kept => return dropped(why),
         end = reader.run(from, accepted) => end,
         end = &mut writing => return end,
     };
-    if end != StreamEnd::Closed || both.is_even() {
+    if !end.is_half() || both.is_even() {
         return end;
     }
     // It asked and closed its half: it may still read the answers.
     both.half_closed.store(true, Ordering::Relaxed);
     let _ = news.send(News::HalfClosed { peer, serial }).await;
     tokio::select! {
-        _ = &mut kept => StreamEnd::QueueFull,
+        why = &mut kept => dropped(why),
         ended = timeout(HALF_CLOSED, writing) => ended.unwrap_or(StreamEnd::HalfClosed),
     }
+}
+
+/// Why the table has dropped it. Where it gives no reason it has counted one.
+fn dropped(why: Result<StreamEnd, oneshot::error::RecvError>) -> StreamEnd {
+    why.unwrap_or(StreamEnd::QueueFull)
 }
 
 struct Reader<'a> {
     shared: Arc<Shared>,
     peer: Peer,
+    serial: u64,
     replies: mpsc::Sender<Bytes>,
     both: &'a Both,
+    alias: AliasAsked,
+    news: &'a mpsc::Sender<News>,
 }
 
 impl Reader<'_> {
-    async fn run(self, from: ReadHalf<'_>, accepted: bool) -> StreamEnd {
+    async fn run<R: AsyncRead + Unpin>(mut self, mut from: R, accepted: bool) -> StreamEnd {
         let mut framer = Framer::new();
         let mut patience = Patience::new(Instant::now(), accepted);
         loop {
-            match timeout_at(patience.deadline().into(), from.readable()).await {
+            match timeout_at(patience.deadline().into(), take(&mut from, &mut framer)).await {
                 Err(_) => match patience.lapse(Instant::now()) {
                     Lapse::Ping => drop(self.replies.try_send(Bytes::from_static(b"\r\n\r\n"))),
                     Lapse::Nothing => {}
                     Lapse::End(why) => return why,
                 },
-                Ok(Err(_)) => return StreamEnd::Reset,
-                Ok(Ok(())) => match take(&from, &mut framer) {
-                    Ok(true) => match self.frames(&mut framer).await {
-                        Ok(heard) => patience.hear(Instant::now(), heard),
-                        Err(why) => return why,
-                    },
-                    Ok(false) => {}
+                Ok(Err(why)) => return why,
+                Ok(Ok(())) => match self.frames(&mut framer).await {
+                    Ok(heard) => patience.hear(Instant::now(), heard),
                     Err(why) => return why,
                 },
             }
@@ -157,7 +199,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn frames(&self, framer: &mut Framer) -> Result<Heard, StreamEnd> {
+    async fn frames(&mut self, framer: &mut Framer) -> Result<Heard, StreamEnd> {
         let mut heard = Heard::default();
         let mut pongs = BytesMut::new();
         let (mut posted, mut busy) = (0, None);
@@ -167,6 +209,10 @@ impl Reader<'_> {
                     heard.message = true;
                     self.both.asked(&bytes);
                     posted += 1;
+                    if let Some(at) = self.alias.look(&bytes) {
+                        let alias = News::Alias { peer: self.peer, serial: self.serial, at };
+                        let _ = self.news.send(alias).await;
+                    }
                     busy = self.message(bytes).await.or(busy);
                 }
                 Ok(Frame::Ping) => pongs.extend_from_slice(b"\r\n"),
@@ -217,23 +263,35 @@ impl Reader<'_> {
     }
 }
 
-/// One read, if there is something. The buffer is not kept: a quiet connection holds none.
-fn take(from: &ReadHalf<'_>, framer: &mut Framer) -> Result<bool, StreamEnd> {
-    let mut buffer = [0; READ];
-    match from.try_read(&mut buffer) {
-        Ok(0) => Err(StreamEnd::Closed),
-        Ok(n) => {
-            framer.push(buffer.get(..n).unwrap_or_default());
-            Ok(true)
-        }
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-        Err(_) => Err(StreamEnd::Reset),
-    }
+/// One read, when there is something. The buffer is not kept: a quiet connection holds none.
+async fn take<R: AsyncRead + Unpin>(from: &mut R, framer: &mut Framer) -> Result<(), StreamEnd> {
+    std::future::poll_fn(|context| {
+        let mut space = [MaybeUninit::uninit(); READ];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        let read = ready!(Pin::new(&mut *from).poll_read(context, &mut buffer));
+        Poll::Ready(match read {
+            Ok(()) if buffer.filled().is_empty() => Err(StreamEnd::Closed),
+            Ok(()) => {
+                framer.push(buffer.filled());
+                Ok(())
+            }
+            // A TLS connection without `close_notify`: a message that is cut short is seen as such anyway.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(StreamEnd::Truncated),
+            Err(_) => Err(StreamEnd::Reset),
+        })
+    })
+    .await
+}
+
+/// All of it, out of the TLS layer too.
+async fn write_out<W: AsyncWrite + Unpin>(to: &mut W, bytes: &[u8]) -> std::io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
 }
 
 /// Write what comes until the queue is closed, several messages at a time where they wait.
-async fn write(
-    mut to: WriteHalf<'_>,
+async fn write<W: AsyncWrite + Unpin>(
+    mut to: W,
     mut queue: queue::Receiver,
     mut own: mpsc::Receiver<Bytes>,
     both: &Both,
@@ -262,7 +320,7 @@ async fn write(
             finals += u32::from(is_final(&message));
             buffer.extend_from_slice(&message);
         }
-        let written = timeout(WRITE_TIMEOUT, to.write_all(&buffer)).await;
+        let written = timeout(WRITE_TIMEOUT, write_out(&mut to, &buffer)).await;
         queue.written(from_queue);
         match written {
             Ok(Ok(())) => {}

@@ -9,23 +9,21 @@ use proxy_core::Peer;
 use sip_wire::{HeaderName, Message, NameAddr, Uri};
 use std::net::SocketAddr;
 
-/// The port of SIP over TCP where none is written (RFC 3261 §18.2.2, §19.1.2).
-const PORT: u16 = 5060;
-
 /// Another way to the receiver of this message, if it names one.
 pub(super) fn elsewhere(to: Peer, bytes: &Bytes) -> Option<Peer> {
     let message = Message::parse(bytes.clone()).ok()?;
     let remote = if message.is_request() {
-        by_uri(&message)?
+        by_uri(&message, to.transport.default_port())?
     } else {
         // `received` is where the request came from, which `to` names too.
-        SocketAddr::new(to.remote.ip(), message.top_via().ok()?.port.unwrap_or(PORT))
+        SocketAddr::new(to.remote.ip(), message.top_via().ok()?.port.unwrap_or(to.transport.default_port()))
     };
     let fits = remote != to.remote && remote.port() != 0 && remote.is_ipv4() == to.remote.is_ipv4();
     fits.then_some(Peer { remote, ..to })
 }
 
-fn by_uri(request: &Message) -> Option<SocketAddr> {
+/// `port`: where none is written (RFC 3261 §18.2.2, §19.1.2).
+fn by_uri(request: &Message, port: u16) -> Option<SocketAddr> {
     let route = request.values(HeaderName::Route).next();
     let uri = match route {
         Some(route) => NameAddr::parse(route).ok()?.uri,
@@ -36,7 +34,7 @@ fn by_uri(request: &Message) -> Option<SocketAddr> {
     if by_datagram {
         return None;
     }
-    Some(SocketAddr::new(uri.ip()?, uri.port.unwrap_or(PORT)))
+    Some(SocketAddr::new(uri.ip()?, uri.port.unwrap_or(port)))
 }
 
 #[cfg(test)]

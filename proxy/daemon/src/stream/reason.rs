@@ -40,6 +40,10 @@ reasons! {
         Unreachable = "unreachable",
         /// A message for a listener that has no streams.
         Listener = "listener",
+        /// Too many of its address, or of strangers, have not proved yet who they are.
+        Handshakes = "handshakes",
+        /// The TLS handshake came to nothing (bascule_tls_handshakes_failed_total says why).
+        Handshake = "handshake",
     }
 }
 
@@ -50,6 +54,12 @@ reasons! {
         Closed = "closed",
         /// The peer had closed its half; it has had its answers, or they did not come in time.
         HalfClosed = "half_closed",
+        /// Closed without the `close_notify` of TLS: the peer has most likely died.
+        Truncated = "truncated",
+        /// A stranger that had proved nothing yet, when there were too many of them.
+        Crowded = "crowded",
+        /// Its certificate is nobody's whom we know.
+        Stranger = "stranger",
         /// Reset, or another error of the system's.
         Reset = "reset",
         /// Nothing came for too long.
@@ -81,9 +91,16 @@ impl StreamEnd {
     /// Whether what still waits in the kernel is thrown away: the peer does not read it, or has broken the stream's rules.
     pub(super) const fn is_abrupt(self) -> bool {
         match self {
-            Self::NotReading | Self::QueueFull | Self::SlowMessage | Self::NoMessage | Self::NoPong => true,
+            Self::NotReading
+            | Self::QueueFull
+            | Self::SlowMessage
+            | Self::NoMessage
+            | Self::NoPong
+            | Self::Crowded => true,
             Self::Closed
             | Self::HalfClosed
+            | Self::Truncated
+            | Self::Stranger
             | Self::Reset
             | Self::Idle
             | Self::HeadTooLong
@@ -96,14 +113,22 @@ impl StreamEnd {
 }
 
 impl StreamEnd {
+    /// Whether the peer may still read: it has only said that it sends nothing more.
+    pub(super) const fn is_half(self) -> bool {
+        matches!(self, Self::Closed)
+    }
+
     /// What it says of the peer. One that closes, or is closed for what it has written, is there all the same.
     pub(super) const fn failure(self) -> TransportFailure {
         match self {
             Self::Reset | Self::NoPong | Self::NotReading | Self::QueueFull => TransportFailure::Reset,
             Self::Closed
             | Self::HalfClosed
+            | Self::Truncated
+            | Self::Stranger
             | Self::Idle
             | Self::NoMessage
+            | Self::Crowded
             | Self::SlowMessage
             | Self::HeadTooLong
             | Self::MessageTooLong

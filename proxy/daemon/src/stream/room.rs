@@ -4,7 +4,7 @@
 //! need to reach a target.
 
 use super::reason::StreamRefusal;
-use crate::limits::{PLACES_FOR_OURS, PLACES_FOR_STRANGERS, STRANGER_CONNECTIONS};
+use crate::limits::{HANDSHAKES_OF_ONE, PLACES_FOR_OURS, PLACES_FOR_STRANGERS, STRANGER_CONNECTIONS};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -27,12 +27,14 @@ pub(super) struct Room {
     taken: usize,
     strangers: usize,
     by_ip: HashMap<IpAddr, usize>,
+    /// TLS handshakes under way.
+    shaking: HashMap<IpAddr, usize>,
 }
 
 impl Room {
     /// `most` over all, `most_of_one` that one address may begin.
     pub(super) fn new(most: usize, most_of_one: usize) -> Self {
-        Self { most, most_of_one, taken: 0, strangers: 0, by_ip: HashMap::new() }
+        Self { most, most_of_one, taken: 0, strangers: 0, by_ip: HashMap::new(), shaking: HashMap::new() }
     }
 
     /// Connections at the moment.
@@ -58,12 +60,42 @@ impl Room {
         if self.taken >= self.most - kept {
             return Err(StreamRefusal::Full);
         }
+        self.enter(ip, whose);
+        Ok(())
+    }
+
+    /// One more TLS handshake, if its address has not too many of them.
+    pub(super) fn shake(&mut self, ip: IpAddr) -> Result<(), StreamRefusal> {
+        let under_way = self.shaking.entry(ip).or_insert(0);
+        if *under_way >= HANDSHAKES_OF_ONE {
+            return Err(StreamRefusal::Handshakes);
+        }
+        *under_way += 1;
+        Ok(())
+    }
+
+    /// One less, whatever came of it.
+    pub(super) fn shaken(&mut self, ip: IpAddr) {
+        if let Some(under_way) = self.shaking.get_mut(&ip) {
+            *under_way = under_way.saturating_sub(1);
+            if *under_way == 0 {
+                self.shaking.remove(&ip);
+            }
+        }
+    }
+
+    /// Whoever has a place turns out to be another: whether he may keep it as that.
+    pub(super) fn change(&mut self, ip: IpAddr, from: Whose, to: Whose) -> Result<(), StreamRefusal> {
+        self.leave(ip, from);
+        self.take(ip, to).inspect_err(|_| self.enter(ip, from))
+    }
+
+    fn enter(&mut self, ip: IpAddr, whose: Whose) {
         self.taken += 1;
         self.strangers += usize::from(whose == Whose::Stranger);
         if whose != Whose::Ours {
             *self.by_ip.entry(ip).or_insert(0) += 1;
         }
-        Ok(())
     }
 
     /// One less.
@@ -126,5 +158,37 @@ mod tests {
             room.leave(ip(1), whose);
         }
         assert_eq!((room.taken(), room.strangers, room.by_ip.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_stranger_that_proves_who_it_is_leaves_the_strangers_places_or_stays_what_it_was() {
+        let mut room = Room::new(64, 5);
+        for _ in 0..STRANGER_CONNECTIONS {
+            room.take(ip(1), Whose::Stranger).unwrap();
+        }
+        assert_eq!(room.take(ip(1), Whose::Stranger), Err(StreamRefusal::Peer));
+        room.change(ip(1), Whose::Stranger, Whose::Known).unwrap();
+        assert_eq!((room.taken(), room.strangers), (STRANGER_CONNECTIONS, STRANGER_CONNECTIONS - 1));
+        room.take(ip(1), Whose::Known).unwrap();
+        let before = (room.taken(), room.strangers, room.by_ip.clone());
+        let mut full = Room::new(64, STRANGER_CONNECTIONS);
+        (full.taken, full.strangers, full.by_ip) = before.clone();
+        assert_eq!(full.change(ip(1), Whose::Stranger, Whose::Known), Err(StreamRefusal::Peer));
+        assert_eq!((full.taken(), full.strangers, full.by_ip), before);
+    }
+
+    #[test]
+    fn one_address_has_only_so_many_handshakes_and_takes_none_from_others() {
+        let mut room = Room::new(8, 8);
+        for _ in 0..HANDSHAKES_OF_ONE {
+            room.shake(ip(1)).unwrap();
+        }
+        assert_eq!(room.shake(ip(1)), Err(StreamRefusal::Handshakes));
+        room.shake(ip(2)).unwrap();
+        for _ in 0..HANDSHAKES_OF_ONE {
+            room.shaken(ip(1));
+        }
+        room.shake(ip(1)).unwrap();
+        assert_eq!(room.shaking.len(), 2);
     }
 }

@@ -103,6 +103,7 @@ fn text(proxy: &Proxy<'_>) -> String {
     let (transport, without_tcp) = match proxy.transport {
         Transport::Udp => ("udp", "yes"),
         Transport::Tcp => ("tcp", "no"),
+        Transport::Tls => ("tls", "no"),
     };
     let [first, others @ ..] = proxy.phones else { panic!("a proxy without a phone") };
     let others: Vec<String> = others
@@ -112,7 +113,7 @@ fn text(proxy: &Proxy<'_>) -> String {
     // A phone's connection comes from a port of the kernel's choice, and has to be found when the phone is called back.
     let alias = match proxy.transport {
         Transport::Udp => "force_rport();".to_owned(),
-        Transport::Tcp => {
+        Transport::Tcp | Transport::Tls => {
             format!(
                 "force_rport(); if ($Rp == {}) {{ force_tcp_alias({}); }}",
                 proxy.phones_side.port(),

@@ -69,6 +69,7 @@ impl Sipp {
         let how = match transport {
             Transport::Udp => "u1",
             Transport::Tcp => "t1",
+            Transport::Tls => "l1",
         };
         let mine = ["-p", &port, "-mp", &media, "-t", how];
         Self::start_in(space, folder, at.ip(), scenario.to_str().unwrap(), &[&mine, args].concat())
@@ -192,7 +193,7 @@ impl Sipp {
 pub(crate) fn is_open(process: u32, port: u16, transport: Transport) -> bool {
     let (files, state) = match transport {
         Transport::Udp => (["udp", "udp6"], "07"),
-        Transport::Tcp => (["tcp", "tcp6"], "0A"),
+        Transport::Tcp | Transport::Tls => (["tcp", "tcp6"], "0A"),
     };
     let files = files.map(|file| format!("/proc/{process}/net/{file}"));
     let ends = format!(":{port:04X}");

@@ -7,6 +7,10 @@ mod audited;
 mod authority;
 #[path = "../audited/tap.rs"]
 mod tap;
+#[path = "../tls/ca.rs"]
+mod tls_ca;
+#[path = "../tls/line.rs"]
+mod tls_line;
 mod world;
 mod zone;
 
@@ -15,6 +19,7 @@ mod a_region_falls_silent;
 mod a_reload_leaves_calls_alone;
 mod callers_are_signed_and_verified;
 mod calls_over_tcp;
+mod calls_over_tls;
 mod large_requests;
 mod listeners;
 mod names;

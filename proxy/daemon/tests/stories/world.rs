@@ -153,7 +153,12 @@ impl Ua {
 
     /// An INVITE to this number, with an offer that names this port.
     pub(crate) fn invite(&self, call_id: &str, number: &str, port: u16) -> String {
-        let (at, body) = (self.at, sdp(self.at, port));
+        Self::invite_from(self.at, call_id, number, port)
+    }
+
+    /// The same of somebody at an address.
+    pub(crate) fn invite_from(at: SocketAddr, call_id: &str, number: &str, port: u16) -> String {
+        let body = sdp(at, port);
         format!(
             "INVITE sip:{number}@127.0.0.1 SIP/2.0\r\n\
              Via: SIP/2.0/UDP {at};branch=z9hG4bK{call_id}i;rport\r\n\
@@ -166,7 +171,11 @@ impl Ua {
 
     /// A request of the caller inside the dialog that this 200 made.
     pub(crate) fn in_dialog(&self, method: &str, cseq: u32, ok: &Message) -> String {
-        let at = self.at;
+        Self::in_dialog_from(self.at, method, cseq, ok)
+    }
+
+    /// The same of somebody at an address.
+    pub(crate) fn in_dialog_from(at: SocketAddr, method: &str, cseq: u32, ok: &Message) -> String {
         let text = |name| String::from_utf8_lossy(ok.header(name).unwrap()).into_owned();
         let call_id = text(HeaderName::CallId);
         let target = String::from_utf8_lossy(ok.contact().unwrap().unwrap().uri).into_owned();

@@ -100,6 +100,7 @@ pub(super) fn config(bits: u8) -> Config {
         overload: OverloadPolicy::default(),
         scanners: ScannerPolicy::default(),
         limits: ShardLimits { max_calls: MOST_CALLS },
+        certificates: Vec::new(),
         unknown_source: if bits & 2 == 0 { UnknownSource::Drop } else { UnknownSource::Reject },
         product: None,
         region_health: RegionPolicy::default(),

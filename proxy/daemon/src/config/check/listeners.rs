@@ -4,6 +4,7 @@ use super::names::{Names, number};
 use super::policy::ranged;
 use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawLarge, RawListener, RawTransport};
+use crate::config::words::Address;
 use proxy_core::{DnsName, Family, LargeRequests, Listener, ListenerId, Peer, Place, Transport};
 use serde_spanned::Spanned;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -40,12 +41,9 @@ pub(super) fn read<'a>(raw: &'a [Spanned<RawListener>], complaints: &mut Complai
 
 fn one(section: &Spanned<RawListener>, name: String, complaints: &mut Complaints) -> Listener {
     let raw = section.get_ref();
-    let transport = match raw.transport {
-        Some(RawTransport::Tcp) => Transport::Tcp,
-        Some(RawTransport::Udp) | None => Transport::Udp,
-    };
+    let transport = transport(raw.transport);
     let bind = match &raw.bind {
-        Some(bind) => bind.get_ref().sip(),
+        Some(bind) => bind.get_ref().sip(transport),
         None => {
             complaints.missing(section.span(), "this [[listener]]", "bind", "\"192.0.2.1:5060\"");
             SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
@@ -72,6 +70,15 @@ fn one(section: &Spanned<RawListener>, name: String, complaints: &mut Complaints
     Listener { name, transport, bind, advertised, large: large(raw, transport, complaints) }
 }
 
+/// UDP where nothing is written.
+pub(super) fn transport(raw: Option<RawTransport>) -> Transport {
+    match raw {
+        Some(RawTransport::Tcp) => Transport::Tcp,
+        Some(RawTransport::Tls) => Transport::Tls,
+        Some(RawTransport::Udp) | None => Transport::Udp,
+    }
+}
+
 /// RFC 791: every host takes so many bytes. RFC 768: no datagram has more.
 const PATH_MTU: (u32, u32) = (576, 65_535);
 
@@ -87,7 +94,7 @@ fn large(raw: &RawListener, transport: Transport, complaints: &mut Complaints) -
         raw.path_mtu.as_ref().map(|v| (v.span(), "path_mtu")),
         raw.large_requests.as_ref().map(|v| (v.span(), "large_requests")),
     ];
-    for (at, key) in places.into_iter().flatten().filter(|_| transport == Transport::Tcp) {
+    for (at, key) in places.into_iter().flatten().filter(|_| transport.is_reliable()) {
         complaints
             .error(at, format!("`{key}` on a listener for streams, which have no datagrams"))
             .advise("write it at the listener for UDP on the same address");
@@ -102,7 +109,8 @@ fn large(raw: &RawListener, transport: Transport, complaints: &mut Complaints) -
 fn collide(a: &Listener, b: &Listener) -> bool {
     let same_ip = a.bind.ip() == b.bind.ip() || a.bind.ip().is_unspecified() || b.bind.ip().is_unspecified();
     let same_family = a.bind.is_ipv4() == b.bind.is_ipv4();
-    a.transport == b.transport
+    // TCP and TLS share the system's ports.
+    a.transport.is_reliable() == b.transport.is_reliable()
         && a.bind.port() == b.bind.port()
         && a.bind.port() != 0
         && same_ip
@@ -135,12 +143,14 @@ impl Listeners<'_> {
     pub(super) fn peer(
         &self,
         listener: Option<ListenerId>,
-        remote: SocketAddr,
+        address: Address,
         at: Range<usize>,
         complaints: &mut Complaints,
     ) -> Peer {
         let id = listener.unwrap_or(ListenerId(number(0)));
         let found = listener.and_then(|l| self.compiled.get(l.index()));
+        let transport = found.map_or(Transport::Udp, |l| l.transport);
+        let remote = address.sip(transport);
         if let Some(l) = found {
             if l.bind.is_ipv4() != remote.is_ipv4() {
                 complaints
@@ -154,7 +164,7 @@ impl Listeners<'_> {
                     .advise("write the neighbour's address");
             }
         }
-        Peer { transport: found.map_or(Transport::Udp, |l| l.transport), listener: id, remote }
+        Peer { transport, listener: id, remote }
     }
 
     /// What is looked up for a neighbour behind a listener.

@@ -163,9 +163,10 @@ fn sip_among_media(
     (first, last): (u16, u16),
     complaints: &mut Complaints,
 ) {
-    let binds = raw.listener.iter().filter_map(|l| l.get_ref().bind.as_ref());
-    for bind in binds {
-        let at = bind.get_ref().sip();
+    let binds =
+        raw.listener.iter().map(Spanned::get_ref).filter_map(|l| Some((l.bind.as_ref()?, l.transport)));
+    for (bind, transport) in binds {
+        let at = bind.get_ref().sip(super::listeners::transport(transport));
         let same_address = at.ip().is_unspecified() || addresses.contains(&at.ip());
         if same_address && (first..=last).contains(&at.port()) {
             let range: Range<usize> = media.ports.as_ref().map_or(0..0, Spanned::span);

@@ -20,11 +20,13 @@ mod settings;
 mod sources;
 mod stir;
 mod tier;
+mod tls;
 mod trunks;
 
 use super::complaint::Complaints;
 use super::raw::{RawConfig, RawUnknownSource};
 use super::settings::Settings;
+use crate::tls::Tls;
 use names::Names;
 use proxy_core::{CodePolicy, Config, EdgeGroup, NamedTarget, ShardLimits, Target, Trunk, UnknownSource};
 use std::ops::Range;
@@ -46,7 +48,7 @@ struct Parts<'a> {
     target_names: Vec<(String, Range<usize>)>,
 }
 
-pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, Settings) {
+pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, Settings, Tls) {
     let mut parts = Parts {
         listeners: listeners::read(&raw.listener, complaints),
         regions: Names::collect(
@@ -117,6 +119,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         limits: ShardLimits { max_calls: max_calls.div_ceil(u32::from(shards)) },
         overload: overload::policy(raw, shards, complaints),
         scanners: overload::scanners(&raw.scanners, complaints),
+        certificates: tls::certificates(raw, complaints),
         unknown_source: match raw.unknown_source {
             Some(RawUnknownSource::Reject) => UnknownSource::Reject,
             Some(RawUnknownSource::Drop) | None => UnknownSource::Drop,
@@ -129,5 +132,6 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
     mirrored::warn(raw, &config, complaints);
     admitted::warn(raw, &config, complaints);
     let settings = Settings { stir: stir_settings, ..settings::read(raw, shards, relay, complaints) };
-    (config, settings)
+    let tls = tls::read(raw, &config, complaints);
+    (config, settings, tls)
 }

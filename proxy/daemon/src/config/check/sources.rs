@@ -27,7 +27,8 @@ impl Owner<'_> {
 /// Sources of equal length that overlap are equal. The longest prefix decides, so only these are in doubt.
 pub(super) fn overlaps(raw: &RawConfig, complaints: &mut Complaints) {
     let mut seen: BTreeMap<IpNet, (Owner<'_>, Range<usize>)> = BTreeMap::new();
-    let groups = raw.edge_group.iter().map(Spanned::get_ref);
+    // Who is known by certificates is known by no address, and may share one.
+    let groups = raw.edge_group.iter().map(Spanned::get_ref).filter(|g| g.certificates.is_empty());
     for group in groups {
         let owner = Owner::Group(name(&group.name));
         let edges = group.edges.as_ref().map_or(&[][..], |e| e.get_ref().as_slice());
@@ -36,7 +37,7 @@ pub(super) fn overlaps(raw: &RawConfig, complaints: &mut Complaints) {
             claim(&mut seen, owner, net, span, complaints);
         }
     }
-    for trunk in raw.trunk.iter().map(Spanned::get_ref) {
+    for trunk in raw.trunk.iter().map(Spanned::get_ref).filter(|t| t.certificates.is_empty()) {
         let owner = Owner::Trunk(name(&trunk.name));
         let listed = trunk.sources.iter().map(|s| (s.get_ref().0, s.span()));
         for (net, span) in listed.chain(addresses(&trunk.targets)) {

@@ -87,7 +87,7 @@ pub(super) fn targets(
         let weight = weight(&raw.weight, complaints);
         match address.get_ref() {
             Whereabouts::Address(at) => {
-                let peer = parts.listeners.peer(listener, at.sip(), address.span(), complaints);
+                let peer = parts.listeners.peer(listener, *at, address.span(), complaints);
                 ids.push(TargetId(number(parts.targets.len())));
                 parts.targets.push(Target { name, owner, peer, rank: 0, weight, probe });
             }

@@ -18,8 +18,11 @@ pub(super) fn read(
     let names: Vec<_> = parts.trunks.all().collect();
     for (i, (section, name)) in raw.trunk.iter().zip(names).enumerate() {
         let trunk = section.get_ref();
-        let removed = ["sources", "targets"].iter().any(|key| complaints.was_removed(&section.span(), key));
-        if trunk.sources.is_empty() && trunk.targets.is_empty() && !removed {
+        let removed = ["sources", "targets", "certificates"]
+            .iter()
+            .any(|key| complaints.was_removed(&section.span(), key));
+        let is_unknown = trunk.sources.is_empty() && trunk.certificates.is_empty();
+        if is_unknown && trunk.targets.is_empty() && !removed {
             complaints
                 .error(section.span(), format!("trunk `{name}` has neither sources nor targets"))
                 .at("no call could come from it or go to it")

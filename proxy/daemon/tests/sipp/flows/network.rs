@@ -166,6 +166,7 @@ impl Network {
         let transport = |host| match self.side(host).0 {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
         };
         // A call takes four ports, and what was given back rests a while.
         let (n, first) = (self.n, 25_000 + 1_000 * u16::from(self.n));
