@@ -8,6 +8,7 @@
 mod audit;
 mod bench;
 mod compliance;
+mod deb;
 mod fuzz;
 mod instructions;
 mod packages;
@@ -88,6 +89,15 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Build the Debian package: target/debian/bascule_….deb.
+    Deb {
+        /// The build without optimisation.
+        #[arg(long)]
+        debug: bool,
+        /// Install it in a clean Debian, start the daemon from it, upgrade, remove. Needs root.
+        #[arg(long = "try")]
+        trial: bool,
+    },
     /// Build the programs that go into the kernel, whose objects are committed.
     Xdp {
         /// Only say whether object and sources belong together.
@@ -147,6 +157,7 @@ fn main() -> ExitCode {
         Task::Fuzz { hours: Some(hours), only, .. } => fuzz::long(hours, &only),
         Task::Fuzz { hours: None, seconds, only } => fuzz::run(seconds, &only),
         Task::Differential { packets, seed } => test::differential(packets, seed),
+        Task::Deb { debug, trial } => deb::run(debug, trial),
         Task::Instructions { keep, json } => instructions::run(keep, json),
         Task::Xdp { check: false } => xdp::build(),
         Task::Xdp { check: true } => xdp::check(),

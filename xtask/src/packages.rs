@@ -22,6 +22,8 @@ pub(crate) const LLVM: Program = Program { name: "llvm-strip", package: "llvm" }
 pub(crate) const ETHTOOL: Program = Program { name: "ethtool", package: "ethtool" };
 pub(crate) const VALGRIND: Program = Program { name: "valgrind", package: "valgrind" };
 pub(crate) const NFT: Program = Program { name: "nft", package: "nftables" };
+pub(crate) const DPKG_SHLIBDEPS: Program = Program { name: "dpkg-shlibdeps", package: "dpkg-dev" };
+pub(crate) const MMDEBSTRAP: Program = Program { name: "mmdebstrap", package: "mmdebstrap" };
 pub(crate) const TASKSET: Program = Program { name: "taskset", package: "util-linux" };
 
 /// Have all of these, whatever it takes.

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use crate::operate::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, RouteArgs, ScannersArgs, StatusArgs};
+use crate::pages::PagesArgs;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Take away what a killed service has left in the kernel: its streams are forwarded until the service is back
     Detach(DetachArgs),
+    /// Write the manual pages and shell completions, for a package
+    #[command(hide = true)]
+    Pages(PagesArgs),
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 mod cli;
 mod complain;
 mod operate;
+mod pages;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Drain(args) => operate::drain(&args),
         Command::Drill(args) => operate::drill(&args),
         Command::Detach(args) => operate::detach(&args),
+        Command::Pages(args) => pages::pages(&args),
     }
 }
 
