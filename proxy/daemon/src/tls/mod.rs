@@ -1,7 +1,7 @@
 //! What TLS connections are made and taken with: certificates, keys, and who is believed.
 //!
 //! All of it is read when a configuration is, and again with each reload: connections that are up stay as they are, new
-//! ones are made with what is new (docs/adr/0026).
+//! ones are made with what is new (docs/adr/0027).
 
 mod domains;
 mod failure;
