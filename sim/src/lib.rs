@@ -26,4 +26,4 @@ pub use play::{Outcome, Tally, play};
 pub use rng::Rng;
 pub use setup::{AGENTS, CARRIERS, REGIONS, Setup};
 pub use trace::Trace;
-pub use world::{Condition, Event, Faults, Heard, World};
+pub use world::{Condition, Event, Faults, Heard, Mood, World, Zone};

@@ -8,11 +8,12 @@
 use crate::agent::Side;
 use crate::link::Link;
 use crate::rng::Rng;
+use crate::world::Zone;
 use proxy_core::{
-    Config, Correlation, EdgeGroup, GapFill, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId,
-    Manners, MediaMode, MediaPolicy, OutboundRoute, Owner, Peer, ProbePolicy, Refers, Region, RegionId,
-    RegionPolicy, RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers,
-    Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
+    Config, Correlation, DnsName, EdgeGroup, Family, GapFill, GroupId, HuntPolicy, InboundRoute, Listener,
+    ListenerId, Manners, MediaMode, MediaPolicy, NamedTarget, OutboundRoute, Owner, Peer, Place, ProbePolicy,
+    Refers, Region, RegionId, RegionPolicy, RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target,
+    TargetId, Timers, Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 use relay_core::{Prompt, RelayConfig, SilencePolicy};
 use relay_values::{Duration, Latching};
@@ -92,6 +93,8 @@ pub struct Setup {
     pub correlation: Option<Correlation>,
     /// What becomes of REFER, whoever sends it.
     pub refer: Refers,
+    /// The trunk alpha is the name `alpha.example`, and the name server says this of it.
+    pub named: Option<Zone>,
 }
 
 impl Setup {
@@ -126,6 +129,7 @@ impl Setup {
             stranger: false,
             correlation: None,
             refer: Refers::Refuse,
+            named: None,
         }
     }
 
@@ -231,6 +235,26 @@ impl Setup {
             weight: 1,
             probe: self.probe.filter(|_| agent.0 != "beta-1"),
         });
+        let mut targets: Vec<Target> = targets.collect();
+        let (mut alpha, mut beta) = (vec![4, 5], 6);
+        let mut named = Vec::new();
+        if self.named.is_some() {
+            targets.retain(|target| target.owner != Owner::Trunk(TrunkId(0)));
+            (alpha, beta) = (vec![], 4);
+            named.push(NamedTarget {
+                name: "alpha".into(),
+                owner: Owner::Trunk(TrunkId(0)),
+                place: Place {
+                    host: DnsName::host("alpha.example").expect("a name"),
+                    port: None,
+                    transport: Transport::Udp,
+                    family: Family::V4,
+                },
+                listener: ListenerId(0),
+                weight: 1,
+                probe: self.probe,
+            });
+        }
         let group = |name: &str, region: u16, edges: [u16; 2]| EdgeGroup {
             name: name.into(),
             region: RegionId(region),
@@ -260,15 +284,18 @@ impl Setup {
             regions: ["east", "west"]
                 .map(|name| Region { name: name.into(), moves_per_second: self.moves_per_second })
                 .to_vec(),
-            targets: targets.collect(),
-            named: vec![],
+            targets,
+            named,
             groups: vec![group("east", 0, [0, 1]), group("west", 1, [2, 3])],
             sites: vec![Site {
                 name: "main".into(),
                 groups: vec![GroupId(0), GroupId(1)],
                 correlation: self.correlation.clone().map(Arc::new),
             }],
-            trunks: vec![trunk("alpha", "198.51.100.0/24", &[4, 5]), trunk("beta", "198.51.101.0/24", &[6])],
+            trunks: vec![
+                trunk("alpha", "198.51.100.0/24", &alpha),
+                trunk("beta", "198.51.101.0/24", &[beta]),
+            ],
             profiles: vec![],
             codes: vec![],
             authentication: proxy_core::Authentication::default(),

@@ -196,6 +196,7 @@ impl World {
                         );
                         self.trace.note(self.now, None, text);
                     }
+                    self.heed_for_names(&snapshot);
                     for shard in 0..self.setup.shards {
                         // Each shard looks at its own next turn.
                         let wait = self.setup.latency * (1 + u32::from(shard));

@@ -5,11 +5,13 @@ mod audit;
 mod bound;
 mod look;
 mod media;
+mod names;
 mod queue;
 mod stranger;
 mod wire;
 
 pub use media::Heard;
+pub use names::{Mood, Zone};
 
 use crate::agent::{Agent, Book, CallPlan, Wake};
 use crate::checks::Checks;
@@ -21,8 +23,8 @@ use crate::trace::Trace;
 use bound::Bound;
 use bytes::Bytes;
 use proxy_core::{
-    CallRecord, Config, Health, HealthInput, Input, MoveOrder, MoveProgress, Overrides, Receipt, Shard,
-    Snapshot,
+    CallRecord, Config, Health, HealthInput, Input, LocateInput, MoveOrder, MoveProgress, Overrides, Receipt,
+    Shard, Snapshot,
 };
 use queue::Queue;
 use relay_core::Relay;
@@ -71,6 +73,12 @@ pub enum Event {
     Move(MoveOrder),
     /// They have changed their minds.
     StopMove(u64),
+    /// To the core that locates.
+    Named(Box<LocateInput>),
+    /// The name server is otherwise.
+    NameServer(Mood),
+    /// It has other records.
+    Zone(Zone),
     /// The rules look at who still holds what.
     Look,
     /// A stranger tries our ports.
@@ -144,6 +152,8 @@ pub struct World {
     rng: Rng,
     lives: Vec<u32>,
     waiting: Vec<Vec<Event>>,
+    /// Neighbours by name, where the setup has them.
+    names: Option<names::Names>,
     queue: Queue,
     due: Due,
     bound: Bound,
@@ -163,11 +173,12 @@ struct Due {
     shards: Vec<Time>,
     health: Time,
     relay: Time,
+    names: Time,
 }
 
 impl Due {
     fn cores(&self) -> Time {
-        self.shards.iter().copied().fold(self.health.min(self.relay), Time::min)
+        self.shards.iter().copied().fold(self.health.min(self.relay).min(self.names), Time::min)
     }
 }
 
@@ -182,7 +193,10 @@ impl World {
     pub fn new(setup: Setup, plans: Vec<CallPlan>) -> Self {
         let mut rng = Rng::new(setup.seed.wrapping_mul(31).wrapping_add(7));
         let ours: SocketAddr = OURS.parse().expect("an address");
-        let first = Arc::new(Snapshot::first(Arc::new(setup.config())));
+        let zone = setup.named.clone();
+        let names = zone.map(|zone| names::Names::new(setup.seed, setup.config(), zone));
+        let config = names.as_ref().map_or_else(|| setup.config(), names::Names::config);
+        let first = Arc::new(Snapshot::first(Arc::new(config)));
         let shards =
             (0..setup.shards).map(|id| Shard::new(id, rng.bits(), Time::ZERO, Arc::clone(&first))).collect();
         let mut trace = Trace::default();
@@ -217,6 +231,7 @@ impl World {
             ours,
             link: setup.link,
             rng,
+            names,
             queue: Queue::default(),
             due: Due::default(),
             bound: Bound::default(),
@@ -233,6 +248,7 @@ impl World {
             shards: world.shards.iter().map(Shard::poll_timeout).collect(),
             health: world.health.poll_timeout(),
             relay: world.relay.poll_timeout(),
+            names: world.locate().map_or(Time::NEVER, proxy_core::Locate::poll_timeout),
         };
         for (call, plan) in plans.iter().enumerate() {
             world.at(Time::ZERO + plan.at, Event::Call(call));
@@ -300,6 +316,9 @@ impl World {
         if self.due.health <= self.now {
             self.health.handle(self.now, HealthInput::Timeout);
             self.drain_health();
+        }
+        if self.due.names <= self.now {
+            self.name_input(LocateInput::Timeout);
         }
         if self.due.relay <= self.now {
             self.relay.timeout(self.now);
@@ -374,6 +393,18 @@ impl World {
             Event::StopMove(order) => {
                 for id in 0..self.shards.len() {
                     self.shard(id, Input::StopMove(order));
+                }
+            }
+            Event::Named(input) => self.name_input(*input),
+            Event::NameServer(mood) => {
+                self.trace.note(self.now, None, format!("the name server: {mood:?}"));
+                if let Some(names) = &mut self.names {
+                    names.mood = mood;
+                }
+            }
+            Event::Zone(zone) => {
+                if let Some(names) = &mut self.names {
+                    names.zone = zone;
                 }
             }
             Event::Spray => self.spray(),

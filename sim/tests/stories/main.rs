@@ -6,6 +6,7 @@ mod hunting;
 mod inside;
 mod lines;
 mod media;
+mod names;
 mod overload;
 mod plain;
 mod rehome;
