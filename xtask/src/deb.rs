@@ -30,7 +30,7 @@ pub(crate) fn run(debug: bool, trial: bool) -> Result<(), Failed> {
         let upgrade = build(&program, &folder.join("upgrade"), "2")?;
         trial::run(&folder, &package, &upgrade)?;
     }
-    println!("{}", package.display());
+    eprintln!("── the package: {}", package.display());
     Ok(())
 }
 

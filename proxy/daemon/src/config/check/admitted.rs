@@ -9,6 +9,7 @@ use proxy_core::{Config, GroupId, ListenerId, MediaMode, Owner, TrunkId};
 use serde_spanned::Spanned;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::Range;
 
 /// Warns of everything of ours, and of every region's, that a neighbour's list leaves out, and of what the edge groups of
 /// a site do not have in common.
@@ -50,8 +51,47 @@ pub(super) fn warn(raw: &RawConfig, config: &Config, complaints: &mut Complaints
                     );
             }
         }
-        codecs(&groups.iter().map(|(raw, _)| *raw).collect::<Vec<_>>(), complaints);
+        let written: Vec<_> = groups.iter().map(|(raw, _)| *raw).collect();
+        codecs(&written, complaints);
+        credentials(&written, at, complaints);
     }
+    unprobed_names(raw, config, complaints);
+}
+
+/// A group that would challenge us is challenged back by nobody at the moment of a failover, unless we have its credentials.
+fn credentials(groups: &[&RawEdgeGroup], at: Range<usize>, complaints: &mut Complaints) {
+    let Some(with) = groups.iter().find(|group| !group.auth.is_empty()) else { return };
+    for without in groups.iter().filter(|group| group.auth.is_empty()) {
+        complaints
+            .warn(
+                at.clone(),
+                format!(
+                    "there are credentials for edge group `{}` of this site and none for `{}`",
+                    text(&with.name),
+                    text(&without.name)
+                ),
+            )
+            .at("a call that goes there is refused if it is challenged")
+            .advise("give each of them its `auth`");
+    }
+}
+
+/// Health leaves an address at once, a name server when its TTL has passed.
+fn unprobed_names(raw: &RawConfig, config: &Config, complaints: &mut Complaints) {
+    for named in config.named.iter().filter(|named| named.probe.is_none()) {
+        let section = match named.owner {
+            Owner::Edge(group) => raw.edge_group.get(group.index()).map(Spanned::span),
+            Owner::Trunk(trunk) => raw.trunk.get(trunk.index()).map(Spanned::span),
+        };
+        complaints
+            .warn(section.unwrap_or(0..0), format!("`{}` is configured by name and not probed", named.name))
+            .at("an address that has died is tried for as long as the name's TTL lasts")
+            .advise("leave probing on: every address of a name is probed by itself");
+    }
+}
+
+fn text(name: &Maybe<String>) -> String {
+    name.as_ref().map_or(String::new(), |name| name.get_ref().clone())
 }
 
 /// Our own addresses, as this neighbour sees them.
@@ -94,7 +134,6 @@ fn regions_media(admits: &Maybe<RawAdmits>, who: &str, raw: &RawConfig, complain
     let Some(admits) = admits.as_ref().filter(|admits| !admits.get_ref().media.is_empty()) else { return };
     for group in raw.edge_group.iter().map(Spanned::get_ref) {
         for net in group.media.iter().filter(|net| !holds(&admits.get_ref().media, net.get_ref().0)) {
-            let text = |name: &Maybe<String>| name.as_ref().map_or(String::new(), |n| n.get_ref().clone());
             complaints
                 .warn(
                     admits.span(),
