@@ -1,8 +1,8 @@
 //! What goes into a shard and what comes out of it.
 
 use crate::{
-    CallRecord, HealthInput, ListenerId, MoveReason, Receipt, RegionId, Snapshot, StirAnswer, StirTask,
-    TargetId,
+    CallName, CallRecord, HealthInput, ListenerId, MoveReason, Receipt, RegionId, Snapshot, StirAnswer,
+    StirTask, TargetId,
 };
 use bytes::Bytes;
 use relay_values::{Duration, RelayCommand, RelayEvent, Time};
@@ -105,6 +105,8 @@ pub enum Input {
     StopMove(u64),
     /// What came of an [`Output::Stir`].
     Stir(Box<StirAnswer>),
+    /// An operator ends a live call: BYE to both legs, or no further attempt and 480 to the caller. Nothing, if it is over.
+    EndCall(CallName),
 }
 
 /// Who the peer of a TLS connection has proved to be.

@@ -29,6 +29,7 @@ mod identity;
 mod ids;
 mod io;
 mod limits;
+mod listing;
 mod locate;
 mod moves;
 mod overload;
@@ -69,6 +70,7 @@ pub use locate::{
     LocateCounters, LocateInput, LocatePolicy, LocateReason, LocatedAddress, NotAHost, Place, PlaceState,
     PlaceView, Question, QuestionId, QuestionKind, Record, Resolution,
 };
+pub use listing::{CallDetail, CallName, CallPage, CallPhase, CallQuery, CallView};
 pub use overload::{ScannerView, begins_something, calls_for_help};
 pub use owner::{OwnerOf, owner};
 pub use reason::{

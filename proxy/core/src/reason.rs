@@ -288,6 +288,8 @@ reasons! {
         Transferred = "transferred",
         /// Whoever asked for a transfer has hung up, and the transfer came to nothing.
         NotTransferred = "not_transferred",
+        /// An operator ended it.
+        Operator = "operator",
         /// A broken invariant of ours.
         Internal = "internal",
     }

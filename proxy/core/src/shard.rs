@@ -2,6 +2,7 @@
 
 mod answers;
 mod joining;
+mod listing;
 mod moving;
 mod ongoing;
 
@@ -104,6 +105,7 @@ impl Shard {
                 let key = answer.ticket.call;
                 self.with(key, |call, env| call.stir_said(env, *answer));
             }
+            Input::EndCall(name) => self.end_call(name),
         }
         self.join();
         self.settle();

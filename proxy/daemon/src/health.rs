@@ -174,6 +174,7 @@ impl Keeper {
         let generation = snapshot.generation;
         // First the switch, then the talk about it.
         let before = self.shared.publish(Arc::clone(&snapshot));
+        self.shared.history.add(self.shared.clock.now(), &before, &snapshot, &changes);
         if before.config_generation == snapshot.config_generation {
             talk_of_regions(&before, &snapshot);
         }

@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-mod admin;
+pub mod api;
 mod appliance;
 mod clock;
 pub mod config;
@@ -18,6 +18,7 @@ pub mod control;
 pub mod demo;
 pub mod dns;
 mod health;
+mod history;
 mod limits;
 mod log;
 mod lookout;

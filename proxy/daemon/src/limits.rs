@@ -160,14 +160,38 @@ pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(1_800);
 /// How long one write may take: a peer that stops reading is cut off.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of an HTTP request that we read; a scraper's is some hundred.
-pub(crate) const HTTP_REQUEST: usize = 4_096;
+/// Bytes that a connection of the admin API holds of a request's head; a browser's is some 2 KiB. hyper takes no less.
+pub(crate) const HTTP_HEAD: usize = 8_192;
 
-/// How long an HTTP client may take.
+/// Header fields of a request; a browser sends some twenty.
+pub(crate) const HTTP_HEADERS: usize = 64;
+
+/// Bytes of a request's body: the longest that is asked for has some 500.
+pub(crate) const HTTP_BODY: usize = 16 << 10;
+
+/// How long a client may take for a request's head, and may stay without one; also for its body.
 pub(crate) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// HTTP requests served at once.
+/// How long a client may leave an answer unread before it counts as gone.
+pub(crate) const HTTP_WRITE: Duration = Duration::from_secs(10);
+
+/// Connections of the TCP listener at once. A client that does nothing has its place for [`HTTP_TIMEOUT`].
 pub(crate) const HTTP_CONNECTIONS: usize = 32;
+
+/// Lines of a drain, a drill or the events that a client may be behind.
+pub(crate) const HTTP_LINES: usize = 64;
+
+/// Bytes of the file that says who may do what: 4,000 tokens.
+pub(crate) const ACCESS_FILE: u64 = 1 << 20;
+
+/// How often a change of that file is looked for: a token that is taken away is worth something for so long at most.
+pub(crate) const ACCESS_AGE: Duration = Duration::from_secs(1);
+
+/// Generations that are remembered: an hour in which a target changes its state every fifteen seconds.
+pub(crate) const GENERATIONS: usize = 256;
+
+/// Changes of targets that are remembered of one generation.
+pub(crate) const GENERATION_CHANGES: usize = 64;
 
 /// Bytes of a request on the admin socket: the longest has some 200.
 pub(crate) const CONTROL_LINE: usize = 4_096;

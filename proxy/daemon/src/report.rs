@@ -17,6 +17,8 @@ pub struct ShardReport {
     pub wire: WireCounters,
     /// Its live calls by the region of their tier leg, indexed by [`proxy_core::RegionId`].
     pub regions: Vec<RegionCalls>,
+    /// Its live calls by trunk, indexed by [`proxy_core::TrunkId`].
+    pub trunks: Vec<u32>,
 }
 
 /// What a shard's sockets and queues have counted.

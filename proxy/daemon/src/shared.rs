@@ -1,6 +1,7 @@
 //! What the threads of an appliance have in common: the snapshot, the post, and the phase of life.
 
 use crate::clock::Clock;
+use crate::history::History;
 use crate::limits::MAIL_RESERVE;
 use crate::notice::Subscribers;
 use crate::report::ShardReport;
@@ -111,6 +112,7 @@ pub(crate) struct Shared {
     /// Who signs and verifies; `None` where no trunk wants that.
     pub(crate) stir: Option<Desk>,
     pub(crate) subscribers: Subscribers,
+    pub(crate) history: History,
     pub(crate) tally: Tally,
     pub(crate) phase: AtomicU8,
     /// Rung with every shard's bell, for whoever looks names up.

@@ -26,6 +26,7 @@ impl Call {
             // Terminating its dialog means BYE on that leg too (RFC 3261 §12.2.1.2): it may have been deaf for a moment only.
             CallEvent::LegGone => self.close(env, CloseReason::LegGone, None),
             CallEvent::Lapsed(reason) => self.close(env, reason, None),
+            CallEvent::Ended => self.close(env, CloseReason::Operator, None),
             CallEvent::Timer => match self.keep_sessions(env) {
                 Some(reason) => self.close(env, reason, None),
                 None => {

@@ -38,6 +38,7 @@ impl Call {
             | CallEvent::Resumed(_)
             | CallEvent::Silent
             | CallEvent::LegGone
+            | CallEvent::Ended
             | CallEvent::Lapsed(_)
             | CallEvent::IntervalTooSmall { .. }
             | CallEvent::ExtensionRequired { .. }
@@ -126,6 +127,7 @@ fn close_reason_header(reason: CloseReason) -> Option<&'static [u8]> {
         CloseReason::PeerLost => Some(b"SIP;cause=408;text=\"peer_lost\""),
         CloseReason::NotRehomed => Some(b"SIP;cause=504;text=\"not_rehomed\""),
         CloseReason::NotTransferred => Some(b"SIP;cause=480;text=\"not_transferred\""),
+        CloseReason::Operator => Some(b"SIP;cause=480;text=\"operator\""),
         CloseReason::Internal => Some(b"SIP;cause=500;text=\"internal\""),
         CloseReason::ByeFromA
         | CloseReason::ByeFromB

@@ -56,6 +56,8 @@ pub(crate) enum CallEvent {
     LegGone,
     /// A leg's session has run out, or its peer is not there any more.
     Lapsed(CloseReason),
+    /// An operator ends the call.
+    Ended,
     /// ACK for our 2xx to this leg.
     Acknowledged(Leg),
     /// A call that has to leave looks where it could go.

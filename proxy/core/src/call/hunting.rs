@@ -24,6 +24,11 @@ impl Call {
             CallEvent::Failure(reason) => self.advance(env, attempt, reason, 0),
             CallEvent::Timer => self.out_of_patience(env, attempt),
             CallEvent::Cancel | CallEvent::Hangup(Leg::A) => self.cancelled(env, attempt),
+            CallEvent::Ended => {
+                self.step_ends(StepOutcome::Cancelled);
+                self.leave(env, attempt);
+                self.reject(env, 480, CloseReason::Operator, None)
+            }
             // A callee may not end an early dialog with BYE (RFC 3261 §15), but means no. Its INVITE is still to be ended.
             CallEvent::Hangup(Leg::B) => {
                 if !self.is_held() {

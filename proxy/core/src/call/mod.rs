@@ -46,6 +46,7 @@ mod summary;
 mod transfer;
 mod uac;
 mod uas;
+mod view;
 
 pub(crate) use carry::{Carried, CarriedOutcome};
 pub(crate) use env::{Env, User};

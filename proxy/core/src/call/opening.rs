@@ -31,6 +31,7 @@ impl Call {
             CallEvent::Timer if env.now < until => State::Opening { target, until },
             CallEvent::Timer => self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia)),
             CallEvent::Cancel | CallEvent::Hangup(_) => self.reject(env, 487, CloseReason::Cancelled, None),
+            CallEvent::Ended => self.reject(env, 480, CloseReason::Operator, None),
             CallEvent::Failure(_) => self.choose_again(env, target, until),
             // The session of an earlier attempt, of the other address family, is gone: its counts are not lost.
             CallEvent::Released(stats) => {

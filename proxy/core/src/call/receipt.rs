@@ -133,6 +133,11 @@ impl Call {
         self.mobile.as_mut().map(|mobile| std::mem::take(&mut mobile.receipts)).unwrap_or_default()
     }
 
+    /// Those that are written so far.
+    pub(super) fn moves_so_far(&self) -> &[Receipt] {
+        self.mobile.as_ref().map_or(&[], |mobile| &mobile.receipts)
+    }
+
     /// How this call's tier legs say what they continue: by the trunk's profile, else by the site's.
     pub(super) fn correlation(&self) -> Option<Arc<Correlation>> {
         let config = &self.pinned.config;

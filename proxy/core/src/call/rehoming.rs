@@ -85,6 +85,10 @@ impl Call {
                 self.end_midway(env, rehome, MoveOutcome::HungUp);
                 self.close(env, reason, None)
             }
+            CallEvent::Ended => {
+                self.end_midway(env, rehome, MoveOutcome::HungUp);
+                self.close(env, CloseReason::Operator, None)
+            }
             // A leg that was left is silent by nature; the move has a deadline of its own.
             CallEvent::Silent if !rehome.has_tier() => State::Rehoming(rehome),
             CallEvent::Silent => {

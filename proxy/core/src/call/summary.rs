@@ -87,7 +87,7 @@ impl Call {
 }
 
 impl Attempted {
-    fn step(&self) -> Step {
+    pub(super) fn step(&self) -> Step {
         let config = &self.under.config;
         let (target, region) = names_of(config, self.target).unwrap_or_default();
         Step {

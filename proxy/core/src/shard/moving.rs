@@ -25,6 +25,12 @@ impl Shard {
         regions
     }
 
+    /// Live calls by trunk, indexed by [`TrunkId`](crate::TrunkId).
+    pub fn trunk_calls(&self) -> Vec<u32> {
+        let trunks = self.env.newest.config.trunks.iter();
+        trunks.map(|trunk| self.by_trunk.get(&self.trunk_key(&trunk.name)).copied().unwrap_or(0)).collect()
+    }
+
     /// What a new snapshot means for the calls that are up.
     pub(super) fn judge_calls(&mut self, old: &Arc<Snapshot>) {
         let newest = Arc::clone(&self.env.newest);

@@ -6,7 +6,7 @@ mod threads;
 pub(crate) use start::RESERVED_DESCRIPTORS;
 pub use start::StartError;
 
-use crate::admin::Shown;
+use crate::api::Shown;
 use crate::config::{Loaded, NeedsRestart, RelaySettings, Settings, needs_restart};
 use crate::control::Floor;
 use crate::dns::{self, Known};

@@ -2,17 +2,19 @@
 
 use super::threads::Threads;
 use super::{Appliance, Core};
+use crate::api::{Access, Api};
 use crate::clock::Clock;
 use crate::config::{Loaded, RelaySettings, Settings};
-use crate::control::AdminSocket;
 use crate::limits::{DNS_ORDERS, HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, STREAM_OUTBOX};
+use crate::control::{AdminSocket, Desk};
+use crate::history::History;
 use crate::metrics::Durations;
 use crate::net::{self, Opened};
 use crate::notice::Subscribers;
 use crate::records::{self, Sink};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Post, Shared, Tally};
-use crate::{admin, control, dns, health, shard, stir, stream};
+use crate::{api, control, dns, health, shard, stir, stream};
 use arc_swap::ArcSwap;
 use datapath::{Engine, EngineConfig, RelayHandle};
 use proxy_core::{Config, ListenerId, Snapshot, Transport};
@@ -53,6 +55,14 @@ pub enum StartError {
     #[error("admin socket {path}: {error}")]
     Control {
         /// Its path.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file that says who may do what cannot be read, or is wrong.
+    #[error("access file {path}: {error}")]
+    Access {
+        /// The file.
         path: PathBuf,
         /// Why.
         error: io::Error,
@@ -112,6 +122,8 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         crate::config::RecordsTo::File(path) => StartError::Records { path: path.clone(), error },
         _ => StartError::System(error),
     })?;
+    let access = Access::open(settings.access.as_deref())
+        .map_err(|error| StartError::Access { path: settings.access.clone().unwrap_or_default(), error })?;
     let (engine, relays) = media(&config, &settings, clock)?;
     let (posts, ends): (Vec<_>, Vec<_>) = (0..settings.shards).map(|_| post()).unzip();
     let (health_tx, inputs) = mpsc::channel(HEALTH_QUEUE);
@@ -128,6 +140,7 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         health: health_tx,
         streams: (!sockets.tcp.is_empty()).then_some(outbox_tx),
         subscribers: Subscribers::default(),
+        history: History::default(),
         tally: Tally::default(),
         phase: AtomicU8::new(Phase::Running as u8),
         renewed: Notify::new(),
@@ -169,15 +182,15 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         let kit = stir::Kit { shared: Arc::clone(&shared), jobs };
         threads.spawn_async("stir", None, || stir::run(kit))?;
     }
+    let floor = Arc::clone(&appliance.core);
+    let api = Arc::new(Api { desk: Arc::new(Desk::new(floor.clone())), shown: floor, access });
     if let Some(socket) = sockets.admin {
-        let shown = Arc::clone(&appliance.core);
-        let stop = shared.stop.subscribe();
-        threads.spawn_async("admin", None, || admin::run(socket, shown, stop))?;
+        let (api, stop) = (Arc::clone(&api), shared.stop.subscribe());
+        threads.spawn_async("admin", None, || api::tcp(socket, api, stop))?;
     }
     if let Some(socket) = sockets.control {
-        let floor = Arc::clone(&appliance.core);
         let stop = shared.stop.subscribe();
-        threads.spawn_async("control", None, || control::run(socket, floor, stop))?;
+        threads.spawn_async("control", None, || control::run(socket, api, stop))?;
     }
     Ok(appliance)
 }

@@ -28,8 +28,12 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
         ("[rehome] prompt", old.relay.as_ref().map(prompt) != settings.relay.as_ref().map(prompt)),
         ("[process] shards", old.shards != settings.shards),
         ("[process] cpus", old.cpus != settings.cpus),
-        ("[admin]", (old.admin, &old.control) != (settings.admin, &settings.control)),
         ("the first or the last [[stir]]", old.stir.is_empty() != settings.stir.is_empty()),
+        (
+            "[admin]",
+            (old.admin, &old.control, &old.access, &old.audit)
+                != (settings.admin, &settings.control, &settings.access, &settings.audit),
+        ),
         ("[records]", old.records != settings.records),
         ("[log]", old.log != settings.log),
         (

@@ -1,9 +1,10 @@
 //! What every connection of the admin socket works with.
 
-use super::protocol::Words;
+use super::protocol::{Region, Status, Words};
 use crate::clock::Clock;
 use crate::config::RelaySettings;
 use crate::dns::Known;
+use crate::history::History;
 use crate::limits::CONTROL_WRITE;
 use crate::notice::Notice;
 use crate::overrides::{Override, Place, Refused};
@@ -47,19 +48,32 @@ impl Desk {
         Self { floor, last: AtomicU64::new(0), busy: Mutex::default() }
     }
 
-    pub(super) fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         self.floor.shared().clock
     }
 
-    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.floor.shared().snapshot.load_full()
     }
 
-    pub(super) fn notices(&self) -> Receiver<Notice> {
+    pub(crate) fn notices(&self) -> Receiver<Notice> {
         self.floor.shared().subscribers.add()
     }
 
-    pub(super) fn shards(&self) -> usize {
+    pub(crate) fn history(&self) -> &History {
+        &self.floor.shared().history
+    }
+
+    pub(crate) async fn status(&self) -> Status {
+        super::status::now(self).await
+    }
+
+    /// Every region, and the generation that this was read from.
+    pub(crate) async fn region_table(&self) -> (u64, Vec<Region>) {
+        super::regions::table(self).await
+    }
+
+    pub(crate) fn shards(&self) -> usize {
         self.floor.shared().posts.len()
     }
 
@@ -67,7 +81,7 @@ impl Desk {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) async fn reports(&self) -> Vec<ShardReport> {
+    pub(crate) async fn reports(&self) -> Vec<ShardReport> {
         let floor = Arc::clone(&self.floor);
         tokio::task::spawn_blocking(move || floor.reports()).await.unwrap_or_default()
     }
@@ -103,7 +117,7 @@ impl Desk {
     }
 
     /// Put something into a shard's post. Waits for room, though not for ever.
-    pub(super) async fn post(&self, shard: usize, mail: Mail) -> Result<(), Words> {
+    pub(crate) async fn post(&self, shard: usize, mail: Mail) -> Result<(), Words> {
         let stuck = || Words {
             message: format!("shard {shard} takes no orders"),
             advice: "it is overloaded or stuck: look at /metrics and the log".to_owned(),

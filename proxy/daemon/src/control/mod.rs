@@ -24,10 +24,13 @@ pub use protocol::{
 pub(crate) use desk::{Desk, Floor};
 pub(crate) use socket::AdminSocket;
 
+use crate::api::{self, Api, Area, Role, Way, Who};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_IDLE};
+use rustix::net::RecvFlags;
 use std::io;
 use std::sync::Arc;
 use talk::{Gone, Heard, Talk};
+use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch as channel};
 use tokio::time::timeout;
@@ -35,12 +38,12 @@ use tokio::time::timeout;
 /// Serve until the appliance stops. The socket's file is removed then.
 pub(crate) async fn run(
     socket: AdminSocket,
-    floor: Arc<dyn Floor>,
+    api: Arc<Api>,
     mut stop: channel::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = UnixListener::from_std(socket.listener.try_clone()?)?;
     let room = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
-    let desk = Arc::new(Desk::new(floor));
+    let router = api::router(Arc::clone(&api));
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => {}
@@ -50,10 +53,10 @@ pub(crate) async fn run(
                     tokio::spawn(turn_away(stream));
                     continue;
                 };
-                let desk = Arc::clone(&desk);
+                let (api, router) = (Arc::clone(&api), router.clone());
                 tokio::spawn(async move {
                     // Who has gone need not be told.
-                    let _ = serve(&desk, &mut Talk::new(stream)).await;
+                    let _ = meet(&api, router, stream).await;
                     drop(permit);
                 });
             }
@@ -62,17 +65,77 @@ pub(crate) async fn run(
     Ok(())
 }
 
+/// HTTP and lines share the socket: a method begins with a capital letter (RFC 9110 §9.1), a line does not.
+async fn meet(api: &Arc<Api>, router: axum::Router, stream: UnixStream) -> io::Result<()> {
+    let Ok(first) = timeout(CONTROL_IDLE, peek(&stream)).await else { return Ok(()) };
+    let http = first?.is_ascii_uppercase();
+    let peer = stream.peer_cred()?;
+    let way = Way::Unix { uid: peer.uid(), gid: peer.gid() };
+    if http {
+        api::serve(router, stream, way).await;
+        return Ok(());
+    }
+    let mut talk = Talk::new(stream);
+    // Who has gone need not be told.
+    let _ = match api.access.who(way, None) {
+        Some(who) => serve(&api.desk, &who, &mut talk).await,
+        None => talk.say(Answer::Error(nobody(peer.uid()))).await,
+    };
+    Ok(())
+}
+
+/// The first byte, which is left where it is; 0 of a connection that was closed.
+async fn peek(stream: &UnixStream) -> io::Result<u8> {
+    loop {
+        stream.readable().await?;
+        let mut first = [0];
+        let peeked = stream.try_io(Interest::READABLE, || {
+            rustix::net::recv(stream, &mut first[..], RecvFlags::PEEK).map_err(io::Error::from)
+        });
+        match peeked {
+            Ok(_) => return Ok(first[0]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn nobody(uid: u32) -> Words {
+    Words {
+        message: format!("the access file knows no user {uid}"),
+        advice: "be root or the service's user, or have an entry with your `uid` or `gid` added".to_owned(),
+    }
+}
+
+/// The role that a request needs.
+fn needs(request: &Request) -> Role {
+    match request {
+        Request::Status
+        | Request::Regions
+        | Request::Stop
+        | Request::Scanners(Scanners { forget: false }) => Role::View(Area::Edge),
+        Request::Scanners(Scanners { forget: true }) | Request::Drain(_) | Request::Drill(_) => {
+            Role::Edit(Area::Edge)
+        }
+    }
+}
+
 /// One request after the other.
-async fn serve(desk: &Arc<Desk>, talk: &mut Talk) -> Result<(), Gone> {
+async fn serve(desk: &Arc<Desk>, who: &Who, talk: &mut Talk) -> Result<(), Gone> {
     while let Ok(heard) = timeout(CONTROL_IDLE, talk.hear()).await {
         match heard? {
+            Heard::Request(request) if !who.roles.allow(needs(&request)) => {
+                let message = format!("`{}` may not do that", who.name);
+                let advice = format!("it needs the role {}", needs(&request));
+                talk.say(Answer::Error(Words { message, advice })).await?;
+            }
             Heard::Request(Request::Regions) => {
-                let answer = regions::table(desk).await;
-                talk.say(answer).await?;
+                let (generation, regions) = regions::table(desk).await;
+                talk.say(Answer::Regions { generation, regions }).await?;
             }
             Heard::Request(Request::Status) => {
-                let answer = status::now(desk).await;
-                talk.say(answer).await?;
+                let status = status::now(desk).await;
+                talk.say(Answer::Status(Box::new(status))).await?;
             }
             Heard::Request(Request::Scanners(request)) => {
                 let answer = scanners::list(desk, request).await;

@@ -1,13 +1,13 @@
 //! `bascule regions`: every region in one line.
 
 use super::desk::Desk;
-use super::protocol::{Answer, Edge, Region};
+use super::protocol::{Edge, Region};
 use crate::clock::Clock;
 use crate::health::{region_state, state};
 use crate::records::receipt::millis;
 use proxy_core::{EdgeView, RegionCalls, RegionId, RegionView, Snapshot, SwitchReason, TargetId};
 
-pub(super) async fn table(desk: &Desk) -> Answer {
+pub(super) async fn table(desk: &Desk) -> (u64, Vec<Region>) {
     let (views, reports) = (desk.regions().await, desk.reports().await);
     let calls = |index: usize| {
         let counted = reports.iter().filter_map(|report| report.regions.get(index));
@@ -19,7 +19,7 @@ pub(super) async fn table(desk: &Desk) -> Answer {
     };
     let clock = desk.clock();
     let regions = views.iter().enumerate().map(|(i, view)| region(&clock, view, calls(i))).collect();
-    Answer::Regions { generation: desk.snapshot().generation, regions }
+    (desk.snapshot().generation, regions)
 }
 
 fn region(clock: &Clock, view: &RegionView, calls: RegionCalls) -> Region {

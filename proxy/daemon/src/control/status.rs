@@ -1,7 +1,7 @@
 //! `bascule status`: what runs, and what carries media.
 
 use super::desk::Desk;
-use super::protocol::{Answer, Carried, LiveCalls, Media, NameAddress, NameStatus, Status};
+use super::protocol::{Carried, LiveCalls, Media, NameAddress, NameStatus, Status};
 use crate::clock::Clock;
 use crate::config::RelaySettings;
 use crate::shared::Phase;
@@ -10,7 +10,7 @@ use datapath::xdp::Passed;
 use proxy_core::{AddressView, PlaceView};
 use relay_values::DropReason;
 
-pub(super) async fn now(desk: &Desk) -> Answer {
+pub(super) async fn now(desk: &Desk) -> Status {
     let reports = desk.reports().await;
     let calls = reports.iter().fold(LiveCalls::default(), |sum, report| LiveCalls {
         hunting: sum.hunting + report.counts.hunting,
@@ -22,7 +22,7 @@ pub(super) async fn now(desk: &Desk) -> Answer {
         Phase::Draining => "draining",
         Phase::Stopping => "stopping",
     };
-    Answer::Status(Box::new(Status {
+    Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         phase: phase.to_owned(),
         uptime_s: (desk.clock().epoch().elapsed().as_secs_f64() * 10.0).round() / 10.0,
@@ -31,7 +31,7 @@ pub(super) async fn now(desk: &Desk) -> Answer {
         calls,
         media: desk.media().map(|(engine, relay)| media(engine, relay)),
         names: desk.names().await.places.iter().map(|view| name(&desk.clock(), view)).collect(),
-    }))
+    }
 }
 
 fn name(clock: &Clock, view: &PlaceView) -> NameStatus {

@@ -184,6 +184,7 @@ impl Watch {
             | CloseReason::Expired
             | CloseReason::Transferred
             | CloseReason::NotTransferred
+            | CloseReason::Operator
             | CloseReason::Rejected
             | CloseReason::NoAck
             | CloseReason::NoPrack

@@ -307,6 +307,7 @@ impl Turner {
             counters: self.shard.counters().clone(),
             wire: self.wire,
             regions: self.shard.region_calls(),
+            trunks: self.shard.trunk_calls(),
         };
         // Who asked may have stopped waiting.
         let _ = ask.try_send(report);

@@ -5,6 +5,7 @@
 mod audited;
 #[path = "../../../stir/tests/common/mod.rs"]
 mod authority;
+mod http;
 #[path = "../audited/tap.rs"]
 mod tap;
 #[path = "../tls/ca.rs"]
@@ -28,4 +29,5 @@ mod scanners_and_floods;
 mod scanners_in_the_kernel;
 mod shards_share_an_address;
 mod strangers_and_garbage;
+mod the_admin_api;
 mod the_service_obeys_signals;

@@ -1,0 +1,38 @@
+//! The admin API: HTTP and JSON below `/v1`, `/metrics` and `/healthz` beside it.
+//!
+//! It is served on the admin socket, where the system says who asks, and on the TCP listener of `[admin]`, to whoever brings
+//! a token. [`routes`] is the list of what there is and of the role that each needs; `openapi.json` describes it. It runs on
+//! threads of its own: a client that is slow, stuck or hostile takes one of the places for connections, for a while.
+
+mod access;
+mod answer;
+mod guard;
+mod look;
+mod patient;
+mod routes;
+mod serve;
+pub mod shapes;
+mod who;
+
+pub(crate) use access::Access;
+pub(crate) use routes::router;
+pub(crate) use serve::{Way, serve, tcp};
+pub(crate) use who::{Area, Role, Who};
+
+use crate::control::Desk;
+use std::sync::Arc;
+
+/// What is shown to whoever can reach the TCP listener.
+pub(crate) trait Shown: Send + Sync + 'static {
+    /// Prometheus text. Waits for busy shards: not on a thread that serves others.
+    fn metrics(&self) -> String;
+    /// `Ok` when calls can be taken.
+    fn healthy(&self) -> Result<String, String>;
+}
+
+/// What every request works with.
+pub(crate) struct Api {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) shown: Arc<dyn Shown>,
+    pub(crate) access: Access,
+}

@@ -1,0 +1,215 @@
+//! What is answered, as types. Instants are RFC 3339 in UTC; what does not apply is left out.
+
+use crate::control::{Edge, Region};
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/me`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Me {
+    /// As the audit log names you.
+    pub name: String,
+    /// What you may.
+    pub roles: Vec<String>,
+}
+
+/// `GET /v1/regions`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Regions {
+    /// Generation of the snapshot that this was read from.
+    pub generation: u64,
+    /// In order of the configuration.
+    pub regions: Vec<Region>,
+}
+
+/// `GET /v1/edge-groups`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeGroups {
+    /// In order of the configuration.
+    pub edge_groups: Vec<EdgeGroup>,
+}
+
+/// Edges of one region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeGroup {
+    /// Its name.
+    pub edge_group: String,
+    /// The failure domain.
+    pub region: String,
+    /// Names of its edges.
+    pub edges: Vec<String>,
+    /// How many of them are up and not drained.
+    pub usable: usize,
+    /// Sites that use it.
+    pub sites: Vec<String>,
+    /// Networks that its requests may come from, beside the edges' own addresses.
+    pub sources: Vec<String>,
+}
+
+/// `GET /v1/edges`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edges {
+    /// By region, then in order of the configuration.
+    pub edges: Vec<PlacedEdge>,
+}
+
+/// An edge, with where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlacedEdge {
+    /// Its region.
+    pub region: String,
+    /// Its group.
+    pub edge_group: String,
+    /// Its address.
+    pub address: String,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// Its state and evidence.
+    #[serde(flatten)]
+    pub edge: Edge,
+}
+
+/// `GET /v1/sites`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sites {
+    /// In order of the configuration.
+    pub sites: Vec<Site>,
+}
+
+/// A site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its name.
+    pub site: String,
+    /// Edge groups, best first.
+    pub edge_groups: Vec<String>,
+    /// Edges that new calls may go to at this moment.
+    pub usable: usize,
+}
+
+/// `GET /v1/trunks`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunks {
+    /// In order of the configuration.
+    pub trunks: Vec<Trunk>,
+}
+
+/// A trunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// Its name.
+    pub trunk: String,
+    /// Its live calls, both ways.
+    pub calls: u32,
+    /// Most calls at once, over all shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<u32>,
+    /// Most new calls a second, over all shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<u32>,
+    /// Networks that its requests come from.
+    pub sources: Vec<String>,
+    /// Where outbound calls go.
+    pub targets: Vec<TrunkTarget>,
+}
+
+/// An address of a trunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkTarget {
+    /// Its name.
+    pub target: String,
+    /// Its address.
+    pub address: String,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// Share among the trunk's targets.
+    pub weight: u16,
+    /// `up`, `backoff` or `down`.
+    pub state: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// `GET /v1/routes`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routes {
+    /// Carrier → tier. The longest prefix wins; of two as long, the one for the trunk.
+    pub inbound: Vec<InboundRoute>,
+    /// Tier → carrier, likewise by site.
+    pub outbound: Vec<OutboundRoute>,
+}
+
+/// Carrier → tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboundRoute {
+    /// How called numbers begin.
+    pub prefix: String,
+    /// Only calls of this trunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<String>,
+    /// Where they go.
+    pub site: String,
+}
+
+/// Tier → carrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboundRoute {
+    /// How called numbers begin.
+    pub prefix: String,
+    /// Only calls of this site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Where they go: cheapest first, within one cost by weight.
+    pub trunks: Vec<RouteTrunk>,
+}
+
+/// A trunk of a route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTrunk {
+    /// Its name.
+    pub trunk: String,
+    /// Its cost.
+    pub cost: u16,
+    /// Its weight.
+    pub weight: u16,
+}
+
+/// `GET /v1/generations`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generations {
+    /// The one in force.
+    pub generation: u64,
+    /// The newest first; as many as are remembered.
+    pub generations: Vec<Generation>,
+}
+
+/// A generation of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Its number.
+    pub generation: u64,
+    /// When.
+    pub at: String,
+    /// A configuration was taken.
+    pub configured: bool,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// How many changes are not remembered.
+    #[serde(default)]
+    pub left_out: usize,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// `target`, `region`, `drain` or `drill`.
+    pub of: String,
+    /// Whose.
+    pub name: String,
+    /// What it was.
+    pub from: String,
+    /// What it is.
+    pub to: String,
+    /// Why; left out where an operator said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
