@@ -65,12 +65,12 @@ pub use io::{
     TransportFailure,
 };
 pub use limits::{MAX_LINES, MAX_PLACES};
+pub use listing::{CallDetail, CallName, CallPage, CallPhase, CallQuery, CallView};
 pub use locate::{
     Absent, AddressView, Answer, Data, Dispute, Disputed, DnsName, Failure, Family, Locate, LocateChange,
     LocateCounters, LocateInput, LocatePolicy, LocateReason, LocatedAddress, NotAHost, Place, PlaceState,
     PlaceView, Question, QuestionId, QuestionKind, Record, Resolution,
 };
-pub use listing::{CallDetail, CallName, CallPage, CallPhase, CallQuery, CallView};
 pub use overload::{ScannerView, begins_something, calls_for_help};
 pub use owner::{OwnerOf, owner};
 pub use reason::{

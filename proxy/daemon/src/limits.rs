@@ -166,9 +166,6 @@ pub(crate) const HTTP_HEAD: usize = 8_192;
 /// Header fields of a request; a browser sends some twenty.
 pub(crate) const HTTP_HEADERS: usize = 64;
 
-/// Bytes of a request's body: the longest that is asked for has some 500.
-pub(crate) const HTTP_BODY: usize = 16 << 10;
-
 /// How long a client may take for a request's head, and may stay without one; also for its body.
 pub(crate) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -177,9 +174,6 @@ pub(crate) const HTTP_WRITE: Duration = Duration::from_secs(10);
 
 /// Connections of the TCP listener at once. A client that does nothing has its place for [`HTTP_TIMEOUT`].
 pub(crate) const HTTP_CONNECTIONS: usize = 32;
-
-/// Lines of a drain, a drill or the events that a client may be behind.
-pub(crate) const HTTP_LINES: usize = 64;
 
 /// Bytes of the file that says who may do what: 4,000 tokens.
 pub(crate) const ACCESS_FILE: u64 = 1 << 20;

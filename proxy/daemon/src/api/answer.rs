@@ -25,16 +25,8 @@ impl Refusal {
         Self { status, words: Words { message: message.into(), advice: advice.into() } }
     }
 
-    pub(super) fn of(status: StatusCode, words: Words) -> Self {
-        Self { status, words }
-    }
-
     pub(super) fn not_found(message: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message, advice)
-    }
-
-    pub(super) fn words(&self) -> &Words {
-        &self.words
     }
 }
 

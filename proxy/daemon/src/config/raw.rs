@@ -653,7 +653,6 @@ pub(super) struct RawAdmin {
     pub(super) listen: Maybe<SocketAddr>,
     pub(super) socket: Maybe<PathBuf>,
     pub(super) access: Maybe<PathBuf>,
-    pub(super) audit: Maybe<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

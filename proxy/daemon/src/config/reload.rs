@@ -31,8 +31,7 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
         ("the first or the last [[stir]]", old.stir.is_empty() != settings.stir.is_empty()),
         (
             "[admin]",
-            (old.admin, &old.control, &old.access, &old.audit)
-                != (settings.admin, &settings.control, &settings.access, &settings.audit),
+            (old.admin, &old.control, &old.access) != (settings.admin, &settings.control, &settings.access),
         ),
         ("[records]", old.records != settings.records),
         ("[log]", old.log != settings.log),

@@ -23,8 +23,6 @@ pub struct Settings {
     pub control: Option<PathBuf>,
     /// Who may do what at the admin API: a file with hashes of tokens and numbers of users.
     pub access: Option<PathBuf>,
-    /// Where every change that an operator makes is written down.
-    pub audit: Option<PathBuf>,
     /// Where call records go.
     pub records: RecordsTo,
     /// How to log.

@@ -38,7 +38,6 @@ pub(super) fn read(
         admin: admin(&raw.admin, complaints),
         control: control(&raw.admin, complaints),
         access: raw.admin.access.as_ref().map(|path| path.get_ref().clone()),
-        audit: raw.admin.audit.as_ref().map(|path| path.get_ref().clone()),
         records: match raw.records.file.as_ref().map(Spanned::get_ref) {
             None => RecordsTo::Nowhere,
             Some(path) if path == Path::new("-") => RecordsTo::Stdout,
