@@ -54,7 +54,7 @@ struct Measures {
 
 pub(super) fn measure(recipe: &Recipe, first: f64, rounds: usize, options: &Options) -> io::Result<Value> {
     let mut all = Measures::default();
-    let most = search(recipe, first, options)?;
+    let most = search(recipe, first)?;
     for n in 1..=rounds {
         eprintln!("overload: {}, round {n} of {rounds}", recipe.name);
         // The search has taken the best of many runs, which is more than the machine does mostly. What is compared are neighbours, each
@@ -120,8 +120,8 @@ const fn seconds(options: &Options) -> f64 {
 }
 
 /// The rate at which most calls come up and are ended. Each rate has a device of its own.
-fn search(recipe: &Recipe, first: f64, options: &Options) -> io::Result<f64> {
-    let (factor, seconds) = if options.quick { (1.25, 3.0) } else { (1.15, 5.0) };
+fn search(recipe: &Recipe, first: f64) -> io::Result<f64> {
+    let (factor, seconds) = (1.25, 3.0);
     let (mut rate, mut best, mut worse) = (first, (0.0, first), 0);
     while worse < 3 {
         let run = at(recipe, rate, seconds)?;
