@@ -223,3 +223,91 @@ fn a_digit_for_a_dead_peer_goes_to_the_new_one() {
     retarget(&mut s, Some(CAROL));
     assert_eq!(s.packet(a, ALICE, &report(1, 3, 320, 0, 320)).unwrap().to, at(CAROL));
 }
+
+/// A little randomness that is the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+#[test]
+fn whatever_overtakes_whatever_a_digit_that_was_heard_has_its_end() {
+    let mut dice = Dice(1);
+    for run in 0..3000 {
+        let mut s = Shell::new(config(10_000..=10_099));
+        let (_, b) = s.call(open(0), talker(ALICE), talker(BOB));
+        // Two digits of eight reports and three ends each, somewhere in a second of sound. Bob dies, and some of what he has
+        // sent is still on its way when he is taken for lost.
+        let dies = 400 + dice.below(600);
+        let keys = [dice.below(20), 22 + dice.below(20)];
+        let mut packets = vec![];
+        let mut sequence = 0;
+        for n in (0..50).take_while(|n| n * 20 < dies) {
+            let key = keys.iter().find(|begin| (**begin..**begin + 11).contains(&n));
+            let bytes = match key {
+                Some(begin) => {
+                    let (nth, timestamp) = (n - begin, (begin * 160) as u32);
+                    let flags = if nth >= 8 { END } else { 0 };
+                    report(2, sequence, timestamp, flags, 160 * (nth.min(7) as u16 + 1))
+                }
+                None => rtp(2, sequence, (n * 160) as u32),
+            };
+            sequence += 1;
+            if dice.below(12) == 0 {
+                continue;
+            }
+            let late = if dice.below(10) == 0 { dice.below(800) } else { 0 };
+            packets.push((n * 20 + 10 + dice.below(40) + late, bytes));
+        }
+        packets.sort_by_key(|(at, _)| *at);
+        let (lost, moved) = (dies + 20 + dice.below(200), dies + 250 + dice.below(100));
+        let (mut begun, mut at, mut new) = (vec![], 0, 0);
+        let (mut is_lost, mut is_moved) = (false, false);
+        let end = s.now + ms(1600);
+        let mut heard = |packet: &[u8]| {
+            let h = header(packet);
+            if h.payload_type == EVENT {
+                let ends = packet[13] & END != 0;
+                match begun.iter_mut().find(|(timestamp, _)| *timestamp == h.timestamp) {
+                    Some((_, ended)) => *ended |= ends,
+                    None => begun.push((h.timestamp, ends)),
+                }
+            }
+        };
+        while s.now < end {
+            while packets.first().is_some_and(|(due, _)| *due <= at) {
+                let (_, bytes) = packets.remove(0);
+                let sent = s.packet(b, BOB, &bytes);
+                s.own.drain(..).for_each(|own| heard(&own.bytes));
+                sent.iter().for_each(|sent| heard(&sent.bytes));
+            }
+            if at >= lost && !std::mem::replace(&mut is_lost, true) {
+                bridge(&mut s, run % 2 == 0);
+            }
+            if at >= moved && !std::mem::replace(&mut is_moved, true) {
+                retarget(&mut s, Some(CAROL));
+            }
+            if at > moved + 40 && at % 20 == 0 {
+                new += 1;
+                let sent = s.packet(b, CAROL, &rtp(3, new, u32::from(new) * 160));
+                s.own.drain(..).for_each(|own| heard(&own.bytes));
+                sent.iter().for_each(|sent| heard(&sent.bytes));
+            }
+            s.pass(ms(1));
+            at += 1;
+            s.own.drain(..).for_each(|own| heard(&own.bytes));
+        }
+        // What the network has taken is not ours to say, where another digit has followed.
+        let last = begun.iter().map(|(timestamp, _)| *timestamp).max();
+        for (timestamp, ended) in &begun {
+            assert!(
+                *ended || Some(*timestamp) != last,
+                "run {run}: the digit at {timestamp} of {begun:?} has no end"
+            );
+        }
+    }
+}

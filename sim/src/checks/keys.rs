@@ -30,8 +30,10 @@ pub(super) struct Keys {
 struct Open {
     call: Option<usize>,
     last: Time,
-    /// Its peer was taken for lost.
+    /// Its peer was taken for lost in the middle of it.
     lost: bool,
+    /// Its sender has begun another since: what is missing of its end was lost before, on the way here.
+    followed: bool,
 }
 
 impl Keys {
@@ -49,7 +51,7 @@ impl Keys {
         match command {
             RelayCommand::Bridge { session, leg, .. } => {
                 for ((of, by, _), open) in &mut self.open {
-                    if of == session && *by == leg.other() {
+                    if of == session && *by == leg.other() && !open.followed {
                         (open.last, open.lost) = (open.last.max(now), true);
                     }
                 }
@@ -108,8 +110,14 @@ impl Keys {
             self.open.remove(&key);
             self.ended.insert(key);
         } else if !self.ended.contains(&key) {
-            let open = self.open.entry(key).or_insert(Open { call, last: now, lost: false });
-            open.last = now;
+            // All packets of a key bear the timestamp of its begin (RFC 4733 §2.3), so that they are told apart and ordered.
+            let is_later =
+                |than: u32| header.timestamp != than && header.timestamp.wrapping_sub(than) < 1 << 31;
+            for ((of, to, before), open) in &mut self.open {
+                open.followed |= (*of, *to) == by && !open.lost && is_later(*before);
+            }
+            let new = Open { call, last: now, lost: false, followed: false };
+            self.open.entry(key).or_insert(new).last = now;
         }
     }
 

@@ -110,7 +110,7 @@ impl Checks {
             answers: answers::Answers::new(setup.timers.t1 * 64),
             facts: facts::Facts::default(),
             moved: moved::Moved::new(setup, &first),
-            over: over::Over::new(&setup.hunt),
+            over: over::Over::new(&setup.hunt, setup.latency),
             quiet: quiet::Quiet::default(),
             receipts: receipts::Receipts::new(setup),
             identity: identity::Identity::default(),

@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::seen::Seen;
 use crate::maps::Set;
 use proxy_core::HuntPolicy;
-use relay_values::Duration;
+use relay_values::{Duration, Time};
 use std::collections::BTreeMap;
 
 #[derive(Debug)]
@@ -17,11 +17,14 @@ pub(super) struct Over {
     proceeding: Set<String>,
     branches: Set<String>,
     answered: Set<String>,
-    declined: BTreeMap<usize, u16>,
+    /// With which code, and when.
+    declined: BTreeMap<usize, (u16, Time)>,
+    /// Between two targets the relay is asked for other ports: what the one that was left says then is not heeded.
+    between: Duration,
 }
 
 impl Over {
-    pub(super) fn new(hunt: &HuntPolicy) -> Self {
+    pub(super) fn new(hunt: &HuntPolicy, latency: Duration) -> Self {
         let (advance_on, no_response) = (hunt.advance_on.clone(), hunt.no_response);
         let proceeding = Set::default();
         Self {
@@ -31,6 +34,7 @@ impl Over {
             branches: Set::default(),
             answered: Set::default(),
             declined: BTreeMap::new(),
+            between: latency * 4,
         }
     }
 
@@ -52,7 +56,7 @@ impl Over {
         let declined =
             code != 422 && if begun.is_move { code >= 600 } else { !self.advance_on.contains(&code) };
         if declined {
-            self.declined.entry(call).or_insert(code);
+            self.declined.entry(call).or_insert((code, seen.at));
         }
     }
 
@@ -61,7 +65,7 @@ impl Over {
         if !self.branches.insert(seen.branch.clone()) {
             return;
         }
-        if let Some(code) = self.declined.get(&call) {
+        if let Some((code, _)) = self.declined.get(&call).filter(|(_, at)| seen.at > *at + self.between) {
             let text = format!("{} after {code} to the last one", seen.line());
             complaints.add(seen.at, seen.call, "over", text);
         }

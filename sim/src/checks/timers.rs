@@ -88,10 +88,13 @@ impl Timers {
         }
     }
 
-    /// A leg that a moved call leaves with BYE is not owed its 2xx any more: nobody there has the dialog to acknowledge it.
+    /// A leg that a moved call leaves with BYE is not owed its 2xx any more: nobody there has the dialog to acknowledge it. Nor is
+    /// a re-INVITE that it has not answered said again, for which nobody waits (docs/deviations.md has it).
     fn left(&mut self, seen: &Seen<'_>) {
         if seen.method == Method::Bye && seen.says_moved() {
-            let same = |r: &&mut Repeated| r.what == What::Success && r.call_id == seen.call_id;
+            let same = |r: &&mut Repeated| {
+                matches!(r.what, What::Success | What::Invite) && !r.begins && r.call_id == seen.call_id
+            };
             self.all.values_mut().filter(same).for_each(|repeated| repeated.free = true);
         }
     }

@@ -120,3 +120,22 @@ fn a_key_without_an_end_and_a_key_that_is_heard_twice() {
     tap.key(1520, header(14, 1920), header(14, 4000), false);
     assert!(tap.broken().contains(&"keys"), "one key, two timestamps");
 }
+
+#[test]
+fn a_key_whose_end_was_lost_on_its_way_here_is_not_the_one_that_a_bridge_has_to_end() {
+    let (first, second) = (header(12, 1920), header(13, 5760));
+    let mut tap = Tap::speaking();
+    tap.key(1040, first, first, false);
+    tap.key(1520, second, second, false);
+    tap.key(1540, header(14, 5760), header(14, 5760), true);
+    tap.bridge(1560);
+    tap.0.clock(Time::from_millis(2000));
+    assert!(tap.broken().is_empty(), "{:?}", tap.0.violations);
+    // The one under way is.
+    let mut tap = Tap::speaking();
+    tap.key(1040, first, first, false);
+    tap.key(1520, second, second, false);
+    tap.bridge(1560);
+    tap.0.clock(Time::from_millis(2000));
+    assert_eq!(tap.broken(), ["keys"]);
+}

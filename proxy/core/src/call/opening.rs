@@ -14,7 +14,11 @@ impl Call {
         event: CallEvent,
     ) -> State {
         match event {
-            CallEvent::MediaReady => self.proceed(env, target, until),
+CallEvent::MediaReady => self.proceed(env, target, until),
+            // It was asked for other ports: what it has has to be given back.
+            CallEvent::NoMedia if !self.steps.is_empty() => {
+                self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia))
+            }
             CallEvent::NoMedia => {
                 // The relay knows nothing of the first line's session; the others' it may have.
                 let session = self.media.session();
@@ -75,6 +79,10 @@ impl Call {
 
     /// It has none. Where that is not the first line, the call goes without it.
     pub(crate) fn not_opened(&mut self, env: &mut Env, session: SessionId) {
+        if self.media.is_open(session) {
+            // It has said otherwise before.
+            return;
+        }
         if self.media.goes_without(session) {
             self.has_ports(env);
         } else if self.session() == Some(session) {

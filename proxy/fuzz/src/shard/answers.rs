@@ -20,8 +20,8 @@ pub(super) struct Answers {
     asked: BTreeSet<Vec<u8>>,
     /// Branches that a broken copy of a message had: two requests may have it now.
     spoilt: BTreeSet<Vec<u8>>,
-    /// Branches of ACKs: what was refused and has its ACK is soon forgotten.
-    acked: BTreeSet<Vec<u8>>,
+    /// Branches of ACKs, and when the first came: what was refused and has its ACK is soon forgotten.
+    acked: BTreeMap<Vec<u8>, Time>,
     finals: BTreeMap<Key, (Time, Bytes)>,
 }
 
@@ -31,7 +31,7 @@ fn branch(message: &Message) -> Vec<u8> {
 
 impl Answers {
     /// Something is about to reach the shard.
-    pub(super) fn heard(&mut self, bytes: &Bytes, whole: bool) {
+    pub(super) fn heard(&mut self, now: Time, bytes: &Bytes, whole: bool) {
         let message = match Message::parse(bytes.clone()) {
             Ok(message) => message,
             Err(rejected) => match rejected.partial {
@@ -47,7 +47,7 @@ impl Answers {
             self.spoilt.insert(branch.clone());
         }
         if message.method() == Method::Ack {
-            self.acked.insert(branch.clone());
+            self.acked.entry(branch.clone()).or_insert(now);
         }
         self.asked.insert(branch);
     }
@@ -79,10 +79,12 @@ impl Answers {
             return message;
         }
         let field = |name| message.header(name).unwrap_or_default().to_vec();
-        let invite_is_over = message.method() == Method::Invite && self.acked.contains(&branch);
-        let lifetime = if invite_is_over { AFTER_ACK } else { LIFETIME };
+        let acked = self.acked.get(&branch).filter(|_| message.method() == Method::Invite).copied();
         let key = (branch, field(HeaderName::CallId), field(HeaderName::CSeq));
-        let first = self.finals.get(&key).filter(|(at, _)| now.since(*at) < lifetime);
+        // An ACK that came before there was anything to acknowledge begins nothing.
+        let over =
+            |at: Time| acked.map_or(at + LIFETIME, |acked| (acked.max(at) + AFTER_ACK).min(at + LIFETIME));
+        let first = self.finals.get(&key).filter(|(at, _)| now < over(*at));
         match first {
             Some((_, first)) => assert_eq!(
                 String::from_utf8_lossy(first),

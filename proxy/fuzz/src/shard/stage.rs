@@ -123,7 +123,7 @@ impl Stage {
 
     fn message(&mut self, from: Peer, bytes: Vec<u8>, whole: bool) {
         let bytes = Bytes::from(bytes);
-        self.answers.heard(&bytes, whole);
+        self.answers.heard(self.now, &bytes, whole);
         if let Some(invite) =
             Message::parse(bytes.clone()).ok().filter(|m| m.is_request() && m.method() == Method::Invite)
         {

@@ -69,6 +69,12 @@ impl Media {
         }
     }
 
+    /// Whether the relay has said which ports it has for a line.
+    pub(crate) fn is_open(&self, session: SessionId) -> bool {
+        let Self::Relayed(relayed) = self else { return false };
+        relayed.lines().any(|line| line.session == session && line.is_opened())
+    }
+
     /// The relay has no ports for a line: it goes without. False where it is the first, without which there is no call.
     pub(crate) fn goes_without(&mut self, session: SessionId) -> bool {
         let Self::Relayed(relayed) = self else { return false };
