@@ -14,7 +14,7 @@ impl Call {
         event: CallEvent,
     ) -> State {
         match event {
-CallEvent::MediaReady => self.proceed(env, target, until),
+            CallEvent::MediaReady => self.proceed(env, target, until),
             // It was asked for other ports: what it has has to be given back.
             CallEvent::NoMedia if !self.steps.is_empty() => {
                 self.reject(env, 503, CloseReason::Rejected, Some(RejectReason::NoMedia))
