@@ -86,9 +86,10 @@ impl Agent {
     pub(super) fn is_new(&mut self, now: Time, key: &str) -> bool {
         match self.servers.get(key) {
             Some(server) => {
-                // After an ACK a repeated INVITE is absorbed; a 2xx repeats itself on a clock of its own.
-                let again =
-                    server.last.clone().filter(|_| !server.acked && !(200..300).contains(&server.code));
+                // After an ACK a repeated INVITE is absorbed; a 2xx to one repeats itself on a clock of its own. Other requests are
+                // answered each time that they come (RFC 3261 §17.2.2).
+                let absorbs = key.ends_with("INVITE") && (200..300).contains(&server.code);
+                let again = server.last.clone().filter(|_| !server.acked && !absorbs);
                 if let Some(bytes) = again {
                     self.send(bytes);
                 }
