@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use proxy_core::{
     Config, Direction, Input, ListenerId, MediaMode, Output, Owner, Peer, RegionId, RegionState,
-    RejectReason, Shard, Snapshot, Source, TargetId, TargetState, Transport,
+    RejectReason, Shard, Signature, Snapshot, Source, StirAnswer, StirSaid, StirTask, StirWork, TargetId,
+    TargetState, Transport,
 };
 use relay_values::{Open, RelayCommand, RelayEvent, SessionStats, Time};
 use sip_wire::{Builder, HeaderName, Message, Method, reason_phrase};
@@ -116,14 +117,24 @@ impl Lab {
                         inputs.push(Input::Relay(RelayEvent::Released { session, stats }));
                     }
                     Output::Finished(record) => forecast.refused = record.reject,
-                    // Nothing is signed here: the message says what would be.
-                    Output::Stir(task) => inputs.push(Input::Stir(Box::new(task.busy()))),
+                    Output::Stir(task) => inputs.push(Input::Stir(Box::new(stir_said(&task)))),
                     Output::Relay(_) | Output::Event(_) => {}
                 }
             }
         }
         sent
     }
+}
+
+/// Nothing is signed here, where no key is: the message says what would be. Nor is a caller verified.
+fn stir_said(task: &StirTask) -> StirAnswer {
+    let StirWork::Sign(what) = &task.work else { return task.busy() };
+    let kind = if what.passed.is_empty() { "shaken" } else { "div" };
+    let value =
+        format!("signed.{}.when-it-leaves;info=<https://{}>;ppt={kind}", what.attest.as_str(), task.policy);
+    let date = b"when it leaves".as_slice().into();
+    let signature = Signature { identities: vec![value.into_bytes().into()], date };
+    StirAnswer { ticket: task.ticket, said: StirSaid::Signed(signature) }
 }
 
 /// An address that such a call could come from.

@@ -12,7 +12,7 @@
 //!   target/fuzz/corpus/message proxy/fuzz/corpus/message
 //! ```
 //!
-//! Targets: `message`, `stream`, `uri`, `address`, `auth`, `sdp`, `media`, `rtcp`, `shard`. libFuzzer writes what it finds new into the first folder (make it before),
+//! Targets: `message`, `stream`, `uri`, `address`, `auth`, `identity`, `sdp`, `media`, `rtcp`, `shard`. libFuzzer writes what it finds new into the first folder (make it before),
 //! reads the second too, and exits with a status other than 0 when an input breaks a promise; that input is then left
 //! in `target/fuzz/`. The explicit `--target` keeps the flags away from build scripts, the target folder of its own
 //! keeps them from rebuilding the workspace.
@@ -20,6 +20,7 @@
 
 mod address;
 mod auth;
+mod identity;
 mod message;
 mod relay;
 mod sdp;
@@ -29,6 +30,7 @@ mod uri;
 
 pub use address::address;
 pub use auth::auth;
+pub use identity::identity;
 pub use message::message;
 pub use relay::{media, rtcp};
 pub use sdp::sdp;

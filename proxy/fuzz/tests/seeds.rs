@@ -54,6 +54,11 @@ fn no_seed_breaks_the_address_target() {
 }
 
 #[test]
+fn no_seed_breaks_the_identity_target() {
+    run("identity", bascule_fuzz::identity);
+}
+
+#[test]
 fn no_seed_breaks_the_auth_target() {
     run("auth", bascule_fuzz::auth);
 }
