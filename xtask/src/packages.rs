@@ -21,6 +21,7 @@ pub(crate) const CLANG: Program = Program { name: "clang-14", package: "clang-14
 pub(crate) const LLVM: Program = Program { name: "llvm-strip", package: "llvm" };
 pub(crate) const ETHTOOL: Program = Program { name: "ethtool", package: "ethtool" };
 pub(crate) const VALGRIND: Program = Program { name: "valgrind", package: "valgrind" };
+pub(crate) const OPENSSL: Program = Program { name: "openssl", package: "openssl" };
 pub(crate) const NFT: Program = Program { name: "nft", package: "nftables" };
 pub(crate) const DPKG_SHLIBDEPS: Program = Program { name: "dpkg-shlibdeps", package: "dpkg-dev" };
 pub(crate) const MMDEBSTRAP: Program = Program { name: "mmdebstrap", package: "mmdebstrap" };

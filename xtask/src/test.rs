@@ -1,13 +1,13 @@
 //! Every test.
 
 use crate::fuzz;
-use crate::packages::{BARESIP, ETHTOOL, IP, KAMAILIO, NFT, SIPP, TASKSET, need};
+use crate::packages::{BARESIP, ETHTOOL, IP, KAMAILIO, NFT, OPENSSL, SIPP, TASKSET, need};
 use crate::step::{self, Failed, cargo};
 use crate::xdp;
 
 /// Install what is missing, look at the kernel's program, fuzz each target shortly, run the workspace's tests.
 pub(crate) fn run(fuzz_seconds: u32) -> Result<(), Failed> {
-    need(&[SIPP, KAMAILIO, BARESIP, TASKSET, IP, ETHTOOL, NFT])?;
+    need(&[SIPP, KAMAILIO, BARESIP, TASKSET, IP, ETHTOOL, NFT, OPENSSL])?;
     xdp::check()?;
     fuzz::run(fuzz_seconds, &[])?;
     step::run("tests of the workspace", &mut cargo(&["test", "--workspace", "--no-fail-fast"]))

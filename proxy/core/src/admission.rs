@@ -289,7 +289,10 @@ impl Shard {
             reject: Some(reject),
             steps: Vec::new(),
             moves: Vec::new(),
-            stir: StirRecord::default(),
+            stir: StirRecord {
+                verified: (reject == RejectReason::NoIdentity).then_some(VerifyReason::NoIdentity),
+                ..StirRecord::default()
+            },
             media: None,
         };
         self.env.counters.close(CloseReason::Rejected);
