@@ -1,6 +1,5 @@
 //! What a signature costs: one call signed, one call verified, one certificate checked up to its authority.
 
-#[allow(dead_code, reason = "shared with tests that use more of it")]
 #[path = "../../proxy/stir/tests/common/mod.rs"]
 mod common;
 
