@@ -1,11 +1,10 @@
 //! Two regions with an edge each, and a carrier.
 
 use proxy_core::{
-    Attestation, Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, Manners,
-    MediaMode, MediaPolicy, OutboundRoute, OverloadPolicy, Owner, Peer, Redirects, Refers, Region,
-    RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, SignPolicy, Site, SiteId, StirId,
-    StirPolicy, Target, TargetId, Timers, Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
-    VerifyPolicy,
+    Config, EdgeGroup, GroupId, HuntPolicy, InboundRoute, Listener, ListenerId, Manners, MediaMode,
+    MediaPolicy, OutboundRoute, OverloadPolicy, Owner, Peer, Redirects, Refers, Region, RegionPolicy,
+    RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers,
+    Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 use relay_values::{Duration, Latching, RegionId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -75,12 +74,12 @@ pub(super) fn config(bits: u8) -> Config {
             calls_per_second: None,
             latching: Latching::Learn,
             correlation: None,
-            manners: Manners { stir: (bits & 64 != 0).then_some(StirId(0)), ..manners(bits) },
+            manners: manners(bits),
         }],
         profiles: vec![],
         codes: vec![],
         authentication: proxy_core::Authentication::default(),
-        stir: stir(bits),
+        stir: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,
@@ -107,24 +106,6 @@ pub(super) fn config(bits: u8) -> Config {
         region_health: RegionPolicy::default(),
         rehome: RehomePolicy { enabled: bits & 4 == 0, ..RehomePolicy::default() },
     }
-}
-
-/// What is signed and verified of the carrier's calls: nothing, or all, with or without mercy.
-fn stir(bits: u8) -> Vec<StirPolicy> {
-    if bits & 64 == 0 {
-        return vec![];
-    }
-    let strict = bits & 128 != 0;
-    let sign = SignPolicy {
-        owns: vec!["1".to_owned()],
-        others: Attestation::B,
-        gateways: vec![GroupId(1)],
-        wait: Duration::from_millis(100),
-        required: strict,
-    };
-    let refuse = if strict { vec![403, 428, 436, 437, 438] } else { vec![] };
-    let verify = VerifyPolicy { wait: Duration::from_millis(500), refuse };
-    vec![StirPolicy { name: "us".into(), sign: Some(sign), verify: Some(verify) }]
 }
 
 fn manners(bits: u8) -> Manners {

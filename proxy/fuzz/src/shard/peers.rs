@@ -58,7 +58,7 @@ fn extras(script: &mut Script<'_>, out: &mut String) {
         "Expires: 3\r\n",
         "Require: nonsense\r\n",
         "Record-Route: <sip:198.51.100.1;lr>\r\n",
-        "Timestamp: 5.2\r\nIdentity: a.b.c;info=<https://c.example/a>;ppt=shaken\r\n",
+        "Timestamp: 5.2\r\n",
         "Replaces: a;from-tag=b;to-tag=c\r\n",
     ];
     for (bit, line) in lines.iter().enumerate() {

@@ -6,9 +6,8 @@ use super::peers::{self, Dialog, text};
 use super::script::Script;
 use bytes::Bytes;
 use proxy_core::{
-    Attestation, Config, Cut, Drill, Input, MoveFrom, MoveOrder, MoveReason, Output, Overrides, Peer, Shard,
-    Signature, Snapshot, StirAnswer, StirSaid, StirTask, StirWork, TargetId, TargetState, Transport,
-    TransportFailure, UnsignedReason, Verification, VerifyReason,
+    Config, Cut, Drill, Input, MoveFrom, MoveOrder, MoveReason, Output, Overrides, Peer, Shard, Snapshot,
+    TargetId, TargetState, Transport, TransportFailure,
 };
 use relay_values::{
     Duration, Gap, Leg, OpenFailure, RegionId, RelayCommand, RelayEvent, SessionId, SessionStats,
@@ -47,9 +46,7 @@ pub(super) struct Stage {
     sessions: Vec<SessionId>,
     /// What the relay has still to say.
     relay: VecDeque<RelayEvent>,
-    /// What somebody is to sign or verify.
-    tasks: VecDeque<StirTask>,
-    /// The relay answers at once, and whoever signs.
+    /// The relay answers at once.
     prompt: bool,
     records: u64,
     turns: u32,
@@ -73,7 +70,6 @@ impl Stage {
             heard: VecDeque::new(),
             sessions: Vec::new(),
             relay: VecDeque::new(),
-            tasks: VecDeque::new(),
             prompt: true,
             records: 0,
             turns: 0,
@@ -213,9 +209,6 @@ impl Stage {
             return self.input(Input::Relay(event));
         }
         let byte = script.byte();
-        if let Some(task) = self.tasks.pop_front() {
-            return self.input(stir_said(&task, byte));
-        }
         let Some(session) = script.recent(&self.sessions).copied() else { return };
         let leg = if byte & 1 == 0 { Leg::A } else { Leg::B };
         let event = match byte >> 1 & 7 {
@@ -295,23 +288,14 @@ impl Stage {
                 Output::Relay(command) => self.command(command),
                 Output::Finished(_) => self.records += 1,
                 Output::Event(_) => {}
-                Output::Stir(task) => {
-                    self.tasks.push_back(*task);
-                    if self.tasks.len() > KEPT {
-                        self.tasks.pop_front();
-                    }
-                }
+                // No trunk of this stage signs.
+                Output::Stir(_) => {}
             }
         }
         let counts = self.shard.counts();
         let calls = counts.hunting + counts.answered + counts.closing;
         assert!(calls <= MOST_CALLS as usize, "{counts:?}");
         assert!(counts.transactions <= before + NEW_TRANSACTIONS, "from {before} transactions to {counts:?}");
-        if self.prompt
-            && let Some(task) = self.tasks.pop_front()
-        {
-            self.input(stir_said(&task, self.serial as u8));
-        }
         // What the relay says to this comes as an input of its own.
         while self.prompt && !self.relay.is_empty() {
             let events = std::mem::take(&mut self.relay);
@@ -412,23 +396,4 @@ fn keep<T>(all: &mut VecDeque<T>, one: T) {
         all.pop_front();
     }
     all.push_back(one);
-}
-
-/// One of the answers that there are.
-fn stir_said(task: &StirTask, byte: u8) -> Input {
-    let said = match (&task.work, byte % 3) {
-        (StirWork::Sign(_), 0) => StirSaid::Unsigned(UnsignedReason::Failed),
-        (StirWork::Sign(_), _) => StirSaid::Signed(Signature {
-            identities: vec![
-                b"d.e.f;info=<https://c.example/b>;ppt=shaken"[..].into();
-                usize::from(byte % 3)
-            ],
-            date: b"Thu, 21 Feb 2002 13:02:03 GMT"[..].into(),
-        }),
-        (StirWork::Verify(_), _) => {
-            let reason = VerifyReason::ALL[usize::from(byte) % VerifyReason::ALL.len()];
-            StirSaid::Verified(Verification { reason, attest: Some(Attestation::A), number: "1".into() })
-        }
-    };
-    Input::Stir(Box::new(StirAnswer { ticket: task.ticket, said }))
 }
