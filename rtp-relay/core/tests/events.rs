@@ -245,8 +245,7 @@ fn whatever_overtakes_whatever_a_digit_that_was_heard_has_its_end() {
         let dies = 400 + dice.below(600);
         let keys = [dice.below(20), 22 + dice.below(20)];
         let mut packets = vec![];
-        let mut sequence = 0;
-        for n in (0..50).take_while(|n| n * 20 < dies) {
+        for (sequence, n) in (0..).zip((0..50).take_while(|n| n * 20 < dies)) {
             let key = keys.iter().find(|begin| (**begin..**begin + 11).contains(&n));
             let bytes = match key {
                 Some(begin) => {
@@ -256,7 +255,6 @@ fn whatever_overtakes_whatever_a_digit_that_was_heard_has_its_end() {
                 }
                 None => rtp(2, sequence, (n * 160) as u32),
             };
-            sequence += 1;
             if dice.below(12) == 0 {
                 continue;
             }
