@@ -7,7 +7,7 @@ use crate::limits::{CALLS_LOOKED_AT, CALLS_SHOWN};
 use crate::{CallDetail, CallName, CallPage, CallQuery};
 
 impl Shard {
-    /// The calls that fit, from the place `from` on: at most `most` of them and [`CALLS_SHOWN`], and of as many places as one
+    /// The calls that fit, from the place `from` on: at most `most` of them and `CALLS_SHOWN`, and of as many places as one
     /// look may take. Changes nothing.
     pub fn calls(&self, query: &CallQuery, from: u32, most: usize) -> CallPage {
         let most = most.min(CALLS_SHOWN);

@@ -1,7 +1,7 @@
 //! The admin API: HTTP and JSON below `/v1`, `/metrics` and `/healthz` beside it.
 //!
 //! It is served on the admin socket, where the system says who asks, and on the TCP listener of `[admin]`, to whoever brings
-//! a token. [`routes`] is the list of what there is and of the role that each needs; `openapi.json` describes it. It runs on
+//! a token. `routes` is the list of what there is and of the role that each needs; `openapi.json` describes it. It runs on
 //! threads of its own: a client that is slow, stuck or hostile takes one of the places for connections, for a while.
 
 mod access;
