@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(masked.len(), text.len());
         assert_eq!(
             masked,
-            "auth = [{ realm = \"r\", password = ********* *******, username = \"u\" }]\n\
+            "auth = [{ realm = \"r\", password = ******** ******, username = \"u\" }]\n\
              password_file = \"/etc/x\"\nha1 =****** # ha1\n\"password\" = ****, x = 1\npassword = *****\nb = 2\n\
              password = ******\n********\nthe password"
         );
