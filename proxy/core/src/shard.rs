@@ -302,18 +302,7 @@ impl Shard {
             return self.refuse(from, server, cancel, 481, RejectReason::NoTransaction);
         };
         // RFC 3261 §9.2: the tag of the 200 to CANCEL and of the response to the INVITE should be the same.
-        let key = match user {
-            User::Invite(key)
-            | User::Carried(key, _)
-            | User::Attempt(key, _)
-            | User::Move(key)
-            | User::Refit(key)
-            | User::Session(key, _)
-            | User::Within(key, _)
-            | User::Transfer(key) => Some(key),
-            User::Ghost(_) | User::Orphan => None,
-        };
-        let tag = match key {
+        let tag = match user.call() {
             Some(key) => LocalTag::new(self.env.shard, Leg::A, key),
             None => self.fresh_tag(),
         };

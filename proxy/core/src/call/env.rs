@@ -43,6 +43,23 @@ pub(crate) enum User {
     Orphan,
 }
 
+impl User {
+    /// The call that the transaction works for.
+    pub(crate) const fn call(self) -> Option<CallKey> {
+        match self {
+            Self::Invite(key)
+            | Self::Attempt(key, _)
+            | Self::Carried(key, _)
+            | Self::Move(key)
+            | Self::Refit(key)
+            | Self::Session(key, _)
+            | Self::Within(key, _)
+            | Self::Transfer(key) => Some(key),
+            Self::Ghost(_) | Self::Orphan => None,
+        }
+    }
+}
+
 /// What the calls of a shard share, and each may reach while it handles an event.
 pub(crate) struct Env {
     pub(crate) now: Time,

@@ -9,7 +9,7 @@ use super::challenge::choose;
 use super::pass::Passes;
 use crate::call::{Env, User};
 use crate::dialog::put_cseq;
-use crate::ids::{CallKey, hex};
+use crate::ids::hex;
 use crate::limits::MAX_SHOWN;
 use crate::shard::Shard;
 use crate::transaction::{Challenged, ClientKey, ClientKind, Shown};
@@ -65,7 +65,7 @@ impl Shard {
         let in_transaction = shown.map(|shown| Box::new(shown.passes.clone()));
         let accounts = self.accounts_for(challenged).ok_or(ChallengeOutcome::NoAccount)?;
         let request = Message::parse(request.clone()).map_err(|_| ChallengeOutcome::Broken)?;
-        let next = match key_of(user) {
+        let next = match user.call() {
             Some(key) => self.with(key, |call, _| call.next_try(user, before, &request)).flatten(),
             None => {
                 request.cseq().ok().map(|cseq| Next { cseq: cseq.number.saturating_add(1), passes: None })
@@ -85,7 +85,7 @@ impl Shard {
         self.env.txns.start(self.env.now, client, to, kind, bytes);
         self.env.txns.has_shown(client, Shown { passes: passes.clone(), times });
         let retry = Retry { before, client, cseq: next.cseq, passes };
-        match (user, key_of(user)) {
+        match (user, user.call()) {
             (_, Some(key)) => {
                 self.with(key, |call, env| call.tries_again(env, user, retry));
             }
@@ -99,7 +99,7 @@ impl Shard {
     fn accounts_for(&mut self, challenged: &Challenged<User>) -> Option<Arc<[Account]>> {
         let user = challenged.user;
         let of_leg =
-            key_of(user).and_then(|key| self.with(key, |call, env| call.accounts(env, user)).flatten());
+            user.call().and_then(|key| self.with(key, |call, env| call.accounts(env, user)).flatten());
         of_leg.or_else(|| {
             let owner = match self.env.source(challenged.to)? {
                 Source::Trunk(trunk) => Owner::Trunk(trunk),
@@ -127,21 +127,6 @@ impl Env {
         let bytes = say_again(&message, &[via], cseq.number, &mut passes);
         self.txns.has_shown(client, Shown { passes, times });
         bytes
-    }
-}
-
-/// The call that a transaction works for.
-const fn key_of(user: User) -> Option<CallKey> {
-    match user {
-        User::Invite(key)
-        | User::Attempt(key, _)
-        | User::Carried(key, _)
-        | User::Move(key)
-        | User::Refit(key)
-        | User::Session(key, _)
-        | User::Within(key, _)
-        | User::Transfer(key) => Some(key),
-        User::Ghost(_) | User::Orphan => None,
     }
 }
 
