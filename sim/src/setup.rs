@@ -5,15 +5,16 @@
 //! trunk alpha: alpha-1, alpha-2        trunk beta: beta-1, never probed
 //! ```
 
-use crate::agent::Side;
+use crate::agent::{ACCOUNT, Side};
 use crate::link::Link;
 use crate::rng::Rng;
 use crate::world::Zone;
 use proxy_core::{
-    Config, Correlation, DnsName, EdgeGroup, Family, GapFill, GroupId, HuntPolicy, InboundRoute, Listener,
-    ListenerId, Manners, MediaMode, MediaPolicy, NamedTarget, OutboundRoute, Owner, Peer, Place, ProbePolicy,
-    Refers, Region, RegionId, RegionPolicy, RehomePolicy, SessionPolicy, ShardLimits, Site, SiteId, Target,
-    TargetId, Timers, Transport, Trunk, TrunkChoice, TrunkId, UnknownSource,
+    Account, AccountsId, Authentication, Config, Correlation, DnsName, EdgeGroup, Family, GapFill, GroupId,
+    HuntPolicy, InboundRoute, Listener, ListenerId, Manners, MediaMode, MediaPolicy, NamedTarget,
+    OutboundRoute, Owner, Peer, Place, ProbePolicy, Refers, Region, RegionId, RegionPolicy, RehomePolicy,
+    Secret, SessionPolicy, ShardLimits, Site, SiteId, Target, TargetId, Timers, Transport, Trunk,
+    TrunkChoice, TrunkId, UnknownSource,
 };
 use relay_core::{Prompt, RelayConfig, SilencePolicy};
 use relay_values::{Duration, Latching};
@@ -93,6 +94,8 @@ pub struct Setup {
     pub correlation: Option<Correlation>,
     /// What becomes of REFER, whoever sends it.
     pub refer: Refers,
+    /// Every agent asks who we are (RFC 7616), with nonces that are good for so many requests.
+    pub asks: Option<u32>,
     /// The trunk alpha is the name `alpha.example`, and the name server says this of it.
     pub named: Option<Zone>,
 }
@@ -129,6 +132,7 @@ impl Setup {
             stranger: false,
             correlation: None,
             refer: Refers::Refuse,
+            asks: None,
             named: None,
         }
     }
@@ -255,13 +259,15 @@ impl Setup {
                 probe: self.probe,
             });
         }
+        let accounts = self.asks.map(|_| AccountsId(0));
+        let manners = Manners { refer: self.refer, accounts, ..Manners::default() };
         let group = |name: &str, region: u16, edges: [u16; 2]| EdgeGroup {
             name: name.into(),
             region: RegionId(region),
             edges: edges.map(TargetId).to_vec(),
             sources: vec![],
             latching: self.latching,
-            manners: Manners { refer: self.refer, ..Manners::default() },
+            manners,
         };
         let trunk = |name: &str, sources: &str, targets: &[u16]| Trunk {
             name: name.into(),
@@ -271,7 +277,7 @@ impl Setup {
             calls_per_second: None,
             latching: self.latching,
             correlation: None,
-            manners: Manners { refer: self.refer, ..Manners::default() },
+            manners,
         };
         Config {
             listeners: vec![Listener {
@@ -298,8 +304,9 @@ impl Setup {
             ],
             profiles: vec![],
             codes: vec![],
-            authentication: proxy_core::Authentication::default(),
+            authentication: authentication(),
             stir: vec![],
+            registrations: vec![],
             inbound: vec![InboundRoute { trunk: None, prefix: "+4930".into(), site: SiteId(0) }],
             outbound: vec![OutboundRoute {
                 site: None,
@@ -345,6 +352,14 @@ impl Setup {
             ..RelayConfig::default()
         }
     }
+}
+
+/// What every agent that asks knows us by.
+fn authentication() -> Authentication {
+    let [realm, username, password] = ACCOUNT;
+    let secret = Secret::Password(password.as_bytes().into());
+    let account = Account { realm: realm.into(), username: username.into(), secret };
+    Authentication { accounts: vec![[account].into()], demands: Vec::new() }
 }
 
 /// Everything that can be said of the call that is continued, short of what would show one side's names to the other.

@@ -18,8 +18,14 @@ pub(crate) enum What {
     Failover,
     /// Three times as many calls as can be made, and a flood of INVITEs from nobody.
     Overload,
+    /// CPU per call with records, traces, HEP and metrics, beside none.
+    Observed,
+    /// The receiver of records is away for an hour, in scaled time.
+    Outage,
     /// One bad peer among a hundred on TCP: how long the others wait.
     Streams,
+    /// The same calls over UDP, TCP, TLS and mutual TLS.
+    Tls,
 }
 
 impl What {
@@ -30,13 +36,18 @@ impl What {
             Self::Relay => "relay",
             Self::Failover => "failover",
             Self::Overload => "overload",
+            Self::Observed => "observed",
+            Self::Outage => "outage",
             Self::Streams => "streams",
+            Self::Tls => "tls",
         }
     }
 
     const fn programs(self) -> &'static [Program] {
         match self {
-            Self::Wire | Self::Overload | Self::Streams => &[TASKSET],
+            Self::Wire | Self::Overload | Self::Observed | Self::Outage | Self::Streams | Self::Tls => {
+                &[TASKSET]
+            }
             Self::Calls => &[TASKSET, KAMAILIO],
             Self::Relay => &[TASKSET, RTPENGINE, IP, ETHTOOL],
             Self::Failover => &[TASKSET, IP, IPTABLES],

@@ -12,6 +12,7 @@ mod deb;
 mod fuzz;
 mod instructions;
 mod packages;
+mod reference;
 mod step;
 mod test;
 mod xdp;
@@ -119,6 +120,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write docs/configuration.md and conf/bascule.schema.json: every section and key, from the types that read them.
+    Reference {
+        /// Only say whether they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Read a capture (pcap or pcapng) and say which rules of SIP were broken on the wire.
     Audit {
         /// The capture.
@@ -162,6 +169,7 @@ fn main() -> ExitCode {
         Task::Xdp { check: false } => xdp::build(),
         Task::Xdp { check: true } => xdp::check(),
         Task::Compliance { check } => compliance::run(check),
+        Task::Reference { check } => reference::run(check),
         Task::Audit { file, ours, json } => audit::run(&file, &ours, json),
         Task::Sim { seeds, first, jobs, json } => test::sim(seeds, first, jobs, json),
     };

@@ -13,6 +13,15 @@ pub(crate) struct Program {
 
 pub(crate) const SIPP: Program = Program { name: "sipp", package: "sip-tester" };
 pub(crate) const KAMAILIO: Program = Program { name: "kamailio", package: "kamailio" };
+/// A module of Kamailio's, in a package of its own.
+pub(crate) const KAMAILIO_TLS: Program = Program {
+    name: if cfg!(target_arch = "aarch64") {
+        "/usr/lib/aarch64-linux-gnu/kamailio/modules/tls.so"
+    } else {
+        "/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so"
+    },
+    package: "kamailio-tls-modules",
+};
 pub(crate) const BARESIP: Program = Program { name: "baresip", package: "baresip-core" };
 pub(crate) const RTPENGINE: Program = Program { name: "rtpengine", package: "rtpengine-daemon" };
 pub(crate) const IP: Program = Program { name: "ip", package: "iproute2" };
@@ -21,10 +30,18 @@ pub(crate) const CLANG: Program = Program { name: "clang-14", package: "clang-14
 pub(crate) const LLVM: Program = Program { name: "llvm-strip", package: "llvm" };
 pub(crate) const ETHTOOL: Program = Program { name: "ethtool", package: "ethtool" };
 pub(crate) const VALGRIND: Program = Program { name: "valgrind", package: "valgrind" };
+/// Signs and verifies callers as we do.
+pub(crate) const SECSIPIDX: Program = Program { name: "secsipidx", package: "secsipidx" };
 pub(crate) const OPENSSL: Program = Program { name: "openssl", package: "openssl" };
+pub(crate) const CURL: Program = Program { name: "curl", package: "curl" };
+pub(crate) const KEEPALIVED: Program = Program { name: "keepalived", package: "keepalived" };
 pub(crate) const NFT: Program = Program { name: "nft", package: "nftables" };
+pub(crate) const TSHARK: Program = Program { name: "tshark", package: "tshark" };
+pub(crate) const SNGREP: Program = Program { name: "sngrep", package: "sngrep" };
+pub(crate) const PROMTOOL: Program = Program { name: "promtool", package: "prometheus" };
 pub(crate) const DPKG_SHLIBDEPS: Program = Program { name: "dpkg-shlibdeps", package: "dpkg-dev" };
 pub(crate) const MMDEBSTRAP: Program = Program { name: "mmdebstrap", package: "mmdebstrap" };
+pub(crate) const CHROMIUM: Program = Program { name: "chromium", package: "chromium" };
 pub(crate) const TASKSET: Program = Program { name: "taskset", package: "util-linux" };
 
 /// Have all of these, whatever it takes.

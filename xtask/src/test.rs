@@ -1,13 +1,33 @@
 //! Every test.
 
 use crate::fuzz;
-use crate::packages::{BARESIP, ETHTOOL, IP, KAMAILIO, NFT, OPENSSL, SIPP, TASKSET, need};
+use crate::packages::{
+    BARESIP, CHROMIUM, CURL, ETHTOOL, IP, KAMAILIO, KAMAILIO_TLS, KEEPALIVED, NFT, OPENSSL, PROMTOOL,
+    SECSIPIDX, SIPP, SNGREP, TASKSET, TSHARK, need,
+};
 use crate::step::{self, Failed, cargo};
 use crate::xdp;
 
 /// Install what is missing, look at the kernel's program, fuzz each target shortly, run the workspace's tests.
 pub(crate) fn run(fuzz_seconds: u32) -> Result<(), Failed> {
-    need(&[SIPP, KAMAILIO, BARESIP, TASKSET, IP, ETHTOOL, NFT, OPENSSL])?;
+    need(&[
+        CURL,
+        KEEPALIVED,
+        SIPP,
+        KAMAILIO,
+        KAMAILIO_TLS,
+        BARESIP,
+        CHROMIUM,
+        TASKSET,
+        IP,
+        ETHTOOL,
+        NFT,
+        OPENSSL,
+        SECSIPIDX,
+        TSHARK,
+        PROMTOOL,
+        SNGREP,
+    ])?;
     xdp::check()?;
     fuzz::run(fuzz_seconds, &[])?;
     step::run("tests of the workspace", &mut cargo(&["test", "--workspace", "--no-fail-fast"]))

@@ -239,3 +239,19 @@ fn every_core_has_clippy_watch_over_it() {
         }
     }
 }
+
+#[test]
+fn no_two_stories_stand_in_one_place() {
+    let folder = root().join("proxy/daemon/tests/stories");
+    let mut taken = BTreeSet::new();
+    for file in fs::read_dir(&folder).expect("the stories are there").flatten() {
+        let text = fs::read_to_string(file.path()).expect("a story is text");
+        for begun in ["Place(", "Town::new("].into_iter().flat_map(|begun| text.split(begun).skip(1)) {
+            // They run side by side, and a place is an address of the loopback network with fixed ports.
+            if let Some(number) = begun.split(')').next().and_then(|n| n.parse::<u8>().ok()) {
+                assert!(taken.insert(number), "{}: place {number} is another story's", file.path().display());
+            }
+        }
+    }
+    assert!(taken.len() > 50, "{} places were found", taken.len());
+}

@@ -48,8 +48,14 @@ enum What {
     Failover,
     /// Three times as many calls as can be made, and a flood of INVITEs from nobody.
     Overload,
+    /// CPU per call with all observation on, beside none.
+    Observed,
+    /// The receiver of records is away for an hour, in scaled time.
+    Outage,
     /// One bad peer among a hundred on TCP.
     Streams,
+    /// What TLS costs: calls over ten connections.
+    Tls,
     /// Mixed traffic, faults and reloads for some minutes; then nothing may be left.
     Soak,
 }
@@ -65,7 +71,10 @@ fn main() -> io::Result<ExitCode> {
         What::Relay => run::relay::run(&options)?,
         What::Failover => run::failover::run(&options)?,
         What::Overload => run::overload::run(&options)?,
+        What::Observed => run::observed::run(&options)?,
+        What::Outage => run::outage::run(&options)?,
         What::Streams => run::streams::run(&options)?,
+        What::Tls => run::tls::run(&options)?,
         What::Soak => return soak(&Plan { minutes: cli.minutes, graph: cli.graph }, cli.json),
     };
     // Kept when something went wrong: the devices' configurations and logs are there.

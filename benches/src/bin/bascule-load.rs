@@ -7,7 +7,7 @@ use bascule_benches::load::ear::{Ear, Ranges};
 use bascule_benches::load::media::Media;
 use bascule_benches::load::pace::Pace;
 use bascule_benches::load::region::Region;
-use bascule_benches::load::uac::{Uac, UacConfig};
+use bascule_benches::load::uac::{Over, Uac, UacConfig};
 use bascule_benches::load::uas::{Uas, UasConfig};
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
@@ -125,6 +125,7 @@ fn run(calls: &Calls, answers: Option<&Answers>) -> io::Result<Value> {
     let config = UacConfig {
         bind: calls.bind,
         to: calls.to,
+        over: Over::Udp,
         number: calls.number.clone(),
         hold: calls.held.is_none().then_some(hold),
         hush,

@@ -34,6 +34,8 @@ pub struct Wishes {
     pub records: Option<PathBuf>,
     /// Where operators are listened to.
     pub admin: Option<PathBuf>,
+    /// Tables at the end of the configuration.
+    pub more: String,
 }
 
 /// One shard, one relay worker, one region whose edge is the answerer.
@@ -107,5 +109,6 @@ pub fn config(mode: MediaMode, regions: &[Region], wishes: &Wishes) -> String {
         );
     }
     let _ = write!(text, "[[site]]\nname = \"bench\"\ngroups = [{}]\n", names.join(", "));
+    text.push_str(&wishes.more);
     text
 }

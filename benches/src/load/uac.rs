@@ -14,6 +14,38 @@ use std::net::SocketAddr;
 /// Calls placed before the loop looks at its sockets again.
 const BURST: u64 = 32;
 
+/// What carries messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Over {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// A connection.
+    Tcp,
+    /// A connection that nobody else reads.
+    Tls,
+}
+
+impl Over {
+    /// As Via has it.
+    pub(super) const fn via(self) -> &'static [u8] {
+        match self {
+            Self::Udp => b"UDP",
+            Self::Tcp => b"TCP",
+            Self::Tls => b"TLS",
+        }
+    }
+
+    /// As a Contact has it.
+    pub(super) const fn parameter(self) -> &'static [u8] {
+        match self {
+            Self::Udp => b"",
+            Self::Tcp => b";transport=tcp",
+            Self::Tls => b";transport=tls",
+        }
+    }
+}
+
 /// What the calling side is told.
 #[derive(Debug, Clone)]
 pub struct UacConfig {
@@ -21,6 +53,8 @@ pub struct UacConfig {
     pub bind: SocketAddr,
     /// The device.
     pub to: SocketAddr,
+    /// What carries the messages.
+    pub over: Over,
     /// User part of the Request-URI and of To.
     pub number: String,
     /// From answer to BYE; `None`: calls stay up.
@@ -281,7 +315,7 @@ impl Uac {
     fn send_bye(&mut self, no: CallNo) {
         let (config, local, call) = (&self.config, self.port.local(), &self.calls[no.slot as usize]);
         self.port.tx.write(config.to, |b| {
-            write::in_dialog(b, b"BYE", 2, local, config.run, no, &call.target, &call.to, &call.routes);
+            write::in_dialog(b, b"BYE", 2, config, local, no, &call.target, &call.to, &call.routes);
         });
     }
 
@@ -450,7 +484,7 @@ impl Receiver<'_> {
         }
         let (config, local) = (self.config, self.config.bind);
         tx.write(config.to, |b| {
-            write::in_dialog(b, b"ACK", 1, local, config.run, no, &call.target, &call.to, &call.routes);
+            write::in_dialog(b, b"ACK", 1, config, local, no, &call.target, &call.to, &call.routes);
         });
     }
 
@@ -489,7 +523,7 @@ impl Receiver<'_> {
 
     fn refuse(&mut self, tx: &mut Tx, no: CallNo, scan: &Scan<'_>) {
         let config = self.config;
-        tx.write(config.to, |b| write::ack_refusal(b, config, no, scan.to));
+        tx.write(config.to, |b| write::ack_refusal(b, config, config.bind, no, scan.to));
         let call = &mut self.calls[no.slot as usize];
         if matches!(call.state, State::Calling | State::Proceeding) {
             call.state = State::Free;

@@ -50,9 +50,9 @@ pub(super) fn address(b: &mut BytesMut, at: SocketAddr) {
     }
 }
 
-fn top(b: &mut BytesMut, local: SocketAddr, run: u32, no: CallNo, letter: u8) {
-    let (run, slot, serial) = (hex(run), hex(no.slot), hex(no.serial));
-    b.extend_from_slice(b"Via: SIP/2.0/UDP ");
+fn top(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no: CallNo, letter: u8) {
+    let (run, slot, serial) = (hex(config.run), hex(no.slot), hex(no.serial));
+    put(b, &[b"Via: SIP/2.0/", config.over.via(), b" "]);
     address(b, local);
     put(
         b,
@@ -88,11 +88,12 @@ pub(super) fn invite(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no
     put(b, &[b"INVITE sip:", config.number.as_bytes(), b"@"]);
     address(b, config.to);
     b.extend_from_slice(b" SIP/2.0\r\n");
-    top(b, local, config.run, no, b'i');
+    top(b, config, local, no, b'i');
     put(b, &[b"To: <sip:", config.number.as_bytes(), b"@"]);
     address(b, config.to);
     b.extend_from_slice(b">\r\nCSeq: 1 INVITE\r\nContact: <sip:load@");
     address(b, local);
+    b.extend_from_slice(config.over.parameter());
     b.extend_from_slice(
         b">\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO\r\nSupported: timer, 100rel\r\n\
           User-Agent: bascule-load\r\nContent-Type: application/sdp\r\nContent-Length: ",
@@ -154,25 +155,25 @@ pub(super) fn in_dialog(
     b: &mut BytesMut,
     method: &[u8],
     cseq: u64,
+    config: &UacConfig,
     local: SocketAddr,
-    run: u32,
     no: CallNo,
     target: &[u8],
     to: &[u8],
     routes: &[u8],
 ) {
     put(b, &[method, b" ", target, b" SIP/2.0\r\n"]);
-    top(b, local, run, no, method[0].to_ascii_lowercase());
+    top(b, config, local, no, method[0].to_ascii_lowercase());
     put(b, &[routes, b"To: ", to, b"\r\nCSeq: "]);
     decimal(b, cseq);
     put(b, &[b" ", method, b"\r\nContent-Length: 0\r\n\r\n"]);
 }
 
 /// ACK of a refusal: part of the INVITE's transaction (RFC 3261 §17.1.1.3).
-pub(super) fn ack_refusal(b: &mut BytesMut, config: &UacConfig, no: CallNo, to: &[u8]) {
+pub(super) fn ack_refusal(b: &mut BytesMut, config: &UacConfig, local: SocketAddr, no: CallNo, to: &[u8]) {
     put(b, &[b"ACK sip:", config.number.as_bytes(), b"@"]);
     address(b, config.to);
     b.extend_from_slice(b" SIP/2.0\r\n");
-    top(b, config.bind, config.run, no, b'i');
+    top(b, config, local, no, b'i');
     put(b, &[b"To: ", to, b"\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"]);
 }

@@ -13,11 +13,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-const CARRIER: ([u8; 4], u16) = ([192, 0, 2, 10], 5060);
-const EDGE: ([u8; 4], u16) = ([203, 0, 113, 5], 5060);
+pub(super) const CARRIER: ([u8; 4], u16) = ([192, 0, 2, 10], 5060);
+pub(super) const EDGE: ([u8; 4], u16) = ([203, 0, 113, 5], 5060);
 /// Virtual time from one message to the next. At six inputs a call that is some 1,000 calls/s, so that transactions
 /// linger in the tables in a number that a real shard sees.
-const BETWEEN: Duration = Duration::from_micros(160);
+pub(super) const BETWEEN: Duration = Duration::from_micros(160);
 
 /// A shard with a carrier on one side and an edge on the other.
 #[derive(Debug)]
@@ -29,11 +29,11 @@ pub struct Calls {
     spent: std::time::Duration,
 }
 
-fn peer(of: ([u8; 4], u16)) -> Peer {
+pub(super) fn peer(of: ([u8; 4], u16)) -> Peer {
     Peer { transport: Transport::Udp, listener: ListenerId(0), remote: SocketAddr::from(of) }
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let ours: SocketAddr = ([198, 51, 100, 1], 5060).into();
     Config {
         listeners: vec![Listener {
@@ -76,6 +76,7 @@ fn config() -> Config {
         codes: vec![],
         authentication: proxy_core::Authentication::default(),
         stir: vec![],
+        registrations: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![],
         media: MediaPolicy {
@@ -199,7 +200,7 @@ fn request(method: &str, cseq: u32, id: u64, target: &str, to: &str, sdp: &str) 
     b.into()
 }
 
-fn response(scan: &Scan<'_>, status: &str, sdp: &str) -> Bytes {
+pub(super) fn response(scan: &Scan<'_>, status: &str, sdp: &str) -> Bytes {
     let mut b = String::with_capacity(1200);
     let _ = write!(b, "SIP/2.0 {status}\r\n");
     for via in scan.vias() {
@@ -218,7 +219,7 @@ fn response(scan: &Scan<'_>, status: &str, sdp: &str) -> Bytes {
     b.into()
 }
 
-fn body(b: &mut String, sdp: &str) {
+pub(super) fn body(b: &mut String, sdp: &str) {
     if !sdp.is_empty() {
         b.push_str("Content-Type: application/sdp\r\n");
     }

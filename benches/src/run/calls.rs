@@ -100,7 +100,7 @@ fn ends(hold: Option<u64>) -> Ends {
 }
 
 /// Calls that are up for a second each, at one rate; the generator with its counts.
-fn load(cps: f64, seconds: f64) -> io::Result<Engine> {
+pub(super) fn load(cps: f64, seconds: f64) -> io::Result<Engine> {
     let mut engine = ends(Some(1_000 * MS)).engine()?;
     begin(&mut engine, Pace::Rate { cps, seconds });
     engine.run_until(|e| e.uac.as_ref().is_none_or(|u| !u.is_placing()));
@@ -115,7 +115,7 @@ fn begin(engine: &mut Engine, pace: Pace) {
     }
 }
 
-fn tally(engine: &Engine) -> &UacTally {
+pub(super) fn tally(engine: &Engine) -> &UacTally {
     &engine.uac.as_ref().expect("a bench of calls has a caller").tally
 }
 

@@ -2,16 +2,19 @@
 
 pub mod calls;
 pub mod failover;
+pub mod observed;
+pub mod outage;
 pub mod overload;
 pub mod relay;
 pub mod soak;
 pub mod streams;
+pub mod tls;
 pub mod wire;
 
 use crate::load::Engine;
 use crate::load::clock::{Clock, Nanos, run_number};
 use crate::load::media::Media;
-use crate::load::uac::{Uac, UacConfig};
+use crate::load::uac::{Over, Uac, UacConfig};
 use crate::load::uas::{Uas, UasConfig};
 use std::io;
 use std::net::SocketAddr;
@@ -63,6 +66,7 @@ impl Ends {
         let uac = UacConfig {
             bind: self.uac,
             to: self.device,
+            over: Over::Udp,
             number: "+442079460000".to_owned(),
             hold: self.hold,
             hush,

@@ -241,6 +241,7 @@ impl Auditor {
 
     /// The trace is over: everything that was found, in order.
     pub fn finish(mut self, ending: Ending) -> Vec<Finding> {
+        self.servers.behind(&mut self.log);
         let now = match ending {
             Ending::AllOver => Duration::MAX,
             Ending::At(now) => now,

@@ -332,6 +332,51 @@ fn what_an_ack_says_does_not_matter_once_either_side_has_hung_up() {
 }
 
 #[test]
+fn a_2xx_that_is_not_said_again_is_forgiven_only_where_its_leg_is_told_that_the_call_has_left_it() {
+    let answered = [
+        "0 < INVITE i1 1 peer -",
+        "1 > 100 INVITE i1 1 peer -",
+        "2 > 200 INVITE i1 1 peer us | sdp 1 audio 4000",
+    ];
+    let with = |after: &[&'static str]| {
+        let steps = [&answered[..], &["600 < ACK i2 1 peer us"], after].concat();
+        judge(&steps, Ending::CutOff).iter().map(|finding| finding.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&[]), [Rule::TooLate]);
+    assert_eq!(with(&["700 > BYE o1 1 us peer"]), [Rule::TooLate], "a call that ends is no call that leaves");
+    assert_eq!(with(&["700 > BYE o1 1 us peer | Reason: SIP;cause=200;text=\"moved\""]), []);
+}
+
+#[test]
+fn each_2xx_to_an_invite_that_found_nobody_may_have_one_ack() {
+    let acks = |twice: &str| {
+        let us: SocketAddr = format!("{US}:5060").parse().unwrap();
+        let peer: SocketAddr = format!("{PEER}:5060").parse().unwrap();
+        let ms = Duration::from_millis;
+        let mut auditor = Auditor::new(Timing::exact(ms(500), ms(4_000), ms(5_000)), move |at| at == us);
+        let came = "600 < 200 INVITE o1 1 us peer | sdp 1 audio 6000";
+        let steps = [
+            "0 > INVITE o1 1 us - | sdp 1 audio 4000",
+            came,
+            twice,
+            "610 > ACK o2 1 us peer",
+            "611 > ACK o3 1 us peer",
+        ];
+        for text in steps.iter().filter(|text| !text.is_empty()) {
+            let (at, sent, wire, _, message) = step(text);
+            let (from, to) = if sent { (us, peer) } else { (peer, us) };
+            auditor.saw(at, from, to, wire, message.as_bytes());
+            if at == ms(0) {
+                auditor.unreachable(ms(5), peer);
+            }
+        }
+        auditor.finish(Ending::CutOff).iter().map(|finding| finding.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(acks("601 < 200 INVITE o1 1 us peer | sdp 1 audio 6000"), []);
+    assert_eq!(acks(""), [Rule::AckOrCancel]);
+}
+
+#[test]
 fn an_invite_that_has_timed_out_does_not_ring_again_and_owes_no_ack() {
     let call = [
         "0 > INVITE o1 1 us -",

@@ -4,7 +4,7 @@ use crate::call::{Admitted, Call, Pending};
 use crate::correlation::session_id;
 use crate::demands::{self, Refusal};
 use crate::dialog::{MAX_FORWARDS, has_long_path};
-use crate::identity::{Identity, NoIdentity, is_sos};
+use crate::identity::{Identity, NoIdentity, is_disbelieved, is_sos};
 use crate::record::{CallRecord, Direction};
 use crate::route::{Plan, Source, in_order, plan_inbound, plan_outbound};
 use crate::shard::{Origin, Shard};
@@ -14,7 +14,7 @@ use crate::{
 };
 use core::hash::BuildHasher;
 use relay_values::Latching;
-use sip_wire::{HeaderName, Message, Method};
+use sip_wire::{HeaderName, Message, Method, NameAddr};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -135,12 +135,17 @@ impl Shard {
         }
         let source =
             self.env.proven.source(&snapshot.router, from).ok_or((403, RejectReason::UnknownSource))?;
+        let source = snapshot.narrowed(source, from.remote, request);
         let profile = snapshot.config.profile(source.owner());
-        let identity = Identity::take(request, profile).map_err(|why| match why {
-            NoIdentity::Scheme => (416, RejectReason::UnsupportedScheme),
-            NoIdentity::Malformed => (400, RejectReason::Malformed),
-            NoIdentity::TooLong => (414, RejectReason::TooLong),
-        })?;
+        let identity =
+            Identity::take_for(request, called_uri(&snapshot, from, request), profile).map_err(|why| {
+                match why {
+                    NoIdentity::Scheme => (416, RejectReason::UnsupportedScheme),
+                    NoIdentity::Malformed => (400, RejectReason::Malformed),
+                    NoIdentity::TooLong => (414, RejectReason::TooLong),
+                }
+            })?;
+        self.env.counters.disbelieved += u64::from(is_disbelieved(request, profile));
         if self.live() >= usize::try_from(snapshot.config.limits.max_calls).unwrap_or(usize::MAX) {
             return Err((503, RejectReason::CallLimit));
         }
@@ -231,6 +236,10 @@ impl Shard {
             if self.check_trunk(&trunk.name, trunk.max_calls).is_err() {
                 continue;
             }
+            if snapshot.is_unbound(*id) {
+                refusal = (503, RejectReason::NotRegistered);
+                continue;
+            }
             if let Some(most) = trunk.calls_per_second {
                 let key = self.trunk_key(&trunk.name);
                 let bucket = self.load.trunk(key);
@@ -264,6 +273,7 @@ impl Shard {
         };
         let config = &self.env.newest.config;
         let source = self.env.source(from);
+        let source = source.map(|source| self.env.newest.narrowed(source, from.remote, request));
         let (direction, trunk) = match source {
             Some(Source::Trunk(id)) => (Direction::Inbound, config.trunks.get(id.index())),
             Some(Source::Group(_)) | None => (Direction::Outbound, None),
@@ -298,6 +308,16 @@ impl Shard {
         self.env.counters.close(CloseReason::Rejected);
         self.env.out.push_back(Output::Finished(Box::new(record)));
     }
+}
+
+/// What is called: the request URI, but where that is our own Contact, whoever the registrar says that it was before
+/// (RFC 7315 §4.2), or To.
+fn called_uri<'a>(snapshot: &Snapshot, from: Peer, request: &'a Message) -> &'a [u8] {
+    if snapshot.config.registrations.is_empty() || snapshot.registered(from.remote, request).is_none() {
+        return request.uri();
+    }
+    let party = request.header(HeaderName::PCalledPartyId).and_then(|value| NameAddr::parse(value).ok());
+    party.or_else(|| request.to().ok()).map_or(request.uri(), |called| called.uri)
 }
 
 /// Whether a number begins like one of these, a leading `+` aside.

@@ -59,6 +59,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// What is signed and verified of trunks' calls.
     pub stir: Vec<StirPolicy>,
+    /// Trunks that find us where we register.
+    pub registrations: Vec<Registration>,
     /// Inbound routes (carrier → tier). The longest matching prefix wins; a route for one trunk beats one for all.
     pub inbound: Vec<InboundRoute>,
     /// Outbound routes (tier → carrier). The longest matching prefix wins; a route for one site beats one for all.
@@ -245,6 +247,21 @@ pub struct Trunk {
     pub correlation: Option<Arc<Correlation>>,
     /// What is done about its redirections and transfers.
     pub manners: Manners,
+}
+
+/// A trunk's carrier calls us where we have said that we are (RFC 3261 §10), and takes calls from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// Its registrars, the first choice first: some of the trunk's targets. Calls go to the one that has bound us.
+    pub registrars: Vec<TargetId>,
+    /// The address that we are bound to: a SIP URI, `sip:user@domain`.
+    pub aor: Box<str>,
+    /// The user part of our Contact: what is called by it comes by this trunk.
+    pub contact: Box<str>,
+    /// For how long we ask to be bound, in whole seconds.
+    pub expires: Duration,
 }
 
 /// What a neighbour may ask of us beside a call, and what we ask of it.

@@ -16,6 +16,8 @@ pub struct ShardCounters {
     pub calls: u64,
     /// Calls answered.
     pub answered: u64,
+    /// INVITEs that asserted what their source is not believed: it went no further.
+    pub disbelieved: u64,
     rejects: [u64; RejectReason::ALL.len()],
     hunts: [u64; HuntReason::ALL.len()],
     closes: [u64; CloseReason::ALL.len()],
@@ -33,6 +35,7 @@ impl Default for ShardCounters {
             sent: 0,
             calls: 0,
             answered: 0,
+            disbelieved: 0,
             rejects: [0; RejectReason::ALL.len()],
             hunts: [0; HuntReason::ALL.len()],
             closes: [0; CloseReason::ALL.len()],

@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 struct Ghost {
     dialog: Dialog,
+    /// What its BYE says, if anything (RFC 3326).
+    reason: Option<Box<[u8]>>,
     /// Where it sits, by the numbers of the newest configuration; `None` if that has gone.
     at: Option<TargetId>,
     since: Time,
@@ -56,6 +58,7 @@ impl Ghosts {
         &mut self,
         now: Time,
         dialog: Dialog,
+        reason: Option<&[u8]>,
         at: Option<TargetId>,
         drill: Option<u64>,
     ) -> Result<(), Box<Dialog>> {
@@ -64,15 +67,18 @@ impl Ghosts {
         }
         self.serial += 1;
         let state = if drill.is_some() { State::Resting } else { State::Due };
-        self.all.insert(self.serial, Ghost { dialog, at, since: now, tries: 0, state, drill });
+        self.all.insert(
+            self.serial,
+            Ghost { dialog, reason: reason.map(Into::into), at, since: now, tries: 0, state, drill },
+        );
         if drill.is_none() {
             self.due.push_back(self.serial);
         }
         Ok(())
     }
 
-    /// The next whose BYE is to go out, and its dialog to build it with.
-    pub(crate) fn turn(&mut self, now: Time) -> Option<(u64, &mut Dialog)> {
+    /// The next whose BYE is to go out, its dialog to build it with, and why.
+    pub(crate) fn turn(&mut self, now: Time) -> Option<(u64, &mut Dialog, Option<&[u8]>)> {
         if now < self.next || self.turns >= GHOSTS_PER_TURN {
             return None;
         }
@@ -89,7 +95,7 @@ impl Ghosts {
         let ghost = self.all.get_mut(&id)?;
         ghost.state = State::Asked;
         ghost.tries = ghost.tries.saturating_add(1);
-        Some((id, &mut ghost.dialog))
+        Some((id, &mut ghost.dialog, ghost.reason.as_deref()))
     }
 
     /// The shard begins a new input.

@@ -53,6 +53,21 @@ const UUI: usize = 11;
 const FURTHER: usize = 12;
 const PLACES: usize = 13;
 
+/// What a source has to be believed for (RFC 3325 §5 and its like): from anybody else it goes no further.
+const ASSERTIONS: [HeaderName; 6] = [
+    HeaderName::PAssertedIdentity,
+    HeaderName::PPreferredIdentity,
+    HeaderName::RemotePartyId,
+    HeaderName::Diversion,
+    HeaderName::HistoryInfo,
+    HeaderName::PChargingVector,
+];
+
+/// Whether an INVITE asserts what its source is not believed.
+pub(crate) fn is_disbelieved(invite: &Message, source: &Profile) -> bool {
+    !source.trusts && ASSERTIONS.into_iter().any(|name| invite.values(name).next().is_some())
+}
+
 /// Why no identity could be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoIdentity {
@@ -73,11 +88,16 @@ impl From<Defect> for NoIdentity {
 impl Identity {
     /// Takes the identity from an INVITE, as far as its source is believed.
     pub(crate) fn take(invite: &Message, source: &Profile) -> Result<Self, NoIdentity> {
+        Self::take_for(invite, invite.uri(), source)
+    }
+
+    /// The same of one that calls another than its request URI says.
+    pub(crate) fn take_for(invite: &Message, target: &[u8], source: &Profile) -> Result<Self, NoIdentity> {
         let from = invite.from()?;
-        let uri = Uri::parse(invite.uri())?;
+        let uri = Uri::parse(target)?;
         let called = match uri.scheme {
             Scheme::Sip | Scheme::Sips | Scheme::Tel => uri.user.unwrap_or_default(),
-            Scheme::Urn if is_service(invite.uri()) => invite.uri(),
+            Scheme::Urn if is_service(target) => target,
             Scheme::Urn | Scheme::Other(_) => return Err(NoIdentity::Scheme),
         };
         if called.len() > MAX_USER {

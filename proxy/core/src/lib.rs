@@ -38,6 +38,7 @@ mod packed;
 mod proven;
 mod reason;
 mod record;
+mod registration;
 mod rng;
 mod route;
 mod shard;
@@ -50,8 +51,8 @@ pub use config::{
     AfterRefusal, Certificate, CodePolicy, CodesId, Config, Correlation, EdgeGroup, GapFill, GroupId,
     HuntPolicy, InboundRoute, LargeRequests, Listener, ListenerId, Manners, MediaMode, MediaPolicy,
     NamedTarget, OutboundRoute, OverRate, OverloadPolicy, Owner, ProbePolicy, ProfileId, Redirects, Refers,
-    Refresher, Region, RegionPolicy, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits, Site, SiteId,
-    Target, TargetId, Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
+    Refresher, Region, RegionPolicy, Registration, RehomePolicy, ScannerPolicy, SessionPolicy, ShardLimits,
+    Site, SiteId, Target, TargetId, Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
 pub use digest::{Account, AccountsId, Authentication, Demand, DemandId, DigestHash, Secret};
@@ -78,6 +79,7 @@ pub use reason::{
     UnsignedReason, VerifyReason,
 };
 pub use record::{CallRecord, Direction, Receipt, Step, StepOutcome};
+pub use registration::RegistrationView;
 pub use relay_values::RegionId;
 pub use route::{Router, Source};
 pub use shard::Shard;

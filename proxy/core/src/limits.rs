@@ -60,6 +60,20 @@ pub(crate) const MAX_CHALLENGES: usize = 16;
 /// they are, for the minute that a nonce lasts. Above it the oldest are too old.
 pub(crate) const MAX_NONCES: usize = 65_536;
 
+/// A registrar that does not answer REGISTER for so long is left for the next one: four retransmissions at T1 of 500 ms.
+pub(crate) const REGISTER_PATIENCE: Duration = Duration::from_secs(8);
+
+/// When every registrar has failed the first of them is asked again after so long; the time doubles with every round, up to the
+/// second (RFC 5626 §4.5).
+pub(crate) const REGISTER_AGAIN: Duration = Duration::from_secs(30);
+pub(crate) const REGISTER_SLOWEST: Duration = Duration::from_secs(1_800);
+
+/// The shortest binding that is worth anything: it is asked for again after two to four seconds.
+pub(crate) const REGISTER_SHORTEST: Duration = Duration::from_secs(4);
+
+/// The longest that a registrar may want with 423: a week.
+pub(crate) const REGISTER_MAX: Duration = Duration::from_secs(604_800);
+
 /// How often one request shows who we are: to the first challenge, to one that takes its nonce for too old, and to a second
 /// proxy behind the one that asked first. Who asks on is not to be satisfied.
 pub(crate) const MAX_SHOWN: u8 = 4;

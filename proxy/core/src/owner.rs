@@ -8,7 +8,7 @@ use core::hash::{BuildHasher, Hasher};
 pub enum OwnerOf {
     /// A signalling shard.
     Shard(u8),
-    /// The health core: an answer to one of its probes.
+    /// The health core: an answer to one of its probes, or of its REGISTERs.
     Health,
     /// Nobody: not SIP, or a response to nothing of ours.
     Garbage,
@@ -26,7 +26,8 @@ pub fn owner(bytes: &[u8], shards: u8) -> OwnerOf {
     if let Some((_, branch)) = sip_wire::peek_answer(bytes) {
         let Some(rest) = branch.strip_prefix(COOKIE) else { return OwnerOf::Garbage };
         return match rest.split_first() {
-            Some((b'h', _)) => OwnerOf::Health,
+            // Probes and REGISTERs.
+            Some((b'h' | b'r', _)) => OwnerOf::Health,
             Some((b'b', rest)) => {
                 rest.get(..2).and_then(unhex).and_then(in_range).unwrap_or(OwnerOf::Garbage)
             }

@@ -60,6 +60,8 @@ reasons! {
         NotAcceptable = "not_acceptable",
         /// No number plan entry for the called number (404).
         NoRoute = "no_route",
+        /// No registrar of its trunks has bound us (503).
+        NotRegistered = "not_registered",
         /// A route, but nothing to send to (503).
         NoTarget = "no_target",
         /// A stranger that is met with silence.

@@ -180,6 +180,7 @@ impl Shard {
         if message.is_request() {
             // A request inside a dialog that lives here is welcome from any source.
             let source = if leg.is_none() { self.env.source(from) } else { None };
+            let source = source.map(|source| self.env.newest.narrowed(source, from.remote, &message));
             if leg.is_none() && source.is_none() {
                 return self.stranger(from, &message);
             }
@@ -263,6 +264,23 @@ impl Shard {
     /// Whether an INVITE of this origin has become a call: another copy of it has come on another way (RFC 3261 §8.2.2.2).
     pub(crate) fn is_merged(&self, origin: Origin) -> bool {
         self.ongoing.has(origin)
+    }
+
+    /// The Call-ID of the caller of the call that this request of ours belongs to, found by our tag in it; for those who watch. `None`
+    /// where there is no such call any more.
+    pub fn caller_call_id(&self, request: &[u8]) -> Option<&[u8]> {
+        const TAG: &[u8] = b";tag=";
+        let mut rest = request;
+        while let Some(at) = memchr::memmem::find(rest, TAG) {
+            rest = rest.get(at + TAG.len()..)?;
+            let end = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            if let Some((shard, _, key)) = rest.get(..end).and_then(LocalTag::decode)
+                && shard == self.env.shard
+            {
+                return self.find(key)?.caller_call_id();
+            }
+        }
+        None
     }
 
     fn find(&self, key: CallKey) -> Option<&Call> {

@@ -1,7 +1,9 @@
 //! The one value that the whole appliance swaps: configuration ⊕ health ⊕ operator overrides.
 
-use crate::{Config, RegionId, Router, SwitchReason, TargetId};
+use crate::{Config, RegionId, Registration, Router, Source, SwitchReason, TargetId, TrunkId};
 use relay_values::{Duration, Time};
+use sip_wire::{Message, Uri};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What every shard decides by. Immutable; a change builds the next one and stores it once.
@@ -21,6 +23,8 @@ pub struct Snapshot {
     pub regions: Vec<RegionHealth>,
     /// What operators said.
     pub overrides: Overrides,
+    /// The registrar that has bound us, for each of [`Config::registrations`]; `None`: nobody has.
+    pub bindings: Vec<Option<TargetId>>,
 }
 
 /// What is known of a region as a whole.
@@ -142,6 +146,7 @@ impl Snapshot {
         let regions = vec![quiet; config.regions.len()];
         let health = vec![up; config.targets.len()];
         let router = Arc::new(Router::new(&config));
+        let bindings = vec![None; config.registrations.len()];
         Self {
             generation: 1,
             config_generation: 1,
@@ -150,7 +155,45 @@ impl Snapshot {
             health,
             regions,
             overrides: Overrides::default(),
+            bindings,
         }
+    }
+
+    /// Where calls for a trunk may go: to the registrar that has bound us, where there is such a thing.
+    pub(crate) fn callable(&self, trunk: TrunkId) -> &[TargetId] {
+        let targets = self.config.trunks.get(trunk.index()).map_or(&[][..], |trunk| &trunk.targets);
+        let Some(place) = self.config.registrations.iter().position(|own| own.trunk == trunk) else {
+            return targets;
+        };
+        let bound = self.bindings.get(place).copied().flatten();
+        let at = bound.and_then(|bound| targets.iter().position(|target| *target == bound));
+        at.and_then(|at| targets.get(at..=at)).unwrap_or_default()
+    }
+
+    /// Whether no registrar of a trunk that registers has bound us.
+    pub(crate) fn is_unbound(&self, trunk: TrunkId) -> bool {
+        let place = self.config.registrations.iter().position(|own| own.trunk == trunk);
+        place.is_some_and(|place| self.bindings.get(place).copied().flatten().is_none())
+    }
+
+    /// Who sends this from there: a trunk that has us registered is known by the user that its calls are for, where several have
+    /// their registrar at one address.
+    pub(crate) fn narrowed(&self, source: Source, from: SocketAddr, request: &Message) -> Source {
+        if self.config.registrations.is_empty() {
+            return source;
+        }
+        self.registered(from, request).map_or(source, |own| Source::Trunk(own.trunk))
+    }
+
+    /// The registration whose Contact a request is for, if it comes from a registrar of it.
+    pub(crate) fn registered(&self, from: SocketAddr, request: &Message) -> Option<&Registration> {
+        let user = Uri::parse(request.uri()).ok()?.user?;
+        let is_registrar = |id: &TargetId| {
+            let ip = self.config.target(*id).map(|target| target.peer.remote.ip().to_canonical());
+            ip == Some(from.ip().to_canonical())
+        };
+        let mut all = self.config.registrations.iter();
+        all.find(|own| own.contact.as_bytes() == user && own.registrars.iter().any(is_registrar))
     }
 
     /// State of a target; a number from nowhere is down.

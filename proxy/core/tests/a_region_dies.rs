@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use proxy_core::*;
-use relay_values::{Duration, Gap, Leg, RegionId, RelayCommand, RelayEvent, SessionId, Time};
+use relay_values::{Duration, Gap, Leg, RegionId, RelayCommand, RelayEvent, SessionId, SilenceKind, Time};
 use std::sync::Arc;
 
 const EAST_MEDIA: &str = "198.51.100.1";
@@ -163,6 +163,31 @@ fn the_leg_left_behind_hears_bye_again_when_its_region_is_back() {
 }
 
 #[test]
+fn a_leg_at_a_dead_edge_hears_later_why_its_call_has_ended() {
+    let mut config = config();
+    config.rehome.enabled = false;
+    let mut stage = Stage::with(config);
+    stage.receive(CARRIER, &invite("one", &sdp("192.0.2.1", 30000)));
+    let out = stage.take(EAST).remove(0);
+    stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", &sdp(EAST_MEDIA, 40000)));
+    let ok = stage.take(CARRIER).pop().unwrap();
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 1, ""));
+    let session = stage.relayed.iter().find_map(|command| match command {
+        RelayCommand::Open(open) => Some(open.session),
+        _ => None,
+    });
+    down(&mut stage, &[0], &[0]);
+    let (session, kind) = (session.unwrap(), SilenceKind::Stopped);
+    stage.input(Input::Relay(RelayEvent::Silent { session, leg: Leg::B, since: Time::ZERO, kind }));
+    assert_eq!(stage.records[0].close, CloseReason::MediaTimeout);
+    stage.pass(Duration::from_secs(60));
+    stage.take(EAST);
+    down(&mut stage, &[], &[]);
+    let bye = stage.take(EAST).remove(0);
+    assert!(bye.starts_with("BYE") && header(&bye, "Reason").contains("media_timeout"), "{bye}");
+}
+
+#[test]
 fn a_call_that_nobody_takes_ends_at_its_deadline_with_a_reason() {
     let mut stage = Stage::new();
     up(&mut stage, "one");
@@ -216,6 +241,58 @@ fn other_media_is_the_one_case_in_which_the_carrier_is_asked() {
     assert!(stage.take(CARRIER)[0].starts_with("ACK"));
     resume(&mut stage);
     assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::Renegotiated);
+}
+
+#[test]
+fn a_carrier_that_does_not_know_the_call_any_more_when_it_is_asked_ends_it() {
+    let mut stage = Stage::new();
+    up(&mut stage, "one");
+    let invite = east_dies(&mut stage);
+    let other = sdp(WEST_MEDIA, 50000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &other));
+    stage.take(WEST);
+    let reinvite = stage.take(CARRIER).remove(0);
+    stage.receive(CARRIER, &answer(&reinvite, 481, "x", "ann@192.0.2.1:5060", "").replace(";tag=x", ""));
+    assert_eq!(whats(&stage.take(CARRIER)), ["ACK", "BYE"]);
+    assert_eq!(whats(&stage.take(WEST)), ["BYE"], "nobody is left to be talked to");
+    assert_eq!(stage.records[0].close, CloseReason::LegGone);
+    stage.pass(Duration::from_secs(20));
+    assert!(!whats(&stage.take(WEST)).contains(&"INVITE".to_owned()));
+}
+
+#[test]
+fn a_carrier_that_still_owes_an_answer_to_the_last_move_is_not_asked_by_the_next_one() {
+    let mut config = config();
+    config.rehome.min_interval = Duration::ZERO;
+    let mut stage = Stage::with(config);
+    up(&mut stage, "one");
+    let other = sdp(WEST_MEDIA, 50000).replace("RTP/AVP 0 101", "RTP/AVP 8 101");
+    let invite = east_dies(&mut stage);
+    stage.receive(WEST, &answer(&invite, 200, "t-west", "eve@203.0.113.1", &other));
+    let first = stage.take(CARRIER).remove(0);
+    stage.receive(CARRIER, &answer(&first, 100, "x", "ann@192.0.2.1:5060", "").replace(";tag=x", ""));
+    // East is back, so that the call stays there when its time is over; and dies again.
+    down(&mut stage, &[], &[]);
+    stage.pass(Duration::from_secs(11));
+    assert_eq!(receipts(&mut stage)[0].outcome, MoveOutcome::Stayed);
+    assert_eq!(whats(&stage.take(CARRIER))[0], "CANCEL");
+    stage.take(WEST);
+    let again = east_dies(&mut stage);
+    stage.receive(WEST, &answer(&again, 200, "t-west-2", "eve@203.0.113.1", &other));
+    assert_eq!(whats(&stage.take(WEST)), ["ACK", "BYE"], "it cannot be taken while nobody may be asked");
+    assert!(!whats(&stage.take(CARRIER)).contains(&"INVITE".to_owned()), "RFC 3261 §14.1");
+    // The old one is answered, and there is time for another try.
+    stage.receive(CARRIER, &answer(&first, 487, "x", "ann@192.0.2.1:5060", "").replace(";tag=x", ""));
+    assert_eq!(whats(&stage.take(CARRIER)), ["ACK"]);
+    let again = (0..80).find_map(|_| {
+        stage.pass(Duration::from_millis(100));
+        stage.take(WEST).into_iter().find(|m| m.starts_with("INVITE"))
+    });
+    stage.receive(
+        WEST,
+        &answer(&again.expect("west is asked again"), 200, "t-west-3", "eve@203.0.113.1", &other),
+    );
+    assert_eq!(whats(&stage.take(CARRIER)), ["INVITE"]);
 }
 
 #[test]
@@ -284,6 +361,36 @@ fn a_planned_move_lets_the_old_leg_go_only_when_the_new_one_is_heard() {
     assert!(stage.take(CARRIER).is_empty());
     let last = stage.events.iter().rev().find_map(|e| if let Event::Moves(p) = e { Some(*p) } else { None });
     assert!(matches!(last, Some(MoveProgress { order: 7, chosen: 1, moved: 1, done: true, .. })), "{last:?}");
+}
+
+#[test]
+fn a_leg_that_is_being_left_by_plan_and_says_its_200_again_has_the_ack_that_it_had() {
+    let mut stage = Stage::new();
+    stage.receive(CARRIER, &invite("late", ""));
+    let out = stage.take(EAST).remove(0);
+    let answered = answer(&out, 200, "t-east", "bob@198.51.100.1", &sdp(EAST_MEDIA, 40000));
+    stage.receive(EAST, &answered);
+    let ok = stage.take(CARRIER).pop().unwrap();
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 1, &sdp("192.0.2.1", 30000)));
+    let acks = stage.take(EAST);
+    assert_eq!(whats(&acks), ["ACK"]);
+    stage.relayed.clear();
+    stage.input(Input::Move(MoveOrder {
+        id: 7,
+        from: MoveFrom::Region(RegionId(0)),
+        share: 100,
+        prefix: None,
+        calls: None,
+        deadline: Duration::from_secs(60),
+        reason: MoveReason::Drain,
+    }));
+    stage.pass(Duration::ZERO);
+    let invite = stage.take(WEST).remove(0);
+    west_takes(&mut stage, &invite);
+    stage.receive(EAST, &answered);
+    assert_eq!(stage.take(EAST), acks, "with the answer to its offer: it talks still");
+    resume(&mut stage);
+    assert_eq!(whats(&stage.take(EAST)), ["BYE"]);
 }
 
 #[test]

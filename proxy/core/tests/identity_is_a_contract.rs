@@ -203,6 +203,14 @@ fn nobody_untrusted_asserts_anything_in_whatever_disguise() {
             "From: <sip:+4930111111;verstat=TN-Validation-Passed@carrier.example>;tag=1\r\n{forged}\r\n"
         );
         all_hear(inbound(&untrusted, &Profile::default(), "sip:1@192.0.2.100", &said), &lines);
+        let disbelieved = |profile: &Profile| {
+            let mut stage = stage(profile.clone(), Profile::default());
+            stage.receive(CARRIER, &says(CARRIER, "sip:1@192.0.2.100", &said));
+            stage.shard.counters().disbelieved
+        };
+        // A header field that no profile takes is nobody's assertion.
+        assert_eq!(disbelieved(&untrusted), u64::from(!forged.starts_with("X-")), "{forged}");
+        assert_eq!(disbelieved(&Profile::default()), 0, "{forged}");
     }
 }
 

@@ -31,15 +31,18 @@ impl Clock {
         self.epoch.checked_add(Duration::from_nanos(at.as_nanos())).map_or(latest, |due| due.min(latest))
     }
 
+    /// Since 1970, by the wall clock as it was at the start.
+    pub(crate) fn wall(&self, at: Time) -> Duration {
+        self.wall.duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_nanos(at.as_nanos())
+    }
+
     /// RFC 3339 in UTC, to the millisecond.
     pub(crate) fn rfc3339(&self, at: Time) -> String {
-        let since_1970 =
-            self.wall.duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_nanos(at.as_nanos());
-        rfc3339(since_1970)
+        rfc3339(self.wall(at))
     }
 }
 
-fn rfc3339(since_1970: Duration) -> String {
+pub(crate) fn rfc3339(since_1970: Duration) -> String {
     let seconds = since_1970.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);

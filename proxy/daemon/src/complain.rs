@@ -1,20 +1,20 @@
 //! Complaints as people read them: file, line, column, caret, advice.
 
+use crate::cli::CheckArgs;
 use crate::operate;
 use bascule::config::{self, Complaint, LoadError, Loaded, Severity, Source};
 use bascule::service::News;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use std::fmt;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Width of a report: what fits a terminal of ordinary size.
 const WIDTH: usize = 110;
 
 /// `bascule check`.
-pub(crate) fn check(path: &Path, resolve: bool) -> ExitCode {
-    match config::read(path) {
+pub(crate) fn check(args: &CheckArgs) -> ExitCode {
+    match config::read(&args.file.config) {
         Ok(loaded) => {
             let good = loaded.warnings.is_empty();
             if good {
@@ -23,7 +23,10 @@ pub(crate) fn check(path: &Path, resolve: bool) -> ExitCode {
                 warnings(&loaded);
             }
             operate::sizing(&loaded);
-            let found = operate::names(&loaded, resolve);
+            let found = operate::names(&loaded, args.resolve);
+            if args.firewall {
+                operate::firewall(&loaded);
+            }
             if good && found { ExitCode::SUCCESS } else { ExitCode::from(1) }
         }
         Err(error) => {

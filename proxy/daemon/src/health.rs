@@ -10,7 +10,7 @@ use crate::shared::{Shared, count};
 use bytes::Bytes;
 use proxy_core::{
     Config, Disputed, Health, HealthCounters, HealthInput, HealthOutput, LocateChange, Peer, RegionState,
-    RegionView, Resolution, Snapshot, SwitchReason, TargetState, TransportFailure,
+    RegionView, RegistrationView, Resolution, Snapshot, SwitchReason, TargetState, TransportFailure,
 };
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -28,6 +28,10 @@ pub(crate) enum Order {
     Override(Override, SyncSender<Result<Arc<Snapshot>, Refused>>),
     /// What is known of every region, and from what.
     Regions(SyncSender<Vec<RegionView>>),
+    /// Trunks that have us registered.
+    Registrations(SyncSender<Vec<RegistrationView>>),
+    /// We stop: answered when no registrar has bound us any more.
+    Leave(SyncSender<()>),
     /// What was counted.
     Count(SyncSender<HealthCounters>),
 }
@@ -53,13 +57,26 @@ struct Keeper {
     disputed: Vec<Disputed>,
     shared: Arc<Shared>,
     sockets: Vec<Option<UdpSocket>>,
+    /// Who waits until we have left every registrar.
+    waiting: Vec<SyncSender<()>>,
+    /// What was said of registrations last.
+    registered: Vec<RegistrationView>,
 }
 
 pub(crate) async fn run(kit: Kit) {
     let Kit { seed, configured, resolution, shared, sockets, mut inputs, mut orders } = kit;
     let mut stop = shared.stop.subscribe();
     let health = Health::new(seed, shared.snapshot.load_full());
-    let mut keeper = Keeper { health, configured, resolution, disputed: Vec::new(), shared, sockets };
+    let mut keeper = Keeper {
+        health,
+        configured,
+        resolution,
+        disputed: Vec::new(),
+        shared,
+        sockets,
+        waiting: Vec::new(),
+        registered: Vec::new(),
+    };
     keeper.located();
     while !*stop.borrow() {
         let deadline = keeper.shared.clock.deadline(keeper.health.poll_timeout(), HEARTBEAT);
@@ -113,6 +130,13 @@ impl Keeper {
             Order::Regions(done) => {
                 let _ = done.try_send(self.health.regions(self.shared.clock.now()));
             }
+            Order::Registrations(done) => {
+                let _ = done.try_send(self.health.registrations());
+            }
+            Order::Leave(done) => {
+                self.waiting.push(done);
+                self.handle(HealthInput::Leave);
+            }
             Order::Count(done) => {
                 let _ = done.try_send(*self.health.counters());
             }
@@ -147,6 +171,28 @@ impl Keeper {
                 }
             }
         }
+        if !self.waiting.is_empty() && self.health.has_left() {
+            for done in self.waiting.drain(..) {
+                let _ = done.try_send(());
+            }
+        }
+    }
+
+    /// What has become of registrations.
+    fn talk_of_registrations(&mut self) {
+        let now = self.health.registrations();
+        let known = |trunk: &str| self.registered.iter().find(|before| before.trunk == trunk);
+        for view in &now {
+            let before = known(&view.trunk).map_or("", |before| before.state);
+            let (trunk, registrar) = (view.trunk.as_str(), view.registrar.as_deref().unwrap_or_default());
+            match view.state {
+                state if state == before => {}
+                "registered" => tracing::info!(trunk, registrar, "registered"),
+                "failed" => tracing::warn!(trunk, code = view.last.unwrap_or(0), "no registrar has us"),
+                state => tracing::debug!(trunk, state, "registration"),
+            }
+        }
+        self.registered = now;
     }
 
     fn send(&self, to: Peer, bytes: &Bytes) -> Option<HealthInput> {
@@ -170,13 +216,17 @@ impl Keeper {
         Some(HealthInput::TransportError { to, failure })
     }
 
-    fn publish(&self, snapshot: Arc<Snapshot>, changes: Vec<proxy_core::HealthChange>) {
+    fn publish(&mut self, snapshot: Arc<Snapshot>, changes: Vec<proxy_core::HealthChange>) {
         let generation = snapshot.generation;
+        let registers = !snapshot.config.registrations.is_empty() || !self.registered.is_empty();
         // First the switch, then the talk about it.
         let before = self.shared.publish(Arc::clone(&snapshot));
         self.shared.history.add(self.shared.clock.now(), &before, &snapshot, &changes);
         if before.config_generation == snapshot.config_generation {
             talk_of_regions(&before, &snapshot);
+        }
+        if registers {
+            self.talk_of_registrations();
         }
         for change in changes {
             let (from, to) = (state(change.from), state(change.to));

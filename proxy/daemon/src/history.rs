@@ -127,7 +127,7 @@ pub(crate) fn drained(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// The region that is drilled, and the share of its calls in percent.
-fn drill(snapshot: &Snapshot) -> Option<(String, u8)> {
+pub(crate) fn drill(snapshot: &Snapshot) -> Option<(String, u8)> {
     let drill = snapshot.overrides.drill?;
     let region = snapshot.config.regions.get(usize::from(drill.region.0))?;
     Some((region.name.clone(), drill.share))

@@ -55,6 +55,9 @@ pub(crate) const SEND_QUEUE: usize = 8_192;
 /// A datagram that a socket would not take is tried again after this.
 pub(crate) const SEND_RETRY: Duration = Duration::from_millis(1);
 
+/// Registrars have so long to take a binding back when we stop.
+pub(crate) const LEAVING: Duration = Duration::from_secs(2);
+
 /// A shard turns at least this often, so that the watchdog sees it.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 
@@ -71,6 +74,50 @@ pub(crate) const RECORD_BATCHES: usize = 4_096;
 /// How long the writer of records lets them gather. At 10,000 calls/s that is 50 records in as many batches at most,
 /// far below [`RECORD_BATCHES`].
 pub(crate) const RECORD_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often a file of records is looked at while no call ends: whether it has grown old, waits for its sync, or was moved away.
+pub(crate) const RECORD_TICK: Duration = Duration::from_millis(500);
+
+/// Bytes of one record in the spool: a call has at most some hundred steps and moves of 300 bytes each.
+pub(crate) const SPOOL_ENTRY: usize = 256 << 10;
+
+/// Bytes of a batch that is delivered, one record aside.
+pub(crate) const SPOOL_READ: usize = 1 << 20;
+
+/// Bytes that wait to be written into the spool together.
+pub(crate) const SPOOL_WRITE: usize = 256 << 10;
+
+/// A spool has so many segments when it is full: so much of it is given back at a time.
+pub(crate) const SPOOL_SEGMENTS: u64 = 16;
+
+/// And a segment so many bytes: 1 MiB are some 1,000 records; 8 MiB are read at once after a crash.
+pub(crate) const SPOOL_SEGMENT_LEAST: u64 = 64 << 10;
+pub(crate) const SPOOL_SEGMENT_MOST: u64 = 8 << 20;
+
+/// Bytes of records that were refused for good and wait for a person. Beyond, they wait in the spool.
+pub(crate) const SET_ASIDE: u64 = 64 << 20;
+
+/// Bytes of a receiver's answer that are read, so that its connection serves again.
+pub(crate) const DELIVERY_ANSWER: usize = 64 << 10;
+
+/// How long a service that ends goes on delivering to a receiver that takes records. What is left goes out after the next start.
+pub(crate) const DELIVERY_END: Duration = Duration::from_secs(5);
+
+/// Messages of one shard that may wait for the watcher: at 15,000 calls/s of 14 messages, 75 ms. An entry has 100 bytes, so 1.6 MB a shard.
+pub(crate) const OBSERVE_QUEUE: usize = 16_384;
+
+/// How long the watcher lets them gather: a seventh of what the queue holds.
+pub(crate) const OBSERVE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Bytes of HEP packets that go out together, one packet aside, and how many such lots may wait: 16 MiB.
+pub(crate) const HEP_LOT: usize = 256 << 10;
+pub(crate) const HEP_LOTS: usize = 64;
+
+/// How long a HEP collector may take to be connected to, and to take a lot.
+pub(crate) const HEP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of messages that one answer to `bascule trace` holds.
+pub(crate) const TRACE_BYTES: usize = 4 << 20;
 
 /// Notices that a subscriber may leave unread.
 pub(crate) const NOTICES: usize = 65_536;
@@ -166,6 +213,26 @@ pub(crate) const HTTP_HEAD: usize = 8_192;
 /// Header fields of a request; a browser sends some twenty.
 pub(crate) const HTTP_HEADERS: usize = 64;
 
+/// Bytes of a request's body: the longest that is asked for has some 500.
+pub(crate) const HTTP_BODY: usize = 16 << 10;
+
+/// Pieces of an answer that goes on which a client may leave unread, beside what the kernel holds for it. A piece has some
+/// 64 KiB: a mebibyte for each of the [`FOLLOWERS`].
+pub(crate) const HTTP_PIECES: usize = 16;
+
+/// How long a client that follows may leave all of that unread before it is cut off: before [`HTTP_WRITE`] ends its
+/// connection without a word.
+pub(crate) const FOLLOW_WRITE: Duration = Duration::from_secs(5);
+
+/// Answers that go on at once: half of the connections.
+pub(crate) const FOLLOWERS: usize = 16;
+
+/// Calls that one follower is told of. 65,536 names and what is known of them are some 3 MiB.
+pub(crate) const FOLLOW_CALLS: usize = 65_536;
+
+/// Calls that are told of at once: some 120 KiB.
+pub(crate) const FOLLOW_PAGE: usize = 256;
+
 /// How long a client may take for a request's head, and may stay without one; also for its body.
 pub(crate) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -238,3 +305,9 @@ pub(crate) const STIR_CERTIFICATES: usize = 4_096;
 /// How long a certificate is kept before it is fetched again, and how long one that could not be had is not asked for.
 pub(crate) const STIR_KEEP: Duration = Duration::from_secs(3_600);
 pub(crate) const STIR_KEEP_FAILED: Duration = Duration::from_secs(30);
+
+/// Lines of one kind that the log takes in [`LOG_WINDOW`]: two a second of 100 bytes are 17 MB a day.
+pub(crate) const LOG_BURST: u32 = 20;
+
+/// A burst for each kind of line, and how late what was held back is told.
+pub(crate) const LOG_WINDOW: Duration = Duration::from_secs(10);

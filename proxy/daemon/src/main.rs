@@ -4,6 +4,7 @@
 
 mod cli;
 mod complain;
+mod init;
 mod operate;
 mod pages;
 
@@ -18,12 +19,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Demo(args) => bascule::demo::main(&args),
+        Command::Init(args) => init::init(&args),
         Command::Run(file) => run(&file.config),
-        Command::Check(args) => complain::check(&args.file.config, args.resolve),
+        Command::Check(args) => complain::check(&args),
         Command::Route(args) => operate::route(&args),
         Command::Status(args) => operate::status(&args),
         Command::Regions(args) => operate::regions(&args),
+        Command::Calls(args) => operate::calls(&args),
+        Command::Call(args) => operate::call(&args),
         Command::Scanners(args) => operate::scanners(&args),
+        Command::Trace(args) => operate::trace(&args),
         Command::Drain(args) => operate::drain(&args),
         Command::Drill(args) => operate::drill(&args),
         Command::Detach(args) => operate::detach(&args),

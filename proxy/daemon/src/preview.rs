@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proxy_core::{
-    Config, Direction, Input, ListenerId, MediaMode, Output, Owner, Peer, RegionId, RegionState,
+    Config, Direction, Input, ListenerId, MediaMode, Output, Owner, Peer, Proof, RegionId, RegionState,
     RejectReason, Shard, Signature, Snapshot, Source, StirAnswer, StirSaid, StirTask, StirWork, TargetId,
     TargetState, Transport,
 };
@@ -77,6 +77,10 @@ pub fn forecast(config: &Arc<Config>, question: &Question<'_>) -> Option<Forecas
         Source::Group(_) => Direction::Outbound,
     };
     let mut forecast = Forecast { direction, attempts: Vec::new(), code: 0, refused: None };
+    if let Some(name) = certificate_of(config, question.source) {
+        let proof = Some(Proof::Names([Box::from(name)].into()));
+        lab.tell(Input::Proven { peer: from, connection: 0, proof }, &mut forecast);
+    }
     let mut sent = lab.tell(Input::Message { from, bytes: invite }, &mut forecast);
     while let Some((peer, message)) = sent.pop() {
         let Ok(parsed) = Message::parse(message.clone()) else { continue };
@@ -157,7 +161,21 @@ fn address_of(config: &Config, source: Source) -> Option<Peer> {
         let listener = ListenerId(u16::try_from(listener).ok()?);
         Some(Peer { transport: Transport::Udp, listener, remote: SocketAddr::new(ip, 5060) })
     };
-    targets.first().and_then(target).or_else(from_network)
+    let at = targets.first().and_then(target).or_else(from_network);
+    if certificate_of(config, source).is_none() {
+        return at;
+    }
+    let listener = config.listeners.iter().position(|listener| listener.transport == Transport::Tls)?;
+    let ours = config.listeners.get(listener)?.bind;
+    // Whoever shows the certificate may come from anywhere.
+    let remote = at.map_or(SocketAddr::new(ours.ip(), 49_152), |peer| peer.remote);
+    Some(Peer { transport: Transport::Tls, listener: ListenerId(u16::try_from(listener).ok()?), remote })
+}
+
+/// What it is known by, where that is no address.
+fn certificate_of(config: &Config, source: Source) -> Option<&str> {
+    let owner = source.owner();
+    config.certificates.iter().find(|certificate| certificate.owner == owner).map(|found| found.name.as_str())
 }
 
 /// The INVITE that they would send.
@@ -229,7 +247,7 @@ fn busy(invite: &Message) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proxy_core::TrunkId;
+    use proxy_core::{Certificate, TrunkId};
 
     const TWO_REGIONS: &str = include_str!("../../../conf/production.toml");
 
@@ -266,5 +284,15 @@ mod tests {
         let question =
             Question { source: Source::Trunk(TrunkId(0)), from: "1", to: "a b", headers: &[], down: &[] };
         assert!(forecast(&config, &question).is_none(), "no message has such a number");
+    }
+    #[test]
+    fn who_is_known_by_a_certificate_shows_it() {
+        let mut config = Arc::unwrap_or_clone(config());
+        let owner = Owner::Trunk(TrunkId(0));
+        config.trunks[0].sources.clear();
+        config.certificates.push(Certificate { name: "carrier.example".into(), owner });
+        config.listeners[0].transport = Transport::Tls;
+        let shown = ask(&Arc::new(config), Source::Trunk(TrunkId(0)), &[]);
+        assert!(shown.attempts.len() > 1, "its call goes through, from wherever it comes");
     }
 }

@@ -52,12 +52,10 @@ pub fn run(path: &Path, loaded: Loaded, tell: impl FnMut(News<'_>)) -> Result<()
     runtime.block_on(async move {
         // Before anything is started: a signal in between is heard, not fatal.
         let signals = Signals::new()?;
-        let drain = loaded.settings.drain;
         let appliance = Appliance::start(loaded)?;
         let service = Service {
             path: path.to_owned(),
             appliance,
-            drain,
             tell,
             watchdog: Watchdog::new(),
             lookout: Lookout::default(),
@@ -99,7 +97,6 @@ enum Heard {
 struct Service<T> {
     path: PathBuf,
     appliance: Appliance,
-    drain: Duration,
     tell: T,
     watchdog: Watchdog,
     lookout: Lookout,
@@ -131,10 +128,13 @@ impl<T: FnMut(News<'_>)> Service<T> {
         }
         self.watchdog.look(&self.appliance);
         self.appliance.look_out(&mut self.lookout);
+        log::tell_repeats();
         Ok(())
     }
 
     fn reload(&mut self) {
+        // Whatever becomes of the configuration.
+        self.appliance.reopen_files();
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             notify(&[NotifyState::Reloading, now]);
         }
@@ -146,7 +146,6 @@ impl<T: FnMut(News<'_>)> Service<T> {
             }
             Ok(loaded) => match self.appliance.reload(&loaded) {
                 Ok(snapshot) => {
-                    self.drain = loaded.settings.drain;
                     for warning in &loaded.warnings {
                         tracing::warn!("{}", warning.line(&loaded.source));
                     }
@@ -167,7 +166,7 @@ impl<T: FnMut(News<'_>)> Service<T> {
     async fn end(mut self, signals: &mut Signals) -> Result<(), ServiceError> {
         notify(&[NotifyState::Stopping, NotifyState::Status("draining")]);
         self.appliance.drain();
-        let until = Instant::now() + self.drain;
+        let until = Instant::now() + self.appliance.drain_time();
         let mut tick = tokio::time::interval(TICK);
         let mut calls = self.appliance.live_calls();
         tracing::info!(calls, "draining");

@@ -1,9 +1,14 @@
 //! What the threads of an appliance have in common: the snapshot, the post, and the phase of life.
 
+use crate::api::DeniedTally;
 use crate::clock::Clock;
 use crate::history::History;
 use crate::limits::MAIL_RESERVE;
+use crate::metrics::SessionTally;
 use crate::notice::Subscribers;
+use crate::observe::{self, ObserveTally};
+use crate::records::Life;
+use crate::records::delivery::DeliveryTally;
 use crate::report::ShardReport;
 use crate::shed;
 use crate::stir::Desk;
@@ -12,14 +17,14 @@ use crate::tls::{HandshakeTally, Tls};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use proxy_core::{
-    HealthInput, MoveOrder, OwnerOf, Peer, Proof, ScannerView, Snapshot, StirAnswer, TransportFailure,
-    begins_something, calls_for_help,
+    CallDetail, CallName, CallPage, CallQuery, HealthInput, MoveOrder, OwnerOf, Peer, Proof, ScannerView,
+    Snapshot, StirAnswer, TransportFailure, begins_something, calls_for_help,
 };
 use relay_values::Time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Where an appliance is in its life. Only ever goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +78,11 @@ pub(crate) enum Mail {
     /// Whom its sockets meet with silence.
     Scanners(SyncSender<Vec<ScannerView>>),
     ForgetScanners,
+    /// Some of its live calls: which, from which place on, and how many at most.
+    Calls((Arc<CallQuery>, u32, usize), oneshot::Sender<CallPage>),
+    Call(CallName, oneshot::Sender<Option<Box<CallDetail>>>),
+    /// An operator ends a call; the answer is whether it was there.
+    EndCall(CallName, oneshot::Sender<bool>),
 }
 
 /// What was counted outside of the shards.
@@ -89,8 +99,13 @@ pub(crate) struct Tally {
     pub(crate) streams: AtomicU64,
     /// TLS handshakes by what became of them.
     pub(crate) handshakes: HandshakeTally,
+    /// Requests that the admin API turned away.
+    pub(crate) denied: DeniedTally,
     pub(crate) records_lost: AtomicU64,
     pub(crate) records_unwritten: AtomicU64,
+    pub(crate) sessions: SessionTally,
+    pub(crate) delivery: DeliveryTally,
+    pub(crate) observe: ObserveTally,
     pub(crate) probe_send_errors: AtomicU64,
 }
 
@@ -102,6 +117,10 @@ pub(crate) fn count(counter: &AtomicU64) {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
+    /// Makes names of records unique.
+    pub(crate) life: Life,
+    /// Counts how often somebody has asked for files to be opened anew.
+    pub(crate) reopen: AtomicU64,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     /// What new TLS connections are made with.
     pub(crate) tls: ArcSwap<Tls>,
@@ -111,6 +130,8 @@ pub(crate) struct Shared {
     pub(crate) streams: Option<mpsc::Sender<(Peer, Bytes)>>,
     /// Who signs and verifies; `None` where no trunk wants that.
     pub(crate) stir: Option<Desk>,
+    /// The last minutes of signalling, if they are kept.
+    pub(crate) signalling: Option<observe::History>,
     pub(crate) subscribers: Subscribers,
     pub(crate) history: History,
     pub(crate) tally: Tally,

@@ -61,7 +61,8 @@ fn the_exit_status_is_2_for_errors_and_1_for_warnings_only() {
 
 #[test]
 fn every_shipped_configuration_is_good() {
-    for file in files("conf") {
+    // Answers to `bascule init` are no configuration.
+    for file in files("conf").into_iter().filter(|file| !file.ends_with("answers.toml")) {
         let output = check(&file);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{}:\n{said}", file.display());

@@ -4,6 +4,7 @@ use crate::bridge::Bridge;
 use crate::ending::Ending;
 use crate::event::Event;
 use crate::ghosts::Ghost;
+use crate::latch::same;
 use crate::limits::{AT_ONCE, STRAYED_AFTER};
 use crate::meter::Meter;
 use crate::offload::Fast;
@@ -216,9 +217,11 @@ impl LegState {
             // A successor that was never heard has nothing to be left.
             Succession::Overlap(first) => first,
         };
+        // The new one may have been heard before it was named: a single packet from elsewhere is not his then.
+        let named_late = old.rtp_heard().filter(|heard| same(*heard, to.remote.rtp));
         // Nobody can tell two peers in one place apart: what comes from there is the new one's.
         let old = if old.shares_place(to) { Box::default() } else { old };
-        self.peer = Peer::after(old.rtp_heard());
+        self.peer = Peer::after(old.rtp_heard().or(named_late));
         self.succession = Succession::Overlap(old);
         self.describe(to);
     }

@@ -6,7 +6,9 @@ mod table;
 
 use common::{ALICE, BOB, Shell, V4, at, config, connect, open, rtcp, rtp};
 use relay_core::{RelayConfig, Verdict};
-use relay_values::{DropReason, Duration, Latching, Leg, Open, RelayCommand, RelayEvent, SessionId};
+use relay_values::{
+    DropReason, Duration, Latching, Leg, Open, RegionId, RelayCommand, RelayEvent, SessionId,
+};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use table::{Engine, Heard, Socket, Who};
@@ -378,4 +380,24 @@ fn a_host_that_tries_many_ports_is_told_from_one_that_errs() {
     let mut seen: Vec<_> = s.relay.intruders().map(|i| (i.source.to_string(), i.packets, i.ports)).collect();
     seen.sort();
     assert_eq!(seen, [("198.18.6.6".to_owned(), 40, 40), ("198.51.100.7".to_owned(), 100, 1)]);
+}
+
+#[test]
+fn a_phone_that_was_left_is_not_the_next_one_that_was_heard_before_it_was_named() {
+    let (behind_nat, carol) = ("203.0.113.1:6000", "203.0.113.77:7000");
+    let mut s = Shell::new(config(10_000..=10_099));
+    let mut o = open(0);
+    o.b.latching = Latching::Learn;
+    let (_, b) = s.call(o, connect(ALICE), connect(BOB));
+    s.packet(b, behind_nat, &rtp(0xb0b, 1, 160)).unwrap();
+    // Nothing has followed it when the next phone speaks, which signalling has not heard of yet.
+    s.pass(Duration::from_secs(2));
+    s.packet(b, carol, &rtp(0xca401, 1, 160)).unwrap();
+    let to = Some(connect(carol));
+    s.command(RelayCommand::Retarget { session: ID, leg: Leg::B, region: RegionId(2), to });
+    s.events();
+    stranger(&mut s, b, behind_nat, &rtp(0xb0b, 2, 320));
+    assert_eq!(s.events(), [], "nobody has come");
+    s.packet(b, carol, &rtp(0xca401, 2, 320)).unwrap();
+    assert!(s.events().iter().any(|event| matches!(event, RelayEvent::Resumed { leg: Leg::B, .. })));
 }

@@ -29,6 +29,9 @@ impl Agent {
         if !self.is_new(now, &key) {
             return;
         }
+        if self.asks(now, &message, &key) {
+            return;
+        }
         if message.to().is_ok_and(|to| to.tag().is_some()) {
             return self.inside_dialog(now, &message, &key);
         }
@@ -40,7 +43,7 @@ impl Agent {
         }
     }
 
-    fn reply(&mut self, now: Time, request: &Message, key: &str, code: u16) {
+    pub(super) fn reply(&mut self, now: Time, request: &Message, key: &str, code: u16) {
         let tag = self.token("tag");
         let bytes = self.response(request, code, Some(&tag)).finish();
         self.answer(now, key, code, bytes);

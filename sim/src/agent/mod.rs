@@ -1,6 +1,7 @@
 //! A user agent of our own: carriers and edges are made of it. It shares no code with the appliance but the parser: its
 //! transactions, dialogs and media are its own, small and by the book, so that an error of ours meets no twin here.
 
+mod asking;
 mod dialog;
 mod incoming;
 mod media;
@@ -13,6 +14,8 @@ mod session;
 mod transactions;
 mod voice;
 
+pub(crate) use asking::ACCOUNT;
+pub use asking::Asked;
 pub use dialog::{Leg, Role, Stage};
 pub use script::{Act, CallPlan, Callee, Caller, Provisionals, Reliable, Sdp, Step};
 pub use session::{Refresher, Session};
@@ -204,6 +207,9 @@ pub struct Agent {
     pub out: VecDeque<Out>,
     /// OPTIONS that it has answered.
     pub probed: u64,
+    /// What came of asking who the appliance is.
+    pub asked: Asked,
+    asking: Option<asking::Asking>,
     ours: SocketAddr,
     t1: Duration,
     t2: Duration,
@@ -237,6 +243,8 @@ impl Agent {
             legs: Vec::new(),
             out: VecDeque::new(),
             probed: 0,
+            asked: Asked::default(),
+            asking: setup.asks.map(asking::Asking::for_uses),
             ours,
             t1: setup.timers.t1,
             t2: Duration::from_secs(4),

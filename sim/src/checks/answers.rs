@@ -19,7 +19,16 @@ pub(super) struct Answers {
     lifetime: Duration,
     calls: BTreeMap<usize, Call>,
     /// INVITEs of ours that begin a call, by branch.
-    invites: Map<String, (SocketAddr, Time, bool)>,
+    invites: Map<String, Invite>,
+}
+
+#[derive(Debug)]
+struct Invite {
+    peer: SocketAddr,
+    sent: Time,
+    responded: bool,
+    /// Nobody could be reached there before it had any response (RFC 3261 §17.1.4).
+    over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -63,8 +72,9 @@ impl Answers {
             let rack = seen.message.rack().ok().flatten();
             state.unpracked.take_if(|rseq| rack.is_some_and(|rack| rack.rseq == *rseq));
         }
-        let Some((_, sent, over)) = self.invites.get(&seen.branch) else { return };
-        if !seen.is_invite() || !seen.is_success() || *over || seen.at.since(*sent) >= self.lifetime {
+        let Some(invite) = self.invites.get_mut(&seen.branch).filter(|_| seen.is_invite()) else { return };
+        invite.responded |= seen.code.is_some();
+        if !seen.is_success() || invite.over || seen.at.since(invite.sent) >= self.lifetime {
             return;
         }
         let key = (seen.call_id.clone(), seen.to_tag.clone());
@@ -80,7 +90,9 @@ impl Answers {
         let Some(call) = seen.call else { return };
         let state = self.calls.entry(call).or_default();
         if seen.begins() && seen.is_invite() {
-            self.invites.entry(seen.branch.clone()).or_insert((seen.peer, seen.at, false));
+            let (peer, sent) = (seen.peer, seen.at);
+            let invite = Invite { peer, sent, responded: false, over: false };
+            self.invites.entry(seen.branch.clone()).or_insert(invite);
         }
         if seen.code.is_none() && seen.method == Method::Bye {
             state.bye(seen, &seen.to_tag);
@@ -104,8 +116,8 @@ impl Answers {
     }
 
     pub(super) fn unreachable(&mut self, to: SocketAddr) {
-        for invite in self.invites.values_mut().filter(|(peer, ..)| *peer == to) {
-            invite.2 = true;
+        for invite in self.invites.values_mut().filter(|invite| invite.peer == to && !invite.responded) {
+            invite.over = true;
         }
     }
 

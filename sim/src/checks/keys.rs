@@ -70,11 +70,11 @@ impl Keys {
                     self.known.retain(|(of, ..), _| of != session);
                 }
             }
-            RelayCommand::Open(_)
-            | RelayCommand::Retarget { .. }
-            | RelayCommand::Renew { .. }
-            | RelayCommand::Place { .. }
-            | RelayCommand::Release { .. } => {}
+            // Who is left for another hears no end; the other has heard no begin.
+            RelayCommand::Retarget { session, leg, .. } | RelayCommand::Renew { session, leg, .. } => {
+                self.open.retain(|(of, by, _), _| of != session || by != leg);
+            }
+            RelayCommand::Open(_) | RelayCommand::Place { .. } | RelayCommand::Release { .. } => {}
         }
     }
 

@@ -73,6 +73,8 @@ struct Line {
     top: u16,
     /// The newest timestamp of sound, and when it passed.
     sound: (u32, Time),
+    /// The same of a key that has passed since, of its first packet that did: a phone that was cut off may have begun it before.
+    key: Option<(u32, Time)>,
     /// The present source's distances.
     shift: Option<(SocketAddr, u16, u32)>,
     /// The source was changed, or we have spoken: distances may change.
@@ -184,7 +186,11 @@ impl Lines {
         };
         // Another phone of the same forked INVITE, while the stream was still theirs: it brings one of its own.
         let speaks = |from: SocketAddr| line.shift.is_some_and(|(old, ..)| old == from);
-        let named = |from| self.named.get(&by) == Some(&from);
+        // Where a host is enough to be known by, it may send from any port.
+        let named = |from: SocketAddr| {
+            let at = |to: &SocketAddr| *to == from || !self.exact && to.ip() == from.ip();
+            self.named.get(&by).is_some_and(at)
+        };
         if !line.ours && matches!(source, Source::Peer(from, _) if named(from) && !speaks(from)) {
             *line = Line::first(now, source, header);
             return;
@@ -222,13 +228,21 @@ impl Lines {
             }
         };
         if !keeps {
-            let passed = now.since(line.sound.1).as_micros() as u64 * UNITS / 1000;
-            let ahead = timestamp.wrapping_sub(line.sound.0) as i32;
+            let since = |(before, at): (u32, Time)| {
+                let passed = now.since(at).as_micros() as u64 * UNITS / 1000;
+                (passed, timestamp.wrapping_sub(before) as i32)
+            };
+            let (passed, ahead) = since(line.sound);
+            let fits =
+                |(passed, ahead): (u64, i32)| ahead > 0 && (ahead as u64).abs_diff(passed) <= self.tolerance;
+            let is_after_key = line.key.is_none_or(|key| since(key).1 > 0);
+            let goes_on =
+                is_after_key && (fits((passed, ahead)) || line.key.is_some_and(|key| fits(since(key))));
             if sequence != next && !line.uncounted {
                 add(format!("the next number was {next}"));
             }
             // A key's timestamp is that of its beginning.
-            if !EVENTS.contains(&kind) && (ahead <= 0 || (ahead as u64).abs_diff(passed) > self.tolerance) {
+            if !EVENTS.contains(&kind) && !goes_on {
                 add(format!("{passed} units have passed, its timestamp has advanced by {ahead}"));
             }
         }
@@ -246,7 +260,9 @@ impl Line {
         if header.sequence.wrapping_sub(self.top) < 0x8000 && header.sequence != self.top {
             self.top = header.sequence;
             if !EVENTS.contains(&header.kind) {
-                self.sound = (header.timestamp, now);
+                (self.sound, self.key) = ((header.timestamp, now), None);
+            } else if (header.timestamp.wrapping_sub(self.key.unwrap_or(self.sound).0) as i32) > 0 {
+                self.key = Some((header.timestamp, now));
             }
         }
     }
@@ -264,6 +280,7 @@ impl Line {
             ssrc: header.ssrc,
             top: header.sequence,
             sound: (header.timestamp, now),
+            key: None,
             shift,
             may_shift: source == Source::Ours,
             ours: source == Source::Ours,

@@ -110,7 +110,7 @@ impl Checks {
             answers: answers::Answers::new(setup.timers.t1 * 64),
             facts: facts::Facts::default(),
             moved: moved::Moved::new(setup, &first),
-            over: over::Over::new(&setup.hunt, setup.latency),
+            over: over::Over::new(setup, &first),
             quiet: quiet::Quiet::default(),
             receipts: receipts::Receipts::new(setup),
             identity: identity::Identity::default(),
@@ -147,7 +147,7 @@ impl Checks {
         let mut complaints = Complaints::default();
         self.facts.sent(shard, &seen);
         self.moved.sent(&seen);
-        self.over.sent(&seen, &self.facts, &mut complaints);
+        self.over.sent(shard, &seen, &self.facts, &mut complaints);
         self.quiet.sent(&seen);
         self.identity.sent(&seen, &mut complaints);
         self.finals.sent(&seen, &mut complaints);
@@ -171,6 +171,7 @@ impl Checks {
         self.timers.lost(those(&|state| state == TargetState::Down || drilled));
         self.moved.snapshot(now, shard, snapshot, &self.facts);
         self.targets.snapshot(shard, snapshot);
+        self.over.snapshot(shard, snapshot);
     }
 
     /// A shard has told of a move.

@@ -19,8 +19,9 @@ pub(super) struct Targets {
     /// Where each call may go, as listed when it was admitted (or when the move began), and where it has been.
     calls: Map<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
     moves: Map<usize, (Arc<Snapshot>, BTreeSet<SocketAddr>)>,
-    /// Where a session interval was refused: the same target is asked again (RFC 4028 §7.3).
-    too_small: Set<(usize, SocketAddr)>,
+    /// Where a session interval was refused (RFC 4028 §7.3), or somebody wants to know who we are (RFC 3261 §22.2): the
+    /// same target is asked again.
+    once_more: Set<(usize, SocketAddr)>,
 }
 
 impl Targets {
@@ -31,13 +32,13 @@ impl Targets {
             branches: Set::default(),
             calls: Map::default(),
             moves: Map::default(),
-            too_small: Set::default(),
+            once_more: Set::default(),
         }
     }
 
     pub(super) fn received(&mut self, seen: &Seen<'_>) {
-        if let Some(call) = seen.call.filter(|_| seen.code == Some(422)) {
-            self.too_small.insert((call, seen.peer));
+        if let Some(call) = seen.call.filter(|_| matches!(seen.code, Some(401 | 407 | 422))) {
+            self.once_more.insert((call, seen.peer));
         }
     }
 
@@ -63,7 +64,7 @@ impl Targets {
         let calls = if is_move { &mut self.moves } else { &mut self.calls };
         let (admitted, tried) = calls.entry(call).or_insert_with(begun);
         // A move that has found nobody looks again, until its deadline.
-        let again = self.too_small.remove(&(call, seen.peer));
+        let again = self.once_more.remove(&(call, seen.peer));
         if !tried.insert(seen.peer) && !is_move && !again {
             complaints.add(seen.at, seen.call, "targets", format!("{} is tried twice", seen.peer));
         }

@@ -1,7 +1,7 @@
 //! What can be asked of a world afterwards.
 
 use super::{Heard, World};
-use crate::agent::{Leg, Role, Side, call_of};
+use crate::agent::{Agent, Leg, Role, Side, call_of};
 use crate::checks::Violation;
 use proxy_core::CallRecord;
 
@@ -13,6 +13,11 @@ impl World {
         let mut violations = std::mem::take(&mut checks.violations);
         violations.extend(self.audited());
         violations
+    }
+
+    /// Every agent.
+    pub fn agents(&self) -> &[Agent] {
+        &self.agents
     }
 
     /// The ladder of a call.

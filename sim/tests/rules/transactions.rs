@@ -71,6 +71,24 @@ fn a_caller_who_is_answered_while_no_callee_is() {
 }
 
 #[test]
+fn the_2xx_of_an_edge_that_could_not_be_reached_before_it_said_anything() {
+    for (rings, broken) in [(true, 0), (false, 1)] {
+        let mut tap = Tap::new();
+        tap.received(1000, CARRIER, CARRIERS_INVITE);
+        tap.sent(1001, EDGE, INVITE);
+        if rings {
+            tap.received(1005, EDGE, "SIP/2.0 180 Ringing|method=INVITE to=tagEdge1");
+        }
+        tap.0.unreachable(Time::from_millis(1006), address(EDGE));
+        let ack = "ACK sip:x@172.20.1.1 SIP/2.0|to=tagEdge1 branch=z9hG4bKb0a";
+        let ok = "SIP/2.0 200 OK|method=INVITE to=tagEdge1";
+        tap.turn(1010, EDGE, ok, &[(EDGE, ack), (CARRIER, CARRIERS_ANSWER)]);
+        let complaints = tap.broken().iter().filter(|rule| **rule == "answers").count();
+        assert_eq!(complaints, broken, "it rang: {rings}; {:?}", tap.0.violations);
+    }
+}
+
+#[test]
 fn a_target_that_is_tried_twice() {
     let mut tap = Tap::new();
     tap.sent(1000, EDGE, INVITE);

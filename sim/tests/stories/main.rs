@@ -2,6 +2,7 @@
 
 mod answers;
 mod cancel;
+mod credentials;
 mod hunting;
 mod inside;
 mod lines;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// From the repository into the package.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 25] = [
     ("systemd/bascule.service", "usr/lib/systemd/system/bascule.service"),
     ("systemd/bascule-detach.service", "usr/lib/systemd/system/bascule-detach.service"),
     ("systemd/sysusers.conf", "usr/lib/sysusers.d/bascule.conf"),
@@ -18,6 +18,20 @@ const FILES: [(&str, &str); 11] = [
     ("systemd/kernel-media.conf", "usr/share/doc/bascule/kernel-media.conf"),
     ("conf/production.toml", "etc/bascule/bascule.toml"),
     ("conf/bascule.toml", "usr/share/doc/bascule/loopback.toml"),
+    ("conf/bascule.schema.json", "usr/share/doc/bascule/bascule.schema.json"),
+    ("conf/prometheus/rules.yml", "usr/share/doc/bascule/prometheus/rules.yml"),
+    ("conf/prometheus/alerts.yml", "usr/share/doc/bascule/prometheus/alerts.yml"),
+    ("conf/grafana/bascule.json", "usr/share/doc/bascule/grafana/bascule.json"),
+    ("docs/configuration.md", "usr/share/doc/bascule/configuration.md"),
+    ("conf/production.toml", "usr/share/doc/bascule/examples/production.toml"),
+    ("conf/answers.toml", "usr/share/doc/bascule/examples/answers.toml"),
+    ("conf/tiers/kamailio.cfg", "usr/share/doc/bascule/examples/tiers/kamailio.cfg"),
+    ("conf/tiers/dispatcher.list", "usr/share/doc/bascule/examples/tiers/dispatcher.list"),
+    ("conf/tiers/asterisk-pjsip.conf", "usr/share/doc/bascule/examples/tiers/asterisk-pjsip.conf"),
+    ("conf/keepalived/keepalived.conf", "usr/share/doc/bascule/examples/keepalived.conf"),
+    ("docs/troubleshooting.md", "usr/share/doc/bascule/troubleshooting.md"),
+    ("docs/security.md", "usr/share/doc/bascule/security.md"),
+    ("docs/sizing.md", "usr/share/doc/bascule/sizing.md"),
     ("docs/operations.md", "usr/share/doc/bascule/operations.md"),
     ("CHANGELOG.md", "usr/share/doc/bascule/CHANGELOG.md"),
 ];

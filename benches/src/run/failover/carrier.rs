@@ -7,7 +7,7 @@ use crate::load::ear::{Ear, Heard};
 use crate::load::flows::Flows;
 use crate::load::media::Media;
 use crate::load::pace::Pace;
-use crate::load::uac::{Uac, UacConfig};
+use crate::load::uac::{Over, Uac, UacConfig};
 use crate::load::wait;
 use std::io;
 use std::net::SocketAddr;
@@ -43,6 +43,7 @@ impl Carrier {
             Uac::new(UacConfig {
                 bind,
                 to: DEVICE,
+                over: Over::Udp,
                 number: "+442079460000".to_owned(),
                 hold,
                 hush: 0,

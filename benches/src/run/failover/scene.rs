@@ -56,6 +56,7 @@ impl Scene {
             media: namespace.as_ref().map(|_| HERE),
             records: Some(records.clone()),
             admin: (fault == Fault::Drain).then(|| admin.clone()),
+            ..Wishes::default()
         };
         let north_runs = Place::start(NORTH, &north, namespace.as_ref())?;
         let south_runs = Place::start(SOUTH, &south, None)?;

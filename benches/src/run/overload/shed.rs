@@ -5,7 +5,7 @@ use crate::load::Engine;
 use crate::load::clock::{Clock, MS, Nanos, run_number};
 use crate::load::pace::Pace;
 use crate::load::tally::{Trace, UacTally};
-use crate::load::uac::{Uac, UacConfig};
+use crate::load::uac::{Over, Uac, UacConfig};
 use crate::report::{median, ratio, round};
 use crate::run::{Ends, Options};
 use serde_json::{Value, json};
@@ -216,6 +216,7 @@ fn hold(up: std::sync::mpsc::Sender<()>, middle: &AtomicBool, end: &AtomicBool) 
     let config = |n: u16, calls: &str| UacConfig {
         bind: SocketAddr::new(HELD_UAC.ip(), HELD_UAC.port() + n),
         to: DEVICE,
+        over: Over::Udp,
         number: calls.to_owned(),
         hold: None,
         hush: 0,

@@ -7,7 +7,7 @@ use crate::load::ear::Ear;
 use crate::load::flows::Flows;
 use crate::load::media::Media;
 use crate::load::pace::Pace;
-use crate::load::uac::{Uac, UacConfig};
+use crate::load::uac::{Over, Uac, UacConfig};
 use crate::load::wait;
 use serde_json::{Value, json};
 use std::io;
@@ -88,6 +88,7 @@ fn caller(bind: SocketAddr, hold: Option<Nanos>, hush: Nanos, media_every: u64, 
     Uac::new(UacConfig {
         bind,
         to: DEVICE,
+        over: Over::Udp,
         number: "+442079460000".to_owned(),
         hold,
         hush,
@@ -103,6 +104,7 @@ impl Load {
         let refused = Uac::new(UacConfig {
             bind: at(1, 5092),
             to: DEVICE,
+            over: Over::Udp,
             number: BUSY_NUMBER.to_owned(),
             hold: Some(SHORT),
             hush: 0,

@@ -28,6 +28,8 @@ struct Accepted {
     invite: Key,
     /// The description in its ACK.
     ack: Option<Key>,
+    /// How often it came when its transaction was over: so many ACKs may be said that nobody is owed.
+    allowed: u32,
 }
 
 #[derive(Debug)]
@@ -92,7 +94,7 @@ impl Acks {
                 None => seen.at + self.timing.life(),
             };
             if known.is_none() && self.accepted.len() < MAX_KEPT {
-                self.accepted.insert(name, Accepted { invite, ack: None });
+                self.accepted.insert(name, Accepted { invite, ack: None, allowed: 0 });
             }
             return self.push(Pending { due, name, code, cseq: m.cseq, call: client.call.clone() }, log);
         }
@@ -108,7 +110,8 @@ impl Acks {
     /// A 2xx came to an INVITE whose transaction is over: it may have its ACK.
     pub(super) fn allowed(&mut self, m: &Message<'_>, invite: Key) {
         if !m.to_tag.is_empty() && self.accepted.len() < MAX_KEPT {
-            self.accepted.entry(dialog(m)).or_insert(Accepted { invite, ack: None });
+            let accepted = Accepted { invite, ack: None, allowed: 0 };
+            self.accepted.entry(dialog(m)).or_insert(accepted).allowed += 1;
         }
     }
 
@@ -147,6 +150,8 @@ impl Acks {
             log.broken(Rule::AckOrCancel, format!("{} for no {of}", m.line()));
             return News::Stray;
         };
+        let allowed = wanted.is_none() && accepted.allowed > 0;
+        accepted.allowed -= u32::from(allowed);
         // Each is a transaction of its own, so that its branch may differ.
         let described = hash(m.sdp.unwrap_or_default().as_bytes());
         match accepted.ack.replace(described) {
@@ -155,7 +160,7 @@ impl Acks {
                 if before != described && !self.left.contains_key(&key(&[m.call_id, m.from_tag, m.to_tag])) {
                     log.broken(Rule::Retransmission, format!("{} answers otherwise than before", m.line()));
                 }
-                if wanted.is_none() {
+                if wanted.is_none() && !allowed {
                     log.broken(Rule::AckOrCancel, format!("{} again, and no 2xx came again", m.line()));
                 }
                 News::Again

@@ -97,7 +97,9 @@ impl Dialogs {
                 return;
             }
             if let Some(dialog) = self.known.get_mut(&name) {
-                dialog.over = Some(Over::Ended(seen.at));
+                // Whoever is asked who he is says it again, and shows it (§22.2).
+                let is_asked = matches!(m.code, Some(401 | 407));
+                dialog.over = Some(if is_asked { Over::Unheard(seen.at) } else { Over::Ended(seen.at) });
             }
             return;
         }

@@ -48,6 +48,8 @@ struct Server {
     cancelled: Option<Duration>,
     /// Somebody has said BYE since.
     left: bool,
+    /// When it had its ACK, it was behind with its 2xx: so may be one that the call has left, if it is told so afterwards.
+    behind: bool,
     last: Option<Final>,
 }
 
@@ -176,7 +178,11 @@ impl Servers {
         if last.acked.is_some() {
             return News::Again;
         }
-        server.check_missed(seen.at, &self.timing, log);
+        if of_2xx.is_some() {
+            server.behind |= server.is_behind(seen.at, &self.timing);
+        } else {
+            server.check_missed(seen.at, &self.timing, log);
+        }
         if let Some(last) = &mut server.last {
             last.acked = Some(seen.at);
         }
@@ -258,6 +264,10 @@ impl Servers {
             log.broken(Rule::ByeBeforeAck, format!("{} although our 2xx has no ACK yet", m.line()));
         }
         self.over_with(&dialog);
+        let latest = self.latest.get(&dialog).and_then(|name| self.open.get_mut(name));
+        if let Some(server) = latest.filter(|_| leaves(m)) {
+            server.behind = false;
+        }
     }
 
     fn over_with(&mut self, dialog: &Key) {
@@ -283,9 +293,16 @@ impl Servers {
         }
     }
 
+    /// The trace is over, and nobody was told that the call has left him.
+    pub(crate) fn behind(&self, log: &mut Log) {
+        let mut behind: Vec<_> = self.open.values().filter(|server| server.behind).collect();
+        behind.sort_by_key(|server| server.came);
+        behind.iter().for_each(|server| server.missed_final(log));
+    }
+
     pub(crate) fn sweep(&mut self, before: Duration) {
         self.open.retain(|_, server| match &server.last {
-            Some(last) => last.again.first > before,
+            Some(last) => last.again.first > before || server.behind,
             // It may ring for a long time.
             None => server.provisional.is_some() || server.came > before,
         });
@@ -318,6 +335,7 @@ impl Server {
             reliable: Reliable::asked(m),
             cancelled: None,
             left: false,
+            behind: false,
             last: None,
         }
     }
@@ -478,13 +496,22 @@ impl Server {
             let text = format!("{code} to {} is not sent again, and has no PRACK", self.line());
             log.broken_of(&self.call, Rule::TooLate, text);
         }
-        let Some(last) = self.last.as_ref().filter(|last| last.acked.is_none()) else { return };
+        if self.is_behind(now, timing) {
+            self.missed_final(log);
+        }
+    }
+
+    /// Whether its final response should have been sent again before.
+    fn is_behind(&self, now: Duration, timing: &Timing) -> bool {
+        let Some(last) = self.last.as_ref().filter(|last| last.acked.is_none()) else { return false };
         let by_timer = (200..300).contains(&last.code) || self.from.wire == Wire::Datagram;
         let owed = self.method == "INVITE" && by_timer && !self.left && !self.is_stateless(last);
-        if owed && last.again.is_missed(now, timing) {
-            let text = format!("{} to {} is not sent again", last.code, self.line());
-            log.broken_of(&self.call, Rule::TooLate, text);
-        }
+        owed && last.again.is_missed(now, timing)
+    }
+
+    fn missed_final(&self, log: &mut Log) {
+        let code = self.last.as_ref().map_or(0, |last| last.code);
+        log.broken_of(&self.call, Rule::TooLate, format!("{code} to {} is not sent again", self.line()));
     }
 }
 

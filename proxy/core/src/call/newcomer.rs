@@ -77,12 +77,15 @@ impl Call {
         false
     }
 
-    /// A 2xx of the leg that the call has, said again, gets its ACK again. False where it is another one's.
-    fn acknowledge_again(&mut self, env: &mut Env, response: &Message) -> bool {
+    /// A 2xx of the leg that the call has, or is leaving by plan and has not hung up on, said again, gets its ACK again. False
+    /// where it is another one's.
+    pub(in crate::call) fn acknowledge_again(&mut self, env: &mut Env, response: &Message) -> bool {
         let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
         let call_id = response.call_id().unwrap_or_default();
-        let arriving = self.mobile.as_ref().and_then(|mobile| mobile.arriving.as_ref());
-        let legs = [Some(self.leg(self.tier_leg())), arriving.map(|arriving| &arriving.leg)];
+        let mobile = self.mobile.as_ref();
+        let arriving = mobile.and_then(|mobile| mobile.arriving.as_ref()).map(|arriving| &arriving.leg);
+        let left = mobile.and_then(|mobile| mobile.left.as_ref());
+        let legs = [Some(self.leg(self.tier_leg())), arriving, left];
         let same = legs
             .into_iter()
             .flatten()
@@ -113,6 +116,8 @@ impl Call {
                 self.handle(env, CallEvent::Refitted { description });
             }
             422 if self.refit_for_longer(env, response) => {}
+            // The carrier does not know the dialog any more: there is nobody to be moved (RFC 3261 §12.2.1.2).
+            408 | 481 => self.handle(env, CallEvent::LegGone),
             _ => self.handle(env, CallEvent::RefitRefused { crossed: code == 491 }),
         }
         false

@@ -423,6 +423,9 @@ impl Call {
             Stage::Inviting(attempt) => self.leave(env, attempt),
             Stage::Refitting { client, .. } => {
                 env.txns.cancel(env.now, client, None);
+                // It may be answered yet, and no other is asked before (RFC 3261 §14.1).
+                let carrier = self.tier_leg().other();
+                self.leg_mut(carrier).given_up = Some(client);
                 if let Some(mut arriving) = self.mobile().arriving.take() {
                     arriving.leg.bye(env, None);
                 }
@@ -461,23 +464,23 @@ impl Call {
         if leg == self.tier_leg() && (self.is_down_in(&env.newest.clone()) || self.is_deaf(leg)) {
             // A copy: an ACK may still come, and the record names it.
             let left = self.leg(leg).dialog.clone();
-            return self.haunt(env, left);
+            return self.haunt(env, left, reason);
         }
         self.leg_mut(leg).bye(env, reason);
     }
 
     fn abandon_leg(&mut self, env: &mut Env, mut left: CallLeg) {
         left.owes_nothing(env);
-        self.haunt(env, left.dialog.take());
+        self.haunt(env, left.dialog.take(), Some(b"SIP;cause=410;text=\"rehomed\""));
     }
 
-    fn haunt(&mut self, env: &mut Env, dialog: Option<Dialog>) {
+    fn haunt(&mut self, env: &mut Env, dialog: Option<Dialog>, reason: Option<&[u8]>) {
         let Some(dialog) = dialog else { return };
         let drill = self.seat.cut.filter(|cut| cut.signalling).map(|cut| cut.drill);
-        if let Err(dialog) = env.ghosts.take(env.now, dialog, self.seat.edge, drill) {
+        if let Err(dialog) = env.ghosts.take(env.now, dialog, reason, self.seat.edge, drill) {
             let mut leg = CallLeg::new(self.leg(self.tier_leg()).tag);
             leg.dialog = Some(*dialog);
-            leg.bye(env, None);
+            leg.bye(env, reason);
         }
     }
 }

@@ -21,17 +21,12 @@ impl Call {
         let call_id = |dialog: &Option<crate::dialog::Dialog>| {
             dialog.as_ref().map(|dialog| text(dialog.call_id())).unwrap_or_default()
         };
-        // A tier leg that has moved has another Call-ID by now; what called us is still what called us.
-        let moved = self.mobile.as_ref().filter(|_| self.tier_leg() == Leg::A);
-        let first = moved.map(|mobile| text(&mobile.first_call_id));
         let trunk = self.admitted.trunk.and_then(|trunk| config.trunks.get(trunk.index()));
         let site = self.admitted.site.and_then(|site| config.sites.get(site.index()));
         CallRecord {
             id,
             direction: self.admitted.direction,
-            a_call_id: first
-                .or_else(|| self.first_call_id.as_deref().map(text))
-                .unwrap_or_else(|| call_id(&self.a.dialog)),
+            a_call_id: self.caller_call_id().map(text).unwrap_or_default(),
             b_call_id: call_id(&self.b.dialog),
             calling: text(&self.admitted.identity.calling_number()),
             called: text(self.admitted.identity.called()),
@@ -51,6 +46,14 @@ impl Call {
             stir: self.stir_record(),
             media: self.stats.take(),
         }
+    }
+
+    /// The Call-ID of whoever called, as it was at first: what joins both legs in records and traces.
+    pub(crate) fn caller_call_id(&self) -> Option<&[u8]> {
+        // A tier leg that has moved has another Call-ID by now; what called us is still what called us.
+        let moved = self.mobile.as_ref().filter(|_| self.tier_leg() == Leg::A);
+        let first = moved.map(|mobile| &*mobile.first_call_id).or(self.first_call_id.as_deref());
+        first.or_else(|| self.a.dialog.as_ref().map(|dialog| dialog.call_id()))
     }
 
     /// The relay session, if there is one.

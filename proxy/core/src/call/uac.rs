@@ -273,7 +273,9 @@ impl Call {
                 | State::Over(..) => {
                     let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
                     let ours = self.b.dialog.as_ref().is_some_and(|dialog| dialog.remote_tag() == tag);
-                    if ours && (self.b.ack_again(env, self.b.invite_cseq) || self.b.ack_due.is_some()) {
+                    let again =
+                        ours && (self.b.ack_again(env, self.b.invite_cseq) || self.b.ack_due.is_some());
+                    if again || !ours && self.acknowledge_again(env, response) {
                         Err(NotForTheCall::Repeated)
                     } else {
                         Err(NotForTheCall::Unwanted)

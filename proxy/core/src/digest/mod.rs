@@ -18,5 +18,6 @@ mod pass;
 pub use account::{Account, AccountsId, Authentication, Demand, DemandId, Secret};
 pub use algorithm::DigestHash;
 pub(crate) use answering::{Next, Retry};
+pub(crate) use challenge::choose;
 pub(crate) use nonce::Nonces;
 pub(crate) use pass::Passes;

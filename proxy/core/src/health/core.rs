@@ -9,6 +9,7 @@ use super::region::News;
 use super::silence::{Cause, RegionWatch};
 use super::watch::Watch;
 use super::{HealthChange, HealthCounters, HealthInput, HealthOutput};
+use crate::registration::{RegistrationView, Registrations, is_for_registration};
 use crate::rng::Rng;
 use crate::{Config, Overrides, Peer, RegionId, Router, Snapshot, SwitchReason, TargetId, TargetState};
 use bytes::Bytes;
@@ -45,6 +46,7 @@ pub struct Health {
     pub(super) probes: HashMap<ProbeId, Whose, FixedState>,
     pub(super) ids: ProbeIds,
     pub(super) counters: HealthCounters,
+    pub(super) registrations: Registrations,
     pub(super) rng: Rng,
 }
 
@@ -95,6 +97,8 @@ impl Health {
             probes: HashMap::default(),
             ids: ProbeIds::new(&mut rng),
             counters: HealthCounters::default(),
+            // Numbers of its own: what is drawn for probes does not depend on trunks that register.
+            registrations: Registrations::new(&first.config, Time::ZERO, seed.rotate_left(17)),
             rng,
             snapshot: first,
         };
@@ -106,8 +110,16 @@ impl Health {
     pub fn handle(&mut self, now: Time, input: HealthInput) {
         match input {
             HealthInput::Message { from: _, bytes } => self.message(now, bytes),
+            HealthInput::Leave => {
+                let config = Arc::clone(&self.config);
+                self.registrations.leave(now, &config, &mut self.sends);
+            }
             HealthInput::Evidence(evidence) => self.evidence(now, evidence),
-            HealthInput::TransportError { to, failure } => self.transport_error(now, to, failure),
+            HealthInput::TransportError { to, failure } => {
+                self.transport_error(now, to, failure);
+                let config = Arc::clone(&self.config);
+                self.registrations.transport_error(now, &config, &mut self.sends, (to, failure));
+            }
             HealthInput::RegionSilent { region, generation, since } => {
                 self.region_news(now, region, generation, News::Silent { since });
             }
@@ -119,6 +131,9 @@ impl Health {
             HealthInput::Timeout => self.timeout(now),
         }
         self.settle(now);
+        if self.registrations.bindings().1 {
+            self.due = self.due.max(Due::State);
+        }
     }
 
     /// The next output. A snapshot comes first: nothing is more urgent.
@@ -138,6 +153,7 @@ impl Health {
             health: self.watches.iter().map(Watch::health).collect(),
             regions: self.regions.iter().map(RegionWatch::health).collect(),
             overrides: self.overrides.clone(),
+            bindings: self.registrations.bindings().0.to_vec(),
         });
         let changes = std::mem::take(&mut self.changes);
         Some(HealthOutput::Snapshot { snapshot: Arc::clone(&self.snapshot), changes })
@@ -145,7 +161,17 @@ impl Health {
 
     /// When to come back with [`HealthInput::Timeout`]; [`Time::NEVER`] while nothing is probed or waits.
     pub fn poll_timeout(&self) -> Time {
-        self.schedule.first().map_or(Time::NEVER, |(at, _)| *at)
+        self.schedule.first().map_or(Time::NEVER, |(at, _)| *at).min(self.registrations.deadline())
+    }
+
+    /// What is known of trunks that have us registered.
+    pub fn registrations(&self) -> Vec<RegistrationView> {
+        self.registrations.views(&self.config)
+    }
+
+    /// Whether no registrar has bound us any more, after [`HealthInput::Leave`].
+    pub fn has_left(&self) -> bool {
+        self.registrations.has_left()
     }
 
     /// The newest snapshot that was given out, or the first one.
@@ -159,6 +185,13 @@ impl Health {
     }
 
     fn message(&mut self, now: Time, bytes: Bytes) {
+        if sip_wire::peek(&bytes).is_some_and(|keys| is_for_registration(keys.branch)) {
+            let config = Arc::clone(&self.config);
+            if !self.registrations.message(now, &config, &mut self.sends, bytes) {
+                self.counters.strays += 1;
+            }
+            return;
+        }
         let Some((id, answer)) = read(bytes) else {
             self.counters.strays += 1;
             return;
@@ -193,6 +226,8 @@ impl Health {
     }
 
     fn timeout(&mut self, now: Time) {
+        let config = Arc::clone(&self.config);
+        self.registrations.timeout(now, &config, &mut self.sends);
         while let Some((_, wake)) = self.schedule.first().copied().filter(|(at, _)| *at <= now) {
             match wake {
                 Wake::Target(id) => self.target_elapsed(now, id),

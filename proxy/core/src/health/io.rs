@@ -50,6 +50,8 @@ pub enum HealthInput {
     Config(Arc<Config>),
     /// What operators say from now on, all of it.
     Overrides(Overrides),
+    /// We stop: trunks that have us registered are told. [`Health::has_left`](crate::Health::has_left) says when they know.
+    Leave,
     /// The time of [`Health::poll_timeout`](crate::Health::poll_timeout) has come. Hand over first what the sockets hold:
     /// an answer that waits there has arrived in time.
     Timeout,

@@ -16,6 +16,7 @@ impl Health {
         let old_watches = std::mem::take(&mut self.watches);
         let old_probes = std::mem::take(&mut self.probes);
         self.due = Due::Config;
+        self.registrations.reload(now, (&old, &config), &mut self.sends);
         let numbers = Numbers { old: &old, new: &config, router: Arc::clone(&self.router) };
 
         for (id, target) in (0..).map(TargetId).zip(&config.targets) {

@@ -125,7 +125,7 @@ fn claims_ours(keys: &sip_wire::Keys<'_>) -> bool {
     if keys.is_request {
         return keys.to_tag.is_some_and(|tag| LocalTag::decode(tag).is_some());
     }
-    keys.branch.starts_with(b"z9hG4bKb") || keys.branch.starts_with(b"z9hG4bKh")
+    [&b"z9hG4bKb"[..], b"z9hG4bKh", b"z9hG4bKr"].iter().any(|ours| keys.branch.starts_with(ours))
 }
 
 /// Whether the User-Agent of a request has one of these words in it.

@@ -95,6 +95,7 @@ pub(crate) fn config() -> Config {
         codes: vec![],
         authentication: crate::Authentication::default(),
         stir: vec![],
+        registrations: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

@@ -61,8 +61,7 @@ pub(crate) fn plan_inbound(snapshot: &Snapshot, now: Time, site: SiteId, rng: &m
 
 /// The targets of an outbound call: the route's trunks in order and, inside a trunk, its addresses at random by weight.
 pub(crate) fn plan_outbound(snapshot: &Snapshot, now: Time, trunks: &[TrunkId], rng: &mut Rng) -> Plan {
-    let config = &*snapshot.config;
-    let lists = trunks.iter().filter_map(|trunk| config.trunks.get(trunk.index())).map(|t| &*t.targets);
+    let lists = trunks.iter().map(|trunk| snapshot.callable(*trunk));
     plan(snapshot, now, lists, trunks.len(), rng)
 }
 

@@ -151,14 +151,16 @@ impl Shard {
     /// BYE to the next left leg; whether there was one.
     fn say_goodbye(&mut self, now: Time) -> bool {
         let env = &mut self.env;
-        let Some((id, dialog)) = env.ghosts.turn(now) else { return false };
+        let Some((id, dialog, reason)) = env.ghosts.turn(now) else { return false };
         let Some(face) = env.faces.get(dialog.peer.listener) else {
             env.ghosts.laid(id);
             return true;
         };
         let client = env.txns.reserve(User::Ghost(id));
         let mut bye = dialog.request(Method::Bye, face, env.txns.branch(client).as_bytes());
-        bye.header(HeaderName::Reason, b"SIP;cause=410;text=\"rehomed\"");
+        if let Some(reason) = reason {
+            bye.header(HeaderName::Reason, reason);
+        }
         env.txns.start(now, client, dialog.peer, ClientKind::NonInvite, bye.finish());
         true
     }

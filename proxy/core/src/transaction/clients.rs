@@ -298,7 +298,13 @@ impl<U: Copy> Transactions<U> {
         let timers = self.timers.over(to.transport);
         let action = machine.on(now, input, timers);
         match action {
-            Action::Resend | Action::AckAgain => self.sends.push_back((to, entry.bytes.clone())),
+            Action::Resend => self.sends.push_back((to, entry.bytes.clone())),
+            Action::AckAgain => {
+                // A server that has started anew gives another tag, and looks for it in its ACK (RFC 3261 §17.1.1.3).
+                let before = Message::parse(entry.bytes.clone()).ok();
+                let ack = before.zip(response).and_then(|(before, response)| ack(&before, response));
+                self.sends.push_back((to, ack.unwrap_or_else(|| entry.bytes.clone())));
+            }
             Action::PassUpAndCancel | Action::Cancel => {
                 if cancel.is_none() {
                     *cancel = Cancel::of(&entry.bytes, None);

@@ -88,7 +88,7 @@ pub(super) enum Action {
     PassUpAndAck,
     /// Acknowledge the response and absorb it.
     Ack,
-    /// Send the same ACK again; the response is absorbed.
+    /// Send the ACK again, for what came now; the response is absorbed.
     AckAgain,
     /// Tell the TU that no final response came.
     TimedOut,

@@ -90,6 +90,7 @@ pub fn config() -> Config {
         codes: vec![],
         authentication: proxy_core::Authentication::default(),
         stir: vec![],
+        registrations: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

@@ -6,6 +6,7 @@ use super::shapes::{
     PlacedEdge, Regions, RouteTrunk, Routes, Site, Sites, Trunk, TrunkTarget, Trunks,
 };
 use super::{Api, Who};
+use crate::clock::Clock;
 use crate::control::Status;
 use crate::health::state;
 use crate::limits::GENERATIONS;
@@ -162,15 +163,19 @@ pub(super) async fn routes(State(api): Here) -> Json<Routes> {
 
 pub(super) async fn generations(State(api): Here) -> Result<Json<Generations>, Refusal> {
     let clock = api.desk.clock();
-    let one = |known: &crate::history::Generation| Generation {
+    let last = api.desk.history().last(GENERATIONS);
+    let generations = last.iter().map(|known| generation(&clock, known)).collect();
+    Ok(Json(Generations { generation: api.desk.snapshot().generation, generations }))
+}
+
+pub(super) fn generation(clock: &Clock, known: &crate::history::Generation) -> Generation {
+    Generation {
         generation: known.generation,
         at: clock.rfc3339(known.at),
         configured: known.configured,
         changes: known.changes.iter().map(change).collect(),
         left_out: known.left_out,
-    };
-    let generations = api.desk.history().last(GENERATIONS).iter().map(|known| one(known)).collect();
-    Ok(Json(Generations { generation: api.desk.snapshot().generation, generations }))
+    }
 }
 
 fn change(change: &crate::history::Change) -> Change {

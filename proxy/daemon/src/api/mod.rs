@@ -6,21 +6,44 @@
 
 mod access;
 mod answer;
+mod ask;
+mod board;
+mod calls;
+mod change;
+mod console;
+mod denied;
+mod events;
+mod flow;
+mod follow;
 mod guard;
+mod lines;
 mod look;
+pub mod now;
+#[cfg(test)]
+mod openapi;
 mod patient;
 mod routes;
 mod serve;
 pub mod shapes;
+mod trial;
 mod who;
+pub mod wishes;
+
+pub use shapes::{Call, CallDetail, Calls, Ended};
+pub use wishes::Problem;
 
 pub(crate) use access::Access;
+pub(crate) use denied::{Denied, DeniedTally};
 pub(crate) use routes::router;
 pub(crate) use serve::{Way, serve, tcp};
 pub(crate) use who::{Area, Role, Who};
 
 use crate::control::Desk;
+use crate::limits::FOLLOWERS;
+use board::Board;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use trial::Trial;
 
 /// What is shown to whoever can reach the TCP listener.
 pub(crate) trait Shown: Send + Sync + 'static {
@@ -35,4 +58,15 @@ pub(crate) struct Api {
     pub(crate) desk: Arc<Desk>,
     pub(crate) shown: Arc<dyn Shown>,
     pub(crate) access: Access,
+    /// Places for those who follow.
+    followers: Arc<Semaphore>,
+    board: Board,
+    trial: Trial,
+}
+
+impl Api {
+    pub(crate) fn new(desk: Arc<Desk>, shown: Arc<dyn Shown>, access: Access) -> Self {
+        let followers = Arc::new(Semaphore::new(FOLLOWERS));
+        Self { desk, shown, access, followers, board: Board::default(), trial: Trial::default() }
+    }
 }

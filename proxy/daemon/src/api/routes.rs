@@ -3,11 +3,11 @@
 use super::answer::Refusal;
 use super::guard::guard;
 use super::who::{Area, Role};
-use super::{Api, look};
+use super::{Api, calls, change, console, events, lines, look};
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use std::sync::Arc;
 
 /// What a route asks of whoever asks for it.
@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub(super) enum Needs {
     /// Nothing: it is for scrapers and load balancers, or says no more than the program's own text.
     Nothing,
+    /// To be anybody at all.
+    Somebody,
     Role(Role),
 }
 
@@ -28,6 +30,10 @@ pub(super) struct Route {
 
 const EDGE: Needs = Needs::Role(Role::View(Area::Edge));
 const SITE: Needs = Needs::Role(Role::View(Area::Site));
+const CALLS: Needs = Needs::Role(Role::View(Area::Calls));
+const END: Needs = Needs::Role(Role::Edit(Area::Calls));
+const MOVE: Needs = Needs::Role(Role::Edit(Area::Edge));
+const ADMIN: Needs = Needs::Role(Role::Admin);
 const TRUNK: Needs = Needs::Role(Role::View(Area::Trunk));
 
 const fn route(
@@ -41,10 +47,12 @@ const fn route(
 
 /// Every route.
 pub(super) const ROUTES: &[Route] = &[
+    route(Method::GET, "/", Needs::Nothing, || get(console::page)),
+    route(Method::GET, "/console/{part}", Needs::Nothing, || get(console::part)),
     route(Method::GET, "/healthz", Needs::Nothing, || get(look::healthz)),
     route(Method::GET, "/metrics", Needs::Nothing, || get(look::metrics)),
     route(Method::GET, "/v1/openapi.json", Needs::Nothing, || get(look::openapi)),
-    route(Method::GET, "/v1/me", EDGE, || get(look::me)),
+    route(Method::GET, "/v1/me", Needs::Somebody, || get(look::me)),
     route(Method::GET, "/v1/status", EDGE, || get(look::status)),
     route(Method::GET, "/v1/regions", EDGE, || get(look::regions)),
     route(Method::GET, "/v1/edge-groups", EDGE, || get(look::edge_groups)),
@@ -53,6 +61,21 @@ pub(super) const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/sites", SITE, || get(look::sites)),
     route(Method::GET, "/v1/trunks", TRUNK, || get(look::trunks)),
     route(Method::GET, "/v1/routes", TRUNK, || get(look::routes)),
+    route(Method::GET, "/v1/calls", CALLS, || get(calls::list)),
+    route(Method::GET, "/v1/calls/{call}", CALLS, || get(calls::one)),
+    route(Method::DELETE, "/v1/calls/{call}", END, || delete(calls::end)),
+    route(Method::GET, "/v1/events", EDGE, || get(events::events)),
+    route(Method::POST, "/v1/regions/{region}/drain", MOVE, || post(lines::drain_region)),
+    route(Method::POST, "/v1/regions/{region}/undrain", MOVE, || post(lines::undrain_region)),
+    route(Method::POST, "/v1/regions/{region}/drill", MOVE, || post(lines::drill)),
+    route(Method::POST, "/v1/edges/{edge}/drain", MOVE, || post(lines::drain_edge)),
+    route(Method::POST, "/v1/edges/{edge}/undrain", MOVE, || post(lines::undrain_edge)),
+    route(Method::GET, "/v1/reload", ADMIN, || get(change::shown)),
+    route(Method::POST, "/v1/reload", ADMIN, || post(change::reload)),
+    route(Method::POST, "/v1/reload/confirm", ADMIN, || post(change::confirm)),
+    route(Method::POST, "/v1/reload/undo", ADMIN, || post(change::undo)),
+    route(Method::GET, "/v1/log-level", ADMIN, || get(change::log_level)),
+    route(Method::PUT, "/v1/log-level", ADMIN, || put(change::set_log_level)),
 ];
 
 pub(crate) fn router(api: Arc<Api>) -> Router {

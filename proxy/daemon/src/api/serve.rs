@@ -1,7 +1,7 @@
 //! Connections: how many, how long, how large.
 
 use super::patient::Patient;
-use super::{Api, routes};
+use super::{Api, Denied, routes};
 use crate::limits::{HTTP_CONNECTIONS, HTTP_HEAD, HTTP_HEADERS, HTTP_TIMEOUT};
 use axum::Router;
 use hyper::Request;
@@ -35,21 +35,25 @@ pub(crate) async fn tcp(
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(socket)?;
+    let desk = Arc::clone(&api.desk);
     let router = routes::router(api);
     let room = Arc::new(Semaphore::new(HTTP_CONNECTIONS));
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => {}
             accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
                 // Beyond the bound a client is closed at once: it can come again.
-                if let (Ok((stream, _)), Ok(permit)) = (accepted, Arc::clone(&room).try_acquire_owned()) {
-                    let loopback = stream.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
-                    let router = router.clone();
-                    tokio::spawn(async move {
-                        serve(router, stream, Way::Tcp { loopback }).await;
-                        drop(permit);
-                    });
-                }
+                let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+                    desk.denied().count(Denied::Connections);
+                    continue;
+                };
+                let loopback = stream.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
+                let router = router.clone();
+                tokio::spawn(async move {
+                    serve(router, stream, Way::Tcp { loopback }).await;
+                    drop(permit);
+                });
             }
         }
     }

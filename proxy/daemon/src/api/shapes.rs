@@ -213,3 +213,135 @@ pub struct Change {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
+/// `GET /v1/calls`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// Those that fit, in no order that means anything.
+    pub calls: Vec<Call>,
+    /// Where to go on; left out at the end. A list may be short, or empty, and go on all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A live call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Its name.
+    pub call: String,
+    /// `hunting`, `ringing`, `answered`, `moving` or `closing`.
+    pub state: String,
+    /// `inbound` or `outbound`.
+    pub direction: String,
+    /// Calling number or user, as the A-leg said it.
+    pub calling: String,
+    /// Called number or user.
+    pub called: String,
+    /// Where the INVITE came from.
+    pub source: String,
+    /// The trunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<String>,
+    /// The site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// The region that the tier leg is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The target that was tried last, or since a move the edge that the tier leg sits at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The A-leg's Call-ID.
+    pub a_call_id: String,
+    /// The B-leg's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub b_call_id: Option<String>,
+    /// INVITE received.
+    pub started: String,
+    /// First response above 100 sent to the A-leg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ringing: Option<String>,
+    /// 2xx sent to the A-leg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
+    /// Generation that it was admitted under.
+    pub generation: u64,
+    /// How often its tier leg has been moved, or was to be.
+    pub moves: usize,
+}
+
+/// `GET /v1/calls/{call}`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallDetail {
+    /// The call.
+    #[serde(flatten)]
+    pub call: Call,
+    /// The hunt, step by step.
+    pub steps: Vec<Step>,
+    /// Receipts of the moves that have ended.
+    #[serde(rename = "receipts")]
+    pub moves: Vec<Move>,
+}
+
+/// One attempt at a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The target.
+    pub target: String,
+    /// Its region; left out for a trunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// INVITE sent.
+    pub at: String,
+    /// Generation by which it was chosen.
+    pub generation: u64,
+    /// `pending`, `answered`, `advanced`, `refused` or `cancelled`.
+    pub outcome: String,
+    /// Why it was moved on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The final code, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+}
+
+/// The receipt of a move.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Move {
+    /// Why.
+    pub reason: String,
+    /// What became of it.
+    pub outcome: String,
+    /// The target that was left.
+    pub from: String,
+    /// The one that took the call; left out if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// When trouble was first seen.
+    pub detected: String,
+    /// From there to the new leg's 2xx.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_ms: Option<f64>,
+    /// How long the carrier heard nothing at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_media_ms: Option<f64>,
+    /// How long it heard nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_conversation_ms: Option<f64>,
+}
+
+/// `DELETE /v1/calls/{call}`; the body may be left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EndCall {
+    /// For the audit log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// A call is being ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its name.
+    pub call: String,
+}

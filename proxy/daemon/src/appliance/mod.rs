@@ -11,18 +11,19 @@ use crate::config::{Loaded, NeedsRestart, RelaySettings, Settings, needs_restart
 use crate::control::Floor;
 use crate::dns::{self, Known};
 use crate::health::Order;
-use crate::limits::REPORT_TIMEOUT;
+use crate::limits::{LEAVING, REPORT_TIMEOUT};
 use crate::lookout::Lookout;
 use crate::metrics::{self, Durations, Page};
 use crate::notice::Notice;
 use crate::overrides::{Override, Refused};
 use crate::report::ShardReport;
 use crate::shared::{Phase, Shared};
+use arc_swap::ArcSwap;
 use datapath::Engine;
-use proxy_core::{RegionView, Snapshot};
-use std::sync::Arc;
+use proxy_core::{RegionView, RegistrationView, Snapshot};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use threads::Threads;
 use tokio::sync::mpsc;
@@ -42,6 +43,10 @@ struct Core {
     durations: Arc<Durations>,
     engine: Option<Engine>,
     settings: Settings,
+    /// What was taken last, as it is configured.
+    loaded: ArcSwap<Loaded>,
+    /// Held while a configuration is taken: one after the other.
+    taking: Mutex<()>,
 }
 
 /// Why a new configuration was not taken. The old one goes on as it is.
@@ -50,6 +55,9 @@ pub enum ReloadError {
     /// It differs in what cannot be changed while running.
     #[error(transparent)]
     NeedsRestart(#[from] NeedsRestart),
+    /// Another configuration was taken meanwhile.
+    #[error("another configuration has been taken meanwhile")]
+    Overtaken,
     /// The health core did not answer.
     #[error("the health thread does not answer")]
     Stuck,
@@ -71,17 +79,12 @@ impl Appliance {
     ///
     /// [`ReloadError`]; nothing has changed then.
     pub fn reload(&self, loaded: &Loaded) -> Result<Arc<Snapshot>, ReloadError> {
-        needs_restart((&self.snapshot().config, &self.core.settings), loaded)?;
-        // Before the snapshot: a call of the new configuration finds its keys.
-        if let Some(desk) = &self.core.shared.stir {
-            desk.renew(&loaded.settings.stir);
-        }
-        let resolution = dns::wait_for(&self.core.names, &loaded.config, &loaded.settings.dns);
-        let snapshot = self.core.order(|done| Order::Reload(Arc::clone(&loaded.config), resolution, done));
-        let snapshot = snapshot.ok_or(ReloadError::Stuck)?;
-        // Targets are found in it by name, so that it may be a moment later than what names them.
-        self.core.shared.tls.store(Arc::clone(&loaded.tls));
-        Ok(snapshot)
+        self.core.take(Arc::new(loaded.clone()), None)
+    }
+
+    /// How long a stop may wait for calls that are up, as the configuration in force says.
+    pub fn drain_time(&self) -> Duration {
+        self.core.loaded.load().settings.drain
     }
 
     /// From now on, no new calls into these regions, and into no others kept out before: the whole list, by name.
@@ -94,6 +97,11 @@ impl Appliance {
         let said = Override::DrainOnly(names);
         let answer = self.core.order(|done| Order::Override(said, done));
         answer.and_then(Result::ok).ok_or(ReloadError::Stuck)
+    }
+
+    /// Open the file of records anew: somebody may have moved it away.
+    pub fn reopen_files(&self) {
+        self.core.shared.reopen.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What every decision is made by right now.
@@ -144,6 +152,14 @@ impl Appliance {
     /// Take no new calls. Those that are up go on.
     pub fn drain(&self) {
         self.core.shared.enter(Phase::Draining);
+        if self.registers() {
+            let (nobody, _) = sync_channel(1);
+            let _ = self.core.orders.try_send(Order::Leave(nobody));
+        }
+    }
+
+    fn registers(&self) -> bool {
+        !self.core.shared.snapshot.load().config.registrations.is_empty()
     }
 
     /// Every shard's turns: a number that stands still for longer than a second is a stuck shard.
@@ -173,6 +189,13 @@ impl Appliance {
 
 impl Drop for Appliance {
     fn drop(&mut self) {
+        if self.registers() {
+            // Answers still come while the shards run.
+            let (left, leaving) = sync_channel(1);
+            if self.core.orders.try_send(Order::Leave(left)).is_ok() {
+                let _ = leaving.recv_timeout(LEAVING);
+            }
+        }
         self.core.shared.enter(Phase::Stopping);
         self.threads.join();
     }
@@ -218,6 +241,33 @@ impl Floor for Core {
         self.engine.as_ref().zip(self.settings.relay.as_ref())
     }
 
+    fn loaded(&self) -> Arc<Loaded> {
+        self.loaded.load_full()
+    }
+
+    fn would_take(&self, loaded: &Loaded) -> Result<(), ReloadError> {
+        Ok(needs_restart((&self.shared.snapshot.load().config, &self.settings), loaded)?)
+    }
+
+    fn take(&self, loaded: Arc<Loaded>, instead: Option<&Arc<Loaded>>) -> Result<Arc<Snapshot>, ReloadError> {
+        let _alone = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        if instead.is_some_and(|known| !Arc::ptr_eq(known, &self.loaded.load())) {
+            return Err(ReloadError::Overtaken);
+        }
+        self.would_take(&loaded)?;
+        // Before the snapshot: a call of the new configuration finds its keys.
+        if let Some(desk) = &self.shared.stir {
+            desk.renew(&loaded.settings.stir, &loaded.settings.dns);
+        }
+        let resolution = dns::wait_for(&self.names, &loaded.config, &loaded.settings.dns);
+        let snapshot = self.order(|done| Order::Reload(Arc::clone(&loaded.config), resolution, done));
+        let snapshot = snapshot.ok_or(ReloadError::Stuck)?;
+        // Targets are found in it by name, so that it may be a moment later than what names them.
+        self.shared.tls.store(Arc::clone(&loaded.tls));
+        self.loaded.store(loaded);
+        Ok(snapshot)
+    }
+
     fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>> {
         self.order(|done| Order::Override(said, done))
     }
@@ -228,6 +278,10 @@ impl Floor for Core {
 
     fn names(&self) -> Known {
         Self::names(self)
+    }
+
+    fn registrations(&self) -> Vec<RegistrationView> {
+        self.order(Order::Registrations).unwrap_or_default()
     }
 
     fn say_at_once(&self, said: Override) {

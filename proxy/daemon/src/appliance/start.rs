@@ -4,14 +4,16 @@ use super::threads::Threads;
 use super::{Appliance, Core};
 use crate::api::{Access, Api};
 use crate::clock::Clock;
-use crate::config::{Loaded, RelaySettings, Settings};
-use crate::control::{AdminSocket, Desk};
+use crate::config::{DeliverySettings, Loaded, RecordSettings, RecordsTo, RelaySettings, Settings};
+use crate::control::{AdminSocket, Audit, Desk};
 use crate::history::History;
 use crate::limits::{DNS_ORDERS, HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, STREAM_OUTBOX};
 use crate::metrics::Durations;
 use crate::net::{self, Opened};
 use crate::notice::Subscribers;
-use crate::records::{self, Sink};
+use crate::observe::{self, Sender, Tap};
+use crate::records::spool::{self, Reader, Spool};
+use crate::records::{self, Life, Sink, delivery};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Post, Shared, Tally};
 use crate::{api, control, dns, health, shard, stir, stream};
@@ -25,9 +27,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Why an appliance did not start.
@@ -55,6 +57,14 @@ pub enum StartError {
     #[error("admin socket {path}: {error}")]
     Control {
         /// Its path.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The audit log cannot be opened.
+    #[error("audit log {path}: {error}")]
+    Audit {
+        /// The file.
         path: PathBuf,
         /// Why.
         error: io::Error,
@@ -104,6 +114,7 @@ const PINS: &str = "bpf";
 type Ends = (mpsc::Receiver<Mail>, mpsc::Receiver<SyncSender<ShardReport>>);
 
 pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
+    let taken = ArcSwap::from_pointee(loaded.clone());
     let Loaded { config, settings, tls, .. } = loaded;
     let clock = Clock::start();
     let sockets = open(&config, &settings)?;
@@ -118,10 +129,9 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
     let resolution = dns::wait_for(&names, &config, &settings.dns);
     let configured = config;
     let config = Arc::new(configured.located(&resolution).0);
-    let sink = Sink::open(&settings.records).map_err(|error| match &settings.records {
-        crate::config::RecordsTo::File(path) => StartError::Records { path: path.clone(), error },
-        _ => StartError::System(error),
-    })?;
+    let (sink, delivery) = open_records(&settings.records)?;
+    let audit = Audit::open(settings.audit.as_deref(), clock)
+        .map_err(|error| StartError::Audit { path: settings.audit.clone().unwrap_or_default(), error })?;
     let access = Access::open(settings.access.as_deref())
         .map_err(|error| StartError::Access { path: settings.access.clone().unwrap_or_default(), error })?;
     let (engine, relays) = media(&config, &settings, clock)?;
@@ -130,10 +140,14 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
     let (orders_tx, orders) = mpsc::channel(16);
     let (outbox_tx, outbox) = mpsc::channel(STREAM_OUTBOX);
     let (desk, tasks) =
-        if settings.stir.is_empty() { None } else { Some(stir::Desk::new(&settings.stir)) }.unzip();
+        if settings.stir.is_empty() { None } else { Some(stir::Desk::new(&settings.stir, &settings.dns)) }
+            .unzip();
     let shared = Arc::new(Shared {
         stir: desk,
         clock,
+        signalling: settings.observe.trace.as_ref().map(observe::History::new),
+        life: Life { clock, number: entropy() },
+        reopen: AtomicU64::new(0),
         snapshot: ArcSwap::from_pointee(Snapshot::first(config)),
         tls: ArcSwap::new(tls),
         posts,
@@ -148,15 +162,24 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
     });
     let durations = Arc::new(Durations::new());
     let begin = dns::Order::Begin(Arc::clone(&shared), orders_tx.clone());
-    let core =
-        Arc::new(Core { shared: Arc::clone(&shared), orders: orders_tx, names, durations, engine, settings });
+    let core = Arc::new(Core {
+        shared: Arc::clone(&shared),
+        orders: orders_tx,
+        names,
+        durations,
+        engine,
+        settings,
+        loaded: taken,
+        taking: Mutex::default(),
+    });
     // From here on a failure drops the appliance, which ends what has begun.
     let mut appliance = Appliance { core, threads };
     if appliance.core.names.try_send(begin).is_err() {
         return Err(StartError::System(io::Error::other("the thread for names has ended")));
     }
-    let records = start_records(&mut appliance, sink)?;
-    start_shards(&mut appliance, sockets.udp, ends, relays, &records)?;
+    let records = start_records(&mut appliance, sink, delivery)?;
+    let taps = start_observer(&mut appliance)?;
+    start_shards(&mut appliance, sockets.udp, ends, relays, (&records, taps))?;
     let threads = &mut appliance.threads;
     let kit = health::Kit {
         seed: entropy(),
@@ -183,7 +206,7 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         threads.spawn_async("stir", None, || stir::run(kit))?;
     }
     let floor = Arc::clone(&appliance.core);
-    let api = Arc::new(Api { desk: Arc::new(Desk::new(floor.clone())), shown: floor, access });
+    let api = Arc::new(Api::new(Arc::new(Desk::new(floor.clone(), audit)), floor, access));
     if let Some(socket) = sockets.admin {
         let (api, stop) = (Arc::clone(&api), shared.stop.subscribe());
         threads.spawn_async("admin", None, || api::tcp(socket, api, stop))?;
@@ -289,7 +312,36 @@ fn post() -> (Post, Ends) {
     )
 }
 
-fn start_records(appliance: &mut Appliance, sink: Sink) -> io::Result<shard::Records> {
+/// The delivering end of a spool.
+type Delivery = (Arc<Spool>, Reader, DeliverySettings);
+
+fn open_records(settings: &RecordSettings) -> Result<(Sink, Option<Delivery>), StartError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |error| StartError::Records { path, error }
+    };
+    let (mut writer, mut delivery) = (None, None);
+    if let Some(to) = &settings.delivery {
+        let (spool, end, reader) = spool::open(&to.spool, to.spool_bytes).map_err(failed(&to.spool))?;
+        (writer, delivery) = (Some(end), Some((spool, reader, to.clone())));
+    }
+    let sink = Sink::open(settings, writer).map_err(|error| match &settings.to {
+        RecordsTo::File(path) => failed(path)(error),
+        RecordsTo::Nowhere | RecordsTo::Stdout => StartError::System(error),
+    })?;
+    Ok((sink, delivery))
+}
+
+fn start_records(
+    appliance: &mut Appliance,
+    sink: Sink,
+    delivery: Option<Delivery>,
+) -> io::Result<shard::Records> {
+    if let Some((spool, reader, settings)) = delivery {
+        let shared = Arc::clone(&appliance.core.shared);
+        let kit = delivery::Kit { shared, spool, reader, settings, seed: entropy() };
+        appliance.threads.spawn_async("delivery", None, || delivery::run(kit))?;
+    }
     let (records, batches) = sync_channel(RECORD_BATCHES);
     let (shared, durations) = (Arc::clone(&appliance.core.shared), Arc::clone(&appliance.core.durations));
     appliance.threads.spawn("records", None, move || {
@@ -299,14 +351,40 @@ fn start_records(appliance: &mut Appliance, sink: Sink) -> io::Result<shard::Rec
     Ok(records)
 }
 
+/// A tap for each shard, if anybody watches.
+fn start_observer(appliance: &mut Appliance) -> io::Result<Vec<Tap>> {
+    let core = &appliance.core;
+    let settings = core.settings.observe.clone();
+    if settings == crate::config::ObserveSettings::default() {
+        return Ok(Vec::new());
+    }
+    let shared = Arc::clone(&core.shared);
+    let listeners = shared.snapshot.load().config.listeners.iter().map(|l| l.bind).collect();
+    let (taps, queues) = (0..core.settings.shards).map(|_| observe::queue(&shared)).unzip();
+    let (mut sender, mut notices) = (None, None);
+    if let Some(hep) = settings.hep.clone() {
+        let (end, lots) = Sender::new(&hep, &shared);
+        (sender, notices) = (Some(end), Some(shared.subscribers.add()));
+        let shared = Arc::clone(&shared);
+        appliance.threads.spawn("hep", None, move || observe::send(&hep, &shared, &lots))?;
+    }
+    let kit = observe::Kit { shared, queues, settings, sender, notices, listeners };
+    appliance.threads.spawn("observer", None, move || {
+        observe::run(kit);
+        Ok(())
+    })?;
+    Ok(taps)
+}
+
 fn start_shards(
     appliance: &mut Appliance,
     sockets: Vec<Vec<Option<UdpSocket>>>,
     ends: Vec<Ends>,
     relays: Vec<RelayHandle>,
-    records: &shard::Records,
+    (records, taps): (&shard::Records, Vec<Tap>),
 ) -> io::Result<()> {
     let mut relays = relays.into_iter();
+    let mut taps = taps.into_iter();
     for (id, (sockets, (mail, asks))) in (0..=u8::MAX).zip(sockets.into_iter().zip(ends)) {
         let kit = shard::Kit {
             id,
@@ -318,6 +396,7 @@ fn start_shards(
             asks,
             relay: relays.next(),
             records: records.clone(),
+            tap: taps.next(),
         };
         let cpu = appliance.core.settings.cpus.get(usize::from(id)).copied();
         appliance.threads.spawn_async(&format!("shard-{id}"), cpu, || shard::run(kit))?;

@@ -5,29 +5,37 @@
 
 mod check;
 mod complaint;
+mod observing;
 mod raw;
+mod recording;
 mod reload;
 mod salvage;
 mod secrets;
 mod settings;
 mod stir;
+#[cfg(test)]
+mod told;
 mod wav;
 mod words;
 
 pub use complaint::{Complaint, Place, Severity, Source};
+pub use observing::{HepSettings, HepTransport, ObserveSettings, TraceSettings};
+pub use recording::{DeliverySettings, RecordFormat, RecordSettings, RecordsTo, Rotation};
 pub use reload::NeedsRestart;
 pub(crate) use reload::needs_restart;
-pub use settings::{DnsSettings, LogFormat, LogSettings, RecordsTo, RelaySettings, Settings};
+pub use settings::{DnsSettings, LogFormat, LogSettings, RelaySettings, Settings};
 pub use stir::{SignSettings, StirSettings, VerifySettings};
 pub use words::duration;
 
 use crate::tls::Tls;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A configuration that was found good.
 #[derive(Debug, Clone)]
 pub struct Loaded {
+    /// The file that it was read from, if it was one.
+    pub path: Option<PathBuf>,
     /// What the cores are configured with.
     pub config: Arc<proxy_core::Config>,
     /// What the shell is configured with.
@@ -69,7 +77,7 @@ pub enum LoadError {
 pub fn read(path: &Path) -> Result<Loaded, LoadError> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
-        Ok(text) => parse(&name, &text),
+        Ok(text) => parse(&name, &text).map(|loaded| Loaded { path: Some(path.to_owned()), ..loaded }),
         Err(error) => Err(LoadError::Unreadable { name, error }),
     }
 }
@@ -93,5 +101,6 @@ pub fn parse(name: &str, text: &str) -> Result<Loaded, LoadError> {
         return Err(LoadError::Bad { source_text: source, complaints });
     }
     let (config, settings, tls) = compiled;
-    Ok(Loaded { config: Arc::new(config), settings, tls: Arc::new(tls), warnings: complaints, source })
+    let (config, tls) = (Arc::new(config), Arc::new(tls));
+    Ok(Loaded { path: None, config, settings, tls, warnings: complaints, source })
 }

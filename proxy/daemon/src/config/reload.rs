@@ -31,9 +31,11 @@ pub(crate) fn needs_restart(old: (&Config, &Settings), new: &Loaded) -> Result<(
         ("the first or the last [[stir]]", old.stir.is_empty() != settings.stir.is_empty()),
         (
             "[admin]",
-            (old.admin, &old.control, &old.access) != (settings.admin, &settings.control, &settings.access),
+            (old.admin, &old.control, &old.access, &old.audit)
+                != (settings.admin, &settings.control, &settings.access, &settings.audit),
         ),
         ("[records]", old.records != settings.records),
+        ("[trace] or [hep]", old.observe != settings.observe),
         ("[log]", old.log != settings.log),
         (
             "[limits] tcp_connections or tcp_connections_per_peer",

@@ -1,6 +1,7 @@
 //! What the shell is configured with: threads, files, addresses that no core needs to know.
 
 use super::stir::StirSettings;
+use super::{ObserveSettings, RecordSettings};
 use datapath::{DatapathChoice, SocketEngine};
 use proxy_core::LocatePolicy;
 use relay_core::{Prompt, SilencePolicy};
@@ -23,8 +24,12 @@ pub struct Settings {
     pub control: Option<PathBuf>,
     /// Who may do what at the admin API: a file with hashes of tokens and numbers of users.
     pub access: Option<PathBuf>,
-    /// Where call records go.
-    pub records: RecordsTo,
+    /// Where every change that an operator makes is written down.
+    pub audit: Option<PathBuf>,
+    /// What becomes of call records.
+    pub records: RecordSettings,
+    /// Who watches the signalling.
+    pub observe: ObserveSettings,
     /// How to log.
     pub log: LogSettings,
     /// TCP connections at once, over all listeners.
@@ -87,17 +92,6 @@ pub struct RelaySettings {
     pub silence: SilencePolicy,
     /// What carriers hear while a call has no tier leg, where they hear a prompt.
     pub prompt: Option<Prompt>,
-}
-
-/// Where call records go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordsTo {
-    /// Nowhere, though subscribers still see them.
-    Nowhere,
-    /// Standard output, a line each.
-    Stdout,
-    /// Appended to a file, a line each.
-    File(PathBuf),
 }
 
 /// How to log.

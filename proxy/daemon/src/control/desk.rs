@@ -1,17 +1,23 @@
 //! What every connection of the admin socket works with.
 
-use super::protocol::{Region, Status, Words};
+use super::audit::{Audit, Change};
+use super::protocol::{Region, Status, Trace, Words};
+use crate::api::DeniedTally;
+use crate::appliance::ReloadError;
 use crate::clock::Clock;
-use crate::config::RelaySettings;
+use crate::config::{Loaded, RelaySettings};
 use crate::dns::Known;
 use crate::history::History;
 use crate::limits::CONTROL_WRITE;
 use crate::notice::Notice;
+use crate::observe::{self, Traced};
 use crate::overrides::{Override, Place, Refused};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Shared};
 use datapath::Engine;
-use proxy_core::{RegionView, Snapshot};
+use proxy_core::{RegionView, RegistrationView, Snapshot};
+use serde::Serialize;
+use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -28,6 +34,14 @@ pub(crate) trait Floor: Send + Sync + 'static {
     fn regions(&self) -> Vec<RegionView>;
     /// What is known of names. Waits too.
     fn names(&self) -> Known;
+    /// Trunks that have us registered. Waits too.
+    fn registrations(&self) -> Vec<RegistrationView>;
+    /// What was taken last, as it is configured.
+    fn loaded(&self) -> Arc<Loaded>;
+    /// Whether this could be taken without a restart.
+    fn would_take(&self, loaded: &Loaded) -> Result<(), ReloadError>;
+    /// Take a configuration, in place of this one and of no other if one is named. Waits for names and for the health thread.
+    fn take(&self, loaded: Arc<Loaded>, instead: Option<&Arc<Loaded>>) -> Result<Arc<Snapshot>, ReloadError>;
     /// Say something to the health thread and wait for the snapshot that shows it; `None` if it does not answer.
     fn say(&self, said: Override) -> Option<Result<Arc<Snapshot>, Refused>>;
     /// The same without waiting, for what has to be said from a destructor.
@@ -41,11 +55,47 @@ pub(crate) struct Desk {
     last: AtomicU64,
     /// Places that are being drained or drilled.
     busy: Mutex<Vec<Place>>,
+    audit: Arc<Audit>,
 }
 
 impl Desk {
-    pub(crate) fn new(floor: Arc<dyn Floor>) -> Self {
-        Self { floor, last: AtomicU64::new(0), busy: Mutex::default() }
+    pub(crate) fn new(floor: Arc<dyn Floor>, audit: Audit) -> Self {
+        Self { floor, last: AtomicU64::new(0), busy: Mutex::default(), audit: Arc::new(audit) }
+    }
+
+    /// Writes down what somebody asks for; the change may be made once this is back.
+    pub(crate) async fn asked(
+        &self,
+        who: &str,
+        what: &'static str,
+        on: impl Serialize,
+        before: Value,
+    ) -> Result<Change, Words> {
+        self.audit.asked(who, what, on, before).await
+    }
+
+    pub(crate) fn loaded(&self) -> Arc<Loaded> {
+        self.floor.loaded()
+    }
+
+    pub(crate) fn would_take(&self, loaded: &Loaded) -> Result<(), ReloadError> {
+        self.floor.would_take(loaded)
+    }
+
+    /// Takes a configuration, in place of this one and of no other if one is named.
+    pub(crate) async fn take_over(
+        &self,
+        loaded: Arc<Loaded>,
+        instead: Option<Arc<Loaded>>,
+    ) -> Result<Arc<Snapshot>, ReloadError> {
+        let floor = Arc::clone(&self.floor);
+        let taken = tokio::task::spawn_blocking(move || floor.take(loaded, instead.as_ref())).await;
+        taken.unwrap_or(Err(ReloadError::Stuck))
+    }
+
+    /// Requests that were turned away.
+    pub(crate) fn denied(&self) -> &DeniedTally {
+        &self.floor.shared().tally.denied
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -71,6 +121,16 @@ impl Desk {
     /// Every region, and the generation that this was read from.
     pub(crate) async fn region_table(&self) -> (u64, Vec<Region>) {
         super::regions::table(self).await
+    }
+
+    /// What is kept of a call's signalling; `None`: nothing is kept of any.
+    pub(crate) async fn trace(&self, request: Trace) -> Option<Traced> {
+        let floor = Arc::clone(&self.floor);
+        // Looks through all that is kept.
+        tokio::task::spawn_blocking(move || observe::trace(floor.shared(), &request.call_id))
+            .await
+            .ok()
+            .flatten()
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -102,6 +162,11 @@ impl Desk {
     pub(super) async fn names(&self) -> Known {
         let floor = Arc::clone(&self.floor);
         tokio::task::spawn_blocking(move || floor.names()).await.unwrap_or_default()
+    }
+
+    pub(super) async fn registrations(&self) -> Vec<RegistrationView> {
+        let floor = Arc::clone(&self.floor);
+        tokio::task::spawn_blocking(move || floor.registrations()).await.unwrap_or_default()
     }
 
     pub(super) async fn say(&self, said: Override) -> Result<Arc<Snapshot>, Words> {

@@ -183,6 +183,9 @@ fn check(request: &Drain) -> Result<(), Words> {
 
 /// Whence calls move; `None` if none do.
 fn source(request: &Drain, place: &Place, snapshot: &Snapshot) -> Option<MoveFrom> {
+    if request.back && request.stay {
+        return None;
+    }
     match place {
         Place::Region(name) => overrides::region(&snapshot.config, name)
             .map(|id| if request.back { MoveFrom::BackTo(id) } else { MoveFrom::Region(id) }),
@@ -193,7 +196,7 @@ fn source(request: &Drain, place: &Place, snapshot: &Snapshot) -> Option<MoveFro
 
 fn warn(request: &Drain, place: &Place, snapshot: &Snapshot) -> Vec<Words> {
     let mut warnings = Vec::new();
-    if let (true, Place::Edge(name)) = (request.back, place) {
+    if let (true, Place::Edge(name)) = (request.back && !request.stay, place) {
         warnings.push(Words {
             message: format!("`{name}` gets new calls again; calls that have left it stay where they are"),
             advice: "calls are moved back to a region, not to one edge".to_owned(),

@@ -3,6 +3,8 @@
 //! [`Request`], [`Line`] and what is in them are the protocol. A drain or a drill lives as long as its connection: whoever
 //! loses the connection has stopped it, and new calls flow as before.
 
+mod audit;
+mod calls;
 mod desk;
 mod drain;
 mod drill;
@@ -14,13 +16,18 @@ mod socket;
 mod split;
 mod status;
 mod talk;
+mod trace;
 mod watch;
 
 pub use protocol::{
     Answer, Carried, Condition, Cut, Drain, Drill, Edge, End, Gaps, Line, LiveCalls, Measure, Media,
-    NameAddress, NameStatus, Progress, Receipt, Region, Request, Scanner, Scanners, Status, Summary, Words,
+    NameAddress, NameStatus, Progress, Receipt, Region, Registered, Request, Scanner, Scanners, Status,
+    Summary, Trace, Words,
 };
 
+pub use crate::observe::{Traced, TracedMessage};
+
+pub(crate) use audit::Audit;
 pub(crate) use desk::{Desk, Floor};
 pub(crate) use socket::AdminSocket;
 
@@ -107,6 +114,12 @@ fn nobody(uid: u32) -> Words {
     }
 }
 
+/// A drain or a drill of somebody who came another way: the other end of this connection speaks for them.
+pub(crate) async fn carry(desk: &Arc<Desk>, who: &Who, stream: UnixStream) {
+    // Who has gone need not be told.
+    let _ = serve(desk, who, &mut Talk::new(stream)).await;
+}
+
 /// The role that a request needs.
 fn needs(request: &Request) -> Role {
     match request {
@@ -114,6 +127,7 @@ fn needs(request: &Request) -> Role {
         | Request::Regions
         | Request::Stop
         | Request::Scanners(Scanners { forget: false }) => Role::View(Area::Edge),
+        Request::Trace(_) => Role::View(Area::Calls),
         Request::Scanners(Scanners { forget: true }) | Request::Drain(_) | Request::Drill(_) => {
             Role::Edit(Area::Edge)
         }
@@ -141,8 +155,22 @@ async fn serve(desk: &Arc<Desk>, who: &Who, talk: &mut Talk) -> Result<(), Gone>
                 let answer = scanners::list(desk, request).await;
                 talk.say(answer).await?;
             }
-            Heard::Request(Request::Drain(request)) => drain::run(desk, request, talk).await?,
-            Heard::Request(Request::Drill(request)) => drill::run(desk, request, talk).await?,
+            Heard::Request(Request::Trace(request)) => {
+                let answer = trace::run(desk, request).await;
+                talk.say(answer).await?;
+            }
+            Heard::Request(Request::Drain(request)) => {
+                let Some(change) = written(desk, who, "drain", &request, talk).await? else { continue };
+                let over = drain::run(desk, request, talk).await;
+                ended(desk, change, talk).await;
+                over?;
+            }
+            Heard::Request(Request::Drill(request)) => {
+                let Some(change) = written(desk, who, "drill", &request, talk).await? else { continue };
+                let over = drill::run(desk, request, talk).await;
+                ended(desk, change, talk).await;
+                over?;
+            }
             Heard::Request(Request::Stop) => {
                 let message = "nothing is under way on this connection".to_owned();
                 let advice = "stop a drain or a drill where it was begun".to_owned();
@@ -158,6 +186,28 @@ async fn serve(desk: &Arc<Desk>, who: &Who, talk: &mut Talk) -> Result<(), Gone>
         }
     }
     Ok(())
+}
+
+/// In the audit log; `None` if it could not be written there, which the client has been told.
+async fn written(
+    desk: &Desk,
+    who: &Who,
+    what: &'static str,
+    on: &impl serde::Serialize,
+    talk: &mut Talk,
+) -> Result<Option<audit::Change>, Gone> {
+    talk.refused = None;
+    match desk.asked(&who.name, what, on, audit::overrides(&desk.snapshot())).await {
+        Ok(change) => Ok(Some(change)),
+        Err(words) => talk.say(Answer::Error(words)).await.map(|()| None),
+    }
+}
+
+async fn ended(desk: &Desk, change: audit::Change, talk: &mut Talk) {
+    match talk.refused.take() {
+        Some(why) => change.refused(&why).await,
+        None => change.done(audit::overrides(&desk.snapshot())).await,
+    }
 }
 
 async fn turn_away(stream: UnixStream) {

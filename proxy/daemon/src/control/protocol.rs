@@ -3,6 +3,7 @@
 //! A client writes a [`Request`] and reads [`Line`]s until one has `"done":true`; then it may write the next. While a
 //! drain or a drill runs it may write `{"do":"stop"}`. Closing the connection, or its writing half, means the same.
 
+use crate::observe::Traced;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -22,6 +23,8 @@ pub enum Request {
     Drill(Drill),
     /// Strangers that are met with silence.
     Scanners(Scanners),
+    /// What is kept of a call's signalling.
+    Trace(Trace),
     /// End the drain or drill that this connection has begun.
     Stop,
 }
@@ -33,6 +36,14 @@ pub struct Scanners {
     /// Forget them: the answer is what the list was.
     #[serde(default)]
     pub forget: bool,
+}
+
+/// What is kept of a call's signalling.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trace {
+    /// Call-ID of either leg.
+    pub call_id: String,
 }
 
 /// A planned move, make-before-break.
@@ -56,6 +67,9 @@ pub struct Drain {
     /// Lift the drain, and move the calls back that began there.
     #[serde(default)]
     pub back: bool,
+    /// With `back`: calls stay where they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stay: bool,
 }
 
 /// A drill: for the calls that it chooses, the region is as good as dead.
@@ -140,6 +154,8 @@ pub enum Answer {
         /// They are forgotten now.
         forgotten: bool,
     },
+    /// A call's messages.
+    Traced(Traced),
     /// What runs.
     Status(Box<Status>),
     /// Something that the operator should know before going on.
@@ -178,6 +194,9 @@ pub struct Status {
     pub shards: (usize, usize),
     /// Their calls.
     pub calls: LiveCalls,
+    /// Trunks that have us registered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registrations: Vec<Registered>,
     /// The relay; absent where media bypasses us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Media>,
@@ -224,6 +243,24 @@ pub struct NameAddress {
     /// Since when no answer names it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<String>,
+}
+
+/// One trunk's registration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// The trunk.
+    pub trunk: String,
+    /// `registered`, `registering`, `failed` or `leaving`.
+    pub state: String,
+    /// The target that has bound us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registrar: Option<String>,
+    /// Seconds until it has to be asked again at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_s: Option<u64>,
+    /// What the last registrar said that did not bind us; 0 if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_code: Option<u16>,
 }
 
 /// Calls by how far they have come.
@@ -461,6 +498,7 @@ impl Answer {
             Self::Status(_)
             | Self::Regions { .. }
             | Self::Scanners { .. }
+            | Self::Traced(_)
             | Self::Summary(_)
             | Self::Error(_) => true,
             Self::Warning(_) | Self::Progress(_) | Self::Receipt(_) => false,

@@ -1,13 +1,13 @@
 //! `bascule status`: what runs, and what carries media.
 
 use super::desk::Desk;
-use super::protocol::{Carried, LiveCalls, Media, NameAddress, NameStatus, Status};
+use super::protocol::{Carried, LiveCalls, Media, NameAddress, NameStatus, Registered, Status};
 use crate::clock::Clock;
 use crate::config::RelaySettings;
 use crate::shared::Phase;
 use datapath::Engine;
 use datapath::xdp::Passed;
-use proxy_core::{AddressView, PlaceView};
+use proxy_core::{AddressView, PlaceView, RegistrationView};
 use relay_values::DropReason;
 
 pub(super) async fn now(desk: &Desk) -> Status {
@@ -17,6 +17,14 @@ pub(super) async fn now(desk: &Desk) -> Status {
         answered: sum.answered + report.counts.answered,
         closing: sum.closing + report.counts.closing,
     });
+    let now = desk.clock().now();
+    let registered = |view: RegistrationView| Registered {
+        trunk: view.trunk,
+        state: view.state.to_owned(),
+        registrar: view.registrar,
+        left_s: view.until.map(|until| until.since(now).as_secs()),
+        last_code: view.last,
+    };
     let phase = match desk.phase() {
         Phase::Running => "running",
         Phase::Draining => "draining",
@@ -29,6 +37,7 @@ pub(super) async fn now(desk: &Desk) -> Status {
         generation: desk.snapshot().generation,
         shards: (reports.len(), desk.shards()),
         calls,
+        registrations: desk.registrations().await.into_iter().map(registered).collect(),
         media: desk.media().map(|(engine, relay)| media(engine, relay)),
         names: desk.names().await.places.iter().map(|view| name(&desk.clock(), view)).collect(),
     }

@@ -25,12 +25,14 @@ pub(super) struct Talk {
     read: OwnedReadHalf,
     buffer: Vec<u8>,
     write: OwnedWriteHalf,
+    /// Why the last request was refused, if it was.
+    pub(super) refused: Option<String>,
 }
 
 impl Talk {
     pub(super) fn new(stream: UnixStream) -> Self {
         let (read, write) = stream.into_split();
-        Self { read, buffer: Vec::new(), write }
+        Self { read, buffer: Vec::new(), write, refused: None }
     }
 
     /// The next line. May be dropped while it waits: nothing is lost.
@@ -61,6 +63,9 @@ impl Talk {
     pub(super) async fn say_all(&mut self, answers: impl IntoIterator<Item = Answer>) -> Result<(), Gone> {
         let mut text = Vec::new();
         for answer in answers {
+            if let Answer::Error(words) = &answer {
+                self.refused = Some(words.message.clone());
+            }
             let line = Line { done: answer.is_last(), answer };
             serde_json::to_writer(&mut text, &line).map_err(|_| Gone)?;
             text.push(b'\n');

@@ -3,7 +3,7 @@
 use crate::config::DnsSettings;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
@@ -15,13 +15,13 @@ use std::time::Duration;
 
 /// Asks, and remembers nothing.
 #[derive(Clone)]
-pub(super) struct Asker {
+pub(crate) struct Asker {
     resolver: TokioResolver,
 }
 
 impl Asker {
     /// For the configured servers, or for those of the system as they are now.
-    pub(super) fn new(settings: &DnsSettings) -> Result<Self, NetError> {
+    pub(crate) fn new(settings: &DnsSettings) -> Result<Self, NetError> {
         let provider = TokioRuntimeProvider::default();
         let mut builder = if settings.servers.is_empty() {
             TokioResolver::builder(provider)?
@@ -38,8 +38,24 @@ impl Asker {
         // Those after the first.
         options.attempts = usize::from(settings.attempts.saturating_sub(1));
         options.cache_size = 0;
+        // Where one address will do.
+        options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
         options.preserve_intermediates = true;
         Ok(Self { resolver: builder.build()? })
+    }
+
+    /// The addresses of a host, aliases followed; none where nobody knows any.
+    pub(crate) async fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        let Ok(name) = Name::from_ascii(format!("{}.", host.trim_end_matches('.'))) else {
+            return Vec::new();
+        };
+        match self.resolver.lookup_ip(name).await {
+            Ok(found) => found.iter().collect(),
+            Err(error) => {
+                tracing::debug!(name = host, %error, "name server");
+                Vec::new()
+            }
+        }
     }
 
     pub(super) async fn ask(&self, question: &Question) -> Answer {

@@ -8,6 +8,7 @@ mod asker;
 mod lookup;
 mod run;
 
+pub(crate) use asker::Asker;
 pub(crate) use lookup::wait_for;
 pub use lookup::{Found, look_up};
 pub(crate) use run::{Kit, Known, Order, run};

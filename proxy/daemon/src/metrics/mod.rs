@@ -2,12 +2,15 @@
 //! scrapes. Only durations and moves are kept here.
 
 mod page;
+mod sessions;
 
 pub(crate) use page::{Page, render};
+pub(crate) use sessions::SessionTally;
 
 use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use proxy_core::{CallRecord, MoveOutcome, MoveReason, Receipt};
+use relay_values::Time;
 use std::time::Duration;
 
 /// Post-dial delay: from what a local network takes to what a caller puts up with.
@@ -18,6 +21,12 @@ const LENGTH: [f64; 9] = [1.0, 5.0, 15.0, 60.0, 180.0, 600.0, 1_800.0, 3_600.0, 
 
 /// A gap in a call: from one packet to the deadline of a move. 200, 250 and 600 ms are what is promised of most.
 const GAP: [f64; 12] = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.4, 0.6, 1.0, 2.0, 5.0, 10.0];
+
+/// Delay of a session's request: from what a local network takes to the three minutes that a phone rings.
+const SRD: [f64; 12] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 180.0];
+
+/// Its name; there is one for sessions that were established and one for those that failed.
+const SRD_NAME: &str = "bascule_srd_seconds";
 
 /// Name, buckets and meaning.
 const HISTOGRAMS: [(&str, &[f64], &str); 5] = [
@@ -33,6 +42,8 @@ static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, 
 /// The histograms, and moves by reason and outcome.
 pub(crate) struct Durations {
     pdd: Histogram,
+    /// Of sessions that were established, and of those that failed.
+    srd: [Histogram; 2],
     length: Histogram,
     gap_media: Histogram,
     gap_conversation: Histogram,
@@ -54,7 +65,19 @@ impl Durations {
             // Refuses only an empty list.
             builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets).unwrap_or_default()
         };
-        let recorder = HISTOGRAMS.into_iter().fold(PrometheusBuilder::new(), bucketed).build_recorder();
+        let builder = bucketed(PrometheusBuilder::new(), (SRD_NAME, &SRD, ""));
+        let recorder = HISTOGRAMS.into_iter().fold(builder, bucketed).build_recorder();
+        recorder.describe_histogram(
+            SRD_NAME.into(),
+            None,
+            "Session request delay (RFC 6076 §4.3): from INVITE to the first response above 100, or of a failed one to its end; without 3xx, 401, 402, 407 and \
+             callers who gave up"
+                .into(),
+        );
+        let srd = ["established", "failed"].map(|outcome| {
+            let key = Key::from_parts(SRD_NAME, vec![Label::new("outcome", outcome)]);
+            recorder.register_histogram(&key, &METADATA)
+        });
         let [pdd, length, gap_media, gap_conversation, rehome] = HISTOGRAMS.map(|(name, _, help)| {
             recorder.describe_histogram(name.into(), None, help.into());
             recorder.register_histogram(&Key::from_static_name(name), &METADATA)
@@ -71,12 +94,21 @@ impl Durations {
             (reason, outcome, recorder.register_counter(&key, &METADATA))
         });
         let (moves, handle) = (moves.collect(), recorder.handle());
-        Self { pdd, length, gap_media, gap_conversation, rehome, moves, handle }
+        Self { pdd, srd, length, gap_media, gap_conversation, rehome, moves, handle }
     }
 
     pub(crate) fn record(&self, record: &CallRecord) {
         if let Some(ringing) = record.ringing {
             self.pdd.record(ringing.since(record.started).as_secs_f64());
+        }
+        let [established, failed] = &self.srd;
+        let since = |at: Time| at.since(record.started).as_secs_f64();
+        match (record.answered, record.code) {
+            (Some(answered), _) => established.record(since(record.ringing.unwrap_or(answered))),
+            // Challenges are no failures (§4.3.2); 487 says how long a caller has patience.
+            (None, 401 | 402 | 407 | 487) => {}
+            (None, 400..=699) => failed.record(since(record.ended)),
+            (None, _) => {}
         }
         if let Some(answered) = record.answered {
             self.length.record(record.ended.since(answered).as_secs_f64());

@@ -47,7 +47,13 @@ pub(crate) fn render(page: Page<'_>) -> String {
         if let Some(relay) = page.relay {
             media(&relay);
         }
+        let answered = page.shards.iter().map(|s| s.counters.answered).sum();
+        page.tally.sessions.show(answered, &page.snapshot.config);
+        page.tally.delivery.show();
+        page.tally.observe.show();
+        describe_gauge!("bascule_uptime_seconds", "Since the process began");
         gauge!("bascule_uptime_seconds").set(page.uptime_s);
+        describe_gauge!("bascule_build_info", "1, with the version as a label");
         gauge!("bascule_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     });
     let mut text = recorder.handle().render();
@@ -123,6 +129,11 @@ fn calls(shards: &[ShardReport]) {
     let total = |of: fn(&ShardCounters) -> u64| shards.iter().map(|s| of(&s.counters)).sum();
     set("bascule_calls_admitted_total", "Calls admitted", total(|c| c.calls));
     set("bascule_calls_answered_total", "Calls answered", total(|c| c.answered));
+    set(
+        "bascule_disbelieved_total",
+        "INVITEs that asserted what their source is not believed: it went no further",
+        total(|c| c.disbelieved),
+    );
     describe_counter!("bascule_rejects_total", "Requests and messages not taken up, by reason");
     describe_counter!("bascule_hunts_total", "Targets that a call moved on from, by reason");
     describe_counter!("bascule_challenges_total", "Challenges to requests of ours, by what became of them");
@@ -222,6 +233,10 @@ fn messages(shards: &[ShardReport], tally: &Tally) {
     for (reason, n) in tally.handshakes.failed() {
         counter!("bascule_tls_handshakes_failed_total", "reason" => reason.as_str()).absolute(n);
     }
+    describe_counter!("bascule_admin_refused_total", "Requests that the admin API turned away, by reason");
+    for (reason, n) in tally.denied.all() {
+        counter!("bascule_admin_refused_total", "reason" => reason.as_str()).absolute(n);
+    }
     describe_counter!("bascule_streams_closed_total", "TCP connections that have ended, by reason");
     for (reason, n) in tally.connections.ended() {
         counter!("bascule_streams_closed_total", "reason" => reason.as_str()).absolute(n);
@@ -232,6 +247,12 @@ fn targets(snapshot: &Snapshot, health: HealthCounters) {
     describe_gauge!("bascule_generation", "Generation of the snapshot in force");
     gauge!("bascule_generation").set(snapshot.generation as f64);
     describe_gauge!("bascule_target_state", "1 for the state that a target is in");
+    describe_gauge!("bascule_trunk_registered", "Whether a registrar of the trunk has bound us");
+    for (own, bound) in snapshot.config.registrations.iter().zip(&snapshot.bindings) {
+        let trunk =
+            snapshot.config.trunks.get(own.trunk.index()).map(|trunk| trunk.name.clone()).unwrap_or_default();
+        gauge!("bascule_trunk_registered", "trunk" => trunk).set(f64::from(u8::from(bound.is_some())));
+    }
     for (target, now) in snapshot.config.targets.iter().zip(&snapshot.health) {
         let (owner, region) = owner(&snapshot.config, target.owner);
         for each in [TargetState::Up, TargetState::Backoff, TargetState::Down] {

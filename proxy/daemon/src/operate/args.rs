@@ -39,6 +39,51 @@ pub(crate) struct RegionsArgs {
     pub(crate) at: Where,
 }
 
+/// `bascule calls`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct CallsArgs {
+    /// Only those whose calling or called number begins like this
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) number: Option<String>,
+    /// Only those of this trunk
+    #[arg(long, value_name = "NAME")]
+    pub(crate) trunk: Option<String>,
+    /// Only those of this site
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<String>,
+    /// Only those in this region
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// Only those that are hunting, ringing, answered, moving or closing
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// Only the one with this Call-ID, of either leg
+    #[arg(long, value_name = "CALL-ID")]
+    pub(crate) call_id: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) most: usize,
+    /// Show them anew every second, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) at: Where,
+}
+
+/// `bascule call`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct CallArgs {
+    /// Its name, as `bascule calls` shows it
+    pub(crate) call: String,
+    /// End it: BYE to both legs
+    #[arg(long)]
+    pub(crate) end: bool,
+    #[command(flatten)]
+    pub(crate) at: Where,
+}
+
 /// `bascule route`.
 #[derive(Debug, Args)]
 pub(crate) struct RouteArgs {
@@ -72,6 +117,23 @@ pub(crate) struct RouteArgs {
     /// JSON instead of text for people
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `bascule trace`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS)]
+pub(crate) struct TraceArgs {
+    #[command(flatten)]
+    pub(crate) at: Where,
+    /// The Call-ID of either leg, as records and the log have it
+    #[arg(value_name = "CALL-ID")]
+    pub(crate) call_id: String,
+    /// The messages themselves below the ladder
+    #[arg(long, short)]
+    pub(crate) messages: bool,
+    /// Write them into a capture file, which is made or replaced
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) pcap: Option<PathBuf>,
 }
 
 /// `bascule scanners`.

@@ -44,6 +44,7 @@ pub(super) async fn run(args: &DrainArgs) -> Result<Ended, Failure> {
                     | Answer::Receipt(_)
                     | Answer::Regions { .. }
                     | Answer::Scanners { .. }
+                    | Answer::Traced(_)
                     | Answer::Status(_) => {}
                 }
             }
@@ -59,6 +60,7 @@ fn request(args: &DrainArgs) -> Drain {
         calls: args.calls,
         deadline_ms: millis(args.deadline),
         back: args.back,
+        stay: false,
     }
 }
 

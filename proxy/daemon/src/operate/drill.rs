@@ -48,6 +48,7 @@ pub(super) async fn run(args: &DrillArgs) -> Result<Ended, Failure> {
                     Answer::Warning(_)
                     | Answer::Regions { .. }
                     | Answer::Scanners { .. }
+                    | Answer::Traced(_)
                     | Answer::Status(_) => {}
                 }
             }

@@ -89,7 +89,7 @@ impl Connection {
     }
 }
 
-fn path(at: &Where) -> Result<PathBuf, Failure> {
+pub(super) fn path(at: &Where) -> Result<PathBuf, Failure> {
     match (&at.socket, &at.config) {
         (Some(path), _) => Ok(path.clone()),
         (None, None) => Ok(PathBuf::from(DEFAULT)),
@@ -105,7 +105,7 @@ fn path(at: &Where) -> Result<PathBuf, Failure> {
     }
 }
 
-fn unreachable(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn unreachable(path: &Path, error: &io::Error) -> Failure {
     let advice = match error.kind() {
         ErrorKind::NotFound => {
             "is the service running, with `socket` in its [admin]? A relative path is taken from where it was started"

@@ -1,12 +1,15 @@
-//! `bascule status`, `regions`, `scanners`, `drain` and `drill`: the admin socket from a terminal.
+//! `bascule status`, `regions`, `calls`, `call`, `scanners`, `drain` and `drill`: the admin socket from a terminal.
 //!
 //! Exit status: 0 done; 1 done, and not all is well (a call was not moved, a drill was aborted or dropped a call);
 //! 2 not done (refused, or nobody to ask); 130 stopped with Ctrl-C.
 
 mod args;
+mod calls;
 mod detach;
 mod drain;
 mod drill;
+mod firewall;
+mod http;
 mod line;
 mod names;
 mod regions;
@@ -15,9 +18,14 @@ mod route;
 mod scanners;
 mod sizing;
 mod status;
+mod trace;
 
-pub(crate) use args::{DetachArgs, DrainArgs, DrillArgs, RegionsArgs, RouteArgs, ScannersArgs, StatusArgs};
+pub(crate) use args::{
+    CallArgs, CallsArgs, DetachArgs, DrainArgs, DrillArgs, RegionsArgs, RouteArgs, ScannersArgs, StatusArgs,
+    TraceArgs,
+};
 pub(crate) use detach::detach;
+pub(crate) use firewall::show as firewall;
 pub(crate) use names::show as names;
 pub(crate) use route::route;
 pub(crate) use sizing::show as sizing;
@@ -60,8 +68,20 @@ pub(crate) fn regions(args: &RegionsArgs) -> ExitCode {
     run(regions::run(args))
 }
 
+pub(crate) fn calls(args: &CallsArgs) -> ExitCode {
+    run(calls::list(args))
+}
+
+pub(crate) fn call(args: &CallArgs) -> ExitCode {
+    run(calls::one(args))
+}
+
 pub(crate) fn scanners(args: &ScannersArgs) -> ExitCode {
     run(scanners::run(args))
+}
+
+pub(crate) fn trace(args: &TraceArgs) -> ExitCode {
+    run(trace::run(args))
 }
 
 pub(crate) fn drain(args: &DrainArgs) -> ExitCode {

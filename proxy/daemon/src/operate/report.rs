@@ -16,6 +16,11 @@ pub(super) fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Begins anew at the top of a terminal; elsewhere an empty line parts what comes from what was.
+pub(super) fn clear() {
+    print(if std::io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" });
+}
+
 /// Beside the answer, so that standard output holds nothing else.
 pub(super) fn note(text: &str) {
     say(text);

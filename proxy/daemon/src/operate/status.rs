@@ -4,7 +4,7 @@ use super::args::StatusArgs;
 use super::line::ask_once;
 use super::report::{print, table};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Media, NameStatus, Request, Status};
+use bascule::control::{Answer, Media, NameStatus, Registered, Request, Status};
 
 pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
     ask_once(&args.at, &Request::Status, |answer| {
@@ -16,7 +16,7 @@ pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
 }
 
 fn show(status: &Status) {
-    let Status { version, phase, uptime_s, generation, shards, calls, media, names } = status;
+    let Status { version, phase, uptime_s, generation, shards, calls, registrations, media, names } = status;
     print(&format!("bascule {version}, {phase} for {}, generation {generation}", span(*uptime_s)));
     let (told, all) = shards;
     let busy =
@@ -25,6 +25,7 @@ fn show(status: &Status) {
         "calls     {} answered, {} being set up, {} ending{busy}",
         calls.answered, calls.hunting, calls.closing
     ));
+    registrations.iter().for_each(registered);
     match media {
         Some(media) => relay(media),
         None => print("media     bypasses us"),
@@ -59,6 +60,18 @@ fn located(names: &[NameStatus]) {
     });
     print("");
     table(&["name", "address", "known for", "state"], rows);
+}
+
+fn registered(one: &Registered) {
+    let Registered { trunk, state, registrar, left_s, last_code } = one;
+    let at = registrar.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    let left = left_s.map(|left| format!(", for {left} s")).unwrap_or_default();
+    let last = match last_code {
+        None => String::new(),
+        Some(0) => ", no answer".to_owned(),
+        Some(code) => format!(", last answer {code}"),
+    };
+    print(&format!("trunk     {trunk}: {state}{at}{left}{last}"));
 }
 
 fn relay(media: &Media) {

@@ -1,6 +1,7 @@
 //! One direction of a call's RTP as a record says it: what an estimate of its quality is made from (ITU-T G.107, RFC 3611
 //! §4.7).
 
+use super::quality::Quality;
 use relay_values::{Bursts, FlowStats, Reported};
 use serde::Serialize;
 
@@ -21,6 +22,11 @@ pub(super) struct Flow {
     bursts: Option<BurstsLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reported: Option<ReportedLine>,
+    /// For codecs that G.113 knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r_factor: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mos: Option<f64>,
 }
 
 /// Left out where nothing was lost.
@@ -48,7 +54,7 @@ struct ReportedLine {
 }
 
 impl Flow {
-    pub(super) fn new(flow: &FlowStats) -> Self {
+    pub(super) fn new(flow: &FlowStats, quality: Option<Quality>) -> Self {
         let FlowStats {
             packets,
             bytes,
@@ -76,6 +82,8 @@ impl Flow {
             packet_time_us: known(packet_time_us),
             bursts: BurstsLine::new(&bursts),
             reported: ReportedLine::new(&reported),
+            r_factor: quality.map(|q| q.r),
+            mos: quality.map(|q| q.mos),
         }
     }
 }
@@ -126,7 +134,7 @@ mod tests {
     #[test]
     fn what_nobody_knows_is_left_out() {
         let line =
-            serde_json::to_value(Flow::new(&FlowStats { packets: 3, ..FlowStats::default() })).unwrap();
+            serde_json::to_value(Flow::new(&FlowStats { packets: 3, ..FlowStats::default() }, None)).unwrap();
         let fields: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
         let always = ["bytes", "duplicates", "forwarded", "jitter_us", "lost", "packets", "reordered"];
         assert_eq!(fields.len(), always.len(), "{line}");
@@ -152,7 +160,8 @@ mod tests {
             reported,
             ..FlowStats::default()
         };
-        let line = serde_json::to_value(Flow::new(&flow)).unwrap();
+        let line = serde_json::to_value(Flow::new(&flow, Some(Quality { r: 93.2, mos: 4.41 }))).unwrap();
+        assert_eq!(line["mos"], 4.41);
         assert_eq!((&line["payload_type"], &line["packet_time_us"]), (&0.into(), &20_000.into()));
         assert_eq!((&line["bursts"]["lost"], &line["bursts"]["longest"]), (&2.into(), &17.into()));
         let said = &line["reported"];

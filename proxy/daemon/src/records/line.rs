@@ -1,6 +1,7 @@
 //! A record as it is written. Times are RFC 3339 in UTC, durations in milliseconds; what did not happen is left out.
 
 use super::flow::Flow;
+use super::quality;
 use super::receipt::MoveLine;
 use super::strangers::Strangers;
 use crate::clock::Clock;
@@ -10,8 +11,29 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+/// One life of the process, in which numbers of calls are unique.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    pub(crate) clock: Clock,
+    /// Drawn at random.
+    pub(crate) number: u64,
+}
+
+impl Life {
+    #[cfg(test)]
+    pub(crate) fn start() -> Self {
+        Self { clock: Clock::start(), number: 0xfeed }
+    }
+
+    /// The name of a record that no other has, of this life or another.
+    pub(super) fn key(&self, id: u64) -> String {
+        format!("{:016x}-{id:x}", self.number)
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
+    key: String,
     id: u64,
     direction: &'static str,
     calling: &'a str,
@@ -85,10 +107,12 @@ struct Media {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn new(clock: &Clock, record: &'a CallRecord) -> Self {
+    pub(super) fn new(life: &Life, record: &'a CallRecord) -> Self {
+        let clock = &life.clock;
         let wall = |at: Time| clock.rfc3339(at);
         let ms = |from: Time, to: Time| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
         Self {
+            key: life.key(record.id),
             id: record.id,
             direction: match record.direction {
                 Direction::Inbound => "inbound",
@@ -148,12 +172,55 @@ impl<'a> StepLine<'a> {
 impl Media {
     fn new(stats: &SessionStats) -> Self {
         Self {
-            from_a: Flow::new(&stats.from_a),
-            from_b: Flow::new(&stats.from_b),
+            from_a: Flow::new(&stats.from_a, quality::estimate(&stats.from_a, &stats.from_b)),
+            from_b: Flow::new(&stats.from_b, quality::estimate(&stats.from_b, &stats.from_a)),
             rtcp_from_a: stats.rtcp_from_a,
             rtcp_from_b: stats.rtcp_from_b,
             drops: stats.drops.nonzero().map(|(reason, n)| (reason.as_str(), n)).collect(),
             strangers: Strangers::new(&stats.strangers),
         }
+    }
+}
+
+/// A call that rang nowhere.
+#[cfg(test)]
+pub(super) fn sample() -> CallRecord {
+    CallRecord {
+        id: 7,
+        direction: Direction::Inbound,
+        a_call_id: "a@carrier".to_owned(),
+        b_call_id: String::new(),
+        calling: "+4917012345".to_owned(),
+        called: "+4930123456".to_owned(),
+        source: ([192, 0, 2, 1], 5060).into(),
+        trunk: "acme".to_owned(),
+        site: "main".to_owned(),
+        generation: 1,
+        started: Time::from_millis(1_000),
+        ringing: None,
+        answered: None,
+        ended: Time::from_millis(1_250),
+        code: 503,
+        close: proxy_core::CloseReason::Rejected,
+        reject: Some(proxy_core::RejectReason::NoTarget),
+        steps: Vec::new(),
+        moves: Vec::new(),
+        media: None,
+        stir: proxy_core::StirRecord::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_the_life_of_the_process_too() {
+        let life = Life::start();
+        let line = serde_json::to_value(Line::new(&life, &sample())).unwrap();
+        assert_eq!((&line["key"], &line["id"]), (&"000000000000feed-7".into(), &7.into()));
+        assert_eq!(line["started"].as_str().map(str::len), Some(24));
+        let later = Life { number: 1, ..life };
+        assert_ne!(later.key(7), life.key(7));
     }
 }

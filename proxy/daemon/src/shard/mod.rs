@@ -13,6 +13,7 @@ mod sockets;
 use crate::limits::{
     GATHER, HEARTBEAT, INBOX_MAIL, NOTABLE_WAIT, SEND_RETRY, TIMER_PATIENCE, TURN_EVENTS, TURN_MESSAGES,
 };
+use crate::observe::Tap;
 use crate::records::Told;
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::{Mail, Phase, Posted, Shared, count};
@@ -48,6 +49,8 @@ pub(crate) struct Kit {
     pub(crate) asks: mpsc::Receiver<SyncSender<ShardReport>>,
     pub(crate) relay: Option<RelayHandle>,
     pub(crate) records: Records,
+    /// If somebody watches.
+    pub(crate) tap: Option<Tap>,
 }
 
 /// Run until the appliance stops. To be called inside a runtime of the calling thread.
@@ -87,6 +90,7 @@ struct Turner {
     /// What found no room elsewhere, to be told to the core: calls that the relay's full queue turned away, and signatures.
     refused: Vec<Input>,
     records: Records,
+    tap: Option<Tap>,
     told: Vec<Told>,
     wire: WireCounters,
     pace: Pace,
@@ -96,7 +100,7 @@ struct Turner {
 
 impl Turner {
     fn new(kit: Kit) -> std::io::Result<Self> {
-        let Kit { id, seed, secret, shared, sockets, mail, asks, relay, records } = kit;
+        let Kit { id, seed, secret, shared, sockets, mail, asks, relay, records, tap } = kit;
         let snapshot = shared.snapshot.load_full();
         Ok(Self {
             id,
@@ -113,6 +117,7 @@ impl Turner {
             relay_behind: false,
             refused: Vec::new(),
             records,
+            tap,
             told: Vec::new(),
             wire: WireCounters::default(),
             pace: Pace::new(),
@@ -147,6 +152,9 @@ impl Turner {
                     continue;
                 }
                 self.shard.handle(now, Input::Waited(waited));
+            }
+            if let Some(tap) = &mut self.tap {
+                tap.heard(arrived, from, &bytes);
             }
             self.handle(Input::Message { from, bytes });
         }
@@ -253,6 +261,16 @@ impl Turner {
                 let _ = ask.try_send(self.shard.scanners(self.shared.clock.now()));
             }
             Mail::ForgetScanners => self.shard.forget_scanners(),
+            Mail::Calls((query, from, most), answer) => {
+                let _ = answer.send(self.shard.calls(&query, from, most));
+            }
+            Mail::Call(name, answer) => {
+                let _ = answer.send(self.shard.call(name).map(Box::new));
+            }
+            Mail::EndCall(name, answer) => {
+                let _ = answer.send(self.shard.call(name).is_some());
+                self.handle(Input::EndCall(name));
+            }
             Mail::Proven { peer, connection, proof } => {
                 self.handle(Input::Proven { peer, connection, proof });
             }
@@ -352,6 +370,9 @@ impl Turner {
     }
 
     fn send(&mut self, to: Peer, bytes: Bytes) {
+        if let Some(tap) = &mut self.tap {
+            tap.said(self.handled, to, &bytes, &self.shard);
+        }
         match to.transport {
             Transport::Udp => {
                 if !self.sockets.send(to, bytes) {

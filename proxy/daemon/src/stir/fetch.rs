@@ -1,6 +1,8 @@
 //! One certificate by `https`: one request, no redirection, no more bytes and no more time than a certificate needs.
 
 use super::place::{Place, is_public};
+use crate::config::DnsSettings;
+use crate::dns::Asker;
 use crate::limits::STIR_FETCH;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
@@ -12,15 +14,19 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use stir::MAX_BUNDLE;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// How the hosts prove who they are.
+/// How the hosts prove who they are, and who knows where they are.
 #[derive(Clone)]
-pub(super) struct Web(TlsConnector);
+pub(super) struct Web {
+    tls: TlsConnector,
+    /// None where the system names no servers.
+    asker: Option<Asker>,
+}
 
 impl std::fmt::Debug for Web {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,14 +36,14 @@ impl std::fmt::Debug for Web {
 
 impl Web {
     /// By authorities in PEM; what cannot be read among them is left out.
-    pub(super) fn new(authorities: &[u8]) -> Option<Self> {
+    pub(super) fn new(authorities: &[u8], dns: &DnsSettings) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(authorities).filter_map(Result::ok));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
         let config = config.with_root_certificates(roots).with_no_client_auth();
-        Some(Self(TlsConnector::from(Arc::new(config))))
+        Some(Self { tls: TlsConnector::from(Arc::new(config)), asker: Asker::new(dns).ok() })
     }
 
     /// What lies there. `internal`: at whatever address; else at public ones only, looked at after the name was resolved, so
@@ -48,11 +54,11 @@ impl Web {
     }
 
     async fn ask(&self, place: &Place, internal: bool) -> Result<Vec<u8>, VerifyReason> {
-        let address = address(place, internal).await?;
+        let address = self.address(place, internal).await?;
         let gone = |_| VerifyReason::Unreachable;
         let stream = TcpStream::connect(address).await.map_err(gone)?;
         let name = ServerName::try_from(place.host.clone()).map_err(|_| VerifyReason::BadInfo)?;
-        let stream = self.0.connect(name, stream).await.map_err(gone)?;
+        let stream = self.tls.connect(name, stream).await.map_err(gone)?;
         let failed = |_| VerifyReason::Unreachable;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
@@ -81,14 +87,18 @@ impl Web {
             _ = connection => exchange.await,
         }
     }
-}
 
-/// An address of the host that may be asked.
-async fn address(place: &Place, internal: bool) -> Result<SocketAddr, VerifyReason> {
-    let found = tokio::net::lookup_host((place.host.as_str(), place.port)).await;
-    let mut found = found.map_err(|_| VerifyReason::Unreachable)?.peekable();
-    if found.peek().is_none() {
-        return Err(VerifyReason::Unreachable);
+    /// An address of the host that may be asked.
+    async fn address(&self, place: &Place, internal: bool) -> Result<SocketAddr, VerifyReason> {
+        let found = match (place.host.parse::<IpAddr>(), &self.asker) {
+            (Ok(ip), _) => vec![ip],
+            (Err(_), Some(asker)) => asker.addresses(&place.host).await,
+            (Err(_), None) => Vec::new(),
+        };
+        if found.is_empty() {
+            return Err(VerifyReason::Unreachable);
+        }
+        let allowed = found.into_iter().find(|ip| internal || is_public(*ip));
+        allowed.map(|ip| SocketAddr::new(ip, place.port)).ok_or(VerifyReason::PrivateAddress)
     }
-    found.find(|at| internal || is_public(at.ip())).ok_or(VerifyReason::PrivateAddress)
 }

@@ -21,7 +21,7 @@ pub(crate) use clerk::{Kit, run};
 pub use place::Host;
 pub(crate) use place::Place;
 
-use crate::config::StirSettings;
+use crate::config::{DnsSettings, StirSettings};
 use crate::limits::STIR_QUEUE;
 use arc_swap::ArcSwap;
 use proxy_core::StirTask;
@@ -58,9 +58,9 @@ pub(crate) struct Job {
 
 impl Desk {
     /// A desk, and the end of its queue for the clerk.
-    pub(crate) fn new(settings: &[StirSettings]) -> (Self, mpsc::Receiver<Job>) {
+    pub(crate) fn new(settings: &[StirSettings], dns: &DnsSettings) -> (Self, mpsc::Receiver<Job>) {
         let (jobs, end) = mpsc::channel(STIR_QUEUE);
-        let table = ArcSwap::from_pointee(Table::new(settings));
+        let table = ArcSwap::from_pointee(Table::new(settings, dns));
         (Self { jobs, table, tally: StirTally::default() }, end)
     }
 
@@ -72,9 +72,9 @@ impl Desk {
         })
     }
 
-    /// Other keys, authorities and hosts from now on.
-    pub(crate) fn renew(&self, settings: &[StirSettings]) {
-        self.table.store(Arc::new(Table::new(settings)));
+    /// Other keys, authorities, hosts and name servers from now on.
+    pub(crate) fn renew(&self, settings: &[StirSettings], dns: &DnsSettings) {
+        self.table.store(Arc::new(Table::new(settings, dns)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where certificates may be fetched from. Whoever calls us chooses the URL, so it is held to `https`, to hosts that the
 //! configuration names, and to addresses that are not inside of anybody's network.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Bytes of a URL; real ones have 60 to 120.
@@ -22,6 +23,12 @@ pub struct Host {
     name: String,
     port: u16,
     internal: bool,
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.port)
+    }
 }
 
 impl Place {

@@ -2,7 +2,7 @@
 
 use super::fetch::Web;
 use super::place::Host;
-use crate::config::{SignSettings, StirSettings, VerifySettings};
+use crate::config::{DnsSettings, SignSettings, StirSettings, VerifySettings};
 use std::collections::HashMap;
 use stir::{Signer, Trust};
 
@@ -31,11 +31,11 @@ pub(super) struct Verifier {
 }
 
 impl Table {
-    pub(super) fn new(settings: &[StirSettings]) -> Self {
+    pub(super) fn new(settings: &[StirSettings], dns: &DnsSettings) -> Self {
         let office = |policy: &StirSettings| Office {
             name: policy.name.clone(),
             signer: policy.sign.as_ref().and_then(signer),
-            verifier: policy.verify.as_ref().and_then(verifier),
+            verifier: policy.verify.as_ref().and_then(|settings| verifier(settings, dns)),
         };
         Self { offices: settings.iter().map(office).collect() }
     }
@@ -54,11 +54,11 @@ fn signer(settings: &SignSettings) -> Option<Signer> {
     Signer::new(&settings.key, &settings.certificate, &settings.origid).ok()
 }
 
-fn verifier(settings: &VerifySettings) -> Option<Verifier> {
+fn verifier(settings: &VerifySettings, dns: &DnsSettings) -> Option<Verifier> {
     Some(Verifier {
         trust: Trust::read(&settings.authorities)?,
         hosts: settings.hosts.clone(),
-        web: if settings.hosts.is_empty() { None } else { Web::new(&settings.https_authorities) },
+        web: if settings.hosts.is_empty() { None } else { Web::new(&settings.https_authorities, dns) },
         known: settings.certificates.iter().cloned().collect(),
     })
 }

@@ -338,7 +338,11 @@ impl Streams {
         if is_tls {
             self.room.shake(ip)?;
         }
-        let whose = if known { Whose::Known } else { Whose::Stranger };
+        let whose = match (known, may_prove) {
+            (true, _) => Whose::Known,
+            (false, true) => Whose::Unproven,
+            (false, false) => Whose::Stranger,
+        };
         let mut taken = self.kit(peer, whose);
         if is_tls && matches!(taken, Err(StreamRefusal::Strangers)) && self.crowd_out() {
             taken = self.kit(peer, whose);

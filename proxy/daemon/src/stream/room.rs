@@ -15,8 +15,28 @@ pub(super) enum Whose {
     Ours,
     /// A peer that a trunk or an edge group names.
     Known,
+    /// Anybody who may yet show a certificate that we know: the places of strangers, as many of them as one has handshakes.
+    Unproven,
     /// Anybody.
     Stranger,
+}
+
+/// What one address has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Places {
+    all: usize,
+    /// As a stranger. A carrier that is known by its certificate alone is none any more when it has shown it.
+    strange: usize,
+}
+
+impl Whose {
+    /// Nobody whom we know, as yet.
+    const fn is_no_peer(self) -> bool {
+        match self {
+            Self::Unproven | Self::Stranger => true,
+            Self::Ours | Self::Known => false,
+        }
+    }
 }
 
 /// Places, and who has them.
@@ -26,7 +46,7 @@ pub(super) struct Room {
     most_of_one: usize,
     taken: usize,
     strangers: usize,
-    by_ip: HashMap<IpAddr, usize>,
+    by_ip: HashMap<IpAddr, Places>,
     /// TLS handshakes under way.
     shaking: HashMap<IpAddr, usize>,
 }
@@ -45,14 +65,12 @@ impl Room {
     /// One more, if there is a place.
     pub(super) fn take(&mut self, ip: IpAddr, whose: Whose) -> Result<(), StreamRefusal> {
         if whose != Whose::Ours {
-            let most_of_one = match whose {
-                Whose::Stranger => self.most_of_one.min(STRANGER_CONNECTIONS),
-                Whose::Known | Whose::Ours => self.most_of_one,
-            };
-            if self.by_ip.get(&ip).is_some_and(|n| *n >= most_of_one) {
+            let has = self.by_ip.get(&ip).copied().unwrap_or_default();
+            let too_strange = whose == Whose::Stranger && has.strange >= STRANGER_CONNECTIONS;
+            if too_strange || has.all >= self.most_of_one {
                 return Err(StreamRefusal::Peer);
             }
-            if whose == Whose::Stranger && self.strangers >= self.most / PLACES_FOR_STRANGERS {
+            if whose.is_no_peer() && self.strangers >= self.most / PLACES_FOR_STRANGERS {
                 return Err(StreamRefusal::Strangers);
             }
         }
@@ -92,21 +110,24 @@ impl Room {
 
     fn enter(&mut self, ip: IpAddr, whose: Whose) {
         self.taken += 1;
-        self.strangers += usize::from(whose == Whose::Stranger);
+        self.strangers += usize::from(whose.is_no_peer());
         if whose != Whose::Ours {
-            *self.by_ip.entry(ip).or_insert(0) += 1;
+            let has = self.by_ip.entry(ip).or_default();
+            has.all += 1;
+            has.strange += usize::from(whose == Whose::Stranger);
         }
     }
 
     /// One less.
     pub(super) fn leave(&mut self, ip: IpAddr, whose: Whose) {
         self.taken = self.taken.saturating_sub(1);
-        self.strangers = self.strangers.saturating_sub(usize::from(whose == Whose::Stranger));
+        self.strangers = self.strangers.saturating_sub(usize::from(whose.is_no_peer()));
         if whose != Whose::Ours
-            && let Some(n) = self.by_ip.get_mut(&ip)
+            && let Some(has) = self.by_ip.get_mut(&ip)
         {
-            *n = n.saturating_sub(1);
-            if *n == 0 {
+            has.all = has.all.saturating_sub(1);
+            has.strange = has.strange.saturating_sub(usize::from(whose == Whose::Stranger));
+            if has.all == 0 {
                 self.by_ip.remove(&ip);
             }
         }
@@ -175,6 +196,25 @@ mod tests {
         (full.taken, full.strangers, full.by_ip) = before.clone();
         assert_eq!(full.change(ip(1), Whose::Stranger, Whose::Known), Err(StreamRefusal::Peer));
         assert_eq!((full.taken(), full.strangers, full.by_ip), before);
+    }
+
+    #[test]
+    fn a_carrier_that_is_known_by_its_certificate_alone_has_as_many_connections_as_any_other() {
+        let mut room = Room::new(128, 10);
+        for _ in 0..10 {
+            // All of them begin before the first has shown anything.
+            room.take(ip(1), Whose::Unproven).unwrap();
+        }
+        assert_eq!(room.take(ip(1), Whose::Unproven), Err(StreamRefusal::Peer));
+        for _ in 0..10 {
+            room.change(ip(1), Whose::Unproven, Whose::Known).unwrap();
+        }
+        assert_eq!((room.taken(), room.strangers), (10, 0));
+        let shown = (0..10).filter(|_| {
+            room.take(ip(2), Whose::Unproven).unwrap();
+            room.change(ip(2), Whose::Unproven, Whose::Stranger).is_ok()
+        });
+        assert_eq!(shown.count(), STRANGER_CONNECTIONS, "who has shown nothing that we know is a stranger");
     }
 
     #[test]

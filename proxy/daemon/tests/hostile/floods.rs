@@ -5,23 +5,28 @@ use crate::process::Daemon;
 use crate::rows::{INVITE, OPTIONS, SDP, fill};
 use std::cell::Cell;
 
-struct Scene {
-    daemon: Daemon,
-    carrier: Agent,
-    edge: Agent,
+pub(crate) struct Scene {
+    pub(crate) daemon: Daemon,
+    pub(crate) carrier: Agent,
+    pub(crate) edge: Agent,
     calls: Cell<usize>,
 }
 
 impl Scene {
     fn open(n: u8) -> Self {
-        let daemon = Daemon::start(n, "");
+        Self::open_with(n, "")
+    }
+
+    /// `more` stands at the configuration's end.
+    pub(crate) fn open_with(n: u8, more: &str) -> Self {
+        let daemon = Daemon::start(n, more);
         let (carrier, edge) = (Agent::at(daemon.carrier(5060)), Agent::at(daemon.edge()));
         agent::call(&daemon, &carrier, &edge, "first");
         Self { daemon, carrier, edge, calls: Cell::new(0) }
     }
 
     /// Send it so many times, with a word in it that is another each time, and a call after every so many.
-    fn flood(&self, from: &Agent, message: &[u8], times: usize, calls: usize) {
+    pub(crate) fn flood(&self, from: &Agent, message: &[u8], times: usize, calls: usize) {
         const MARK: &[u8] = b"00000000";
         let mut message = message.to_vec();
         let places: Vec<_> =
@@ -56,7 +61,7 @@ impl Scene {
         agent::call(&self.daemon, &self.carrier, &self.edge, &id);
     }
 
-    fn grew(&self, before: usize) -> usize {
+    pub(crate) fn grew(&self, before: usize) -> usize {
         self.daemon.memory().saturating_sub(before)
     }
 }

@@ -2,6 +2,7 @@
 //! process holds what it held at the start.
 
 mod agent;
+mod credentials;
 mod floods;
 mod line;
 mod process;

@@ -1,12 +1,16 @@
 //! `bascule run` on addresses of one test's own, and what it keeps.
 
+use crate::agent::PATIENCE;
 use crate::tap;
 use bascule::config;
 use sip_tap::{Ours, Tap};
-use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+/// Where metrics are, if they are asked for.
+pub(crate) const METRICS: u16 = 9090;
 
 /// The daemon at 127.91.`n`.1, a carrier at .2, an edge at .11, strangers at .77. Ends with the test.
 pub(crate) struct Daemon {
@@ -84,6 +88,23 @@ impl Daemon {
         (stranger(self.n), port).into()
     }
 
+    /// The value of a metric; 0 if it is not there. For a daemon whose configuration has it served, at port 9090.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let mut line = TcpStream::connect(self.at(1, METRICS)).unwrap();
+        line.set_read_timeout(Some(PATIENCE)).unwrap();
+        line.write_all(b"GET /metrics HTTP/1.1\r\nHost: bascule\r\nConnection: close\r\n\r\n").unwrap();
+        let mut page = String::new();
+        line.read_to_string(&mut page).unwrap();
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+
+    /// A second carrier.
+    pub(crate) fn other_carrier(&self, port: u16) -> SocketAddr {
+        self.at(3, port)
+    }
+
     /// Resident memory in KiB, as the kernel counts it.
     pub(crate) fn memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.0.id())).unwrap();
@@ -91,9 +112,9 @@ impl Daemon {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// TCP connections that the kernel holds at its SIP port.
-    fn connections(&self) -> usize {
-        let SocketAddr::V4(at) = self.sip() else { return 0 };
+    /// TCP connections that the kernel holds at its SIP port, as it tells of them.
+    fn connections(&self) -> Vec<String> {
+        let SocketAddr::V4(at) = self.sip() else { return Vec::new() };
         let at = format!(" {:08X}:{:04X} ", u32::from_ne_bytes(at.ip().octets()), at.port());
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         // Established, and closed by the other side; what our side has closed is the kernel's alone.
@@ -102,18 +123,18 @@ impl Daemon {
                 !before.trim().contains(' ') && matches!(after.split(' ').nth(1), Some("01" | "08"))
             })
         };
-        table.lines().filter(is_held).count()
+        table.lines().filter(is_held).map(str::to_owned).collect()
     }
 
-    /// Wait until it holds just so many connections.
+    /// Wait until it holds just so many connections. One that is half closed with a request unanswered is held for 32 s.
     pub(crate) fn keeps(&self, connections: usize) {
-        for _ in 0..1_000 {
-            if self.connections() == connections {
+        for _ in 0..6_000 {
+            if self.connections().len() == connections {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        panic!("{} connections, not {connections}", self.connections());
+        panic!("not {connections} connections: {:#?}", self.connections());
     }
 }
 

@@ -124,6 +124,10 @@ impl Table {
             let line = header.value.escape_ascii();
             self.wrong.push(format!("{what}: the edge was sent controls in {:?}: {line}", header.id));
         }
+        if bytes.windows(b"bank.example".len()).any(|part| part == b"bank.example") {
+            self.wrong
+                .push(format!("{what}: the edge was told what a stranger asserts: {}", bytes.escape_ascii()));
+        }
         if invite.header(HeaderName::Subject).is_some() {
             self.wrong.push(format!("{what}: the edge was sent what nobody names"));
         }

@@ -1,5 +1,6 @@
 //! Kamailio between the appliance and phones: a proxy that record-routes, forks and repeats what is not answered.
 
+use crate::certified::Certified;
 use crate::peer::{PATIENCE, is_open};
 use proxy_core::Transport;
 use std::fs::File;
@@ -18,6 +19,8 @@ pub(crate) struct Proxy<'a> {
     pub(crate) us: SocketAddr,
     /// Its socket for phones.
     pub(crate) phones_side: SocketAddr,
+    /// What it shows and believes where it speaks TLS; phones do not.
+    pub(crate) certified: Option<&'a Certified>,
     /// All of these ring when the appliance calls.
     pub(crate) phones: &'a [SocketAddr],
     /// It wants to know who the appliance is.
@@ -33,16 +36,36 @@ const MODULES: &str = r#"loadmodule "auth.so"
 modparam("auth", "nonce_count", 1)
 modparam("auth", "nc_array_order", 10)
 modparam("auth", "qop", "auth")
-modparam("auth", "algorithm", "SHA-256")"#;
+modparam("auth", "algorithm", "SHA-256")
+loadmodule "usrloc.so"
+loadmodule "registrar.so""#;
 
-/// Of everything that comes from the appliance, and may be challenged (RFC 3261 §22.1).
-const ASKS: &str = r#"if ($Rp == {ours_port} && !is_method("ACK|CANCEL")) {
+/// Of everything that comes from the appliance, and may be challenged (RFC 3261 §22.1). By its address: what comes over a
+/// connection that Kamailio has opened itself may be said to have come to either of its sockets.
+const ASKS: &str = r#"if ($si == "{us_ip}" && !is_method("ACK|CANCEL")) {
         if (!is_present_hf("Proxy-Authorization") || !pv_proxy_authenticate("carrier.example", "zanzibar", "0")) {
             proxy_challenge("carrier.example", "1");
             exit;
         }
         consume_credentials();
+    }
+    if (is_method("REGISTER")) {
+        if (!save("location")) {
+            sl_reply_error();
+        }
+        exit;
     }"#;
+
+/// Where we have registered is where calls for us go.
+const FINDS: &str = r#"$ru = "sip:bascule@carrier.example";
+        if (!lookup("location")) {
+            sl_send_reply("404", "Not Registered");
+            exit;
+        }"#;
+
+/// What the appliance registers there.
+pub(crate) const REGISTERS: &str =
+    r#"register = { aor = "sip:bascule@carrier.example", contact = "line1", expires = "60s" }"#;
 
 /// A Kamailio that runs. Ends with the story, whatever the story comes to.
 pub(crate) struct Kamailio {
@@ -59,7 +82,7 @@ impl Kamailio {
         let folder = folder.display().to_string();
         // Whoever ends the story by force leaves it to the clock to end this one.
         let child = Command::new("timeout")
-            .args(["--kill-after=5", "200", "kamailio", "-DD", "-E", "-m", "32", "-M", "8"])
+            .args(["--kill-after=5", "200", "kamailio", "-DD", "-E", "-m", "64", "-M", "8"])
             .args(["-w", &folder, "-Y", &folder, "-f"])
             .arg(&config)
             .env("PATH", std::env::var("PATH").unwrap_or_default() + ":/usr/sbin")
@@ -71,7 +94,9 @@ impl Kamailio {
         let mut kamailio = Self { child, log };
         let deadline = Instant::now() + PATIENCE;
         let process = kamailio.child.id();
-        while ![proxy.ours, proxy.phones_side].iter().all(|at| is_open(process, at.port(), proxy.transport)) {
+        let phones = if proxy.transport == Transport::Tls { Transport::Tcp } else { proxy.transport };
+        let sockets = [(proxy.ours, proxy.transport), (proxy.phones_side, phones)];
+        while !sockets.iter().all(|(at, transport)| is_open(process, at.port(), *transport)) {
             if let Some(status) = kamailio.child.try_wait().unwrap() {
                 panic!(
                     "Kamailio ended, {status} (127: type apt-get install kamailio): {}",
@@ -105,10 +130,16 @@ fn text(proxy: &Proxy<'_>) -> String {
         Transport::Tcp => ("tcp", "no"),
         Transport::Tls => ("tls", "no"),
     };
+    let phones_transport = if proxy.transport == Transport::Tls { "tcp" } else { transport };
+    let tls = proxy.certified.map(|certified| {
+        let config = certified.kamailio();
+        let config = config.display();
+        format!("enable_tls=yes\nloadmodule \"tls.so\"\nmodparam(\"tls\", \"config\", \"{config}\")")
+    });
     let [first, others @ ..] = proxy.phones else { panic!("a proxy without a phone") };
     let others: Vec<String> = others
         .iter()
-        .map(|phone| format!("append_branch(\"sip:phone@{phone};transport={transport}\");"))
+        .map(|phone| format!("append_branch(\"sip:phone@{phone};transport={phones_transport}\");"))
         .collect();
     // A phone's connection comes from a port of the kernel's choice, and has to be found when the phone is called back.
     let alias = match proxy.transport {
@@ -121,15 +152,22 @@ fn text(proxy: &Proxy<'_>) -> String {
             )
         }
     };
-    let (modules, asks) = if proxy.asks { (MODULES, ASKS) } else { ("", "") };
+    let (modules, asks, inbound) = if proxy.asks {
+        (MODULES, ASKS, FINDS)
+    } else {
+        ("", "", r#"$du = "sip:{us};transport={transport}";"#)
+    };
     include_str!("kamailio.cfg")
         .replace("{modules}", modules)
         .replace("{asks}", asks)
-        .replace("{ours_port}", &proxy.ours.port().to_string())
+        .replace("{inbound}", inbound)
+        .replace("{us_ip}", &proxy.us.ip().to_string())
         .replace("{without_tcp}", without_tcp)
         .replace("{alias}", &alias)
         .replace("{others}", &others.join("\n        "))
         .replace("{transport}", transport)
+        .replace("{phones_transport}", phones_transport)
+        .replace("{tls}", &tls.unwrap_or_default())
         .replace("{ours}", &proxy.ours.to_string())
         .replace("{us}", &proxy.us.to_string())
         .replace("{phones_side}", &proxy.phones_side.to_string())

@@ -7,19 +7,28 @@
 mod asked;
 #[path = "../audited/appliance.rs"]
 mod audited;
+#[path = "../../../stir/tests/common/mod.rs"]
+mod authority;
 mod baresip;
 mod calls;
+mod certified;
+mod credentials;
 mod flows;
 mod inside_the_call;
 mod kamailio;
 mod line;
 mod lines;
 mod moved;
+mod over_tls;
 mod peer;
 mod place;
 mod refusals;
 mod rehome;
+mod signed;
 mod space;
 #[path = "../audited/tap.rs"]
 mod tap;
+#[expect(dead_code, reason = "the stories use all of it")]
+#[path = "../tls/ca.rs"]
+mod tls_ca;
 mod wire;

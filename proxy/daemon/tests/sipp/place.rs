@@ -1,9 +1,11 @@
 //! The appliance on addresses of one story's own, and what it has recorded when the story is over.
 
 use crate::audited::Audited;
+use crate::certified::Certified;
+use crate::kamailio::{Kamailio, Proxy};
 use crate::peer::{PATIENCE, Sipp};
 use bascule::{Notice, config};
-use proxy_core::{CallRecord, CloseReason, Receipt, StepOutcome};
+use proxy_core::{CallRecord, CloseReason, Receipt, StepOutcome, Transport};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,8 +27,10 @@ pub(crate) fn twenty<'a>(more: &[&'a str]) -> Vec<&'a str> {
 pub(crate) struct Place {
     n: u8,
     probe: &'static str,
-    trunk: &'static str,
-    more: &'static str,
+    trunk: String,
+    more: String,
+    /// The carrier is a proxy that speaks TLS with us.
+    proxy: Option<(Certified, Kamailio)>,
     running: Option<(Audited, Receiver<Notice>)>,
     finished: Vec<Arc<CallRecord>>,
     records: PathBuf,
@@ -51,14 +55,45 @@ impl Place {
     /// The same with a tier that may transfer calls. One shard has them all: a leg goes from call to call inside one only.
     pub(crate) fn transferring(n: u8) -> Self {
         let mut place = Self::with(n, "probe = { enabled = false }\nrefer = \"transfer\"");
-        place.more = "[process]\nshards = 1\n";
+        "[process]\nshards = 1\n".clone_into(&mut place.more);
         place.starts();
         place
     }
 
     /// The same with a carrier whose REFER is passed on, and more in its configuration.
-    pub(crate) fn probed_with(n: u8, more: &'static str) -> Self {
-        Self { trunk: "refer = \"pass\"", more, ..Self::probed(n) }
+    pub(crate) fn probed_with(n: u8, more: &str) -> Self {
+        Self { trunk: "refer = \"pass\"".to_owned(), more: more.to_owned(), ..Self::probed(n) }
+    }
+
+    /// The usual place with more to say of the carrier, and of the rest.
+    pub(crate) fn with_trunk(n: u8, trunk: &str, more: &str) -> Self {
+        let mut place = Self::with(n, "probe = { enabled = false }");
+        (place.trunk, place.more) = (trunk.to_owned(), more.to_owned());
+        place.starts();
+        place
+    }
+
+    /// The same with a carrier that is a proxy, over mutual TLS; its phone is at .3 and speaks TCP with it at .4.
+    pub(crate) fn probed_over_tls(n: u8) -> Self {
+        let mut place = Self::probed(n);
+        let certified = Certified::new(&place.folder());
+        let proxy = Proxy {
+            name: "carrier",
+            transport: Transport::Tls,
+            certified: Some(&certified),
+            ours: (place.ip(2), 5060).into(),
+            us: place.carriers_side(),
+            phones_side: place.phones_side(),
+            asks: false,
+            phones: &[(place.ip(3), 5060).into()],
+        };
+        let kamailio = Kamailio::starts(&place.folder(), &proxy);
+        place.proxy = Some((certified, kamailio));
+        place
+    }
+
+    fn phones_side(&self) -> SocketAddr {
+        (self.ip(4), 5062).into()
     }
 
     fn with(n: u8, probe: &'static str) -> Self {
@@ -68,8 +103,9 @@ impl Place {
         Self {
             n,
             probe,
-            trunk: "",
-            more: "",
+            trunk: String::new(),
+            more: String::new(),
+            proxy: None,
             running: None,
             finished: Vec::new(),
             records: folder.join("calls.jsonl"),
@@ -78,7 +114,14 @@ impl Place {
 
     /// The appliance starts.
     pub(crate) fn starts(&mut self) {
-        let text = config(self.n, self.probe, self.trunk, &self.records.display().to_string()) + self.more;
+        let mut text =
+            config(self.n, self.probe, &self.trunk, &self.records.display().to_string()) + &self.more;
+        if let Some((certified, _)) = &self.proxy {
+            let (shown, asked) = (certified.listener(), certified.trunk());
+            let secure = format!("name = \"carriers\"\ntransport = \"tls\"\n{shown}\n");
+            text = text.replacen("name = \"carriers\"\n", &secure, 1);
+            text = text.replacen("name = \"acme\"\n", &format!("name = \"acme\"\n{asked}\n"), 1);
+        }
         let appliance = Audited::start(config::parse("sipp.toml", &text).unwrap()).unwrap();
         let events = appliance.events();
         self.running = Some((appliance, events));
@@ -140,6 +183,12 @@ impl Place {
         Sipp::caller(&self.folder(), self.ip(3), self.carriers_side(), scenario, args)
     }
 
+    /// The phone behind the carrier's proxy calls.
+    pub(crate) fn phone_calls(&self, scenario: &str, args: &[&str]) -> Sipp {
+        let args = [&["-t", "t1"], args].concat();
+        Sipp::caller(&self.folder(), self.ip(3), self.phones_side(), scenario, &args)
+    }
+
     /// The carrier is called.
     pub(crate) fn carrier(&self, scenario: &str, args: &[&str]) -> Sipp {
         Sipp::answerer(&self.folder(), self.ip(2), scenario, args)
@@ -175,6 +224,14 @@ impl Place {
             }
         }
         receipts
+    }
+
+    /// The value of a metric.
+    pub(crate) fn counted(&self, name: &str) -> String {
+        let (appliance, _) = self.running.as_ref().expect("the appliance has started");
+        let text = appliance.metrics_text();
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
+        text.lines().find_map(value).unwrap_or_else(|| panic!("no {name} is counted"))
     }
 
     /// The records of so many calls, and not one more; the appliance is stopped, and the file says the same.

@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Calls that speak: enough for their silence to be a region's (`media.silence.min_flows` is 8).
-const CALLS: usize = 12;
-const TWELVE: [&str; 4] = ["-m", "12", "-r", "12"];
+pub(crate) const CALLS: usize = 12;
+pub(crate) const TWELVE: [&str; 4] = ["-m", "12", "-r", "12"];
 /// Packets by which a flow is known as regular: a second and a half.
-const REGULAR: usize = 75;
+pub(crate) const REGULAR: usize = 75;
 /// Packets of the new region that are waited for: half a second.
-const AGAIN: usize = 25;
+pub(crate) const AGAIN: usize = 25;
 const SIP: u16 = 5060;
 
 /// Wait until every one of so many lines to this address has so many packets of a voice.
-fn hears(wire: &Wire, ip: Ipv4Addr, lines: usize, voice: Voice, packets: usize) {
+pub(crate) fn hears(wire: &Wire, ip: Ipv4Addr, lines: usize, voice: Voice, packets: usize) {
     let voices = Voices::new(&tone(), &other_tone());
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -46,7 +46,7 @@ fn sip_of(seen: &[Datagram], ip: Ipv4Addr, from: Instant, to: Instant) -> Vec<St
 }
 
 /// Each of so many lines is unbroken, begins in the north and ends in the south, with nobody's voice in between at most.
-fn all_went_over(seen: &[Datagram], ip: Ipv4Addr, lines: usize) {
+pub(crate) fn all_went_over(seen: &[Datagram], ip: Ipv4Addr, lines: usize) {
     let found = lines_to(seen, ip, &Voices::new(&tone(), &other_tone()));
     assert_eq!(found.len(), lines, "one line for each call, before and after");
     for (ends, line) in &found {
@@ -58,7 +58,7 @@ fn all_went_over(seen: &[Datagram], ip: Ipv4Addr, lines: usize) {
 }
 
 /// Each call ended in order and was moved once, for the region's sake, as who it was.
-fn all_were_moved(records: &[Arc<CallRecord>], direction: Direction, close: CloseReason) {
+pub(crate) fn all_were_moved(records: &[Arc<CallRecord>], direction: Direction, close: CloseReason) {
     for record in records {
         assert_eq!((record.direction, record.code, record.close), (direction, 200, close), "{record:#?}");
         let [receipt] = &record.moves[..] else { panic!("one move: {record:#?}") };

@@ -3,6 +3,7 @@
 use crate::audited::Audited;
 use crate::authority::{Authority, Issued, ORIGID, Wish};
 use crate::world::{Place, Ua, eventually, load, metric};
+use crate::zone::Zone;
 use bascule::Notice;
 use proxy_core::{Attestation, CallRecord, VerifyReason};
 use rustls::pki_types::pem::PemObject;
@@ -307,6 +308,99 @@ fn what_a_url_can_do_to_us_is_to_cost_its_call_a_mark() {
     eventually("every call is counted", || {
         appliance.metrics_text().contains("bascule_stir_verified_total{result=\"private_address\"} 1")
     });
+    appliance.stop();
+}
+
+/// Policy marks and lets pass, so each of these calls is heard of at the edge, with what was found.
+#[test]
+fn a_signature_of_another_day_or_of_nobodys_hand_costs_its_call_a_mark() {
+    let place = Place(185);
+    let world = World::new("clock");
+    let zone = Zone::at(place.ip(53));
+    zone.a("inside.example", 60, &[place.ip(9)]);
+    zone.alias("here.example", "there.example");
+    zone.alias("there.example", "here.example");
+    let day = 86_400;
+    let known = [
+        (URL, world.root.issue(Wish::default())),
+        (
+            "https://x.example/expired.pem",
+            world.root.issue(Wish { from: -2 * day, until: -day, ..Wish::default() }),
+        ),
+        (
+            "https://x.example/early.pem",
+            world.root.issue(Wish { from: day, until: 2 * day, ..Wish::default() }),
+        ),
+    ];
+    let files: Vec<String> = (known.iter().enumerate())
+        .map(|(n, (url, issued))| {
+            let file = world.folder.put(&format!("known{n}.pem"), &issued.bundle);
+            format!("{{ url = \"{url}\", file = \"{file}\" }}")
+        })
+        .collect();
+    let verify = format!(
+        "certificates = [{}]\nhosts = [\"inside.example\", \"here.example\", \"nowhere.example\"]",
+        files.join(", ")
+    );
+    let appliance = start(place, &format!("{}\n{}", world.stir(URL, &verify), zone.configured()));
+    let notices = appliance.events();
+    let (carrier, edge) = (place.carrier(), place.edge(1));
+    let signed = |n: usize, url: &str, at: u64| {
+        let signer = stir::Signer::new(known[n].1.key.as_bytes(), url, ORIGID).unwrap();
+        let party = |number: &str| stir::Party::Number(number.trim_start_matches('+').to_owned());
+        signer.shaken(&party(CALLER), &party(CALLED), stir::Attest::A, at).unwrap()
+    };
+    let sound = signed(0, URL, now());
+    let rows = [
+        ("signed an hour ago", signed(0, URL, now() - 3_600), VerifyReason::Stale),
+        ("signed in 1970", signed(0, URL, 0), VerifyReason::Stale),
+        ("signed in an hour", signed(0, URL, now() + 3_600), VerifyReason::Future),
+        ("signed at the end of time", signed(0, URL, i64::MAX as u64), VerifyReason::Future),
+        ("by a certificate that was valid once", signed(1, known[1].0, now()), VerifyReason::Expired),
+        ("by one that will be", signed(2, known[2].0, now()), VerifyReason::Expired),
+        ("by another key than the certificate's", signed(1, URL, now()), VerifyReason::Signature),
+        (
+            "a name that leads inside",
+            signed(0, "https://inside.example/sp.pem", now()),
+            VerifyReason::PrivateAddress,
+        ),
+        (
+            "a name that leads in a circle",
+            signed(0, "https://here.example/sp.pem", now()),
+            VerifyReason::Unreachable,
+        ),
+        ("a name of nobody", signed(0, "https://nowhere.example/sp.pem", now()), VerifyReason::Unreachable),
+        (
+            "a name that nobody allows",
+            signed(0, "https://inside.example.org/", now()),
+            VerifyReason::HostNotAllowed,
+        ),
+        ("no token", format!("no.token.here;info=<{URL}>;alg=ES256;ppt=shaken"), VerifyReason::Malformed),
+        ("signs alone", ";;;".to_owned(), VerifyReason::Malformed),
+        (
+            "more than any PASSporT is",
+            format!("{};info=<{URL}>;alg=ES256;ppt=shaken", ".".repeat(40_000)),
+            VerifyReason::NoIdentity,
+        ),
+        ("another algorithm", sound.replace("alg=ES256", "alg=none"), VerifyReason::UnknownExtension),
+        (
+            "another kind than its token's",
+            sound.replace("ppt=shaken", "ppt=shaking"),
+            VerifyReason::Malformed,
+        ),
+    ];
+    for (n, (name, value, reason)) in rows.iter().enumerate() {
+        let counter = format!("bascule_stir_verified_total{{result=\"{}\"}}", reason.as_str());
+        let before = metric(&appliance, &counter);
+        let told =
+            calls_in(place, &carrier, &edge, &format!("row{n}"), CALLER, &format!("Identity: {value}\r\n"));
+        assert_eq!(record(&notices).stir.verified, Some(*reason), "{name}");
+        assert!(text(&told, HeaderName::From).contains(&format!(";verstat={}@", reason.verstat())), "{name}");
+        eventually(name, || metric(&appliance, &counter) == before + 1.0);
+    }
+    assert!(zone.asked() > 0, "names are asked for where the configuration says");
+    let told = calls_in(place, &carrier, &edge, "sound", CALLER, &format!("Identity: {sound}\r\n"));
+    assert!(text(&told, HeaderName::From).contains(";verstat=TN-Validation-Passed@"));
     appliance.stop();
 }
 

@@ -1,6 +1,6 @@
 //! Calls over TLS: who is believed, who is known by what he shows, and what becomes of the others.
 
-use super::tls_ca::{Badge, Ca, Holder, client, folder, server};
+use super::tls_ca::{Badge, Ca, Holder, client, client_showing, folder, server};
 use super::tls_line::{Secure, dial};
 use super::world::{PATIENCE, Place, Ua, eventually, load, metric};
 use crate::audited::Audited;
@@ -316,6 +316,44 @@ fn what_is_no_tls_or_an_old_one_is_refused_and_counted() {
     }
 }
 
+/// Each is counted, and the carrier that shows a sound one calls meanwhile.
+#[test]
+fn what_is_shown_as_a_certificate_and_is_none_lets_nobody_in() {
+    let town = Town::new(179);
+    let source = format!("sources = [\"127.77.{}.2\"]", town.place.0);
+    let config = town.place.config(&town.listener("require_client = true"));
+    let appliance = town.starts(&config.replacen(&source, "certificates = [\"acme.example\"]", 1));
+    let (edge, acme) = (town.place.edge(1), town.badge(&["acme.example"]));
+    let sound = acme.chain().remove(0).to_vec();
+    let mut other_signature = sound.clone();
+    *other_signature.last_mut().unwrap() ^= 1;
+    let shown = [
+        ("one byte", vec![0x30]),
+        ("words", b"-----BEGIN CERTIFICATE-----".to_vec()),
+        ("a length beyond the end", vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
+        ("a sequence in a sequence without end", [0x30, 0x80].repeat(10_000)),
+        ("zeros", vec![0; 30_000]),
+        ("a half", sound[..sound.len() / 2].to_vec()),
+        ("one with more behind it", [&sound[..], &[0; 100]].concat()),
+        ("one whose signature is another", other_signature),
+    ];
+    for (n, (name, shown)) in (1..).zip(shown) {
+        let stream = dial(town.place.ip(3), town.at());
+        let called = Secure::call(stream, "sip.us.example", &client_showing(&town.ca, shown, &acme));
+        // In TLS 1.3 who calls hears of it after his own handshake.
+        assert!(
+            called.is_err() || called.is_ok_and(|(mut line, _)| !line.is_closed_in_good_order()),
+            "{name}"
+        );
+        eventually(name, || failed(&appliance, "bad_certificate") == f64::from(n));
+        let (mut line, _) = town.calls(2, Some(&acme)).unwrap();
+        line.send(invite(&line, &format!("after{n}"), "+4930123456"));
+        let request = edge.request("INVITE");
+        edge.send(edge.answer(&request, 486, None), town.place.tier());
+        assert_eq!(line.until(is_final).code(), Some(486), "{name}");
+    }
+}
+
 /// The carrier is known by its certificate alone, so that it is one of many until it has shown it.
 #[test]
 fn a_thousand_handshakes_that_never_end_do_not_keep_a_carrier_out() {
@@ -369,7 +407,7 @@ fn calls_to_a_carrier_take_the_connection_that_it_has_begun_if_it_asks_for_that(
 
 #[test]
 fn openssl_agrees() {
-    let town = Town::new(179);
+    let town = Town::new(190);
     let source = format!("sources = [\"127.77.{}.2\"]", town.place.0);
     let config = town.place.config(&town.listener("require_client = true"));
     let _appliance = town.starts(&config.replacen(&source, "certificates = [\"acme.example\"]", 1));

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Instant;
 
 /// An answer.
 pub(crate) struct Reply {
@@ -27,7 +28,7 @@ impl Reply {
 }
 
 /// A connection.
-pub(crate) struct Http(pub(crate) BufReader<Box<dyn Stream>>);
+pub(crate) struct Http(pub(crate) BufReader<Box<dyn Stream>>, String);
 
 pub(crate) trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
@@ -36,13 +37,13 @@ impl Http {
     pub(crate) fn unix(path: &Path) -> Self {
         let stream = UnixStream::connect(path).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(Box::new(stream)))
+        Self(BufReader::new(Box::new(stream)), "bascule".to_owned())
     }
 
     pub(crate) fn tcp(at: SocketAddr) -> Self {
         let stream = TcpStream::connect(at).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(Box::new(stream)))
+        Self(BufReader::new(Box::new(stream)), at.to_string())
     }
 
     pub(crate) fn send(&mut self, text: impl AsRef<[u8]>) {
@@ -61,10 +62,16 @@ impl Http {
     }
 
     pub(crate) fn ask(&mut self, method: &str, path: &str, more: &str, body: &str) -> Reply {
+        self.begin(method, path, more, body);
+        self.reply()
+    }
+
+    /// Asks, and reads nothing yet.
+    pub(crate) fn begin(&mut self, method: &str, path: &str, more: &str, body: &str) {
         let length =
             if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        self.send(format!("{method} {path} HTTP/1.1\r\nHost: bascule\r\n{more}{length}\r\n{body}"));
-        self.reply()
+        let host = if more.starts_with("Host:") { String::new() } else { format!("Host: {}\r\n", self.1) };
+        self.send(format!("{method} {path} HTTP/1.1\r\n{host}{more}{length}\r\n{body}"));
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Reply {
@@ -110,5 +117,49 @@ impl Http {
         let mut line = String::new();
         assert!(self.0.read_line(&mut line).expect("an answer") > 0, "the connection was closed");
         line.trim_end().to_owned()
+    }
+}
+
+/// Server-sent events.
+pub(crate) struct Events {
+    http: Http,
+    text: String,
+    /// Names of all that came.
+    pub(crate) heard: Vec<String>,
+}
+
+impl Events {
+    pub(crate) fn tcp(at: SocketAddr, path: &str, more: &str) -> Self {
+        Self::try_tcp(at, path, more).expect("events")
+    }
+
+    pub(crate) fn try_tcp(at: SocketAddr, path: &str, more: &str) -> Option<Self> {
+        let mut http = Http::tcp(at);
+        http.begin("GET", path, more, "");
+        let head = http.head();
+        let events = head.status == 200 && head.header("content-type") == Some("text/event-stream");
+        events.then(|| Self { http, text: String::new(), heard: Vec::new() })
+    }
+
+    /// The data of the next event of this name that is as wanted.
+    pub(crate) fn until(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            while let Some((block, rest)) = self.text.split_once("\n\n") {
+                let field =
+                    |field: &str| block.lines().find_map(|line| line.strip_prefix(field)).map(str::to_owned);
+                let event = field("event: ").zip(field("data: "));
+                self.text = rest.to_owned();
+                let Some((event, data)) = event else { continue };
+                let data = serde_json::from_str(&data).expect("an event has JSON");
+                self.heard.push(event.clone());
+                if event == name && wanted(&data) {
+                    return data;
+                }
+            }
+            assert!(Instant::now() < deadline, "never came: {name}");
+            let chunk = self.http.chunk().expect("more events");
+            self.text += std::str::from_utf8(&chunk).unwrap();
+        }
     }
 }

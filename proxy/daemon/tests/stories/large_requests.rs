@@ -33,7 +33,7 @@ fn via(message: &Message) -> String {
 // Rules: big-requests
 #[test]
 fn a_large_invite_takes_a_connection_and_the_dialog_goes_on_by_datagram() {
-    let place = Place(90);
+    let place = Place(133);
     let _appliance = place.start(&beside(place));
     let (carrier, edge) = (place.carrier(), place.edge(1));
     let listener = TcpListener::bind(edge.at).unwrap();
@@ -54,7 +54,7 @@ fn a_large_invite_takes_a_connection_and_the_dialog_goes_on_by_datagram() {
 
 #[test]
 fn a_peer_without_tcp_gets_it_in_fragments_and_the_next_one_without_delay() {
-    let place = Place(91);
+    let place = Place(134);
     let _appliance = place.start(&beside(place));
     let (carrier, edge) = (place.carrier(), place.edge(1));
     for call_id in ["refused", "known"] {
@@ -70,7 +70,7 @@ fn a_peer_without_tcp_gets_it_in_fragments_and_the_next_one_without_delay() {
 
 #[test]
 fn where_fragments_are_wanted_no_connection_is_made() {
-    let place = Place(92);
+    let place = Place(135);
     let bind = format!("bind = \"127.77.{}.1:5070\"", place.0);
     let text = place.config("").replacen(&bind, &format!("{bind}\nlarge_requests = \"datagram\""), 1);
     let _appliance = crate::audited::Audited::start(super::world::load(&(text + &beside(place)))).unwrap();

@@ -28,7 +28,7 @@ fn call(carrier: &Ua, to: SocketAddr, edge: &Ua, tier: SocketAddr) -> (Message, 
 
 #[test]
 fn behind_a_nat_each_listener_says_the_address_that_its_peers_see() {
-    let place = Place(93);
+    let place = Place(136);
     let text_of = |name: &str| format!("name = \"{name}\"\n");
     let config = place
         .config("")
@@ -62,7 +62,7 @@ fn options(via: &str, branch: &str) -> String {
 
 #[test]
 fn a_peer_behind_a_nat_is_answered_where_it_is_and_told_where_that_is() {
-    let place = Place(94);
+    let place = Place(137);
     let _appliance = place.start("");
     let (named, mapped) = (Ua::at((place.ip(2), 5_060).into()), Ua::at((place.ip(2), 34_567).into()));
     // RFC 3581 §4: with rport to the port that it came from, and both are said.

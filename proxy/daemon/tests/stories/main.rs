@@ -5,6 +5,7 @@
 mod audited;
 #[path = "../../../stir/tests/common/mod.rs"]
 mod authority;
+mod browser;
 mod http;
 #[path = "../audited/tap.rs"]
 mod tap;
@@ -21,13 +22,22 @@ mod a_reload_leaves_calls_alone;
 mod callers_are_signed_and_verified;
 mod calls_over_tcp;
 mod calls_over_tls;
+mod collector;
+mod deliveries;
 mod large_requests;
 mod listeners;
+mod metrics;
 mod names;
 mod operators;
+mod receiver;
+mod records;
 mod scanners_and_floods;
 mod scanners_in_the_kernel;
 mod shards_share_an_address;
 mod strangers_and_garbage;
 mod the_admin_api;
+mod the_admin_api_acts;
+mod the_admin_api_endures;
+mod the_console;
 mod the_service_obeys_signals;
+mod traces;

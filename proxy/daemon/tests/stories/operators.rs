@@ -1,6 +1,6 @@
 //! Operators at the admin socket, and at the command line that speaks to it.
 
-use super::world::{PATIENCE, Place, Ua, call, eventually, hang_up, media, metric};
+use super::world::{PATIENCE, Place, Ua, call, eventually, hang_up, load, media, metric, patient};
 use crate::audited::Audited;
 use bascule::Appliance;
 use proxy_core::RegionId;
@@ -165,13 +165,44 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         let advice = answer["advice"].as_str().unwrap();
         assert!(advice.contains(said), "{request}: {answer}");
     }
-    client.say(&"x".repeat(100_000));
+    // It may be closed before all is written.
+    let _ = client.0.get_mut().write_all("x".repeat(100_000).as_bytes());
     assert_eq!(
         client.last()["is"],
         "error",
         "and a line without an end closes the connection, not the service"
     );
     assert_eq!(Client::new(place).ask(&json!({"do": "regions"}))["is"], "regions");
+}
+
+#[test]
+fn live_calls_are_listed_shown_and_ended_from_a_terminal() {
+    let place = Place(132);
+    let more = format!("[admin]\nsocket = \"{}\"\n", socket(place).display());
+    let _appliance = Audited::start(load(&patient(&place.config(&more)))).unwrap();
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    let _up = call(place, &carrier, &north, "typed", "+4930123456");
+    let run = |args: &[&str]| text(&bascule(place, args).output().unwrap());
+    let (code, out, _) = run(&["calls", "--number", "+4930", "--state", "answered"]);
+    assert!(code == 0 && out.contains("+4930123456") && out.contains("north-1"), "{out}");
+    let (code, out, _) = run(&["calls", "--region", "south"]);
+    assert!(code == 0 && out.contains("0 calls"), "{out}");
+    let (code, out, _) = run(&["calls", "--json"]);
+    let name = serde_json::from_str::<Value>(&out).unwrap()["call"].as_str().unwrap().to_owned();
+    assert_eq!(code, 0);
+    let (code, out, _) = run(&["call", &name]);
+    assert!(code == 0 && out.contains("typed") && out.contains("answered"), "{out}");
+    let (code, _, error) = run(&["call", "../status"]);
+    assert!(code == 2 && error.contains("no live call"), "{error}");
+    let (code, _, error) = run(&["calls", "--state", "asleep"]);
+    assert!(code == 2 && error.contains("ringing"), "{error}");
+    let (code, out, _) = run(&["call", &name, "--end"]);
+    assert!(code == 0 && out.contains("being ended"), "{out}");
+    for (end, to) in [(&carrier, place.appliance()), (&north, place.tier())] {
+        let bye = end.request("BYE");
+        end.send(end.answer(&bye, 200, None), to);
+    }
+    eventually("it is gone", || run(&["call", &name]).0 == 2);
 }
 
 #[test]
@@ -229,7 +260,7 @@ fn a_drain_that_finds_nobody_leaves_the_call_where_it_is_and_says_so() {
 
 #[test]
 fn as_many_calls_move_as_were_asked_for_whichever_shards_hold_them() {
-    let place = Place(70);
+    let place = Place(131);
     let _appliance = start(place, "[process]\nshards = 2");
     let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
     let up = |i| call(place, &carrier, &north, &format!("one-of-eight-{i}"), "+4930123456");
@@ -363,7 +394,7 @@ fn a_drill_cuts_some_calls_off_and_they_live_on_elsewhere() {
 
 #[test]
 fn a_client_that_goes_away_has_ended_its_drill() {
-    let place = Place(68);
+    let place = Place(130);
     let appliance = start(place, "");
     let (carrier, north) = (place.carrier(), place.edge(1));
     let up = call(place, &carrier, &north, "spared", "+4930123456");

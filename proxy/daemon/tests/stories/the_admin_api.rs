@@ -2,7 +2,7 @@
 
 use super::http::Http;
 use super::operators::{socket, start};
-use super::world::{Place, call, hang_up};
+use super::world::{Place, call, hang_up, load, patient};
 use crate::audited::Audited;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -31,8 +31,12 @@ pub(crate) fn start_with_tokens(place: Place, more: &str) -> (Audited, SocketAdd
     let access = file(place, "access");
     std::fs::write(&access, entries.concat()).unwrap();
     let at = (place.ip(1), 9090).into();
-    let more = format!("listen = \"{at}\"\naccess = \"{}\"\n{more}", access.display());
-    (start(place, &more), at)
+    let (socket, access) = (socket(place), access.display());
+    let more = format!(
+        "[admin]\nsocket = \"{}\"\nlisten = \"{at}\"\naccess = \"{access}\"\n{more}",
+        socket.display()
+    );
+    (Audited::start(load(&patient(&place.config(&more)))).unwrap(), at)
 }
 
 pub(crate) fn get(place: Place, path: &str) -> Value {
@@ -149,4 +153,52 @@ fn what_is_no_request_of_the_api_is_refused_and_hurts_nobody() {
     }
     let up = call(place, &carrier, &north, "unhurt", "+4930123456");
     hang_up(place, &carrier, &north, &up);
+}
+
+#[test]
+fn a_live_call_is_found_looked_at_and_ended_and_the_audit_log_says_by_whom() {
+    let place = Place(74);
+    let audit = file(place, "audit");
+    let _ = std::fs::remove_file(&audit);
+    let (_appliance, at) = start_with_tokens(place, &format!("audit = \"{}\"\n", audit.display()));
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    let _up = call(place, &carrier, &north, "to-be-ended", "+4930123456");
+    for wanted in [
+        "number=%2B4930",
+        "number=4917",
+        "trunk=acme&state=answered",
+        "call_id=to-be-ended",
+        "region=north&site=main",
+    ] {
+        let found = get(place, &format!("/v1/calls?{wanted}"));
+        assert_eq!(found["calls"][0]["a_call_id"], json!("to-be-ended"), "{wanted}: {found}");
+    }
+    for wanted in ["number=%2B31", "trunk=other", "state=ringing", "region=south"] {
+        assert_eq!(get(place, &format!("/v1/calls?{wanted}"))["calls"], json!([]), "{wanted}");
+    }
+    for slip in ["numbr=1", "state=up", "limit=0", "limit=9999", "cursor=x"] {
+        assert_eq!(Http::unix(&socket(place)).get(&format!("/v1/calls?{slip}")).status, 400, "{slip}");
+    }
+    let name = get(place, "/v1/calls")["calls"][0]["call"].as_str().unwrap().to_owned();
+    let path = format!("/v1/calls/{name}");
+    assert_eq!(get(place, &path)["steps"][0]["target"], json!("north-1"));
+    assert_eq!(Http::tcp(at).ask("DELETE", &path, &bearer("view"), "").status, 403);
+    let large = "x".repeat(20_000);
+    assert_eq!(Http::tcp(at).ask("DELETE", &path, &bearer("calls"), &large).status, 413);
+    assert_eq!(Http::tcp(at).ask("DELETE", &path, &bearer("calls"), r#"{"wy":"slip"}"#).status, 400);
+    let ended = Http::tcp(at).ask("DELETE", &path, &bearer("calls"), r#"{"why":"fraud"}"#);
+    assert_eq!((ended.status, ended.json()), (200, json!({ "call": name })));
+    for (end, to) in [(&carrier, place.appliance()), (&north, place.tier())] {
+        let bye = end.request("BYE");
+        let reason = String::from_utf8_lossy(bye.header(sip_wire::HeaderName::Reason).unwrap()).into_owned();
+        assert!(reason.contains("operator"), "{reason}");
+        end.send(end.answer(&bye, 200, None), to);
+    }
+    super::world::eventually("the call is gone", || Http::unix(&socket(place)).get(&path).status == 404);
+    let log = std::fs::read_to_string(&audit).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert_eq!((&lines[0]["is"], &lines[1]["is"]), (&json!("asked"), &json!("done")));
+    assert_eq!((&lines[0]["who"], &lines[0]["what"]), (&json!("calls"), &json!("end_call")));
+    assert_eq!((&lines[0]["on"]["why"], &lines[0]["before"]["state"]), (&json!("fraud"), &json!("answered")));
 }

@@ -1,3 +1,5 @@
+use super::http::Http;
+use super::operators::socket;
 use super::world::{PATIENCE, Place, call, hang_up, load};
 use crate::tap;
 use sip_tap::Tap;
@@ -144,6 +146,27 @@ fn a_second_signal_does_not_wait() {
     service.hears("STOPPING=1");
     service.signal("-INT");
     assert_eq!(service.end().0, Some(0));
+}
+
+#[test]
+fn how_much_is_logged_is_changed_while_it_runs() {
+    let place = Place(116);
+    let service = Service::start(place, &format!("[admin]\nsocket = \"{}\"", socket(place).display()));
+    let set = |level: &str| {
+        Http::unix(&socket(place)).ask("PUT", "/v1/log-level", "", &format!("{{\"level\":\"{level}\"}}"))
+    };
+    assert_eq!(Http::unix(&socket(place)).get("/v1/log-level").json()["level"], "trace");
+    assert_eq!(set("loud=quiet").status, 400);
+    assert_eq!(set("error").status, 200);
+    let (carrier, edge) = (place.carrier(), place.edge(1));
+    let quiet = call(place, &carrier, &edge, "quiet", "+4930123456");
+    hang_up(place, &carrier, &edge, &quiet);
+    assert_eq!(set("info").status, 200);
+    service.signal("-TERM");
+    let (code, log, _) = service.end();
+    assert_eq!(code, Some(0));
+    let changes = log.matches("an operator's change").count();
+    assert_eq!(changes, 1, "the change to `error` is the first that is not told of: {log}");
 }
 
 #[test]

@@ -4,8 +4,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType, date_time_ymd,
 };
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -109,6 +111,29 @@ pub(crate) fn client(ca: &Ca, badge: Option<&Badge>) -> Arc<ClientConfig> {
         Some(badge) => builder.with_client_auth_cert(badge.chain(), badge.key()).unwrap(),
         None => builder.with_no_client_auth(),
     })
+}
+
+/// One that shows these bytes as if they were its certificate, and has a badge's key.
+pub(crate) fn client_showing(ca: &Ca, shown: Vec<u8>, badge: &Badge) -> Arc<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = provider.key_provider.load_private_key(badge.key()).unwrap();
+    let shows = Shows(Arc::new(CertifiedKey::new(vec![CertificateDer::from(shown)], key)));
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_root_certificates(ca.roots()).with_client_cert_resolver(Arc::new(shows)))
+}
+
+#[derive(Debug)]
+struct Shows(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Shows {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 /// One that shows a badge, and asks for one that the authority has signed.

@@ -25,6 +25,11 @@ pub(super) struct Answers {
     finals: BTreeMap<Key, (Time, Bytes)>,
 }
 
+/// As far as it can be read.
+fn read(bytes: Bytes) -> Option<Message> {
+    Message::parse(bytes).map_or_else(|rejected| rejected.partial, Some)
+}
+
 fn branch(message: &Message) -> Vec<u8> {
     message.top_via().ok().and_then(|via| via.branch).unwrap_or_default().to_vec()
 }
@@ -32,19 +37,14 @@ fn branch(message: &Message) -> Vec<u8> {
 impl Answers {
     /// Something is about to reach the shard.
     pub(super) fn heard(&mut self, now: Time, bytes: &Bytes, whole: bool) {
-        let message = match Message::parse(bytes.clone()) {
-            Ok(message) => message,
-            Err(rejected) => match rejected.partial {
-                Some(message) => message,
-                None => return,
-            },
-        };
-        if !message.is_request() {
-            return;
-        }
+        let Some(message) = read(bytes.clone()).filter(Message::is_request) else { return };
         let branch = branch(&message);
         if !whole {
             self.spoilt.insert(branch.clone());
+            // An answer leaves out what is no text, and has the branch that stands there then.
+            let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+            let shown = read(bytes.iter().copied().filter(is_text).collect());
+            self.spoilt.extend(shown.map(|shown| self::branch(&shown)));
         }
         if message.method() == Method::Ack {
             self.acked.entry(branch.clone()).or_insert(now);
@@ -91,7 +91,13 @@ impl Answers {
                 String::from_utf8_lossy(bytes),
                 "one final answer, and nothing after it but itself"
             ),
-            None if code >= 200 => drop(self.finals.insert(key, (now, bytes.clone()))),
+            None if code >= 200 => {
+                // An ACK may be another's by all but its branch: then the answer is said again, and is as old as it was.
+                let again = |(at, said): &(Time, Bytes)| said == bytes && now < *at + LIFETIME;
+                if !self.finals.get(&key).is_some_and(again) {
+                    self.finals.insert(key, (now, bytes.clone()));
+                }
+            }
             None => {}
         }
         message

@@ -80,6 +80,7 @@ pub(super) fn config(bits: u8) -> Config {
         codes: vec![],
         authentication: proxy_core::Authentication::default(),
         stir: vec![],
+        registrations: vec![],
         inbound: vec![InboundRoute { trunk: None, prefix: String::new(), site: SiteId(0) }],
         outbound: vec![OutboundRoute {
             site: None,

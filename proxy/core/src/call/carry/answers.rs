@@ -206,8 +206,9 @@ impl Call {
         let call_id = response.call_id().unwrap_or_default();
         let ours = self.leg(leg).dialog.as_ref().is_some_and(|dialog| dialog.matches(call_id, tag));
         if is_answer && cseq.is_some() && !ours {
-            // Of a leg that the call has left since.
-            return CarriedOutcome::Unwanted;
+            // Of a leg that the call has left since, or is leaving.
+            let again = self.acknowledge_again(env, response);
+            return if again { CarriedOutcome::PassedBack } else { CarriedOutcome::Unwanted };
         }
         match cseq.filter(|_| is_answer) {
             Some(cseq) if self.leg(leg).ack_due != Some(cseq.number) => {

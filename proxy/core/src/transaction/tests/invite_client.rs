@@ -59,6 +59,27 @@ fn a_failure_is_acknowledged_each_time_it_comes_and_told_once() {
     assert_eq!(bench.events(), []);
 }
 
+#[test]
+fn a_server_that_has_started_anew_and_refuses_again_finds_its_own_tag_in_the_ack() {
+    let mut bench = Bench::new(Transport::Udp);
+    let client = bench.call("INVITE");
+    bench.sent();
+    bench.answer(client, 422, "INVITE");
+    let first = bench.sent_text();
+    let branch = bench.txns.branch(client);
+    let refusal = format!(
+        "SIP/2.0 503 Whatever\r\nVia: SIP/2.0/UDP 198.51.100.1:5060;branch={}\r\nFrom: \
+         <sip:alice@example.com>;tag=a1\r\nTo: <sip:bob@example.net>;tag=b2\r\nCall-ID: c1\r\nCSeq: 4711 \
+         INVITE\r\nContent-Length: 0\r\n\r\n",
+        String::from_utf8_lossy(branch.as_bytes())
+    );
+    assert!(absorbed(&bench.receive(&refusal)));
+    assert!(first.contains(";tag=b1\r\n"), "{first}");
+    assert_eq!(bench.sent_text(), first.replace(";tag=b1\r\n", ";tag=b2\r\n"), "and nothing else is new");
+    assert!(absorbed(&bench.answer(client, 422, "INVITE")));
+    assert_eq!(bench.sent_text(), first);
+}
+
 // Rules: ack-failure-fields
 #[test]
 fn the_ack_for_a_failure_follows_the_invites_path_and_takes_the_responses_to() {

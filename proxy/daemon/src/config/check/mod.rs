@@ -11,8 +11,11 @@ mod listeners;
 mod media;
 mod mirrored;
 mod names;
+mod observe;
 mod overload;
 mod policy;
+mod records;
+mod registration;
 mod rehome;
 mod routes;
 mod session;
@@ -85,6 +88,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
     let shards = settings::shards(&raw.process, complaints);
     let regions = rehome::regions(raw, parts.regions.all(), shards, complaints);
     let trunks: Vec<Trunk> = trunks::read(raw, default_probe, shards, &mut parts, complaints);
+    let registrations = registration::read(raw, &trunks, &parts.targets, complaints);
     names::distinct_targets(&parts.target_names, complaints);
     dns::names(&parts.named, complaints);
     sources::overlaps(raw, complaints);
@@ -111,6 +115,7 @@ pub(super) fn compile(raw: &RawConfig, complaints: &mut Complaints) -> (Config, 
         stir,
         codes: parts.codes,
         authentication: parts.authentication,
+        registrations,
         inbound,
         outbound,
         media,

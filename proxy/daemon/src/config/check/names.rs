@@ -93,6 +93,12 @@ pub(super) fn target_name(owner: &str, place: usize, target: &RawTarget) -> Stri
 pub(super) fn distinct_targets(targets: &[(String, Range<usize>)], complaints: &mut Complaints) {
     let mut first_at: BTreeMap<&str, &Range<usize>> = BTreeMap::new();
     for (name, span) in targets {
+        if name.contains('/') {
+            complaints
+                .error(span.clone(), format!("`{name}` cannot be the name of a target"))
+                .at("a target that is a host name is shown as its name, `/` and an address")
+                .advise("leave the `/` out: `north-1` is fine");
+        }
         if let Some(first) = first_at.get(name.as_str()) {
             complaints
                 .error(span.clone(), format!("two edges or trunk targets are named `{name}`"))

@@ -2,12 +2,12 @@
 
 use super::dns;
 use super::policy::{ranged, time};
+use super::{observe, records};
 use crate::config::complaint::Complaints;
 use crate::config::raw::{RawAdmin, RawConfig, RawLog, RawLogFormat, RawProcess};
-use crate::config::settings::{LogFormat, LogSettings, RecordsTo, RelaySettings, Settings};
-use serde_spanned::Spanned;
+use crate::config::settings::{LogFormat, LogSettings, RelaySettings, Settings};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
@@ -37,12 +37,10 @@ pub(super) fn read(
         relay,
         admin: admin(&raw.admin, complaints),
         control: control(&raw.admin, complaints),
+        audit: raw.admin.audit.as_ref().map(|path| path.get_ref().clone()),
         access: raw.admin.access.as_ref().map(|path| path.get_ref().clone()),
-        records: match raw.records.file.as_ref().map(Spanned::get_ref) {
-            None => RecordsTo::Nowhere,
-            Some(path) if path == Path::new("-") => RecordsTo::Stdout,
-            Some(path) => RecordsTo::File(path.clone()),
-        },
+        records: records::read(&raw.records, complaints),
+        observe: observe::read(raw, complaints),
         log: log(&raw.log, complaints),
         tcp_connections: raw
             .limits

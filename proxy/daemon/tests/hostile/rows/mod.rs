@@ -4,6 +4,7 @@
 //! address alone, `«t»` the transport, `«id»` a word of the row's own, and `«len»` the length of the body.
 
 mod bodies;
+mod callers;
 mod descriptions;
 mod heads;
 mod numbers;
@@ -121,7 +122,7 @@ fn find(text: &[u8], part: &str) -> Option<usize> {
 
 /// The whole table.
 pub(crate) fn all() -> Vec<Row> {
-    [heads::rows(), numbers::rows(), uris::rows(), bodies::rows(), descriptions::rows()]
+    [heads::rows(), numbers::rows(), uris::rows(), callers::rows(), bodies::rows(), descriptions::rows()]
         .into_iter()
         .flatten()
         .collect()

@@ -9,7 +9,7 @@ mod sessions;
 pub(crate) mod table;
 
 use network::{Network, Running, Side, V4, V6};
-use proxy_core::Transport::{Tcp, Udp};
+use proxy_core::Transport::{Tcp, Tls, Udp};
 use table::Flow;
 
 /// Calls of each flow, all at once.
@@ -97,6 +97,29 @@ fn every_flow_through_the_carriers_proxy() {
         carrier: (Udp, V4),
         tier: (Udp, V4),
         outbound: false,
+        proxies: &[(Side::Carrier, 1)],
+    });
+}
+
+/// Mutual TLS: each side shows its certificate, and the trunk is known by it.
+#[test]
+fn every_flow_from_the_carriers_proxy_over_tls() {
+    all_flows(Network {
+        n: 26,
+        carrier: (Tls, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[(Side::Carrier, 1)],
+    });
+}
+
+#[test]
+fn every_flow_to_the_carriers_proxy_over_tls() {
+    all_flows(Network {
+        n: 27,
+        carrier: (Tls, V4),
+        tier: (Tcp, V4),
+        outbound: true,
         proxies: &[(Side::Carrier, 1)],
     });
 }
@@ -228,6 +251,29 @@ fn every_flow_from_a_carrier_that_wants_to_know_who_we_are_over_tcp() {
     all_flows(Network {
         n: 25,
         carrier: (Tcp, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[(Side::AskingCarrier, 1)],
+    });
+}
+
+#[test]
+fn every_flow_from_the_tier_to_a_carrier_that_wants_to_know_who_we_are_over_tcp() {
+    all_flows(Network {
+        n: 28,
+        carrier: (Tcp, V4),
+        tier: (Tcp, V4),
+        outbound: true,
+        proxies: &[(Side::AskingCarrier, 1)],
+    });
+}
+
+/// It sees our certificate, and asks all the same.
+#[test]
+fn every_flow_from_a_carrier_that_wants_to_know_who_we_are_over_tls() {
+    all_flows(Network {
+        n: 29,
+        carrier: (Tls, V4),
         tier: (Udp, V4),
         outbound: false,
         proxies: &[(Side::AskingCarrier, 1)],

@@ -2,6 +2,7 @@
 
 use super::scenario::Scenario;
 use crate::audited::Audited;
+use crate::certified::Certified;
 use crate::kamailio::{Kamailio, Proxy};
 use crate::peer::{PATIENCE, Sipp};
 use crate::space::Space;
@@ -79,27 +80,36 @@ impl Network {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("flows-{}", self.n));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
+        let certified = (self.carrier.0 == Transport::Tls).then(|| Certified::new(&folder));
         let ours = self.apart(1).into();
         let theirs = [2, 11].map(|last| self.apart(last).into());
         let space = self.is_apart().then(|| Space::with(100 + self.n, ours, &theirs));
-        let appliance =
-            Audited::start(config::parse("flows.toml", &format!("{}{more}", self.config())).unwrap())
-                .unwrap();
+        let certified = certified.as_ref();
+        let proxy = |(side, phones): &(Side, usize)| self.proxy(*side, *phones, &folder, certified);
+        let proxies = self.proxies.iter().map(proxy).collect();
+        let text = format!("{}{more}", self.config(certified));
+        let appliance = Audited::start(config::parse("flows.toml", &text).unwrap()).unwrap();
         let events = appliance.events();
-        let proxies = self.proxies.iter().map(|(side, phones)| self.proxy(*side, *phones, &folder)).collect();
+        let deadline = Instant::now() + PATIENCE;
+        while appliance.snapshot().bindings.contains(&None) {
+            assert!(Instant::now() < deadline, "the carrier's registrar does not bind us");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
         Running { network: self, folder, appliance, events, proxies, space }
     }
 
-    fn proxy(self, side: Side, phones: usize, folder: &Path) -> Kamailio {
+    fn proxy(self, side: Side, phones: usize, folder: &Path, certified: Option<&Certified>) -> Kamailio {
         let (name, us, ours, phones_side, phone) = match side {
             Side::Carrier | Side::AskingCarrier => {
                 ("carrier", Host::CarriersSide, Host::Carrier, Host::CarriersPhones, Host::CarriersPhone)
             }
             Side::Tier => ("tier", Host::TiersSide, Host::North, Host::NorthsPhones, Host::NorthsPhone),
         };
+        let transport = self.side(ours).0;
         let proxy = Proxy {
             name,
-            transport: self.side(ours).0,
+            transport,
+            certified: certified.filter(|_| transport == Transport::Tls),
             ours: self.at(ours),
             us: self.at(us),
             phones_side: self.at(phones_side),
@@ -123,7 +133,16 @@ impl Network {
         }
     }
 
+    /// A phone does not speak TLS: its proxy does.
     fn side(self, host: Host) -> (Transport, Family) {
+        let (transport, family) = self.side_of(host);
+        match (host, transport) {
+            (Host::CarriersPhones | Host::CarriersPhone, Transport::Tls) => (Transport::Tcp, family),
+            _ => (transport, family),
+        }
+    }
+
+    fn side_of(self, host: Host) -> (Transport, Family) {
         match host {
             Host::CarriersSide | Host::Carrier | Host::CarriersPhones | Host::CarriersPhone => self.carrier,
             Host::TiersSide
@@ -162,12 +181,14 @@ impl Network {
         Ipv6Addr::new(0xfd42, 0x6261, 0x7363, u16::from(self.n), 0, 0, 0, u16::from(last))
     }
 
-    fn config(self) -> String {
+    fn config(self, certified: Option<&Certified>) -> String {
         let transport = |host| match self.side(host).0 {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
             Transport::Tls => "tls",
         };
+        let shown = certified.map(Certified::listener).unwrap_or_default();
+        let asked = certified.map(Certified::trunk).unwrap_or_default();
         // A call takes four ports, and what was given back rests a while.
         let (n, first) = (self.n, 25_000 + 1_000 * u16::from(self.n));
         format!(
@@ -176,6 +197,7 @@ impl Network {
             name = "carriers"
             bind = "{carriers_side}"
             transport = "{carriers}"
+            {shown}
             [[listener]]
             name = "tier"
             bind = "{tiers_side}"
@@ -198,9 +220,11 @@ impl Network {
             [[trunk]]
             name = "acme"
             listener = "carriers"
+            {asked}
             targets = [{{ name = "acme-1", address = "{carrier}" }}]
             probe = {{ enabled = false }}
             auth = [{account}]
+            {register}
             [[route.inbound]]
             site = "main"
             [[route.outbound]]
@@ -218,6 +242,11 @@ impl Network {
             carrier = self.at(Host::Carrier),
             last = first + 999,
             account = crate::kamailio::ACCOUNT,
+            register = if self.proxies.iter().any(|(side, _)| *side == Side::AskingCarrier) {
+                crate::kamailio::REGISTERS
+            } else {
+                ""
+            },
         )
     }
 }

@@ -1,0 +1,183 @@
+//! The console, in a real browser.
+
+use super::browser::Browser;
+use super::operators::{Speaking, takes};
+use super::the_admin_api::start_with_tokens;
+use super::world::{Place, call, eventually, hang_up, media, metric};
+use serde_json::json;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+const REGION: &str = "document.querySelector('[data-region=\"north\"]')";
+
+#[test]
+fn an_operator_watches_a_region_die_and_its_calls_move() {
+    let place = Place(139);
+    let (_appliance, at) =
+        start_with_tokens(place, "[media.silence]\nmin_flows = 2\n[region_health]\nmedia_down = \"200ms\"");
+    let _phone = UdpSocket::bind((place.ip(2), 40_000)).unwrap();
+    let mut browser = Browser::open("dies", (1_280, 1_400), &format!("http://{at}/"));
+    browser.log_in("token-of-nobody");
+    browser.until(
+        "a wrong token is told so",
+        "document.getElementById('login-words').textContent.includes('nobody that we know')",
+    );
+    browser.log_in("token-of-admin");
+    browser.until("it shows the region", &format!("{REGION}?.dataset.state === 'up'"));
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    let up = |i| call(place, &carrier, &north, &format!("watched-{i}"), "+4930123456");
+    let ups: Vec<_> = (0..3).map(up).collect();
+    let ports: Vec<_> = ups.iter().map(|up| media(&up.invite)).collect();
+    let north_speaks = Speaking::new((place.ip(11), 41_000).into(), ports.clone(), 0x11);
+    browser.until("its calls are counted", &format!("{REGION}.querySelector('strong').textContent === '3'"));
+    let rows = |region: &str| {
+        format!(
+            "[...document.querySelectorAll('#calls .inner .row')].filter((row) => \
+             row.querySelector('.c-region').textContent === '{region}').length === 3"
+        )
+    };
+    browser.until("every call is in the list", &rows("north"));
+    browser.until(
+        "the trunk has them, too",
+        "document.querySelector('#trunks tbody td:nth-child(2)').textContent === '3'",
+    );
+    browser.screenshot("1-all-is-well");
+    // What is silent has spoken before.
+    std::thread::sleep(Duration::from_millis(800));
+    drop(north_speaks);
+    takes(place, &south, 41_002, 3);
+    let _south_speaks = Speaking::new((place.ip(12), 41_002).into(), ports, 0x22);
+    browser.until("the region is seen to die", &format!("{REGION}.dataset.state === 'down'"));
+    browser.until("it is said in words", &format!("{REGION}.textContent.includes('✕ down')"));
+    browser.until("its calls have moved", &rows("south"));
+    browser.until(
+        "and why is in the history",
+        "document.getElementById('history').textContent.includes('region north')",
+    );
+    browser.screenshot("2-a-region-has-died");
+    browser.eval("document.querySelector('#calls .inner .row').click()");
+    browser.until(
+        "a call shows its receipt",
+        "document.getElementById('call-body').textContent.includes('region_down')",
+    );
+    browser.screenshot("3-a-call-that-has-moved");
+    browser.eval("document.getElementById('call-close').click()");
+    for up in &ups {
+        hang_up(place, &carrier, &south, up);
+    }
+    browser.until("what is over is gone", "document.querySelectorAll('#calls .inner .row').length === 0");
+    browser.is_content();
+}
+
+#[test]
+fn an_operator_drains_a_region_with_a_word_first_and_opens_it_again() {
+    let place = Place(140);
+    let (appliance, at) = start_with_tokens(place, "");
+    let mut browser = Browser::open("drain", (412, 915), &format!("http://{at}/"));
+    let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
+    browser.ask("Emulation.setEmulatedMedia", dark);
+    browser.log_in("token-of-admin");
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    let up = call(place, &carrier, &north, "moves", "+4930123456");
+    browser.press("[data-region=\"north\"]", "Drain…");
+    browser.until("it asks first", "document.getElementById('act').open");
+    assert!(appliance.snapshot().overrides.drained.is_empty(), "nothing is done before it is confirmed");
+    browser.screenshot("4-a-drain-on-a-telephone-in-the-dark");
+    browser.press("#act", "Drain");
+    takes(place, &south, 41_002, 1);
+    let bye = north.request("BYE");
+    north.send(north.answer(&bye, 200, None), place.tier());
+    browser.until(
+        "it follows the drain to its end",
+        "document.getElementById('act-progress').dataset.end === 'finished'",
+    );
+    browser
+        .until("and counts", "document.getElementById('act-progress').textContent.includes('1 of 1 moved')");
+    browser.press("#act", "Close");
+    browser.until("the region says so", &format!("{REGION}.textContent.includes('▽ drained')"));
+    browser.press("[data-region=\"north\"]", "Open again…");
+    browser.eval("document.querySelector('#act-fields input').checked = false");
+    browser.press("#act", "Open");
+    eventually("it takes calls again", || appliance.snapshot().overrides.drained.is_empty());
+    browser.until("no page is wider than a telephone", "document.documentElement.scrollWidth <= innerWidth");
+    hang_up(place, &carrier, &south, &up);
+    browser.is_content();
+}
+
+#[test]
+fn who_may_only_look_is_refused_by_the_page_and_by_the_service() {
+    let place = Place(141);
+    let (appliance, at) = start_with_tokens(place, "");
+    let mut browser = Browser::open("view", (1_280, 900), &format!("http://{at}/"));
+    browser.log_in("token-of-view");
+    browser.until("it shows the region", &format!("{REGION}?.dataset.state === 'up'"));
+    let disabled = format!(
+        "[...{REGION}.querySelectorAll('button')].every((b) => b.disabled && b.title.includes('telephony.edge.edit'))"
+    );
+    browser.until("its buttons say what is missing", &disabled);
+    browser.until("calls are not shown", "document.getElementById('calls').closest('section').hidden");
+    let refused = browser.eval(
+        "fetch('/v1/regions/north/drain', {method: 'POST', headers: {Authorization: 'Bearer token-of-view'}}).then((r) => r.status)",
+    );
+    assert_eq!(refused, json!(403));
+    eventually("it is counted", || metric(&appliance, "bascule_admin_refused_total{reason=\"role\"}") >= 1.0);
+    browser.screenshot("5-who-may-only-look");
+    // Nothing of the token is left where another page, or the next user, would find it.
+    let kept = browser.eval("localStorage.length + sessionStorage.length + document.cookie.length");
+    assert_eq!(kept, json!(0));
+    browser.eval("document.getElementById('leave').click()");
+    browser.until(
+        "it is at the door again",
+        "!document.getElementById('door').hidden && document.getElementById('token').value === ''",
+    );
+    browser.is_content();
+}
+
+#[test]
+fn what_callers_write_is_text_and_a_call_is_ended_after_a_second_press() {
+    let place = Place(142);
+    let (_appliance, at) = start_with_tokens(place, "");
+    let mut browser = Browser::open("text", (1_280, 900), &format!("http://{at}/"));
+    browser.log_in("token-of-admin");
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    // RFC 3261 §25.1: a Call-ID is made of words, and these may have angle brackets.
+    let invite =
+        carrier.invite("markup", "+4930123456", 40_000).replace("Call-ID: markup", "Call-ID: <b>markup</b>");
+    carrier.send(invite, place.appliance());
+    let invite = north.request("INVITE");
+    north.send(north.answer(&invite, 180, None), place.tier());
+    carrier.response(180);
+    browser.until(
+        "it rings",
+        "document.querySelector('#calls .inner .row .c-state')?.textContent.includes('ringing')",
+    );
+    browser.eval("document.querySelector('#calls .inner .row').click()");
+    browser.until(
+        "it is shown as it is",
+        "document.getElementById('call-body').textContent.includes('<b>markup</b>')",
+    );
+    assert_eq!(browser.eval("document.querySelectorAll('#call-body b').length"), json!(0));
+    browser.screenshot("6-text-is-text");
+    browser.press("#call", "End this call");
+    assert_eq!(
+        browser.eval("document.querySelectorAll('#calls .inner .row').length"),
+        json!(1),
+        "one press ends nothing"
+    );
+    browser.press("#call", "Really end it");
+    let cancel = north.request("CANCEL");
+    north.send(north.answer(&cancel, 200, None), place.tier());
+    north.send(north.answer(&invite, 487, None), place.tier());
+    north.request("ACK");
+    let refused = carrier.response(480);
+    let text = format!(
+        "ACK sip:+4930123456@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKmarkupi;rport\r\nFrom: {}\r\nTo: {}\r\n\
+         Call-ID: <b>markup</b>\r\nCSeq: 1 ACK\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        carrier.at,
+        String::from_utf8_lossy(refused.header(sip_wire::HeaderName::From).unwrap()),
+        String::from_utf8_lossy(refused.header(sip_wire::HeaderName::To).unwrap()),
+    );
+    carrier.send(text, place.appliance());
+    browser.until("it is gone from the list", "document.querySelectorAll('#calls .inner .row').length === 0");
+    browser.is_content();
+}
