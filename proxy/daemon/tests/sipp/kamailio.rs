@@ -23,13 +23,42 @@ pub(crate) struct Proxy<'a> {
     pub(crate) certified: Option<&'a Certified>,
     /// All of these ring when the appliance calls.
     pub(crate) phones: &'a [SocketAddr],
-    /// It wants to know who the appliance is.
-    pub(crate) asks: bool,
+    pub(crate) digest: Digest,
+}
+
+/// Who has to show who he is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Digest {
+    Nobody,
+    /// The proxy wants to know who the appliance is.
+    Asks,
+    /// The appliance wants to know who the proxy is, which answers for its phones.
+    Shows,
 }
 
 /// Who the appliance is to a proxy that asks.
 pub(crate) const ACCOUNT: &str =
     r#"{ realm = "carrier.example", username = "bascule", password = "zanzibar" }"#;
+
+/// Who the proxy is to an appliance that asks.
+pub(crate) const ASKED: &str = r#"challenge = { realm = "edge.example", algorithms = ["md5"],
+                users = [{ username = "acme", password = "zanzibar" }] }"#;
+
+/// The INVITE goes out again with the credentials and, as many a Kamailio has it, with the CSeq that it had.
+const SHOWS: &str = r#"loadmodule "uac.so"
+modparam("uac", "credential", "acme:edge.example:zanzibar")"#;
+
+const AGAIN: &str = r#"failure_route[ASKED] {
+    if (!t_is_canceled() && t_check_status("401") && uac_auth()) {
+        t_on_failure("REFUSED");
+        t_relay();
+    }
+}
+
+# What is refused once more is the phone's to hear.
+failure_route[REFUSED] {
+    exit;
+}"#;
 
 /// Every nonce is counted (RFC 7616 §3.4.5), so that none is taken twice for the same request.
 const MODULES: &str = r#"loadmodule "auth.so"
@@ -152,15 +181,17 @@ fn text(proxy: &Proxy<'_>) -> String {
             )
         }
     };
-    let (modules, asks, inbound) = if proxy.asks {
-        (MODULES, ASKS, FINDS)
-    } else {
-        ("", "", r#"$du = "sip:{us};transport={transport}";"#)
+    let straight = r#"$du = "sip:{us};transport={transport}";"#;
+    let (modules, asks, inbound, again) = match proxy.digest {
+        Digest::Nobody => ("", "", straight.to_owned(), ""),
+        Digest::Asks => (MODULES, ASKS, FINDS.to_owned(), ""),
+        Digest::Shows => (SHOWS, "", format!("{straight}\n        t_on_failure(\"ASKED\");"), AGAIN),
     };
     include_str!("kamailio.cfg")
         .replace("{modules}", modules)
         .replace("{asks}", asks)
-        .replace("{inbound}", inbound)
+        .replace("{inbound}", &inbound)
+        .replace("{again}", again)
         .replace("{us_ip}", &proxy.us.ip().to_string())
         .replace("{without_tcp}", without_tcp)
         .replace("{alias}", &alias)

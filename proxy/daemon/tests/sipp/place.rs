@@ -2,7 +2,7 @@
 
 use crate::audited::Audited;
 use crate::certified::Certified;
-use crate::kamailio::{Kamailio, Proxy};
+use crate::kamailio::{Digest, Kamailio, Proxy};
 use crate::peer::{PATIENCE, Sipp};
 use bascule::{Notice, config};
 use proxy_core::{CallRecord, CloseReason, Receipt, StepOutcome, Transport};
@@ -84,7 +84,7 @@ impl Place {
             ours: (place.ip(2), 5060).into(),
             us: place.carriers_side(),
             phones_side: place.phones_side(),
-            asks: false,
+            digest: Digest::Nobody,
             phones: &[(place.ip(3), 5060).into()],
         };
         let kamailio = Kamailio::starts(&place.folder(), &proxy);
@@ -229,9 +229,7 @@ impl Place {
     /// The value of a metric.
     pub(crate) fn counted(&self, name: &str) -> String {
         let (appliance, _) = self.running.as_ref().expect("the appliance has started");
-        let text = appliance.metrics_text();
-        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
-        text.lines().find_map(value).unwrap_or_else(|| panic!("no {name} is counted"))
+        counted(appliance, name)
     }
 
     /// The records of so many calls, and not one more; the appliance is stopped, and the file says the same.
@@ -258,6 +256,13 @@ impl Place {
         }
         records
     }
+}
+
+/// The value of one of this appliance's metrics.
+pub(crate) fn counted(appliance: &Audited, name: &str) -> String {
+    let text = appliance.metrics_text();
+    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
+    text.lines().find_map(value).unwrap_or_else(|| panic!("no {name} is counted"))
 }
 
 /// Every call ended this way, after these steps.

@@ -143,6 +143,13 @@ fn acknowledge(caller: &Ua, to: SocketAddr, call_id: &str) {
     );
 }
 
+/// What a provider puts into Identity for a call of ours, its certificate being there.
+fn passport(issued: &Issued, url: &str, at: u64) -> String {
+    let signer = stir::Signer::new(issued.key.as_bytes(), url, ORIGID).unwrap();
+    let party = |number: &str| stir::Party::Number(number.trim_start_matches('+').to_owned());
+    signer.shaken(&party(CALLER), &party(CALLED), stir::Attest::A, at).unwrap()
+}
+
 /// The next record that there is.
 fn record(notices: &Receiver<Notice>) -> Arc<CallRecord> {
     loop {
@@ -201,10 +208,15 @@ struct Web {
 
 /// A host that answers every request with this, by TLS.
 fn web(place: Place, answer: Vec<u8>) -> Web {
+    web_of(place, &place.ip(9).to_string(), answer)
+}
+
+/// The same with a certificate of this host.
+fn web_of(place: Place, host: &str, answer: Vec<u8>) -> Web {
     let root = Authority::root_at("Web", now());
     let listener = TcpListener::bind((place.ip(9), 0)).unwrap();
     let at = listener.local_addr().unwrap();
-    let (certificate, key) = root.issue_for_host(at.ip());
+    let (certificate, key) = root.issue_for_host(host);
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes()).map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -257,6 +269,40 @@ fn a_certificate_is_fetched_once_and_kept() {
 }
 
 #[test]
+fn a_certificate_is_fetched_from_the_host_that_a_name_leads_to_and_proves_to_be_it() {
+    let place = Place(186);
+    let world = World::new("named");
+    let zone = Zone::at(place.ip(53));
+    for name in ["certificates.example", "impostor.example"] {
+        zone.a(name, 60, &[place.ip(9)]);
+    }
+    let web = web_of(place, "certificates.example", http("200 OK", "", &world.issued.bundle));
+    let roots = world.folder.put("web.pem", &web.roots);
+    let port = web.at.port();
+    let url = |host: &str| format!("https://{host}:{port}/sp.pem");
+    let host = |host: &str| format!("{{ host = \"{host}:{port}\", internal = true }}");
+    let (right, wrong) = ("certificates.example", "impostor.example");
+    let verify = format!("hosts = [{}, {}]\nhttps_authorities = \"{roots}\"", host(right), host(wrong));
+    let stir = world.stir(&url(right), &verify);
+    let appliance = start(place, &format!("{stir}\n{}", zone.configured()));
+    let notices = appliance.events();
+    let (carrier, edge) = (place.carrier(), place.edge(1));
+    for (call, host, reason) in [
+        ("named", right, VerifyReason::Passed),
+        ("named_again", right, VerifyReason::Passed),
+        ("impostor", wrong, VerifyReason::Unreachable),
+    ] {
+        let fields = format!("Identity: {}\r\n", passport(&world.issued, &url(host), now()));
+        let told = calls_in(place, &carrier, &edge, call, CALLER, &fields);
+        assert_eq!(record(&notices).stir.verified, Some(reason), "{host}");
+        assert!(text(&told, HeaderName::From).contains(&format!(";verstat={}@", reason.verstat())));
+    }
+    assert_eq!(web.asked.load(Ordering::SeqCst), 1, "a certificate is kept, and no other host's is read");
+    assert!(zone.asked() > 0);
+    appliance.stop();
+}
+
+#[test]
 fn what_a_url_can_do_to_us_is_to_cost_its_call_a_mark() {
     let place = Place(183);
     let world = World::new("hostile");
@@ -295,9 +341,7 @@ fn what_a_url_can_do_to_us_is_to_cost_its_call_a_mark() {
     .into_iter()
     .enumerate()
     {
-        let signer = stir::Signer::new(world.issued.key.as_bytes(), &url, ORIGID).unwrap();
-        let party = |number: &str| stir::Party::Number(number.trim_start_matches('+').to_owned());
-        let value = signer.shaken(&party(CALLER), &party(CALLED), stir::Attest::A, now()).unwrap();
+        let value = passport(&world.issued, &url, now());
         let fields = format!("Identity: {value}\r\n");
         let told = calls_in(place, &carrier, &edge, &format!("url{n}"), CALLER, &fields);
         let found = record(&notices).stir.verified.unwrap();
@@ -345,11 +389,7 @@ fn a_signature_of_another_day_or_of_nobodys_hand_costs_its_call_a_mark() {
     let appliance = start(place, &format!("{}\n{}", world.stir(URL, &verify), zone.configured()));
     let notices = appliance.events();
     let (carrier, edge) = (place.carrier(), place.edge(1));
-    let signed = |n: usize, url: &str, at: u64| {
-        let signer = stir::Signer::new(known[n].1.key.as_bytes(), url, ORIGID).unwrap();
-        let party = |number: &str| stir::Party::Number(number.trim_start_matches('+').to_owned());
-        signer.shaken(&party(CALLER), &party(CALLED), stir::Attest::A, at).unwrap()
-    };
+    let signed = |n: usize, url: &str, at: u64| passport(&known[n].1, url, at);
     let sound = signed(0, URL, now());
     let rows = [
         ("signed an hour ago", signed(0, URL, now() - 3_600), VerifyReason::Stale),

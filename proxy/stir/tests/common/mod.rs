@@ -4,7 +4,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SanType,
+    PKCS_ECDSA_P256_SHA256,
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -97,10 +97,9 @@ impl Authority {
         Self { now: self.now, issuer: Issuer::new(params, key), above: format!("{pem}{}", self.above), pem }
     }
 
-    /// Certificate and key of a host on the web, in PEM.
-    pub(crate) fn issue_for_host(&self, ip: std::net::IpAddr) -> (String, String) {
-        let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![SanType::IpAddress(ip)];
+    /// Certificate and key of a host on the web, an address or a name, in PEM.
+    pub(crate) fn issue_for_host(&self, host: &str) -> (String, String) {
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         (params.not_before, params.not_after) = (at(self.now, -60).into(), at(self.now, 86_400).into());
         let key = key();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())

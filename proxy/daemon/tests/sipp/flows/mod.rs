@@ -19,7 +19,11 @@ fn all_flows(network: Network) {
     play(network.starts(), &table::all());
 }
 
-fn play(mut place: Running, flows: &[Flow]) {
+fn play(place: Running, flows: &[Flow]) {
+    played(place, flows).stops();
+}
+
+fn played(mut place: Running, flows: &[Flow]) -> Running {
     for flow in flows {
         let answerer = flow.answerer.as_ref().map(|answerer| place.answers(answerer, CALLS));
         place.calls(&flow.caller, CALLS).succeeds(CALLS);
@@ -28,7 +32,7 @@ fn play(mut place: Running, flows: &[Flow]) {
         }
         place.ended(CALLS, (flow.code, flow.close));
     }
-    place.stops();
+    place
 }
 
 #[test]
@@ -278,4 +282,21 @@ fn every_flow_from_a_carrier_that_wants_to_know_who_we_are_over_tls() {
         outbound: false,
         proxies: &[(Side::AskingCarrier, 1)],
     });
+}
+
+/// Our challenge is answered by the carrier's proxy for its phones, with the CSeq that the INVITE had before.
+#[test]
+fn every_flow_from_a_carrier_that_is_asked_who_it_is() {
+    let network = Network {
+        n: 30,
+        carrier: (Udp, V4),
+        tier: (Udp, V4),
+        outbound: false,
+        proxies: &[(Side::AskedCarrier, 1)],
+    };
+    let flows = table::all();
+    let place = played(network.starts(), &flows);
+    let asked = CALLS as usize * flows.len();
+    assert_eq!(place.counted("bascule_rejects_total{reason=\"unauthorized\"}"), asked.to_string());
+    place.stops();
 }

@@ -3,8 +3,9 @@
 use super::scenario::Scenario;
 use crate::audited::Audited;
 use crate::certified::Certified;
-use crate::kamailio::{Kamailio, Proxy};
+use crate::kamailio::{Digest, Kamailio, Proxy};
 use crate::peer::{PATIENCE, Sipp};
+use crate::place::counted;
 use crate::space::Space;
 use bascule::{Notice, config};
 use proxy_core::{CallRecord, CloseReason, Transport};
@@ -41,6 +42,8 @@ pub(crate) enum Side {
     Carrier,
     /// The same, and its proxy wants to know who the appliance is.
     AskingCarrier,
+    /// The same, and the appliance wants to know who its proxy is.
+    AskedCarrier,
     Tier,
 }
 
@@ -100,7 +103,7 @@ impl Network {
 
     fn proxy(self, side: Side, phones: usize, folder: &Path, certified: Option<&Certified>) -> Kamailio {
         let (name, us, ours, phones_side, phone) = match side {
-            Side::Carrier | Side::AskingCarrier => {
+            Side::Carrier | Side::AskingCarrier | Side::AskedCarrier => {
                 ("carrier", Host::CarriersSide, Host::Carrier, Host::CarriersPhones, Host::CarriersPhone)
             }
             Side::Tier => ("tier", Host::TiersSide, Host::North, Host::NorthsPhones, Host::NorthsPhone),
@@ -113,7 +116,11 @@ impl Network {
             ours: self.at(ours),
             us: self.at(us),
             phones_side: self.at(phones_side),
-            asks: side == Side::AskingCarrier,
+            digest: match side {
+                Side::AskingCarrier => Digest::Asks,
+                Side::AskedCarrier => Digest::Shows,
+                Side::Carrier | Side::Tier => Digest::Nobody,
+            },
             phones: &[phone, Host::NorthsOtherPhone].map(|phone| self.at(phone))[..phones],
         };
         Kamailio::starts(folder, &proxy)
@@ -122,12 +129,16 @@ impl Network {
     /// Who makes and takes calls there, and where he sends to.
     fn phone(self, side: Side) -> (Host, Host) {
         let is_of = |with: Side| match with {
-            Side::Carrier | Side::AskingCarrier => side != Side::Tier,
+            Side::Carrier | Side::AskingCarrier | Side::AskedCarrier => side != Side::Tier,
             Side::Tier => side == Side::Tier,
         };
         match (side, self.proxies.iter().any(|(with, _)| is_of(*with))) {
-            (Side::Carrier | Side::AskingCarrier, false) => (Host::Carrier, Host::CarriersSide),
-            (Side::Carrier | Side::AskingCarrier, true) => (Host::CarriersPhone, Host::CarriersPhones),
+            (Side::Carrier | Side::AskingCarrier | Side::AskedCarrier, false) => {
+                (Host::Carrier, Host::CarriersSide)
+            }
+            (Side::Carrier | Side::AskingCarrier | Side::AskedCarrier, true) => {
+                (Host::CarriersPhone, Host::CarriersPhones)
+            }
             (Side::Tier, false) => (Host::North, Host::TiersSide),
             (Side::Tier, true) => (Host::NorthsPhone, Host::NorthsPhones),
         }
@@ -224,7 +235,7 @@ impl Network {
             targets = [{{ name = "acme-1", address = "{carrier}" }}]
             probe = {{ enabled = false }}
             auth = [{account}]
-            {register}
+            {digest}
             [[route.inbound]]
             site = "main"
             [[route.outbound]]
@@ -242,10 +253,10 @@ impl Network {
             carrier = self.at(Host::Carrier),
             last = first + 999,
             account = crate::kamailio::ACCOUNT,
-            register = if self.proxies.iter().any(|(side, _)| *side == Side::AskingCarrier) {
-                crate::kamailio::REGISTERS
-            } else {
-                ""
+            digest = match self.proxies {
+                [(Side::AskingCarrier, _), ..] => crate::kamailio::REGISTERS,
+                [(Side::AskedCarrier, _), ..] => crate::kamailio::ASKED,
+                _ => "",
             },
         )
     }
@@ -303,6 +314,11 @@ impl Running {
         for record in records {
             assert_eq!((record.code, record.close), (code, close), "{record:#?}");
         }
+    }
+
+    /// The value of a metric.
+    pub(crate) fn counted(&self, name: &str) -> String {
+        counted(&self.appliance, name)
     }
 
     /// Nothing is left.
