@@ -242,6 +242,13 @@ pub(crate) const HTTP_WRITE: Duration = Duration::from_secs(10);
 /// Connections of the TCP listener at once. A client that does nothing has its place for [`HTTP_TIMEOUT`].
 pub(crate) const HTTP_CONNECTIONS: usize = 32;
 
+/// Handshakes of TLS that the admin listener has under way: some 20 KiB each. They have no place among
+/// [`HTTP_CONNECTIONS`] yet, so that whoever never ends one keeps nobody out who does.
+pub(crate) const HTTP_HANDSHAKES: usize = 64;
+
+/// Of those, begun from one address: a browser opens six at once.
+pub(crate) const HTTP_HANDSHAKES_OF_ONE: usize = 8;
+
 /// Bytes of the file that says who may do what: 4,000 tokens.
 pub(crate) const ACCESS_FILE: u64 = 1 << 20;
 

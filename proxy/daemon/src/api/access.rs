@@ -109,7 +109,7 @@ impl Access {
         };
         let by_user = match way {
             Way::Unix { uid, gid } => self.user(&list, uid, gid),
-            Way::Tcp { .. } => None,
+            Way::Tcp { .. } | Way::Tls => None,
         };
         match (by_token, by_user) {
             (Some(token), Some(user)) => Some(Who { name: token.name, roles: token.roles.and(user.roles) }),

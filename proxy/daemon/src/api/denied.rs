@@ -16,6 +16,14 @@ pub(crate) enum Denied {
     Nobody,
     /// Somebody without the role.
     Role,
+    /// What came is no TLS: HTTP in clear, most likely.
+    NotTls,
+    /// A handshake of TLS that took too long.
+    HandshakeTimeout,
+    /// A handshake that came to nothing for another reason.
+    Handshake,
+    /// As many handshakes as may be, at once or from one address.
+    Handshakes,
     /// As many connections as may be.
     Connections,
     /// As many follow as may.
@@ -25,12 +33,16 @@ pub(crate) enum Denied {
 }
 
 impl Denied {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::CrossSite,
         Self::Host,
         Self::NoTls,
         Self::Nobody,
         Self::Role,
+        Self::NotTls,
+        Self::HandshakeTimeout,
+        Self::Handshake,
+        Self::Handshakes,
         Self::Connections,
         Self::Followers,
         Self::NotReading,
@@ -44,6 +56,10 @@ impl Denied {
             Self::NoTls => "no_tls",
             Self::Nobody => "nobody",
             Self::Role => "role",
+            Self::NotTls => "not_tls",
+            Self::HandshakeTimeout => "handshake_timeout",
+            Self::Handshake => "handshake",
+            Self::Handshakes => "handshakes",
             Self::Connections => "connections",
             Self::Followers => "followers",
             Self::NotReading => "not_reading",

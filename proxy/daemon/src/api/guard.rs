@@ -61,11 +61,12 @@ fn admit(api: &Api, request: &mut Request) -> Result<(), Refusal> {
         );
     }
     let way = request.extensions().get::<Way>().copied().unwrap_or(Way::Tcp { loopback: false });
+    // Over TLS the certificate has said who we are: to no name of somebody else's.
     if matches!(way, Way::Tcp { .. }) && !is_addressed(headers) {
         return forbidden("asked for by a name", "ask for it by its address, or as localhost", Denied::Host);
     }
     if matches!(way, Way::Tcp { loopback: false }) {
-        let advice = "a token would be read on its way: use the admin socket, 127.0.0.1, or `ssh -L`";
+        let advice = "a token would be read on its way: name a certificate in [admin], or use the admin socket, 127.0.0.1 or `ssh -L`";
         return forbidden("this listener has no TLS", advice, Denied::NoTls);
     }
     let token = bearer(headers);

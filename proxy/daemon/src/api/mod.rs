@@ -1,8 +1,8 @@
 //! The admin API: HTTP and JSON below `/v1`, `/metrics` and `/healthz` beside it.
 //!
 //! It is served on the admin socket, where the system says who asks, and on the TCP listener of `[admin]`, to whoever brings
-//! a token. `routes` is the list of what there is and of the role that each needs; `openapi.json` describes it. It runs on
-//! threads of its own: a client that is slow, stuck or hostile takes one of the places for connections, for a while.
+//! a token: over TLS where it has a certificate, else on loopback alone. `routes` is the list of what there is and of the
+//! role that each needs; `openapi.json` describes it. It runs on threads of its own: a client that is slow, stuck or hostile takes one of the places for connections, for a while.
 
 mod access;
 mod answer;
@@ -23,6 +23,7 @@ pub mod now;
 mod openapi;
 mod patient;
 mod routes;
+mod secure;
 mod serve;
 pub mod shapes;
 mod trial;

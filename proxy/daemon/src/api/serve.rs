@@ -1,7 +1,9 @@
 //! Connections: how many, how long, how large.
 
 use super::patient::Patient;
+use super::secure::{self, Handshakes};
 use super::{Api, Denied, routes};
+use crate::control::Desk;
 use crate::limits::{HTTP_CONNECTIONS, HTTP_HEAD, HTTP_HEADERS, HTTP_TIMEOUT};
 use axum::Router;
 use hyper::Request;
@@ -26,6 +28,8 @@ pub(crate) enum Way {
         /// To an address that only this host reaches.
         loopback: bool,
     },
+    /// Over TCP, with TLS.
+    Tls,
 }
 
 /// Serve the TCP listener until the appliance stops.
@@ -38,26 +42,56 @@ pub(crate) async fn tcp(
     let desk = Arc::clone(&api.desk);
     let router = routes::router(api);
     let room = Arc::new(Semaphore::new(HTTP_CONNECTIONS));
+    let handshakes = Handshakes::default();
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => {}
             accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                // Beyond the bound a client is closed at once: it can come again.
-                let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
-                    desk.denied().count(Denied::Connections);
+                let Ok((stream, from)) = accepted else { continue };
+                let visit = Visit { desk: Arc::clone(&desk), router: router.clone(), room: Arc::clone(&room) };
+                // As it is configured now: a reload brings a new certificate to those who come after it.
+                let Some(config) = desk.tls().admin().cloned() else {
+                    let loopback = stream.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
+                    tokio::spawn(visit.begin(stream, Way::Tcp { loopback }));
                     continue;
                 };
-                let loopback = stream.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
-                let router = router.clone();
+                let Some(place) = handshakes.begin(from.ip().to_canonical()) else {
+                    desk.denied().count(Denied::Handshakes);
+                    continue;
+                };
                 tokio::spawn(async move {
-                    serve(router, stream, Way::Tcp { loopback }).await;
-                    drop(permit);
+                    let shaken = secure::take(config, stream).await;
+                    drop(place);
+                    match shaken {
+                        Ok(stream) => visit.begin(stream, Way::Tls).await,
+                        Err(why) => visit.desk.denied().count(why),
+                    }
                 });
             }
         }
     }
     Ok(())
+}
+
+/// What a connection of the TCP listener works with.
+struct Visit {
+    desk: Arc<Desk>,
+    router: Router,
+    /// Places for connections.
+    room: Arc<Semaphore>,
+}
+
+impl Visit {
+    /// To its end. Beyond the bound a client is closed at once: it can come again.
+    async fn begin<S>(self, stream: S, way: Way)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match self.room.try_acquire() {
+            Ok(_place) => serve(self.router, stream, way).await,
+            Err(_) => self.desk.denied().count(Denied::Connections),
+        }
+    }
 }
 
 /// One connection, to its end.

@@ -144,7 +144,10 @@ impl Appliance {
                 format!("media {} ports {first} to {last}, {}", at.join(" and "), engine.capacity())
             });
         let carried = self.core.engine.as_ref().map(|e| format!("media carried by {}", e.standing()));
-        let admin = self.core.settings.admin.map(|at| format!("admin http://{at}/metrics"));
+        let admin = self.core.settings.admin.map(|at| {
+            let scheme = if self.core.shared.tls.load().admin().is_some() { "https" } else { "http" };
+            format!("admin {scheme}://{at}/metrics")
+        });
         let control = self.core.settings.control.as_ref().map(|path| format!("admin {}", path.display()));
         sip.chain(media).chain(carried).chain(admin).chain(control).collect()
     }

@@ -258,11 +258,16 @@ pub(super) struct RawTrunk {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAdmin {
-    /// Where `/metrics`, `/healthz` and the API for bearers of tokens are served, over TCP; on loopback alone, for
-    /// there is no TLS.
+    /// Where `/metrics`, `/healthz`, the console and the API for bearers of tokens are served, over TCP. Without a
+    /// certificate the API is for loopback alone.
     /// Without it: nowhere.
     /// Restart.
     pub(super) listen: Maybe<SocketAddr>,
+    /// PEM file with the certificate of `listen`, then those between it and its root: nothing but TLS is spoken there.
+    /// Without it: in clear.
+    pub(super) certificate: Maybe<PathBuf>,
+    /// PEM file with its key, unencrypted. Needed with `certificate`.
+    pub(super) key: Maybe<PathBuf>,
     /// Unix socket of the commands and the API, up to 96 bytes.
     /// Without it: none.
     /// Restart.

@@ -14,6 +14,7 @@ use crate::observe::{self, Traced};
 use crate::overrides::{Override, Place, Refused};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Shared};
+use crate::tls::Tls;
 use datapath::Engine;
 use proxy_core::{RegionView, RegistrationView, Snapshot};
 use serde::Serialize;
@@ -96,6 +97,11 @@ impl Desk {
     /// Requests that were turned away.
     pub(crate) fn denied(&self) -> &DeniedTally {
         &self.floor.shared().tally.denied
+    }
+
+    /// How TLS is spoken now.
+    pub(crate) fn tls(&self) -> Arc<Tls> {
+        self.floor.shared().tls.load_full()
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -34,6 +34,8 @@ pub struct Tls {
     servers: HashMap<u16, Arc<ServerConfig>>,
     /// By the target's name.
     clients: HashMap<String, Client>,
+    /// The admin listener's.
+    admin: Option<Arc<ServerConfig>>,
 }
 
 /// How one target is called.
@@ -72,6 +74,17 @@ impl Tls {
         Ok(())
     }
 
+    /// The admin listener's side: HTTP/1.1 and nobody's certificate but ours.
+    pub(crate) fn administer(&mut self, pair: &Pair) -> Result<(), rustls::Error> {
+        let builder =
+            ServerConfig::builder_with_provider(Arc::clone(&PROVIDER)).with_protocol_versions(VERSIONS)?;
+        let mut config =
+            builder.with_no_client_auth().with_single_cert(pair.chain.clone(), pair.key.clone_key())?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        self.admin = Some(Arc::new(config));
+        Ok(())
+    }
+
     /// How a target of this name is called: its certificate has to be of `domain`, signed by one of `roots`.
     pub(crate) fn call(
         &mut self,
@@ -102,6 +115,11 @@ impl Tls {
     /// A listener's side, by its number.
     pub(crate) fn server(&self, listener: u16) -> Option<&Arc<ServerConfig>> {
         self.servers.get(&listener)
+    }
+
+    /// The admin listener's side; `None`: it speaks in clear.
+    pub(crate) fn admin(&self) -> Option<&Arc<ServerConfig>> {
+        self.admin.as_ref()
     }
 
     /// How a peer is called: as the target at this address, else as one on that host. Nobody else is called: nothing says

@@ -1,11 +1,14 @@
 //! As much of an HTTP client as the stories of the admin API need: what it sends is what the story says, wrong or right.
 
 use super::world::PATIENCE;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// An answer.
@@ -44,6 +47,24 @@ impl Http {
         let stream = TcpStream::connect(at).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self(BufReader::new(Box::new(stream)), at.to_string())
+    }
+
+    /// Over TLS, to a host of this name; what it has shown comes with it. The error is that of the handshake.
+    pub(crate) fn tls(
+        mut stream: TcpStream,
+        name: &str,
+        config: &Arc<ClientConfig>,
+    ) -> io::Result<(Self, Vec<u8>)> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let host = format!("{name}:{}", stream.peer_addr()?.port());
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut connection = ClientConnection::new(Arc::clone(config), name).unwrap();
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        let shown = connection.peer_certificates().and_then(|chain| chain.first()).map(|der| der.to_vec());
+        let secure = StreamOwned::new(connection, stream);
+        Ok((Self(BufReader::new(Box::new(secure)), host), shown.unwrap_or_default()))
     }
 
     pub(crate) fn send(&mut self, text: impl AsRef<[u8]>) {

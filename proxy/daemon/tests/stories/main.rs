@@ -38,6 +38,7 @@ mod strangers_and_garbage;
 mod the_admin_api;
 mod the_admin_api_acts;
 mod the_admin_api_endures;
+mod the_admin_api_over_tls;
 mod the_console;
 mod the_service_obeys_signals;
 mod traces;

@@ -23,15 +23,21 @@ pub(crate) fn file(place: Place, name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", place.0))
 }
 
-/// An appliance with an admin socket, a TCP listener and an access file.
-pub(crate) fn start_with_tokens(place: Place, more: &str) -> (Audited, SocketAddr) {
+/// An access file.
+pub(crate) fn tokens(place: Place) -> PathBuf {
     let entries = TOKENS.map(|(name, sha256, role)| {
         format!("[[access]]\nname = \"{name}\"\nsha256 = \"{sha256}\"\nroles = [\"{role}\"]\n")
     });
     let access = file(place, "access");
     std::fs::write(&access, entries.concat()).unwrap();
+    access
+}
+
+/// An appliance with an admin socket, a TCP listener and an access file.
+pub(crate) fn start_with_tokens(place: Place, more: &str) -> (Audited, SocketAddr) {
     let at = (place.ip(1), 9090).into();
-    let (socket, access) = (socket(place), access.display());
+    let (socket, access) = (socket(place), tokens(place));
+    let access = access.display();
     let more = format!(
         "[admin]\nsocket = \"{}\"\nlisten = \"{at}\"\naccess = \"{access}\"\n{more}",
         socket.display()

@@ -1,6 +1,7 @@
 //! From what is written to what it means. Every function here goes on after an error with any value that fits: what
 //! comes out of a file with errors is thrown away, only the complaints count.
 
+mod admin;
 mod admitted;
 mod authentication;
 mod codes;

@@ -1,21 +1,15 @@
 //! The shell's own settings.
 
-use super::dns;
 use super::policy::{ranged, time};
-use super::{observe, records};
+use super::{admin, dns, observe, records};
 use crate::config::complaint::Complaints;
-use crate::config::raw::{RawAdmin, RawConfig, RawLog, RawLogFormat, RawProcess};
+use crate::config::raw::{RawConfig, RawLog, RawLogFormat, RawProcess};
 use crate::config::settings::{LogFormat, LogSettings, RelaySettings, Settings};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// Shards that names in branches and tags have room for is 256; more than a big machine has cores is a slip.
 const MAX_SHARDS: u32 = 64;
-
-/// A socket's path: unix(7) has room for 108 bytes with the final zero, and it is made under a longer name at first.
-const MAX_SOCKET_PATH: usize = 96;
 
 /// Connections that one address may begin: a cluster of sixteen processes behind one address, each with four.
 const PER_PEER: u32 = 64;
@@ -35,8 +29,8 @@ pub(super) fn read(
         shards,
         cpus: cpus.iter().map(|c| ranged(c, 0, 1023, "a processor", complaints) as usize).collect(),
         relay,
-        admin: admin(&raw.admin, complaints),
-        control: control(&raw.admin, complaints),
+        admin: admin::listen(&raw.admin, complaints),
+        control: admin::socket(&raw.admin, complaints),
         audit: raw.admin.audit.as_ref().map(|path| path.get_ref().clone()),
         access: raw.admin.access.as_ref().map(|path| path.get_ref().clone()),
         records: records::read(&raw.records, complaints),
@@ -58,32 +52,6 @@ pub(super) fn read(
         stir: Vec::new(),
         dns: dns::read(&raw.dns, complaints),
     }
-}
-
-fn admin(raw: &RawAdmin, complaints: &mut Complaints) -> Option<SocketAddr> {
-    let listen = raw.listen.as_ref()?;
-    let at = *listen.get_ref();
-    if !at.ip().is_loopback() {
-        complaints
-            .warn(listen.span(), format!("metrics on {at} are open to whoever can reach it"))
-            .advise("bind 127.0.0.1, or keep others out with a firewall: there is no password");
-    }
-    Some(at)
-}
-
-fn control(raw: &RawAdmin, complaints: &mut Complaints) -> Option<PathBuf> {
-    let written = raw.socket.as_ref()?;
-    let path = written.get_ref();
-    let length = path.as_os_str().len();
-    if length == 0 || length > MAX_SOCKET_PATH || path.file_name().is_none() {
-        complaints
-            .error(written.span(), format!("`{}` cannot be the path of a socket", path.display()))
-            .at(format!("{length} bytes"))
-            .advise(format!(
-                "write a file of up to {MAX_SOCKET_PATH} bytes, such as \"/run/bascule/admin.sock\""
-            ));
-    }
-    Some(path.clone())
 }
 
 fn log(raw: &RawLog, complaints: &mut Complaints) -> LogSettings {

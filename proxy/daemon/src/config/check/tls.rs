@@ -32,6 +32,7 @@ pub(super) fn read(raw: &RawConfig, config: &Config, complaints: &mut Complaints
         let (name, raw) = (name(&trunk.get_ref().name), trunk.get_ref());
         called(&mut tls, (name, &raw.targets, &raw.tls), config, &pairs, complaints);
     }
+    super::admin::secure(&mut tls, &raw.admin, complaints);
     tls
 }
 
@@ -206,7 +207,12 @@ fn authorities(path: &Path, at: Range<usize>, complaints: &mut Complaints) -> Op
         .ok()
 }
 
-fn pair(certificate: &Spanned<PathBuf>, key: &Spanned<PathBuf>, complaints: &mut Complaints) -> Option<Pair> {
+/// A certificate and its key, with what is to be said of them.
+pub(super) fn pair(
+    certificate: &Spanned<PathBuf>,
+    key: &Spanned<PathBuf>,
+    complaints: &mut Complaints,
+) -> Option<Pair> {
     let pair = match read_pair(certificate.get_ref(), key.get_ref()) {
         Ok(pair) => pair,
         Err(error) => {
