@@ -6,6 +6,7 @@ use crate::handle::{Line, RelayHandle};
 use crate::io::{AnyIo, Chosen, PacketIo, Seat};
 use crate::keeper::{Keeper, Orphaned};
 use crate::kernel::{Kernel, OFFLOAD_AFTER, Standing};
+use crate::latency::Latency;
 use crate::socket::SocketOptions;
 use crate::sys::{Precedence, go_first, pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
@@ -71,6 +72,8 @@ pub struct EngineCounters {
     pub relay: Counters,
     /// Receive calls that failed for another reason than "nothing there".
     pub receive_errors: u64,
+    /// How long sampled packets took that the sockets forwarded.
+    pub latency: Latency,
     /// Packets that were turned away before they were received, because their worker had no room for more.
     pub turned_away: u64,
     /// Flows that the kernel carries at the moment.
@@ -190,6 +193,7 @@ impl Engine {
             let shown = *worker.shared.counters.lock().unwrap_or_else(|broken| broken.into_inner());
             sum.relay.add(&shown.relay);
             sum.receive_errors += shown.receive_errors;
+            sum.latency.add(&shown.latency);
             sum.kernel_flows += shown.kernel_flows;
             sum.fast.add(&shown.fast);
         }

@@ -162,6 +162,7 @@ impl<Io: PacketIo> Worker<Io> {
         *shown = EngineCounters {
             relay,
             receive_errors: self.media.receive_errors,
+            latency: self.io.latency(),
             kernel_flows: flows as u64,
             fast: self.media.fast.as_ref().map_or_else(Default::default, FastPath::counts),
             ..EngineCounters::default()

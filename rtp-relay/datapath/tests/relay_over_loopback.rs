@@ -298,3 +298,37 @@ fn handles_and_batches_may_be_given_to_other_threads() {
     send::<(Engine, RelayHandle)>();
     send::<(datapath::mmsg::RecvBatch, datapath::mmsg::SendBatch)>();
 }
+
+#[test]
+fn one_packet_in_many_is_measured_from_its_arrival_to_its_departure() {
+    for sockets in engines() {
+        let (engine, mut relay) = start(&config(sockets, 21_180..=21_199));
+        let (mut alice, mut bob) =
+            (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
+        let id = SessionId::new(0, 1);
+        call(&mut relay, open(id, "127.0.0.9", "127.0.0.9"), &mut alice, &mut bob);
+        counters_when(&engine, |c| c.relay.sessions == 1);
+        bob.rtp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let until = Instant::now() + PATIENCE;
+        let mut n = 0;
+        let measured = |engine: &Engine| engine.counters().latency.counts.iter().sum::<u64>();
+        while measured(&engine) < 3 {
+            assert!(Instant::now() < until, "{sockets:?}: {:?}", engine.counters().latency);
+            for _ in 0..64 {
+                n += 1;
+                alice.say(&rtp(n));
+                let _ = bob.rtp.recv(&mut [0; 2048]);
+            }
+        }
+        let counters = counters_when(&engine, |c| c.relay.forwarded >= 3 * 256);
+        let latency = counters.latency;
+        let samples: u64 = latency.counts.iter().sum();
+        assert!(
+            samples <= counters.relay.forwarded / 128,
+            "{sockets:?}: {samples} of {}",
+            counters.relay.forwarded
+        );
+        assert!(latency.sum_ns > 0, "{sockets:?}: {latency:?}");
+        release(&mut relay, id);
+    }
+}

@@ -1,13 +1,14 @@
 //! The plain engine: a socket for each port, `epoll`, one system call for each packet.
 
 use super::{Arrived, Judge, PacketIo, Seat, Woken};
+use crate::latency::{Latency, Stopwatch, stamped};
 use crate::socket::SocketOptions;
 use crate::sys::{Epoll, Ready, recv_from, send_to};
 use relay_core::limits::MAX_PACKET;
 use relay_core::{Outgoing, PortPair, PortRef};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 /// The token of the worker's own wake; ports have their index.
@@ -32,6 +33,7 @@ pub(crate) struct EpollIo {
     woken: usize,
     /// Waits in a row that had no room for all that was ready.
     full: usize,
+    watch: Stopwatch,
     /// One byte more than is carried, so that "too long" is seen also without the flag.
     buffer: Box<[u8; MAX_PACKET + 1]>,
 }
@@ -51,6 +53,7 @@ impl EpollIo {
             ready: Ready::new(READY),
             woken: 0,
             full: 0,
+            watch: Stopwatch::default(),
             buffer: Box::new([0; MAX_PACKET + 1]),
         })
     }
@@ -69,11 +72,18 @@ impl EpollIo {
                 return;
             }
         };
+        self.watch.seen(1);
+        if self.watch.is_due() {
+            self.watch.begin(socket.as_raw_fd());
+        }
         let arrived = self.buffer.get_mut(..len).map_or(Arrived::TooLong, Arrived::Whole);
-        if let Some((port, to)) = judge.packet(port, from, arrived)
-            && !self.send(port, to, len)
-        {
-            judge.send_failed(port);
+        match judge.packet(port, from, arrived) {
+            Some((port, to)) if self.send(port, to, len) => self.watch.sent(),
+            Some((port, _)) => {
+                self.watch.forget();
+                judge.send_failed(port);
+            }
+            None => self.watch.forget(),
         }
     }
 
@@ -96,6 +106,7 @@ impl EpollIo {
 impl PacketIo for EpollIo {
     fn bind(&mut self, pair: &PortPair) -> io::Result<()> {
         let (rtp, rtcp) = self.options.bind_pair(pair)?;
+        [&rtp, &rtcp].into_iter().for_each(|socket| stamped(socket.as_fd()));
         self.epoll.add(rtp.as_fd(), pair.rtp.index() as u64)?;
         self.epoll.add(rtcp.as_fd(), pair.rtcp.index() as u64)?;
         self.put(pair.rtp, Some(rtp));
@@ -133,5 +144,9 @@ impl PacketIo for EpollIo {
                 judge.own_failed();
             }
         }
+    }
+
+    fn latency(&self) -> Latency {
+        self.watch.latency()
     }
 }

@@ -18,6 +18,7 @@ mod uring;
 pub use choose::SocketEngine;
 pub(crate) use choose::{AnyIo, Chosen, Seat};
 
+use crate::latency::Latency;
 use relay_core::{Outgoing, PortPair, PortRef};
 use std::io;
 use std::net::SocketAddr;
@@ -39,6 +40,9 @@ pub(crate) trait PacketIo {
 
     /// Send all that the judge has of its own.
     fn send_own(&mut self, judge: &mut impl Judge);
+
+    /// How long packets took that it has sent on.
+    fn latency(&self) -> Latency;
 }
 
 /// What a wait has brought.

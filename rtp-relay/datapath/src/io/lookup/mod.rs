@@ -21,6 +21,7 @@ mod tests;
 pub(crate) use steering::Steering;
 
 use super::{Arrived, Judge, PacketIo, Seat, Woken};
+use crate::latency::{Latency, Stopwatch};
 use crate::sys::{Epoll, Ready};
 use layout::DEPTH;
 use raw::Sender;
@@ -29,7 +30,7 @@ use slice::Slice;
 use slots::{BATCH, Slots};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tables::{Tables, place};
@@ -53,6 +54,7 @@ pub(crate) struct LookupIo {
     /// By the place of the address.
     senders: Vec<Sender>,
     slots: Slots,
+    watch: Stopwatch,
     /// From which port each slot's packet goes on.
     onward: Vec<PortRef>,
 }
@@ -94,6 +96,7 @@ impl LookupIo {
             receivers,
             senders: senders.collect::<io::Result<_>>()?,
             slots: Slots::new(),
+            watch: Stopwatch::default(),
             onward: vec![PortRef::new(0); BATCH],
             slice,
         })
@@ -115,6 +118,21 @@ impl LookupIo {
             Some(sender) => sender.push(&mut self.slots, slot, number, to, len),
             None => false,
         }
+    }
+
+    /// Have a packet judged; whether it is queued to be sent on.
+    fn onward(&mut self, slot: usize, judge: &mut impl Judge) -> bool {
+        let Some(received) = self.slots.received(slot) else { return false };
+        // To the port that the socket happens to be bound to: nobody has been told of it.
+        let Some(port) = self.slice.port(received.to) else { return false };
+        let payload = self.slots.payload(slot, received.len);
+        let arrived = payload.map_or(Arrived::TooLong, Arrived::Whole);
+        let Some((port, to)) = judge.packet(port, received.from, arrived) else { return false };
+        let queued = self.push(slot, port, to, received.len);
+        if !queued {
+            judge.send_failed(port);
+        }
+        queued
     }
 
     fn flush(&mut self, mut failed: impl FnMut(PortRef)) {
@@ -160,20 +178,16 @@ impl PacketIo for LookupIo {
             if !std::mem::take(&mut receiver.ready) {
                 continue;
             }
-            let n = receiver.receive(&self.tables, &mut self.slots, judge);
+            let n = receiver.receive(&self.tables, &mut self.slots, &mut self.watch, judge);
             for slot in 0..n {
-                let Some(received) = self.slots.received(slot) else { continue };
-                // To the port that the socket happens to be bound to: nobody has been told of it.
-                let Some(port) = self.slice.port(received.to) else { continue };
-                let payload = self.slots.payload(slot, received.len);
-                let arrived = payload.map_or(Arrived::TooLong, Arrived::Whole);
-                if let Some((port, to)) = judge.packet(port, received.from, arrived)
-                    && !self.push(slot, port, to, received.len)
-                {
-                    judge.send_failed(port);
+                let queued = self.onward(slot, judge);
+                // It is the oldest of a batch that is measured.
+                if slot == 0 && !queued {
+                    self.watch.forget();
                 }
             }
             self.flush(|port| judge.send_failed(port));
+            self.watch.sent();
         }
     }
 
@@ -193,13 +207,23 @@ impl PacketIo for LookupIo {
             self.flush(|_| judge.own_failed());
         }
     }
+
+    fn latency(&self) -> Latency {
+        self.watch.latency()
+    }
 }
 
 impl Receiver {
     /// Receive a batch; how many.
-    fn receive(&mut self, tables: &Tables, slots: &mut Slots, judge: &mut impl Judge) -> usize {
+    fn receive(
+        &mut self,
+        tables: &Tables,
+        slots: &mut Slots,
+        watch: &mut Stopwatch,
+        judge: &mut impl Judge,
+    ) -> usize {
         let let_in = tables.let_in(self.gate);
-        let n = match slots.receive(self.socket.as_fd()) {
+        let n = match self.take(slots, watch) {
             Ok(n) => n,
             Err(e) => {
                 if !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
@@ -214,6 +238,23 @@ impl Receiver {
         self.full = if n < BATCH { 0 } else { self.full + 1 };
         self.press(tables);
         n
+    }
+
+    /// All that there is room for. The packet to be measured is received alone, before the others: the stamp is the last one's.
+    fn take(&self, slots: &mut Slots, watch: &mut Stopwatch) -> io::Result<usize> {
+        let socket = self.socket.as_fd();
+        let mut n = 0;
+        if watch.is_due() {
+            n = slots.receive(socket, 0..1)?;
+            watch.begin(socket.as_raw_fd());
+        }
+        match slots.receive(socket, n..BATCH) {
+            Ok(others) => n += others,
+            Err(_) if n > 0 => {}
+            Err(e) => return Err(e),
+        }
+        watch.seen(n);
+        Ok(n)
     }
 
     /// Packets taken since some have been left behind.

@@ -5,6 +5,7 @@ use crate::sockaddr::Name;
 use relay_core::limits::MAX_PACKET;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Packets that are received or sent by one system call. Enough that the call costs each next to nothing; few enough that
@@ -57,11 +58,12 @@ impl Slots {
         }
     }
 
-    /// Receive what is there, in place of what was; how many.
-    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>) -> io::Result<usize> {
+    /// Receive what is there into the slots `range`, in place of what was; how many.
+    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>, range: Range<usize>) -> io::Result<usize> {
         let places = self.packets.iter_mut().zip(&mut self.names).zip(&mut self.controls);
         let messages = self.headers.iter_mut().zip(&mut self.vectors);
-        for ((header, vector), ((packet, name), control)) in messages.zip(places) {
+        let each = messages.zip(places).skip(range.start).take(range.len());
+        for ((header, vector), ((packet, name), control)) in each {
             let room = packet.get_mut(HEADROOM..).unwrap_or_default();
             *vector = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
             header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
@@ -72,13 +74,14 @@ impl Slots {
             header.msg_hdr.msg_iovlen = 1;
         }
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
-        // SAFETY: every header points to live memory of the stated length inside this value, which is borrowed mutably for
-        // the call and has not been touched since; the count is the number of headers.
+        let headers = self.headers.get_mut(range).unwrap_or_default();
+        // SAFETY: each of these headers points to live memory of the stated length inside this value, which is borrowed mutably for
+        // the call and has not been touched since; the count is their number.
         let n = unsafe {
             libc::recvmmsg(
                 fd.as_raw_fd(),
-                self.headers.as_mut_ptr(),
-                BATCH as libc::c_uint,
+                headers.as_mut_ptr(),
+                headers.len() as libc::c_uint,
                 flags as _,
                 std::ptr::null_mut(),
             )

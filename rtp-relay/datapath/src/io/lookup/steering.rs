@@ -143,6 +143,7 @@ fn receiver(address: IpAddr) -> io::Result<OwnedFd> {
     let socket = bound(address)?;
     crate::sys::receive_buffer(socket.as_fd(), DEPTH as usize * PACKET_MEMORY)?;
     crate::sys::want_destination(socket.as_fd(), address.is_ipv6())?;
+    crate::latency::stamped(socket.as_fd());
     Ok(socket.into())
 }
 

@@ -2,7 +2,7 @@
 
 use super::layout::{DEPTH, DEPTH_PRESSED};
 use super::slice::Slice;
-use super::slots::Slots;
+use super::slots::{BATCH, Slots};
 use super::steering::Steering;
 use super::tables::place;
 use crate::config::EngineConfig;
@@ -32,7 +32,7 @@ fn steered(host: u8, ports: std::ops::RangeInclusive<u16>) -> Option<(Steering, 
 fn waiting(socket: &OwnedFd, port: SocketAddr) -> (usize, usize) {
     let (mut to_it, mut to_others) = (0, 0);
     let mut slots = Slots::new();
-    while let Ok(n) = slots.receive(socket.as_fd()) {
+    while let Ok(n) = slots.receive(socket.as_fd(), 0..BATCH) {
         for slot in 0..n {
             let to = slots.received(slot).unwrap().to;
             if to == port { to_it += 1 } else { to_others += 1 }

@@ -24,6 +24,7 @@ mod token;
 pub(crate) use ring::Unavailable;
 
 use super::{Arrived, Judge, PacketIo, Seat, Woken};
+use crate::latency::{Latency, Stopwatch, stamped};
 use crate::sockaddr::Name;
 use crate::socket::SocketOptions;
 use buffers::Buffers;
@@ -35,7 +36,7 @@ use requests::Failed;
 use ring::{Patience, Ring};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 use token::{Generation, Token};
 
@@ -62,6 +63,7 @@ pub(crate) struct UringIo {
     /// What the judge does not know yet.
     failed: Vec<Failed>,
     turn: Turn,
+    watch: Stopwatch,
     /// The judge may have packets of its own that no buffer was left for.
     owes: bool,
     /// What went wrong where it could not be said.
@@ -139,6 +141,7 @@ impl UringIo {
             arrived: Vec::new(),
             failed: Vec::new(),
             turn: Turn::default(),
+            watch: Stopwatch::default(),
             owes: false,
             broken: None,
         })
@@ -186,6 +189,12 @@ impl UringIo {
         if !self.ports.get(at.index()).is_some_and(|port| port.hears(generation)) {
             return self.buffers.give(buffer);
         }
+        self.watch.seen(1);
+        // The stamp is of the packet that the kernel took last from this socket: a stream has one in a turn, hardly ever two.
+        let measured = self.watch.is_due();
+        if measured && let Some(socket) = self.ports.get(at.index()).and_then(Port::socket) {
+            self.watch.begin(socket);
+        }
         let onward = self.buffers.received(buffer).and_then(|packet| {
             let arrived = match packet.bytes.get_mut(..packet.len) {
                 Some(bytes) if packet.len <= MAX_PACKET => Arrived::Whole(bytes),
@@ -194,10 +203,18 @@ impl UringIo {
             judge.packet(at, packet.from?, arrived).map(|(port, to)| (port, to, packet.len))
         });
         match onward {
-            None => self.buffers.give(buffer),
+            None => {
+                self.buffers.give(buffer);
+                if measured {
+                    self.watch.forget();
+                }
+            }
             Some((port, to, len)) => {
                 if !self.send(Token::Forward(port, buffer), port, to, len) {
                     judge.send_failed(port);
+                    if measured {
+                        self.watch.forget();
+                    }
                 }
             }
         }
@@ -221,6 +238,7 @@ impl PacketIo for UringIo {
         self.settle(pair.rtp)?;
         self.settle(pair.rtcp)?;
         let (rtp, rtcp) = self.options.bind_pair(pair)?;
+        [&rtp, &rtcp].into_iter().for_each(|socket| stamped(socket.as_fd()));
         let both = self.open(pair.rtp, rtp).and_then(|()| self.open(pair.rtcp, rtcp));
         if both.is_err() {
             self.close(pair);
@@ -292,6 +310,10 @@ impl PacketIo for UringIo {
             }
         }
         self.confess(judge);
+    }
+
+    fn latency(&self) -> Latency {
+        self.watch.latency()
     }
 }
 

@@ -117,6 +117,8 @@ impl UringIo {
     /// Enter the kernel with all that there is to do, and see what is done.
     pub(super) fn enter(&mut self, patience: Patience) -> io::Result<()> {
         self.buffers.publish();
+        // What is sent is sent at the beginning of it; then it waits.
+        self.watch.sent();
         self.ring.enter(patience)?;
         while let Some(done) = self.ring.take() {
             self.done(&done);
