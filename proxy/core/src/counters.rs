@@ -1,9 +1,11 @@
 //! Plain counters of a shard, summed by the shell when somebody asks.
 
+use crate::delays::{Delays, Disconnect};
 use crate::{
     Attestation, ChallengeOutcome, CloseReason, HuntReason, MoveOutcome, RejectReason, UnsignedReason,
     VerifyReason,
 };
+use relay_values::Duration;
 
 /// Totals since start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub struct ShardCounters {
     verified: [u64; VerifyReason::ALL.len()],
     signed: [u64; Attestation::ALL.len()],
     unsigned: [u64; UnsignedReason::ALL.len()],
+    disconnects: [Delays; Disconnect::ALL.len()],
 }
 
 impl Default for ShardCounters {
@@ -44,6 +47,7 @@ impl Default for ShardCounters {
             verified: [0; VerifyReason::ALL.len()],
             signed: [0; Attestation::ALL.len()],
             unsigned: [0; UnsignedReason::ALL.len()],
+            disconnects: Default::default(),
         }
     }
 }
@@ -84,6 +88,17 @@ impl ShardCounters {
 
     pub(crate) fn unsigned(&mut self, reason: UnsignedReason) {
         bump(&mut self.unsigned, reason as usize);
+    }
+
+    pub(crate) fn disconnected(&mut self, outcome: Disconnect, after: Duration) {
+        if let Some(delays) = self.disconnects.get_mut(outcome as usize) {
+            delays.note(after);
+        }
+    }
+
+    /// How long our BYEs waited for their end, by outcome.
+    pub fn disconnects(&self) -> impl Iterator<Item = (Disconnect, &Delays)> + '_ {
+        Disconnect::ALL.into_iter().zip(&self.disconnects)
     }
 
     /// Callers that were verified, by result.

@@ -19,6 +19,7 @@ mod call;
 mod config;
 mod correlation;
 mod counters;
+mod delays;
 mod demands;
 mod dialog;
 mod digest;
@@ -55,6 +56,7 @@ pub use config::{
     Site, SiteId, Target, TargetId, Timers, Trunk, TrunkChoice, TrunkId, UnknownSource,
 };
 pub use counters::{RegionCalls, ShardCounters, ShardCounts};
+pub use delays::{Delays, Disconnect};
 pub use digest::{Account, AccountsId, Authentication, Demand, DemandId, DigestHash, Secret};
 pub use health::{EdgeView, Health, HealthChange, HealthCounters, HealthInput, HealthOutput, RegionView};
 pub use identity::{

@@ -339,7 +339,7 @@ impl Shard {
             | User::Transfer(_)
             | User::Within(..)
             | User::Ghost(_)
-            | User::Orphan => None,
+            | User::Farewell(_) => None,
         };
     }
 

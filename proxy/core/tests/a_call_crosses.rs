@@ -179,3 +179,36 @@ fn a_call_without_ports_is_refused_with_a_time_to_come_back() {
     let record = &stage.records[0];
     assert_eq!((record.close, record.reject), (CloseReason::Rejected, Some(RejectReason::NoMedia)));
 }
+
+#[test]
+fn how_long_a_bye_waits_for_its_end_is_counted_by_what_came_of_it() {
+    for (answers, bucket, waited) in [
+        (true, (2, 0), Duration::from_millis(80)),
+        // Timer F.
+        (false, (10, 1), Duration::from_secs(32)),
+    ] {
+        let mut stage = Stage::new();
+        stage.receive(CARRIER, &invite("one", &sdp("192.0.2.1", 30000)));
+        let out = stage.take(EAST).remove(0);
+        stage.receive(EAST, &answer(&out, 200, "t-east", "bob@198.51.100.1", &sdp("198.51.100.1", 40000)));
+        stage.take(EAST);
+        let ok = stage.take(CARRIER).pop().unwrap();
+        stage.receive(CARRIER, &in_dialog(&ok, "ACK", 1, ""));
+        stage.receive(CARRIER, &in_dialog(&ok, "BYE", 2, ""));
+        let bye = stage.take(EAST).remove(0);
+        assert!(bye.starts_with("BYE "), "{bye}");
+        if answers {
+            stage.pass(Duration::from_millis(80));
+            stage.receive(EAST, &answer(&bye, 200, "t-east", "bob@198.51.100.1", ""));
+        } else {
+            stage.pass(Duration::from_secs(33));
+        }
+        let mut expected = [vec![0; 12], vec![0; 12]];
+        expected[bucket.1][bucket.0] = 1;
+        let counted: Vec<_> = stage.shard.counters().disconnects().map(|(_, delays)| *delays).collect();
+        for (delays, expected) in counted.iter().zip(expected) {
+            assert_eq!(delays.counts(), expected);
+        }
+        assert_eq!(counted.iter().map(|delays| delays.sum()).sum::<Duration>(), waited);
+    }
+}

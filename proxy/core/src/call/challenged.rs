@@ -36,7 +36,7 @@ impl Call {
             | User::Refit(_)
             | User::Invite(_)
             | User::Ghost(_)
-            | User::Orphan => None,
+            | User::Farewell(_) => None,
         }
     }
 
@@ -85,7 +85,7 @@ impl Call {
                 leg
             }
             User::Within(_, leg) => leg,
-            User::Invite(_) | User::Ghost(_) | User::Orphan => return,
+            User::Invite(_) | User::Ghost(_) | User::Farewell(_) => return,
         };
         if let Some(dialog) = &mut self.leg_mut(leg).dialog {
             dialog.local_cseq = dialog.local_cseq.max(cseq);
@@ -116,7 +116,7 @@ impl Call {
             User::Transfer(_) => return newest.accounts(newest.target(self.placed_at()?)?.owner).cloned(),
             User::Refit(_) => self.tier_leg().other(),
             User::Carried(_, leg) | User::Session(_, leg) | User::Within(_, leg) => leg,
-            User::Invite(_) | User::Ghost(_) | User::Orphan => return None,
+            User::Invite(_) | User::Ghost(_) | User::Farewell(_) => return None,
         };
         let edge = self.seat.edge.filter(|_| leg == self.tier_leg());
         match (edge, leg, self.admitted.direction) {

@@ -39,8 +39,8 @@ pub(crate) enum User {
     Ghost(u64),
     /// A request of ours inside a leg's dialog whose answer changes nothing: PRACK, NOTIFY.
     Within(CallKey, Leg),
-    /// A request whose answer changes nothing any more: BYE.
-    Orphan,
+    /// A BYE that was first said then: its answer changes nothing any more, but is counted.
+    Farewell(Time),
 }
 
 impl User {
@@ -55,7 +55,7 @@ impl User {
             | Self::Session(key, _)
             | Self::Within(key, _)
             | Self::Transfer(key) => Some(key),
-            Self::Ghost(_) | Self::Orphan => None,
+            Self::Ghost(_) | Self::Farewell(_) => None,
         }
     }
 }

@@ -114,7 +114,7 @@ impl CallLeg {
     pub(crate) fn bye(&mut self, env: &mut Env, reason: Option<&[u8]>) {
         let Some(dialog) = &mut self.dialog else { return };
         let Some(face) = env.faces.get(dialog.peer.listener) else { return };
-        let client = env.txns.reserve(User::Orphan);
+        let client = env.txns.reserve(User::Farewell(env.now));
         let mut bye = dialog.request(Method::Bye, face, env.txns.branch(client).as_bytes());
         if let Some(reason) = reason {
             bye.header(HeaderName::Reason, reason);

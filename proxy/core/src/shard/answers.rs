@@ -3,6 +3,7 @@
 use super::Shard;
 use crate::call::{CallEvent, CarriedOutcome, NotForTheCall, User};
 use crate::call::{finish, refused_offer};
+use crate::delays::Disconnect;
 use crate::dialog::Dialog;
 use crate::ids::CallKey;
 use crate::transaction::{ClientKey, ClientKind, ServerKey, TxnEvent};
@@ -95,7 +96,13 @@ impl Shard {
                 }
                 false
             }
-            User::Invite(_) | User::Within(..) | User::Orphan => false,
+            User::Farewell(said) => {
+                if response.code().is_some_and(|code| (200..300).contains(&code)) {
+                    self.env.counters.disconnected(Disconnect::Completed, self.env.now.since(said));
+                }
+                false
+            }
+            User::Invite(_) | User::Within(..) => false,
         };
         if unwanted && answers {
             // The BYE to a re-INVITE's 2xx, and to one that comes again, is on its way already.
@@ -116,7 +123,7 @@ impl Shard {
         self.env.counters.sent += 1;
         self.env.out.push_back(Output::Send { to: dialog.peer, bytes: ack });
         if ends {
-            let client = self.env.txns.reserve(User::Orphan);
+            let client = self.env.txns.reserve(User::Farewell(self.env.now));
             let branch = self.env.txns.branch(client);
             dialog.local_cseq = dialog.local_cseq.saturating_add(FORGOTTEN);
             let bye = dialog.request(Method::Bye, face, branch.as_bytes()).finish();
@@ -157,7 +164,11 @@ impl Shard {
                 self.env.ghosts.unanswered(id, &self.env.newest);
                 None
             }
-            User::Invite(_) | User::Within(..) | User::Orphan => None,
+            User::Farewell(said) => {
+                self.env.counters.disconnected(Disconnect::Failed, self.env.now.since(said));
+                None
+            }
+            User::Invite(_) | User::Within(..) => None,
         };
     }
 }

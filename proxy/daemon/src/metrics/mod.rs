@@ -1,6 +1,7 @@
 //! Prometheus text. Counters live where things happen, as plain numbers; they are asked for and summed when somebody
 //! scrapes. Only durations and moves are kept here.
 
+mod counted;
 mod page;
 mod sessions;
 

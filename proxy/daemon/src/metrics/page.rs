@@ -1,20 +1,21 @@
 //! Everything that is read off at a scrape.
 
+use super::counted::{Series, histogram};
 use crate::dns::Known;
 use crate::health::{region_state, state};
 use crate::report::{ShardReport, WireCounters};
 use crate::shared::Tally;
 use crate::stir::StirTally;
 use datapath::xdp::Passed;
-use datapath::{Declined, EngineCounters};
+use datapath::{Declined, EngineCounters, Latency};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proxy_core::{
-    Config, HealthCounters, LocateCounters, Owner, PlaceState, QuestionKind, RegionId, RegionState,
-    RejectReason, ShardCounters, Snapshot, TargetState,
+    Config, Delays, Disconnect, HealthCounters, LocateCounters, Owner, PlaceState, QuestionKind, RegionId,
+    RegionState, RejectReason, ShardCounters, Snapshot, TargetState,
 };
 use relay_core::{Recall, Unfit};
-use relay_values::DropReason;
+use relay_values::{DropReason, Duration};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a page is made of.
@@ -58,7 +59,44 @@ pub(crate) fn render(page: Page<'_>) -> String {
     });
     let mut text = recorder.handle().render();
     text.push_str(&page.durations);
+    text.push_str(&disconnects(page.shards));
+    text.push_str(&page.relay.map(|relay| latency(&relay.latency)).unwrap_or_default());
     text
+}
+
+/// How long our BYEs waited.
+fn disconnects(shards: &[ShardReport]) -> String {
+    let mut all = Disconnect::ALL.map(|outcome| (outcome, Delays::default()));
+    for shard in shards {
+        for ((_, sum), (_, delays)) in all.iter_mut().zip(shard.counters.disconnects()) {
+            sum.add(delays);
+        }
+    }
+    let bounds = Delays::BOUNDS.map(|bound| bound.as_secs_f64());
+    let series = all.each_ref().map(|(outcome, delays)| Series {
+        label: format!("outcome=\"{}\"", outcome.as_str()),
+        bounds: &bounds,
+        counts: delays.counts(),
+        sum: delays.sum().as_secs_f64(),
+    });
+    let help = "Session disconnect delay (RFC 6076 §4.4): from a BYE of ours to its 2xx (completed), or to timer F or a failure to deliver it \
+                (failed); without legs left behind";
+    histogram("bascule_sdd_seconds", help, &series)
+}
+
+/// How long packets took through the sockets.
+fn latency(latency: &Latency) -> String {
+    let seconds = |ns: u64| Duration::from_nanos(ns).as_secs_f64();
+    let bounds = Latency::BOUNDS_NS.map(seconds);
+    let series = Series {
+        label: String::new(),
+        bounds: &bounds,
+        counts: &latency.counts,
+        sum: seconds(latency.sum_ns),
+    };
+    let help = "From when the kernel stamped a packet's arrival to after the relay had sent it on, of one packet in 256; the sockets' packets only, not \
+                those that the kernel forwards";
+    histogram("bascule_relay_latency_seconds", help, &[series])
 }
 
 fn set(name: &'static str, help: &'static str, value: u64) {

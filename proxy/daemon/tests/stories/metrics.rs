@@ -58,6 +58,7 @@ fn promtool_finds_nothing_to_say_and_every_metric_that_a_rule_or_the_dashboard_a
     let page = appliance.metrics_text();
     assert_eq!(metric(&appliance, "bascule_session_attempts_total{outcome=\"established\"}"), 1.0);
     assert_eq!(metric(&appliance, "bascule_srd_seconds_count{outcome=\"established\"}"), 1.0);
+    assert_eq!(metric(&appliance, "bascule_sdd_seconds_count{outcome=\"completed\"}"), 1.0);
     appliance.stop();
     std::fs::remove_dir_all(&spool).unwrap();
 
