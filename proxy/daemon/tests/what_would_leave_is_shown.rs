@@ -71,6 +71,21 @@ fn the_message_of_every_attempt_is_one_that_can_be_read_and_goes_where_it_is_sai
 }
 
 #[test]
+fn the_tier_hears_on_whose_trunk_group_a_call_has_come_and_carriers_do_not() {
+    // RFC 4904 §4: parameters of the user, in what is called and in our Contact.
+    let said = ";tgrp=byoc-berlin;trunk-context=edge.example.com@";
+    for attempt in attempts(&INBOUND) {
+        let message = attempt["message"].as_str().unwrap();
+        let of = |begin: &str| message.lines().find(|line| line.starts_with(begin)).unwrap().to_owned();
+        assert!(of("INVITE ").contains(said) && of("Contact:").contains(said), "{message}");
+    }
+    for attempt in attempts(&OUTBOUND) {
+        let message = attempt["message"].as_str().unwrap();
+        assert!(!message.contains("tgrp"), "{message}");
+    }
+}
+
+#[test]
 fn a_region_that_is_taken_away_is_tried_last() {
     let alive = attempts(&INBOUND);
     assert_eq!(column(&alive, "region"), ["fra", "fra", "fra", "ams", "ams", "ams"]);

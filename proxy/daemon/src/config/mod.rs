@@ -19,7 +19,7 @@ mod wav;
 mod words;
 
 pub use complaint::{Complaint, Place, Severity, Source};
-pub use observing::{HepSettings, HepTransport, ObserveSettings, TraceSettings};
+pub use observing::{HepKey, HepSettings, HepTransport, ObserveSettings, TraceSettings};
 pub use recording::{DeliverySettings, RecordFormat, RecordSettings, RecordsTo, Rotation};
 pub use reload::NeedsRestart;
 pub(crate) use reload::needs_restart;

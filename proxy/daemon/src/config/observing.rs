@@ -1,6 +1,7 @@
 //! Who watches the signalling.
 
 use crate::Redaction;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -34,9 +35,29 @@ pub struct HepSettings {
     /// Who we are to it.
     pub capture_id: u32,
     /// What it wants to hear from those who may send.
-    pub key: Option<String>,
+    pub key: Option<HepKey>,
     /// What it is not told.
     pub redact: Redaction,
+}
+
+/// A password for a collector: shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HepKey(String);
+
+impl HepKey {
+    pub(crate) fn new(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for HepKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HepKey(..)")
+    }
 }
 
 /// How a collector is reached.

@@ -21,8 +21,10 @@ pub struct RecordSettings {
 /// How records are sent to somebody who collects them: JSON lines by HTTP POST, out of a spool on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliverySettings {
-    /// Where to: `http` only.
+    /// Where to: `http` or `https`.
     pub url: hyper::Uri,
+    /// A file of the authorities that are believed, for `https`; read for each connection.
+    pub ca: PathBuf,
     /// A file with the bearer token (RFC 6750 §2.1), read for each request.
     pub token_file: Option<PathBuf>,
     /// A folder that nobody else writes to.

@@ -45,8 +45,8 @@ impl<'de> Deserialize<'de> for Unshown {
     }
 }
 
-/// The keys whose values are masked.
-const KEYS: [&str; 2] = ["password", "ha1"];
+/// The keys whose values are masked; `key` only where it is a collector's: elsewhere it is a path.
+const KEYS: [&str; 3] = ["password", "ha1", "key"];
 
 /// The text with every secret made illegible and no byte moved: complaints show the lines that they are about.
 pub(super) fn masked(text: &str) -> String {
@@ -57,7 +57,8 @@ pub(super) fn masked(text: &str) -> String {
             let before = text[..at].chars().next_back();
             let after = rest.trim_start_matches(['"', '\'', ' ', '\t']);
             let is_part = before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-            let Some(value) = after.strip_prefix('=').filter(|_| !is_part) else { continue };
+            let is_path = key == "key" && !is_of_hep(&text[..at]);
+            let Some(value) = after.strip_prefix('=').filter(|_| !is_part && !is_path) else { continue };
             let start = text.len() - value.len();
             let end = start + length(value);
             out[start..end]
@@ -68,6 +69,13 @@ pub(super) fn masked(text: &str) -> String {
     }
     // Only whole strings were masked: what is left is UTF-8.
     String::from_utf8(out).unwrap_or_default()
+}
+
+/// Whether what follows this text belongs to `[hep]`: by the last header, or on a line that names it.
+fn is_of_hep(before: &str) -> bool {
+    let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
+    let header = before.lines().rev().map(str::trim_start).find(|line| line.starts_with('['));
+    line.starts_with("hep") || header.is_some_and(|header| header[1..].trim_start().starts_with("hep"))
 }
 
 /// How far a value reaches: to the end of its string, or where it has no quotes, of its line or table.
@@ -118,5 +126,12 @@ mod tests {
              password_file = \"/etc/x\"\nha1 =****** # ha1\n\"password\" = ****, x = 1\npassword = *****\nb = 2\n\
              password = ******\n********\nthe password"
         );
+    }
+
+    #[test]
+    fn a_key_is_a_secret_where_it_is_a_collectors_and_a_path_elsewhere() {
+        let text = "hep.key = \"abc\"\n[[listener]]\nkey = \"/etc/key.pem\"\n[hep]\nto = \"x\"\nkey = \"abc\"\n[log]\nkey = 1\n";
+        let shown = "hep.key = *****\n[[listener]]\nkey = \"/etc/key.pem\"\n[hep]\nto = \"x\"\nkey = *****\n[log]\nkey = 1\n";
+        assert_eq!(masked(text), shown);
     }
 }

@@ -2,11 +2,14 @@
 //! bounds are where complaints begin, what is needed is missed, and a reload refuses what is said to need a restart.
 
 use super::{Loaded, needs_restart, parse};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-/// A configuration with every section that can be there without a file beside it. Each stands for its type, wherever else that may stand.
-const WHOLE: &str = r#"
+/// A configuration with every section but `[[stir.verify.certificates]]`, which takes certificates of telephone numbers. Each stands for its
+/// type, wherever else that may stand. `{files}`: a folder with a certificate that is its own authority, and its key.
+const SECTIONS: &str = r#"
 [[listener]]
 name = "carriers"
 bind = "127.0.0.1:5060"
@@ -14,6 +17,14 @@ bind = "127.0.0.1:5060"
 [[listener]]
 name = "tier"
 bind = "127.0.0.1:5070"
+
+[[listener]]
+name = "secure"
+bind = "127.0.0.1:5061"
+transport = "tls"
+certificate = "{files}/us.pem"
+key = "{files}/us.key"
+client_ca = "{files}/us.pem"
 
 [[region]]
 name = "north"
@@ -66,6 +77,42 @@ password = "secret"
 realm = "edge.example"
 users = [{ username = "acme", password = "secret" }]
 
+[trunk.register]
+aor = "sip:us@acme.example"
+
+[[trunk]]
+name = "safe"
+listener = "secure"
+sources = ["127.0.0.3/32"]
+targets = [{ address = "127.0.0.3:5061" }]
+
+[trunk.tls]
+server_name = "safe.example"
+ca = "{files}/us.pem"
+certificate = "{files}/us.pem"
+key = "{files}/us.key"
+
+[[stir]]
+name = "signed"
+
+[stir.sign]
+key = "{files}/us.key"
+certificate = "https://certificates.example/us.pem"
+origid = "de305d54-75b4-431b-adb2-eb6b9e546014"
+
+[stir.verify]
+authorities = "{files}/us.pem"
+https_authorities = "{files}/us.pem"
+
+[[stir]]
+name = "fetched"
+
+[stir.verify]
+authorities = "{files}/us.pem"
+
+[[stir.verify.hosts]]
+host = "certificates.example"
+
 [[route.inbound]]
 site = "main"
 
@@ -103,8 +150,32 @@ v4 = "127.0.0.1"
 
 [records]
 
+[records.delivery]
+url = "https://127.0.0.9/records"
+ca = "{files}/us.pem"
+spool = "/var/lib/bascule/records"
+
+[trace]
+
+[hep]
+to = "127.0.0.9:9060"
+
 [log]
 "#;
+
+/// The sections, and the files that they name.
+static WHOLE: LazyLock<String> = LazyLock::new(|| {
+    let files = std::env::temp_dir().join(format!("bascule-told-{}", std::process::id()));
+    std::fs::create_dir_all(&files).expect("a folder");
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(["us.example".to_owned()]).expect("a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).expect("a certificate");
+    for (name, text) in [("us.pem", certificate.pem()), ("us.key", key.serialize_pem())] {
+        std::fs::write(files.join(name), text).expect("a file");
+    }
+    SECTIONS.replace("{files}", &files.display().to_string())
+});
 
 /// A key, and the last header above which it can be written.
 struct Told {

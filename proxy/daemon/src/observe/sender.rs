@@ -35,7 +35,7 @@ pub(crate) struct Sender {
 impl Sender {
     pub(crate) fn new(settings: &HepSettings, shared: &Arc<Shared>) -> (Self, Receiver<Lot>) {
         let (lots, read) = sync_channel(HEP_LOTS);
-        let key = settings.key.clone().unwrap_or_default().into_bytes();
+        let key = settings.key.as_ref().map(|key| key.as_bytes().to_vec()).unwrap_or_default();
         let lot = Lot { bytes: Vec::new(), packets: 0 };
         (Self { agent: settings.capture_id, key, lot, lots, shared: Arc::clone(shared) }, read)
     }

@@ -27,6 +27,9 @@ pub(crate) struct Where {
 #[derive(Debug, Args)]
 #[command(after_help = STATUS)]
 pub(crate) struct StatusArgs {
+    /// Show it anew every second, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) at: Where,
 }
@@ -35,6 +38,9 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, Args)]
 #[command(after_help = STATUS)]
 pub(crate) struct RegionsArgs {
+    /// Show it anew every second, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) at: Where,
 }

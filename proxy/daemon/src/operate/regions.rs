@@ -1,16 +1,23 @@
 //! `bascule regions`.
 
 use super::args::RegionsArgs;
+use super::http::watched;
 use super::line::ask_once;
-use super::report::{print, table};
+use super::report::{clear, print, table};
 use super::{Ended, Failure};
 use bascule::control::{Answer, Edge, Region, Request};
 
 pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {
-    ask_once(&args.at, &Request::Regions, |answer| {
-        let Answer::Regions { generation, regions } = answer else { return false };
-        show(*generation, regions);
-        true
+    watched(args.watch, async || {
+        ask_once(&args.at, &Request::Regions, |answer| {
+            let Answer::Regions { generation, regions } = answer else { return false };
+            if args.watch {
+                clear();
+            }
+            show(*generation, regions);
+            true
+        })
+        .await
     })
     .await
 }

@@ -1,16 +1,23 @@
 //! `bascule status`.
 
 use super::args::StatusArgs;
+use super::http::watched;
 use super::line::ask_once;
-use super::report::{print, table};
+use super::report::{clear, print, table};
 use super::{Ended, Failure};
 use bascule::control::{Answer, Media, NameStatus, Registered, Request, Status};
 
 pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
-    ask_once(&args.at, &Request::Status, |answer| {
-        let Answer::Status(status) = answer else { return false };
-        show(status);
-        true
+    watched(args.watch, async || {
+        ask_once(&args.at, &Request::Status, |answer| {
+            let Answer::Status(status) = answer else { return false };
+            if args.watch {
+                clear();
+            }
+            show(status);
+            true
+        })
+        .await
     })
     .await
 }

@@ -59,6 +59,15 @@ pub(crate) enum Ask {
     Required(Arc<RootCertStore>),
 }
 
+/// How a host of the web is called: by its own name, which its certificate has to be of (RFC 9110 §4.3.4).
+pub(crate) fn web_client(roots: Arc<RootCertStore>) -> Result<ClientConfig, rustls::Error> {
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&PROVIDER)).with_protocol_versions(VERSIONS)?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 impl Tls {
     /// A listener's side.
     pub(crate) fn serve(&mut self, listener: u16, pair: &Pair, ask: Ask) -> Result<(), rustls::Error> {

@@ -1,6 +1,7 @@
 //! Records reach their receiver, whatever becomes of it, of us, and of the disk.
 
 use super::receiver::{Mood, Receiver};
+use super::tls_ca::{Ca, Holder};
 use super::world::{PATIENCE, Place, Ua, call, eventually, hang_up, metric};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -92,6 +93,41 @@ fn a_record_that_the_receiver_never_wants_is_set_aside_and_the_others_are_not_he
     let aside = std::fs::read_to_string(spool.join("set-aside.jsonl")).unwrap();
     let aside: serde_json::Value = serde_json::from_str(aside.trim()).unwrap();
     assert_eq!(aside["a_call_id"], "bad-0");
+    assert_eq!(receiver.call_ids(), sorted(made));
+    appliance.stop();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn over_tls_only_the_receiver_that_is_meant_has_records_and_another_one_costs_nothing_but_time() {
+    let (place, folder) = (Place(118), folder("delivery-tls"));
+    let (ca, others) = (Ca::new("ours"), Ca::new("strangers"));
+    let file = ca.write(&folder, "ca");
+    let at = receiver_of(place);
+    let name = at.ip().to_string();
+    let more = delivery(place, &folder.join("spool")).replacen("http://", "https://", 1);
+    let appliance = place.start(&format!("{more}ca = {file:?}\n"));
+    let (carrier, edge) = (place.carrier(), place.edge(1));
+    let refused = || metric(&appliance, "bascule_records_retries_total{reason=\"tls\"}");
+
+    let mut made = Vec::new();
+    let badges = [
+        ("stranger", others.signs(Holder::of(&[&name]))),
+        ("elsewhere", ca.signs(Holder::of(&["billing.example"]))),
+        ("expired", ca.signs(Holder::of(&[&name]).expired())),
+    ];
+    for (who, badge) in badges {
+        let receiver = Receiver::over_tls(at, Mood::Takes, &badge);
+        let before = refused();
+        made.extend(calls(place, (&carrier, &edge), who, 1));
+        eventually(who, || refused() >= before + 2.0);
+        assert_eq!(receiver.requests(), 0, "{who} has seen a record");
+        assert!(metric(&appliance, "bascule_records_lag_seconds") > 0.0);
+    }
+    let receiver = Receiver::over_tls(at, Mood::Takes, &ca.signs(Holder::of(&[&name])));
+    made.extend(calls(place, (&carrier, &edge), "meant", 2));
+    eventually("all are there", || receiver.records() == made.len());
+    eventually("nothing waits", || metric(&appliance, "bascule_records_lag_seconds") == 0.0);
     assert_eq!(receiver.call_ids(), sorted(made));
     appliance.stop();
     std::fs::remove_dir_all(&folder).unwrap();

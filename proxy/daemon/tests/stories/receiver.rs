@@ -1,6 +1,8 @@
 //! Somebody who collects call records over HTTP, and his moods.
 
+use super::tls_ca::Badge;
 use super::world::PATIENCE;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -42,6 +44,19 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) fn at(at: SocketAddr, mood: Mood) -> Self {
+        Self::new(at, mood, None)
+    }
+
+    /// The same over TLS, with a certificate to show.
+    pub(crate) fn over_tls(at: SocketAddr, mood: Mood, badge: &Badge) -> Self {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = builder.with_no_client_auth().with_single_cert(badge.chain(), badge.key()).unwrap();
+        Self::new(at, mood, Some(Arc::new(config)))
+    }
+
+    fn new(at: SocketAddr, mood: Mood, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind(at).unwrap();
         let (mood, books) = (Arc::new(Mutex::new(mood)), Arc::new(Mutex::new(Books::default())));
         let ends = Arc::new(AtomicBool::new(false));
@@ -53,7 +68,18 @@ impl Receiver {
                     return;
                 }
                 let (mood, books, ends) = (Arc::clone(&mood), Arc::clone(&books), Arc::clone(&ends));
-                std::thread::spawn(move || serve(&stream.unwrap(), &mood, &books, &ends));
+                let tls = tls.clone();
+                std::thread::spawn(move || {
+                    let stream = stream.unwrap();
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    match tls {
+                        None => serve(stream, &mood, &books, &ends),
+                        Some(config) => {
+                            let line = ServerConnection::new(config).unwrap();
+                            serve(StreamOwned::new(line, stream), &mood, &books, &ends);
+                        }
+                    }
+                });
             }
         });
         Self { at, mood, books, ends, door: Some(door) }
@@ -101,8 +127,7 @@ impl Drop for Receiver {
 }
 
 /// Requests of one connection; it ends with the receiver or its mood.
-fn serve(stream: &TcpStream, mood: &Mutex<Mood>, books: &Mutex<Books>, ends: &AtomicBool) {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+fn serve(stream: impl Read + Write, mood: &Mutex<Mood>, books: &Mutex<Books>, ends: &AtomicBool) {
     let mut reader = BufReader::new(stream);
     while let Some((key, body)) = request(&mut reader) {
         if ends.load(Ordering::Relaxed) {
@@ -139,14 +164,15 @@ fn serve(stream: &TcpStream, mood: &Mutex<Mood>, books: &Mutex<Books>, ends: &At
             Mood::Takes | Mood::Answers(_) | Mood::Dislikes(_) => {}
         }
         let answer = format!("HTTP/1.1 {code} x\r\nContent-Length: 3\r\n\r\nok\n");
-        if (&*stream).write_all(answer.as_bytes()).is_err() {
+        let sent = reader.get_mut().write_all(answer.as_bytes()).and_then(|()| reader.get_mut().flush());
+        if sent.is_err() {
             return;
         }
     }
 }
 
 /// The idempotency key and the body.
-fn request(reader: &mut BufReader<&TcpStream>) -> Option<(String, String)> {
+fn request(reader: &mut impl BufRead) -> Option<(String, String)> {
     let (mut length, mut key, mut line) = (0, String::new(), String::new());
     loop {
         line.clear();

@@ -4,7 +4,7 @@ use super::policy::ranged;
 use super::records::{at_least, megabytes};
 use crate::Redaction;
 use crate::config::complaint::Complaints;
-use crate::config::observing::{HepSettings, HepTransport, ObserveSettings, TraceSettings};
+use crate::config::observing::{HepKey, HepSettings, HepTransport, ObserveSettings, TraceSettings};
 use crate::config::raw::{RawConfig, RawHep, RawHepTransport, RawRedacted, RawTrace};
 use serde_spanned::Spanned;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn hep(written: &Spanned<RawHep>, complaints: &mut Complaints) -> Option<HepSett
             None | Some(RawHepTransport::Udp) => HepTransport::Udp,
         },
         capture_id: raw.capture_id.as_ref().map_or(1, |n| ranged(n, 0, most, "`capture_id`", complaints)),
-        key: raw.key.clone(),
+        key: raw.key.as_ref().map(|key| HepKey::new(&key.0)),
         redact: redaction(raw.redact.as_deref().unwrap_or_default()),
     })
 }

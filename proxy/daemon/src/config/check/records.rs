@@ -1,13 +1,14 @@
 //! Where call records go.
 
 use super::policy::ranged;
+use super::tls::{SYSTEM, authorities};
 use crate::config::complaint::Complaints;
 use crate::config::raw::{Maybe, RawDelivery, RawRecordFormat, RawRecords};
 use crate::config::recording::{DeliverySettings, RecordFormat, RecordSettings, RecordsTo, Rotation};
 use crate::config::words::{Span, SpanOrNever, say};
 use hyper::Uri;
 use serde_spanned::Spanned;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Files that are put aside more often than this are too many to look at.
@@ -114,7 +115,7 @@ fn delivery(written: &Spanned<RawDelivery>, complaints: &mut Complaints) -> Opti
     let raw = written.get_ref();
     let (table, what) = (written.span(), "[records.delivery]");
     if raw.url.is_none() {
-        complaints.missing(table.clone(), what, "url", "\"http://billing.example.com/records\"");
+        complaints.missing(table.clone(), what, "url", "\"https://billing.example.com/records\"");
     }
     if raw.spool.is_none() {
         complaints.missing(table, what, "spool", "\"/var/lib/bascule/records\"");
@@ -130,8 +131,10 @@ fn delivery(written: &Spanned<RawDelivery>, complaints: &mut Complaints) -> Opti
     let timeout = of(&raw.timeout, TIMEOUT, 100, "`timeout`", complaints);
     let retry_at_most = of(&raw.retry_at_most, RETRY_AT_MOST, 200, "`retry_at_most`", complaints);
     let sync = of(&raw.sync, SYNC, 10, "`sync`", complaints);
+    let url = url(raw.url.as_ref()?, complaints)?;
     Some(DeliverySettings {
-        url: url(raw.url.as_ref()?, complaints)?,
+        ca: ca(raw, &url, complaints),
+        url,
         token_file: raw.token_file.as_ref().map(|path| path.get_ref().clone()),
         spool: raw.spool.as_ref()?.get_ref().clone(),
         spool_bytes: megabytes.unwrap_or(SPOOL_MB << 20),
@@ -142,21 +145,38 @@ fn delivery(written: &Spanned<RawDelivery>, complaints: &mut Complaints) -> Opti
     })
 }
 
+/// Who has to have signed the receiver's certificate.
+fn ca(raw: &RawDelivery, url: &Uri, complaints: &mut Complaints) -> PathBuf {
+    let written = raw.ca.as_ref();
+    let path = written.map_or_else(|| PathBuf::from(SYSTEM), |path| path.get_ref().clone());
+    let is_secure = url.scheme_str() == Some("https");
+    match (written, is_secure) {
+        (Some(written), false) => {
+            complaints
+                .error(written.span(), "`ca` for a receiver that is not reached over TLS")
+                .advise("write an https URL, or remove it");
+        }
+        (Some(written), true) => {
+            authorities(&path, written.span(), complaints);
+        }
+        (None, true) => {
+            let at = raw.url.as_ref().map(Spanned::span).unwrap_or_default();
+            authorities(&path, at, complaints);
+        }
+        (None, false) => {}
+    }
+    path
+}
+
 fn url(written: &Spanned<String>, complaints: &mut Complaints) -> Option<Uri> {
     let text = written.get_ref();
     let url = text.parse::<Uri>().ok().filter(|url| url.host().is_some_and(|host| !host.is_empty()));
     match url {
-        Some(url) if url.scheme_str() == Some("http") => Some(url),
-        Some(url) if url.scheme_str() == Some("https") => {
-            complaints
-                .error(written.span(), "records are not sent over TLS yet")
-                .advise("write an http URL of a host that only we reach, such as a proxy on 127.0.0.1 that speaks https");
-            None
-        }
+        Some(url) if matches!(url.scheme_str(), Some("http" | "https")) => Some(url),
         _ => {
             complaints
                 .error(written.span(), format!("`{text}` is no URL that records can be sent to"))
-                .advise("write one such as \"http://billing.example.com:8080/records\"");
+                .advise("write one such as \"https://billing.example.com/records\"");
             None
         }
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Whom the system believes, where nothing else is written: Debian's and most others' place.
-const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(super) const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Everything that new connections are made with.
 pub(super) fn read(raw: &RawConfig, config: &Config, complaints: &mut Complaints) -> Tls {
@@ -197,7 +197,11 @@ fn roots(raw: Option<&RawTls>, at: &Range<usize>, complaints: &mut Complaints) -
     }
 }
 
-fn authorities(path: &Path, at: Range<usize>, complaints: &mut Complaints) -> Option<Arc<RootCertStore>> {
+pub(super) fn authorities(
+    path: &Path,
+    at: Range<usize>,
+    complaints: &mut Complaints,
+) -> Option<Arc<RootCertStore>> {
     read_roots(path)
         .map_err(|error| {
             complaints.error(at, error.to_string()).advise(

@@ -1,6 +1,7 @@
 //! What is written down and told of calls: `[records]`, `[trace]`, `[hep]`.
 
 use super::Maybe;
+use crate::config::secrets::Unshown;
 use crate::config::words::{Span, SpanOrNever};
 use serde::Deserialize;
 use serde_spanned::Spanned;
@@ -46,10 +47,15 @@ pub(in crate::config) struct RawRecords {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct RawDelivery {
-    /// Where to, `http://`: JSON lines by POST, a `key` in each that no other record has.
+    /// Where to, `https://` or `http://`: JSON lines by POST, a `key` in each that no other record has.
+    /// With `https` the host's certificate has to be of its name.
     /// Required.
     /// Restart.
     pub(in crate::config) url: Maybe<String>,
+    /// File of the authorities that have signed the receiver's certificate, in PEM, read for each connection.
+    /// Without it: the system's, `/etc/ssl/certs/ca-certificates.crt`.
+    /// Restart.
+    pub(in crate::config) ca: Maybe<PathBuf>,
     /// File with the bearer token, read for each request.
     /// Restart.
     pub(in crate::config) token_file: Maybe<PathBuf>,
@@ -130,7 +136,7 @@ pub(in crate::config) struct RawHep {
     pub(in crate::config) capture_id: Maybe<i64>,
     /// What it wants to hear from those who may send.
     /// Restart.
-    pub(in crate::config) key: Option<String>,
+    pub(in crate::config) key: Option<Unshown>,
     /// What it is not told; keys and credentials never are.
     /// Default: [].
     /// Restart.

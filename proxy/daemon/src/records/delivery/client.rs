@@ -4,22 +4,30 @@ use super::outcome::Outcome;
 use crate::config::DeliverySettings;
 use crate::limits::DELIVERY_ANSWER;
 use crate::records::spool::Entry;
+use crate::tls::{TlsFailure, read_roots, web_client};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::http::uri::Scheme;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 const AGENT: &str = concat!("bascule/", env!("CARGO_PKG_VERSION"));
 
 pub(super) struct Client {
     url: Uri,
+    ca: PathBuf,
     token: Option<PathBuf>,
     timeout: Duration,
     line: Option<Line>,
@@ -39,10 +47,25 @@ impl Drop for Line {
     }
 }
 
+impl Line {
+    async fn over<S>(stream: S) -> Result<Self, Outcome>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let made = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = made.map_err(|e| Outcome::Unreachable(e.to_string()))?;
+        let driver = tokio::spawn(async move {
+            // Whoever sends hears of it.
+            let _ = connection.await;
+        });
+        Ok(Self { sender, driver, proven: false })
+    }
+}
+
 impl Client {
     pub(super) fn new(settings: &DeliverySettings) -> Self {
-        let DeliverySettings { url, token_file, timeout, .. } = settings;
-        Self { url: url.clone(), token: token_file.clone(), timeout: *timeout, line: None }
+        let DeliverySettings { url, ca, token_file, timeout, .. } = settings;
+        Self { url: url.clone(), ca: ca.clone(), token: token_file.clone(), timeout: *timeout, line: None }
     }
 
     /// Send these records.
@@ -66,7 +89,7 @@ impl Client {
         if self.line.as_ref().is_none_or(|line| line.sender.is_closed()) {
             self.line = match self.connect().await {
                 Ok(line) => Some(line),
-                Err(why) => return Outcome::Unreachable(why),
+                Err(outcome) => return outcome,
             };
         }
         let request = match self.request(entries) {
@@ -91,16 +114,27 @@ impl Client {
         }
     }
 
-    async fn connect(&self) -> Result<Line, String> {
+    async fn connect(&self) -> Result<Line, Outcome> {
         let host = self.url.host().unwrap_or_default().trim_matches(['[', ']']);
-        let port = self.url.port_u16().unwrap_or(80);
-        let stream = TcpStream::connect((host, port)).await.map_err(|e| e.to_string())?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
-        let driver = tokio::spawn(async move {
-            // Whoever sends hears of it.
-            let _ = connection.await;
-        });
-        Ok(Line { sender, driver, proven: false })
+        let is_secure = self.url.scheme() == Some(&Scheme::HTTPS);
+        let port = self.url.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        let failed = |e: io::Error| Outcome::Unreachable(e.to_string());
+        let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
+        if !is_secure {
+            return Line::over(stream).await;
+        }
+        let tls = self.tls().map_err(Outcome::Unreachable)?;
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| Outcome::Unreachable(format!("{host} is no name of a host")))?;
+        let stream = tls.connect(name, stream).await.map_err(|e| Outcome::Insecure(TlsFailure::from(&e)))?;
+        Line::over(stream).await
+    }
+
+    /// With the authorities that are believed now: their file may be another one by the next connection.
+    fn tls(&self) -> Result<TlsConnector, String> {
+        let roots = read_roots(&self.ca).map_err(|e| e.to_string())?;
+        let config = web_client(roots).map_err(|e| e.to_string())?;
+        Ok(TlsConnector::from(Arc::new(config)))
     }
 
     fn request(&self, entries: &[Entry]) -> Result<Request<Full<Bytes>>, String> {

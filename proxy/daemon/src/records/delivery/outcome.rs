@@ -1,5 +1,6 @@
 //! What became of a POST.
 
+use crate::tls::TlsFailure;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ pub(super) enum Outcome {
     Refused(u16),
     /// It does not want them now, or not from us, or not there: whoever looks after it can mend that.
     Later(u16, Option<Duration>),
+    /// The receiver is not who it should be, or does not speak TLS as we do.
+    Insecure(TlsFailure),
     /// No connection.
     Unreachable(String),
     /// The connection ended before the answer.
@@ -41,6 +44,7 @@ impl Outcome {
             Self::Later(_, after) => *after,
             Self::Taken
             | Self::Refused(_)
+            | Self::Insecure(_)
             | Self::Unreachable(_)
             | Self::Lost(_)
             | Self::Silent
@@ -56,6 +60,7 @@ impl fmt::Display for Outcome {
             Self::Taken => f.write_str("taken"),
             Self::Refused(code) => write!(f, "refused with {code}"),
             Self::Later(code, _) => write!(f, "answered {code}"),
+            Self::Insecure(why) => write!(f, "no TLS: {}", why.as_str()),
             Self::Unreachable(why) => write!(f, "no connection: {why}"),
             Self::Lost(why) => write!(f, "the connection ended: {why}"),
             Self::Silent => f.write_str("no answer in time"),

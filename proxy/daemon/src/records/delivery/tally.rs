@@ -13,10 +13,11 @@ pub(crate) struct DeliveryTally {
     refused_full: AtomicU64,
     refused_disk: AtomicU64,
     set_aside: AtomicU64,
-    /// By answer, by silence, for want of a connection.
+    /// By answer, by silence, for want of a connection or of TLS.
     answered: AtomicU64,
     silent: AtomicU64,
     unreachable: AtomicU64,
+    insecure: AtomicU64,
     inside: AtomicU64,
     /// Bytes of the spool that could not be read.
     pub(super) damaged: AtomicU64,
@@ -51,6 +52,7 @@ impl DeliveryTally {
             Outcome::Taken | Outcome::Refused(_) | Outcome::Later(..) => &self.answered,
             Outcome::Silent => &self.silent,
             Outcome::Unreachable(_) | Outcome::Lost(_) => &self.unreachable,
+            Outcome::Insecure(_) => &self.insecure,
             Outcome::SetAsideFull | Outcome::SpoolUnreadable => &self.inside,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -92,6 +94,7 @@ impl DeliveryTally {
             ("answer", &self.answered),
             ("silent", &self.silent),
             ("unreachable", &self.unreachable),
+            ("tls", &self.insecure),
             ("inside", &self.inside),
         ] {
             counter!("bascule_records_retries_total", "reason" => reason).absolute(read(n));
