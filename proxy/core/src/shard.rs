@@ -283,6 +283,11 @@ impl Shard {
         None
     }
 
+    /// The Call-ID of the leg that called us, of the call that has this relay session.
+    pub fn caller_of(&self, session: SessionId) -> Option<&[u8]> {
+        self.find(self.call_of(session)?)?.caller_call_id()
+    }
+
     fn find(&self, key: CallKey) -> Option<&Call> {
         let entry = self.calls.get(usize::try_from(key.slot).ok()?)?;
         (entry.call.key == key).then_some(&*entry.call)

@@ -113,6 +113,15 @@ pub(crate) const OBSERVE_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) const HEP_LOT: usize = 256 << 10;
 pub(crate) const HEP_LOTS: usize = 64;
 
+/// Reports (RTCP) of one relay worker that may wait for the watcher: 100,000 a second. An entry has 1,100 bytes, so 1.1 MB a worker.
+pub(crate) const REPORT_QUEUE: usize = 1_024;
+
+/// Reports that a collector is told in a second: of 25,000 calls, each end with one in 5 s (RFC 3550 §6.2). More are dropped, and counted.
+pub(crate) const REPORTS_PER_SECOND: u32 = 10_000;
+
+/// Sessions of a generation whose call the watcher knows, some 100 bytes each; two generations are 26 MB at most.
+pub(crate) const OBSERVED_SESSIONS: usize = 131_072;
+
 /// How long a HEP collector may take to be connected to, and to take a lot.
 pub(crate) const HEP_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -142,6 +142,12 @@ impl Relay {
         self.intruders.iter()
     }
 
+    /// Whose a port is at the moment.
+    pub fn session_at(&self, port: PortRef) -> Option<SessionId> {
+        let owner = (*self.by_port.get(port.index())?)?;
+        Some(self.sessions.get(owner.slot as usize)?.id)
+    }
+
     /// The statistics of a session so far.
     pub fn stats(&self, session: SessionId) -> Option<SessionStats> {
         self.sessions.get(*self.slot_of.get(&session)?).map(Session::stats)

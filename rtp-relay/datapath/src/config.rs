@@ -54,6 +54,9 @@ pub struct EngineConfig {
     /// Streams of an earlier process are ended when one of their sources has been silent for this long, as calls are
     /// ([`Open::inactivity`](relay_values::Open::inactivity)); `None`: only when all of a call's are, for a minute.
     pub orphan_inactivity: Option<Duration>,
+    /// Reports (RTCP) of one worker that may wait for whoever watches ([`Engine::take_reports`](crate::Engine::take_reports)); 0: nobody
+    /// does.
+    pub reports: usize,
     /// Descriptors left to the rest of the process (signalling, files, admin).
     pub reserved_descriptors: usize,
 }
@@ -76,6 +79,7 @@ impl Default for EngineConfig {
             sockets: SocketEngine::Epoll,
             pins: None,
             orphan_inactivity: Some(Duration::from_secs(12)),
+            reports: 0,
             reserved_descriptors: 1024,
         }
     }

@@ -7,6 +7,7 @@ use crate::io::{AnyIo, Chosen, PacketIo, Seat};
 use crate::keeper::{Keeper, Orphaned};
 use crate::kernel::{Kernel, OFFLOAD_AFTER, Standing};
 use crate::latency::Latency;
+use crate::reports::{Report, Tap};
 use crate::socket::SocketOptions;
 use crate::sys::{Precedence, go_first, pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
@@ -14,6 +15,7 @@ use crate::worker::{Media, ShardLine, Worker};
 use crate::xdp::Passed;
 use relay_core::{Counters, Intruder, Relay};
 use relay_values::Time;
+use rtrb::Consumer;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -43,6 +45,8 @@ pub struct Engine {
     sockets: Chosen,
     /// It stands before its interfaces until this goes, after the workers.
     kernel: Option<Keeper>,
+    /// Copies of reports that have passed, of each worker. Locked only because whoever reads a queue is one, and an engine may be shared.
+    reports: Mutex<Vec<Consumer<Report>>>,
 }
 
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub struct EngineCounters {
     pub receive_errors: u64,
     /// How long sampled packets took that the sockets forwarded.
     pub latency: Latency,
+    /// Reports that whoever watches was not told of: too long, or no room in his queue.
+    pub reports_missed: u64,
     /// Packets that were turned away before they were received, because their worker had no room for more.
     pub turned_away: u64,
     /// Flows that the kernel carries at the moment.
@@ -156,12 +162,16 @@ impl Engine {
         if !not_taken.is_empty() {
             standing.engine = format!("{} ({})", standing.engine, listed(&not_taken));
         }
-        let mut engine = Self { workers: Vec::new(), capacity, standing, sockets, kernel: None };
+        let (none, reports) = (Vec::new(), Mutex::default());
+        let mut engine = Self { workers: none, capacity, standing, sockets, kernel: None, reports };
+        let mut queues = Vec::new();
         for worker in 0..workers {
-            let running =
+            let (running, reports) =
                 start_worker(config, &engine.sockets, &capacity, worker, &mut handles, kernel.as_ref())?;
             engine.workers.push(running);
+            queues.extend(reports);
         }
+        engine.reports = Mutex::new(queues);
         engine.standing.engine.push_str(match engine.workers.iter().map(|w| w.precedence).max() {
             None | Some(Precedence::Unneeded | Precedence::RealTime) => "",
             Some(Precedence::Weight) => BY_WEIGHT,
@@ -170,6 +180,12 @@ impl Engine {
         let wakes = engine.workers.iter().map(|w| Arc::clone(&w.wake)).collect();
         engine.kernel = kernel.map(|kernel| Keeper::start(kernel, config.epoch, wakes)).transpose()?;
         Ok((engine, handles))
+    }
+
+    /// Where copies of the reports (RTCP) are read that the workers pass on, one of each; once, and only if they were
+    /// [asked for](EngineConfig::reports).
+    pub fn take_reports(&mut self) -> Vec<Consumer<Report>> {
+        std::mem::take(self.reports.get_mut().unwrap_or_else(|broken| broken.into_inner()))
     }
 
     /// How many calls there is room for, and what limits them.
@@ -194,6 +210,7 @@ impl Engine {
             sum.relay.add(&shown.relay);
             sum.receive_errors += shown.receive_errors;
             sum.latency.add(&shown.latency);
+            sum.reports_missed += shown.reports_missed;
             sum.kernel_flows += shown.kernel_flows;
             sum.fast.add(&shown.fast);
         }
@@ -274,7 +291,7 @@ fn start_worker(
     worker: usize,
     handles: &mut [RelayHandle],
     kernel: Option<&Kernel>,
-) -> Result<Running, StartError> {
+) -> Result<(Running, Option<Consumer<Report>>), StartError> {
     let wake = Arc::new(Wake::new()?);
     let shared = Arc::new(Shared::default());
     let mut shards = Vec::new();
@@ -298,7 +315,8 @@ fn start_worker(
     let fast = kernel.map(|k| FastPath::new(k, relay.ports())).transpose()?;
     let news = fast.as_ref().map(FastPath::news);
     let io = sockets.seat(&Seat { config, worker, ports: relay.ports(), wake: wake.as_fd(), news })?;
-    let media = Media { relay, fast, epoch: config.epoch, receive_errors: 0, spoke: false };
+    let (tap, reports) = (config.reports > 0).then(|| Tap::new(config.reports)).unzip();
+    let media = Media { relay, fast, epoch: config.epoch, receive_errors: 0, spoke: false, tap };
     let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
     let name = format!("relay-{worker}");
     let start = Start { name, cpu, media, wake: Arc::clone(&wake), shared: Arc::clone(&shared), shards };
@@ -307,7 +325,7 @@ fn start_worker(
         AnyIo::Uring(io) => start.with(*io)?,
         AnyIo::Epoll(io) => start.with(io)?,
     };
-    Ok(Running { thread: Some(thread), precedence, shared, wake })
+    Ok((Running { thread: Some(thread), precedence, shared, wake }, reports))
 }
 
 /// A worker that lacks nothing but its engine.

@@ -3,6 +3,7 @@
 use crate::engine::{EngineCounters, Shared};
 use crate::fast::FastPath;
 use crate::io::{Arrived, Judge, PacketIo};
+use crate::reports::{Draft, Tap};
 use crate::wake::Wake;
 use relay_core::{Counters, Outgoing, PortRef, PortRequest, Relay, Verdict};
 use relay_values::{DropReason, Duration, RelayCommand, RelayEvent, Time};
@@ -45,6 +46,8 @@ pub(crate) struct Media {
     pub(crate) receive_errors: u64,
     /// Own packets have been made.
     pub(crate) spoke: bool,
+    /// Where reports are told that pass.
+    pub(crate) tap: Option<Tap>,
 }
 
 /// The worker's end of the two queues to a shard.
@@ -163,6 +166,7 @@ impl<Io: PacketIo> Worker<Io> {
             relay,
             receive_errors: self.media.receive_errors,
             latency: self.io.latency(),
+            reports_missed: self.media.tap.as_ref().map_or(0, Tap::missed),
             kernel_flows: flows as u64,
             fast: self.media.fast.as_ref().map_or_else(Default::default, FastPath::counts),
             ..EngineCounters::default()
@@ -213,6 +217,14 @@ impl Media {
         }
     }
 
+    /// A packet of reports was passed on.
+    fn tell(&mut self, now: Time, draft: Draft, at: PortRef, from: SocketAddr) {
+        let to = self.relay.session_at(at).zip(self.relay.local(at));
+        if let (Some(tap), Some((session, to))) = (&mut self.tap, to) {
+            tap.tell(draft, session, now, (from, to));
+        }
+    }
+
     fn counters(&mut self, now: Time) -> Counters {
         match &mut self.fast {
             Some(fast) => fast.counters(now, &mut self.relay),
@@ -236,8 +248,12 @@ impl Judge for Media {
         if let Some(fast) = &self.fast {
             fast.absorb_session(now, &mut self.relay, at);
         }
+        let draft = self.tap.as_mut().and_then(|tap| tap.draft(bytes));
         let verdict = self.relay.packet(now, at, from, bytes);
         self.obey(now);
+        if let (Some(draft), Verdict::Forward { .. } | Verdict::Anew) = (draft, verdict) {
+            self.tell(now, draft, at, from);
+        }
         match verdict {
             Verdict::Forward { port, to } => Some((port, to)),
             // What is written anew is among our own.

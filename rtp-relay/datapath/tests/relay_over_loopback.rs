@@ -300,6 +300,37 @@ fn handles_and_batches_may_be_given_to_other_threads() {
 }
 
 #[test]
+fn reports_that_pass_are_told_as_they_came_and_nothing_else_is() {
+    for sockets in engines() {
+        let config = EngineConfig { reports: 16, ..config(sockets, 21_160..=21_179) };
+        let (mut engine, mut relay) = start(&config);
+        let mut told = engine.take_reports().remove(0);
+        let (mut alice, mut bob) =
+            (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
+        let stranger = UdpSocket::bind("127.0.0.4:0").unwrap();
+        let id = SessionId::new(0, 1);
+        call(&mut relay, open(id, "127.0.0.9", "127.0.0.9"), &mut alice, &mut bob);
+        counters_when(&engine, |c| c.relay.sessions == 1);
+        // Until the call is connected nothing passes.
+        bob.rtp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let until = Instant::now() + PATIENCE;
+        while bob.rtp.recv(&mut [0; 2048]).is_err() {
+            assert!(Instant::now() < until);
+            alice.say(&rtp(1));
+        }
+        stranger.send_to(&REPORT, (alice.relay, alice.port + 1)).unwrap();
+        alice.report(&REPORT);
+        Phone::hear(&bob.rtcp);
+        let report = told.pop().expect("a report has passed");
+        assert_eq!((report.bytes(), report.session), (&REPORT[..], id));
+        assert_eq!(report.from, alice.rtcp.local_addr().unwrap());
+        assert_eq!(report.to, SocketAddr::new(alice.relay, alice.port + 1));
+        assert_eq!(told.pop().ok(), None, "neither RTP nor a stranger's");
+        release(&mut relay, id);
+    }
+}
+
+#[test]
 fn one_packet_in_many_is_measured_from_its_arrival_to_its_departure() {
     for sockets in engines() {
         let (engine, mut relay) = start(&config(sockets, 21_180..=21_199));

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::{DeliverySettings, Loaded, RecordSettings, RecordsTo, RelaySettings, Settings};
 use crate::control::{AdminSocket, Audit, Desk};
 use crate::history::History;
-use crate::limits::{DNS_ORDERS, HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, STREAM_OUTBOX};
+use crate::limits::{DNS_ORDERS, HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, REPORT_QUEUE, STREAM_OUTBOX};
 use crate::metrics::Durations;
 use crate::net::{self, Opened};
 use crate::notice::Subscribers;
@@ -18,9 +18,10 @@ use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Post, Shared, Tally};
 use crate::{api, control, dns, health, shard, stir, stream};
 use arc_swap::ArcSwap;
-use datapath::{Engine, EngineConfig, RelayHandle};
+use datapath::{Engine, EngineConfig, RelayHandle, Report};
 use proxy_core::{Config, ListenerId, Snapshot, Transport};
 use relay_core::RelayConfig;
+use rtrb::Consumer;
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -134,7 +135,8 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         .map_err(|error| StartError::Audit { path: settings.audit.clone().unwrap_or_default(), error })?;
     let access = Access::open(settings.access.as_deref())
         .map_err(|error| StartError::Access { path: settings.access.clone().unwrap_or_default(), error })?;
-    let (engine, relays) = media(&config, &settings, clock)?;
+    let (mut engine, relays) = media(&config, &settings, clock)?;
+    let reports = engine.as_mut().map(Engine::take_reports).unwrap_or_default();
     let (posts, ends): (Vec<_>, Vec<_>) = (0..settings.shards).map(|_| post()).unzip();
     let (health_tx, inputs) = mpsc::channel(HEALTH_QUEUE);
     let (orders_tx, orders) = mpsc::channel(16);
@@ -178,7 +180,7 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
         return Err(StartError::System(io::Error::other("the thread for names has ended")));
     }
     let records = start_records(&mut appliance, sink, delivery)?;
-    let taps = start_observer(&mut appliance)?;
+    let taps = start_observer(&mut appliance, reports)?;
     start_shards(&mut appliance, sockets.udp, ends, relays, (&records, taps))?;
     let threads = &mut appliance.threads;
     let kit = health::Kit {
@@ -289,6 +291,7 @@ fn media(
         sockets,
         pins: pins(),
         orphan_inactivity: config.media.inactivity,
+        reports: if settings.observe.hep.is_some() { REPORT_QUEUE } else { 0 },
         reserved_descriptors: reserved,
         ..EngineConfig::default()
     })?;
@@ -352,7 +355,7 @@ fn start_records(
 }
 
 /// A tap for each shard, if anybody watches.
-fn start_observer(appliance: &mut Appliance) -> io::Result<Vec<Tap>> {
+fn start_observer(appliance: &mut Appliance, reports: Vec<Consumer<Report>>) -> io::Result<Vec<Tap>> {
     let core = &appliance.core;
     let settings = core.settings.observe.clone();
     if settings == crate::config::ObserveSettings::default() {
@@ -360,7 +363,8 @@ fn start_observer(appliance: &mut Appliance) -> io::Result<Vec<Tap>> {
     }
     let shared = Arc::clone(&core.shared);
     let listeners = shared.snapshot.load().config.listeners.iter().map(|l| l.bind).collect();
-    let (taps, queues) = (0..core.settings.shards).map(|_| observe::queue(&shared)).unzip();
+    let (taps, queues) =
+        (0..core.settings.shards).map(|_| observe::queue(&shared, settings.hep.is_some())).unzip();
     let (mut sender, mut notices) = (None, None);
     if let Some(hep) = settings.hep.clone() {
         let (end, lots) = Sender::new(&hep, &shared);
@@ -368,7 +372,7 @@ fn start_observer(appliance: &mut Appliance) -> io::Result<Vec<Tap>> {
         let shared = Arc::clone(&shared);
         appliance.threads.spawn("hep", None, move || observe::send(&hep, &shared, &lots))?;
     }
-    let kit = observe::Kit { shared, queues, settings, sender, notices, listeners };
+    let kit = observe::Kit { shared, queues, reports, settings, sender, notices, listeners };
     appliance.threads.spawn("observer", None, move || {
         observe::run(kit);
         Ok(())

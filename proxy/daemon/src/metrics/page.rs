@@ -441,6 +441,11 @@ fn media(counters: &EngineCounters) {
         "Regions whose flows fell silent together",
         relay.region_silent,
     );
+    set(
+        "bascule_media_reports_missed_total",
+        "RTCP reports that the HEP collector was not told of, because they are too long or the watcher was behind",
+        counters.reports_missed,
+    );
     set("bascule_media_receive_errors_total", "Receive calls that failed", counters.receive_errors);
     set(
         "bascule_media_turned_away_total",

@@ -6,8 +6,10 @@
 mod encode;
 mod history;
 mod joins;
+mod media;
 mod redact;
 mod report;
+mod rtcp;
 mod sender;
 mod tally;
 mod trace;
@@ -24,10 +26,12 @@ use crate::limits::{OBSERVE_PAUSE, OBSERVE_QUEUE};
 use crate::notice::Notice;
 use crate::shared::Shared;
 use bytes::Bytes;
+use datapath::Report;
 use encode::Packet;
 use joins::Joins;
+use media::Reports;
 use proxy_core::{Peer, Shard, Transport};
-use relay_values::Time;
+use relay_values::{SessionId, Time};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,10 +49,20 @@ pub(crate) struct Seen {
     joins: Option<Box<[u8]>>,
 }
 
+/// What a shard tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Message(Seen),
+    /// A session of the relay is opened for the call that has this Call-ID.
+    Session(SessionId, Box<[u8]>),
+}
+
 /// A shard's end of its queue.
 #[derive(Debug)]
 pub(crate) struct Tap {
-    queue: Producer<Seen>,
+    queue: Producer<Told>,
+    /// Somebody wants to know whose sessions are.
+    names_sessions: bool,
     shared: Arc<Shared>,
 }
 
@@ -65,24 +79,39 @@ impl Tap {
         self.push(Seen { at, peer, sent: true, bytes: bytes.clone(), joins });
     }
 
+    /// A session that it has the relay open.
+    pub(crate) fn opens(&mut self, session: SessionId, shard: &Shard) {
+        if self.names_sessions
+            && let Some(call) = shard.caller_of(session)
+        {
+            self.tell(Told::Session(session, call.into()));
+        }
+    }
+
     fn push(&mut self, seen: Seen) {
-        if self.queue.push(seen).is_err() {
+        self.tell(Told::Message(seen));
+    }
+
+    fn tell(&mut self, told: Told) {
+        if self.queue.push(told).is_err() {
             self.shared.tally.observe.missed();
         }
     }
 }
 
 /// A queue for a shard, and where the watcher reads it.
-pub(crate) fn queue(shared: &Arc<Shared>) -> (Tap, Consumer<Seen>) {
+pub(crate) fn queue(shared: &Arc<Shared>, names_sessions: bool) -> (Tap, Consumer<Told>) {
     let (queue, read) = RingBuffer::new(OBSERVE_QUEUE);
-    (Tap { queue, shared: Arc::clone(shared) }, read)
+    (Tap { queue, names_sessions, shared: Arc::clone(shared) }, read)
 }
 
 /// What the watcher's thread is given.
 pub(crate) struct Kit {
     pub(crate) shared: Arc<Shared>,
     /// One of each shard.
-    pub(crate) queues: Vec<Consumer<Seen>>,
+    pub(crate) queues: Vec<Consumer<Told>>,
+    /// One of each relay worker.
+    pub(crate) reports: Vec<Consumer<Report>>,
     pub(crate) settings: ObserveSettings,
     pub(crate) sender: Option<Sender>,
     /// Finished calls, for reports of their media.
@@ -93,16 +122,19 @@ pub(crate) struct Kit {
 
 /// Watch until every shard has ended.
 pub(crate) fn run(kit: Kit) {
-    let Kit { shared, mut queues, settings, mut sender, notices, listeners } = kit;
-    let mut joins = Joins::new();
+    let Kit { shared, mut queues, reports, settings, mut sender, notices, listeners } = kit;
+    let (mut joins, mut reports) = (Joins::new(), Reports::new(reports));
     let redaction = settings.hep.as_ref().map(|hep| hep.redact).unwrap_or_default();
     let mut batch = Vec::new();
     loop {
         // Before the queues are read: what was pushed last is read below.
         let over = queues.iter().all(Consumer::is_abandoned);
         for queue in &mut queues {
-            while let Ok(seen) = queue.pop() {
-                batch.push(seen);
+            while let Ok(told) = queue.pop() {
+                match told {
+                    Told::Message(seen) => batch.push(seen),
+                    Told::Session(session, call) => reports.opened(session, call),
+                }
             }
         }
         // Each queue is in order, two of them together are not.
@@ -125,6 +157,9 @@ pub(crate) fn run(kit: Kit) {
                     sender.put(&packet, shared.clock.wall(seen.at));
                 }
             }
+        }
+        if let Some(sender) = &mut sender {
+            reports.pass_on(sender, &shared);
         }
         if let (Some(sender), Some(notices)) = (&mut sender, &notices) {
             for notice in notices.try_iter() {

@@ -350,7 +350,12 @@ impl Turner {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Send { to, bytes } => self.send(to, bytes),
-            Output::Relay(command) => self.command(command),
+            Output::Relay(command) => {
+                if let (Some(tap), RelayCommand::Open(open)) = (&mut self.tap, &command) {
+                    tap.opens(open.session, &self.shard);
+                }
+                self.command(command);
+            }
             Output::Stir(task) => {
                 let refused = match &self.shared.stir {
                     Some(desk) => desk.hand_in(self.id, task).err(),

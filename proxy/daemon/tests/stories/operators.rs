@@ -463,3 +463,21 @@ impl Drop for Running {
         }
     }
 }
+
+#[test]
+fn status_and_regions_are_shown_anew_until_somebody_has_seen_enough() {
+    let place = Place(119);
+    let appliance = start(place, "");
+    for (command, begins) in [("status", "bascule "), ("regions", "region ")] {
+        let mut child = bascule(place, &[command, "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..2 {
+            let shown = lines.find(|line| line.as_ref().unwrap().starts_with(begins));
+            assert!(shown.is_some(), "{command} has ended");
+        }
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+    }
+    appliance.stop();
+}

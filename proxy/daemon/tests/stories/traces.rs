@@ -184,6 +184,44 @@ fn a_collector_gets_both_legs_of_a_call_under_one_name_by_datagram() {
     appliance.stop();
 }
 
+#[test]
+fn what_the_ends_of_a_call_report_to_each_other_is_told_to_a_collector_under_its_callers_name() {
+    let place = Place(117);
+    let collector = UdpSocket::bind((place.ip(3), 9060)).unwrap();
+    collector.set_read_timeout(Some(PATIENCE)).unwrap();
+    let appliance = place.start("[hep]\nto = \"127.77.117.3:9060\"");
+    let (carrier, edge) = (place.carrier(), place.edge(1));
+    let up = call(place, &carrier, &edge, "measured", "+4930123456");
+    let ends = [
+        (SocketAddr::from((place.ip(2), 40_001)), media(&up.ok), 9_u32),
+        (SocketAddr::from((place.ip(11), 41_001)), media(&up.invite), 10),
+    ];
+    let mut buffer = [0; 65_535];
+    for (from, to, ssrc) in ends {
+        let at = SocketAddr::new(to.ip(), to.port() + 1);
+        // A receiver's report of one block: 16 of 256 lost, three in all, jitter 40.
+        let words = [ssrc, 7, 0x1000_0003, 500, 40, 0, 0];
+        let mut report = vec![0x81, 201, 0, 7];
+        words.iter().for_each(|word| report.extend(word.to_be_bytes()));
+        let end = UdpSocket::bind(from).unwrap();
+        let read = || {
+            end.send_to(&report, at).unwrap();
+            let n = collector.recv(&mut buffer).expect("nothing came");
+            vec![Packet::read(&buffer[..n]).unwrap().0]
+        };
+        let is_told = |p: &&Packet| p.kind == 5 && p.from == from;
+        let packets = until("a report", read, |all| all.iter().any(|p| is_told(&p)));
+        let told = packets.iter().find(is_told).unwrap();
+        assert_eq!((told.from, told.to, told.call.as_str()), (from, at, "measured"));
+        let said: serde_json::Value = serde_json::from_str(&told.payload).unwrap();
+        assert_eq!((&said["type"], &said["ssrc"]), (&201.into(), &ssrc.into()));
+        let block = &said["report_blocks"][0];
+        assert_eq!((&block["fraction_lost"], &block["packets_lost"]), (&16.into(), &3.into()));
+    }
+    hang_up(place, &carrier, &edge, &up);
+    appliance.stop();
+}
+
 /// A program that is ended with its story.
 struct Beside(Child);
 
