@@ -8,6 +8,10 @@ use super::writing::Hosting;
 use super::{DIVERSION, Diversions, HISTORY, HostPart, Identity, NumberPlan, Profile};
 use crate::limits::MAX_DIVERSIONS;
 use sip_wire::{Builder, HeaderName, NameAddr, Params, Uri};
+use smallvec::SmallVec;
+
+/// Whoever has passed a call on, latest first.
+type Chain<'a> = SmallVec<[Diverter<'a>; 4]>;
 
 /// Why a call was passed on, and the cause that RFC 4458 §2 has for it (RFC 7544 §4, §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +60,12 @@ impl Why {
 }
 
 /// Whoever has passed the call on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Diverter {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Diverter<'a> {
     /// User part, as the call has it.
-    user: Vec<u8>,
+    user: &'a [u8],
     /// Host part as it was said; empty for `tel`.
-    host: Vec<u8>,
+    host: &'a [u8],
     why: Why,
     /// How often, 1 at least (RFC 5806 §4).
     count: u16,
@@ -106,17 +110,17 @@ impl Identity {
     }
 
     /// `chain` latest first.
-    fn write_history(&self, out: &mut Builder, chain: &[Diverter], hosting: &Hosting<'_>, to: &Profile) {
+    fn write_history(&self, out: &mut Builder, chain: &[Diverter<'_>], hosting: &Hosting<'_>, to: &Profile) {
         if chain.is_empty() {
             return;
         }
         let mut index = b"1".to_vec();
-        let mut before: Option<&Diverter> = None;
+        let mut before: Option<&Diverter<'_>> = None;
         let called = (self.called(), hosting.theirs);
         let oldest_first = chain.iter().rev().map(Some).chain([None]);
         for step in oldest_first {
             let (user, host) = match step {
-                Some(diverter) => (&*diverter.user, hosting.diverting(to, &diverter.host)),
+                Some(diverter) => (diverter.user, hosting.diverting(to, diverter.host)),
                 None => called,
             };
             let style = if step.is_some() { &to.numbers.diverting } else { &to.numbers.called };
@@ -148,9 +152,9 @@ impl Identity {
     }
 }
 
-fn write_diversion(out: &mut Builder, chain: &[Diverter], hosting: &Hosting<'_>, to: &Profile) {
+fn write_diversion(out: &mut Builder, chain: &[Diverter<'_>], hosting: &Hosting<'_>, to: &Profile) {
     for diverter in chain {
-        let user = to.plan.written(&to.numbers.diverting, &diverter.user);
+        let user = to.plan.written(&to.numbers.diverting, diverter.user);
         let count = diverter.count.to_string();
         let privacy: &[u8] = if diverter.private { b"full" } else { b"off" };
         out.parts(
@@ -159,7 +163,7 @@ fn write_diversion(out: &mut Builder, chain: &[Diverter], hosting: &Hosting<'_>,
                 b"<sip:",
                 &user,
                 b"@",
-                hosting.diverting(to, &diverter.host),
+                hosting.diverting(to, diverter.host),
                 b">;reason=",
                 diverter.why.word(),
                 b";counter=",
@@ -208,8 +212,8 @@ fn lines(said: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Latest first, as Diversion has them.
-fn by_diversion(said: &[u8]) -> Vec<Diverter> {
-    let read = |line: &[u8]| {
+fn by_diversion(said: &[u8]) -> Chain<'_> {
+    fn read(line: &[u8]) -> Option<Diverter<'_>> {
         let value = NameAddr::parse(line).ok()?;
         let text = |name: &[u8]| value.params.find(name).and_then(|param| param.unquoted());
         let (user, host) = place(value.uri)?;
@@ -218,12 +222,12 @@ fn by_diversion(said: &[u8]) -> Vec<Diverter> {
         let private = text(b"privacy").is_some_and(|word| !word.eq_ignore_ascii_case(b"off"));
         let count = count.unwrap_or(1).clamp(1, MAX_DIVERSIONS as u16);
         Some(Diverter { user, host, why, count, private })
-    };
+    }
     lines(said).filter_map(read).collect()
 }
 
 /// Latest first, from History-Info: each entry with a cause names why the call left the one that it was mapped from.
-fn by_history(said: &[u8]) -> Vec<Diverter> {
+fn by_history(said: &[u8]) -> Chain<'_> {
     struct Entry<'a> {
         uri: &'a [u8],
         index: &'a [u8],
@@ -236,7 +240,7 @@ fn by_history(said: &[u8]) -> Vec<Diverter> {
         Some(Entry { uri: value.uri, index: params.value(b"index").unwrap_or_default(), from })
     };
     let entries: Vec<Entry<'_>> = lines(said).filter_map(read).collect();
-    let mut chain = Vec::new();
+    let mut chain = Chain::new();
     for (at, entry) in entries.iter().enumerate().skip(1) {
         let cause = Uri::parse(entry.uri).ok().and_then(|uri| uri.param(b"cause"));
         let from = match entry.from {
@@ -260,9 +264,9 @@ fn by_history(said: &[u8]) -> Vec<Diverter> {
 }
 
 /// User and host of a URI that can be written again.
-fn place(uri: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+fn place(uri: &[u8]) -> Option<(&[u8], &[u8])> {
     let uri = Uri::parse(uri).ok()?;
     let user = uri.user.filter(|user| !user.is_empty() && is_safe(user))?;
     let user = user.split(|b| *b == b';').next().unwrap_or_default();
-    Some((user.to_vec(), uri.host.to_vec()))
+    Some((user, uri.host))
 }
