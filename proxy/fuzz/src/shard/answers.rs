@@ -34,6 +34,16 @@ fn branch(message: &Message) -> Vec<u8> {
     message.top_via().ok().and_then(|via| via.branch).unwrap_or_default().to_vec()
 }
 
+/// Without control characters: CR stays where it ends a line.
+fn text_of(bytes: &Bytes) -> Bytes {
+    let ends = |at: usize| bytes.get(at + 1) == Some(&b'\n');
+    let is_text = |(at, byte): &(usize, &u8)| match byte {
+        b'\r' => ends(*at),
+        byte => !byte.is_ascii_control() || byte.is_ascii_whitespace(),
+    };
+    bytes.iter().enumerate().filter(is_text).map(|(_, byte)| *byte).collect()
+}
+
 impl Answers {
     /// Something is about to reach the shard.
     pub(super) fn heard(&mut self, now: Time, bytes: &Bytes, whole: bool) {
@@ -41,10 +51,12 @@ impl Answers {
         let branch = branch(&message);
         if !whole {
             self.spoilt.insert(branch.clone());
-            // An answer leaves out what is no text, and has the branch that stands there then.
-            let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
-            let shown = read(bytes.iter().copied().filter(is_text).collect());
-            self.spoilt.extend(shown.map(|shown| self::branch(&shown)));
+            // An answer leaves out what is no text, and has the branch that stands there then, or none.
+            if let Some(shown) = read(text_of(bytes)) {
+                let shown = self::branch(&shown);
+                self.spoilt.insert(shown.clone());
+                self.asked.insert(shown);
+            }
         }
         if message.method() == Method::Ack {
             self.acked.entry(branch.clone()).or_insert(now);
@@ -62,7 +74,11 @@ impl Answers {
             return message;
         };
         let branch = branch(&message);
-        assert!(self.asked.contains(&branch), "{to:?} is answered and has not asked");
+        assert!(
+            self.asked.contains(&branch),
+            "{to:?} is answered and has not asked: {}",
+            String::from_utf8_lossy(bytes).escape_debug()
+        );
         assert_ne!(
             message.method(),
             Method::Ack,
