@@ -1,7 +1,8 @@
-// One call: what it is, whereto it was tried, what its moves cost; its ladder where there is one.
+// One call: its ladder, and beside it what it is, whereto it was tried, what its moves cost.
 
 import { $, el, state, table, when } from "./dom.js";
 import { ask } from "./api.js";
+import { draw } from "./ladder.js";
 
 let may = {};
 
@@ -22,10 +23,19 @@ export async function open(name) {
     else finish(name);
   };
   $("call-close").onclick = () => dialog.close();
+  $("call-again").onclick = () => look(name);
   if (!dialog.open) dialog.showModal();
+  await look(name);
+}
+
+async function look(name) {
   try {
     const call = await ask(`/v1/calls/${encodeURIComponent(name)}`);
-    $("call-body").replaceChildren(...shown(call));
+    // Another one may have been opened meanwhile.
+    if ($("call-title").textContent !== `Call ${name}`) return;
+    const ladder = el("section", { "aria-label": "Ladder" });
+    $("call-body").replaceChildren(el("div", { className: "beside" }, ladder, el("div", {}, ...shown(call))));
+    await draw(call, ladder);
   } catch (error) {
     $("call-body").replaceChildren(el("p", { className: "warning" }, `${error.message} (${error.advice ?? ""})`));
   }
@@ -52,10 +62,13 @@ function shown(call) {
   const parts = [el("dl", {}, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]))];
   const steps = call.steps.map((step) => [when(step.at), step.target, step.region ?? "", step.outcome, step.reason ?? "", step.code ?? ""]);
   parts.push(el("h3", {}, "Hunt"), table(["at", "target", "region", "outcome", "reason", "code"], steps));
-  if (call.receipts.length) {
-    const receipts = call.receipts.map((move) => [when(move.detected), move.reason, move.outcome, move.from, move.to ?? "–",
-      ms(move.answered_ms), ms(move.gap_media_ms), ms(move.gap_conversation_ms)]);
-    parts.push(el("h3", {}, "Moves"), table(["detected", "reason", "outcome", "from", "to", "answered", "silence", "nobody"], receipts));
-  }
+  for (const [n, move] of call.receipts.entries()) parts.push(el("h3", {}, `Receipt of move ${n + 1}`), receipt(move));
   return parts;
+}
+
+function receipt(move) {
+  return table(["", ""], [
+    ["reason", move.reason], ["outcome", move.outcome], ["from", move.from], ["to", move.to ?? "–"], ["detected", when(move.detected)],
+    ["answered after", ms(move.answered_ms)], ["silence", ms(move.gap_media_ms)], ["nobody heard", ms(move.gap_conversation_ms)],
+  ]);
 }

@@ -123,7 +123,7 @@ fn wrong(what: &str, advice: &str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, format!("`{what}` is not what it should be"), advice)
 }
 
-fn busy(words: Words) -> Refusal {
+pub(super) fn busy(words: Words) -> Refusal {
     Refusal::of(StatusCode::SERVICE_UNAVAILABLE, words)
 }
 

@@ -16,6 +16,7 @@ mod events;
 mod flow;
 mod follow;
 mod guard;
+mod ladder;
 mod lines;
 mod look;
 pub mod now;

@@ -8,7 +8,9 @@ use super::shapes::{
     TrunkTarget, Trunks,
 };
 use super::wishes::{Configured, DrainWish, DrillWish, LogLevel, Problem, Reload, Reloaded, UndrainWish};
-use crate::control::{Cut, Edge, LiveCalls, NameAddress, NameStatus, Region, Registered, Status};
+use crate::control::{
+    Cut, Edge, LiveCalls, NameAddress, NameStatus, Region, Registered, Status, Traced, TracedMessage,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -238,6 +240,16 @@ fn answers() -> Vec<(&'static str, Value)> {
         gap_media_ms: Some(1.5),
         gap_conversation_ms: Some(1.5),
     };
+    let message = TracedMessage {
+        at: text("t"),
+        at_us: 1,
+        us: ([192, 0, 2, 1], 5060).into(),
+        peer: ([192, 0, 2, 2], 5060).into(),
+        transport: text("TLS"),
+        sent: true,
+        text: text("OPTIONS"),
+        hex: some("4f"),
+    };
     let inbound = InboundRoute { prefix: text("+49"), trunk: some("acme"), site: text("main") };
     let route = RouteTrunk { trunk: text("acme"), cost: 1, weight: 1 };
     let outbound = OutboundRoute { prefix: text("+49"), site: some("main"), trunks: vec![route] };
@@ -276,6 +288,8 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("Generations", json!(Generations { generation: 1, generations: vec![generation] })),
         ("Calls", json!(Calls { calls: vec![call()], cursor: some("0.0") })),
         ("CallDetail", json!(CallDetail { call: call(), steps: vec![step], moves: vec![moved] })),
+        ("Ladder", json!(Traced { call_id: text("c"), messages: vec![message.clone()], cut: false })),
+        ("LadderMessage", json!(message)),
         ("EndCall", json!(EndCall { why: some("fraud") })),
         ("Ended", json!(Ended { call: text("000000000000000001") })),
         ("DrainWish", json!(DrainWish { share: 1, number: some("+49"), calls: Some(1), deadline_ms: 1 })),

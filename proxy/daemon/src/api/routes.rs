@@ -3,7 +3,7 @@
 use super::answer::Refusal;
 use super::guard::guard;
 use super::who::{Area, Role};
-use super::{Api, calls, change, console, events, lines, look};
+use super::{Api, calls, change, console, events, ladder, lines, look};
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
@@ -64,6 +64,7 @@ pub(super) const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/calls", CALLS, || get(calls::list)),
     route(Method::GET, "/v1/calls/{call}", CALLS, || get(calls::one)),
     route(Method::DELETE, "/v1/calls/{call}", END, || delete(calls::end)),
+    route(Method::GET, "/v1/calls/{call}/ladder", CALLS, || get(ladder::ladder)),
     route(Method::GET, "/v1/events", EDGE, || get(events::events)),
     route(Method::POST, "/v1/regions/{region}/drain", MOVE, || post(lines::drain_region)),
     route(Method::POST, "/v1/regions/{region}/undrain", MOVE, || post(lines::undrain_region)),

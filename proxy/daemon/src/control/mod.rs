@@ -26,6 +26,7 @@ pub use protocol::{
 };
 
 pub use crate::observe::{Traced, TracedMessage};
+pub(crate) use trace::ladder;
 
 pub(crate) use audit::Audit;
 pub(crate) use desk::{Desk, Floor};

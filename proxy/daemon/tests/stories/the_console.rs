@@ -13,8 +13,10 @@ const REGION: &str = "document.querySelector('[data-region=\"north\"]')";
 #[test]
 fn an_operator_watches_a_region_die_and_its_calls_move() {
     let place = Place(139);
-    let (_appliance, at) =
-        start_with_tokens(place, "[media.silence]\nmin_flows = 2\n[region_health]\nmedia_down = \"200ms\"");
+    let (_appliance, at) = start_with_tokens(
+        place,
+        "[trace]\n[media.silence]\nmin_flows = 2\n[region_health]\nmedia_down = \"200ms\"",
+    );
     let _phone = UdpSocket::bind((place.ip(2), 40_000)).unwrap();
     let mut browser = Browser::open("dies", (1_280, 1_400), &format!("http://{at}/"));
     browser.log_in("token-of-nobody");
@@ -59,6 +61,37 @@ fn an_operator_watches_a_region_die_and_its_calls_move() {
     browser.until(
         "a call shows its receipt",
         "document.getElementById('call-body').textContent.includes('region_down')",
+    );
+    browser.until(
+        "its ladder goes from the carrier to both edges",
+        "['from carrier 127.77.139.2:5060 to bascule', 'from bascule to edge 127.77.139.11:5060', \
+          'from bascule to edge 127.77.139.12:5060'].every((way) => \
+          [...document.querySelectorAll('.ladder .unseen')].some((said) => said.textContent === `INVITE sdp, ${way}`))",
+    );
+    browser.until(
+        "the move stands among the messages",
+        "/^⇄ region_down: north-1 → south-1, moved/.test(document.querySelector('.ladder .mark').textContent)",
+    );
+    // Every arrow ends in the middle between the rails that it goes to.
+    let ends = "[...document.querySelectorAll('.ladder .rung')].every((rung) => { \
+        const middles = [...rung.querySelectorAll('.rail')].map((rail) => rail.getBoundingClientRect().x); \
+        const arrow = rung.querySelector('.arrow').getBoundingClientRect(); \
+        return [arrow.left, arrow.right].every((end) => middles.some((at) => Math.abs(at - end) < 2)); })";
+    assert_eq!(browser.eval(ends), json!(true));
+    browser.eval("document.querySelector('.ladder summary').focus()");
+    for key in ["ArrowDown", "Enter"] {
+        for kind in ["keyDown", "keyUp"] {
+            let text = if key == "Enter" && kind == "keyDown" { "\r" } else { "" };
+            let code = if key == "Enter" { 13 } else { 40 };
+            browser.ask(
+                "Input.dispatchKeyEvent",
+                json!({"type": kind, "key": key, "code": key, "text": text, "windowsVirtualKeyCode": code}),
+            );
+        }
+    }
+    browser.until(
+        "the keyboard opens a message",
+        "document.querySelector('.ladder li:nth-child(2) details').open && document.querySelectorAll('.ladder details[open]').length === 1",
     );
     browser.screenshot("3-a-call-that-has-moved");
     browser.eval("document.getElementById('call-close').click()");
@@ -136,13 +169,15 @@ fn who_may_only_look_is_refused_by_the_page_and_by_the_service() {
 #[test]
 fn what_callers_write_is_text_and_a_call_is_ended_after_a_second_press() {
     let place = Place(142);
-    let (_appliance, at) = start_with_tokens(place, "");
+    let (_appliance, at) = start_with_tokens(place, "[trace]\n");
     let mut browser = Browser::open("text", (1_280, 900), &format!("http://{at}/"));
     browser.log_in("token-of-admin");
     let (carrier, north) = (place.carrier(), place.edge(1));
     // RFC 3261 §25.1: a Call-ID is made of words, and these may have angle brackets.
     let invite =
         carrier.invite("markup", "+4930123456", 40_000).replace("Call-ID: markup", "Call-ID: <b>markup</b>");
+    let invite = invite.replace("From: <sip:", "From: \"<b>Mallory</b>\" <sip:");
+    assert!(invite.contains("Mallory"));
     carrier.send(invite, place.appliance());
     let invite = north.request("INVITE");
     north.send(north.answer(&invite, 180, None), place.tier());
@@ -155,6 +190,10 @@ fn what_callers_write_is_text_and_a_call_is_ended_after_a_second_press() {
     browser.until(
         "it is shown as it is",
         "document.getElementById('call-body').textContent.includes('<b>markup</b>')",
+    );
+    browser.until(
+        "so is what is kept of it",
+        "document.querySelector('.ladder pre')?.textContent.includes('\"<b>Mallory</b>\" <sip:')",
     );
     assert_eq!(browser.eval("document.querySelectorAll('#call-body b').length"), json!(0));
     browser.screenshot("6-text-is-text");

@@ -1,6 +1,9 @@
 //! What went over the wire is seen afterwards: as a ladder, as a capture, at a collector.
 
 use super::collector::{Packet, until};
+use super::http::Http;
+use super::operators;
+use super::the_admin_api::{bearer, start_with_tokens};
 use super::world::{Call, PATIENCE, Place, Ua, call, eventually, hang_up, media, metric};
 use sip_wire::HeaderName;
 use std::io::Read;
@@ -79,6 +82,38 @@ fn the_ladder_of_a_call_has_both_legs_and_no_numbers_whichever_call_id_is_asked_
     hang_up(place, &carrier, &edge, &other);
     appliance.stop();
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_ladder_over_the_admin_api_is_that_of_the_command_for_whom_calls_are_shown_to() {
+    let place = Place(124);
+    let (appliance, at) = start_with_tokens(place, "[trace]\n");
+    let (carrier, edge) = (place.carrier(), place.edge(1));
+    let up = call(place, &carrier, &edge, "lad%2Fder", "+4930123456");
+    let ask =
+        |call: &str, token: &str| Http::tcp(at).ask("GET", &format!("/v1/calls/{call}/ladder"), token, "");
+    let calls = Http::tcp(at).ask("GET", "/v1/calls", &bearer("calls"), "").json();
+    let name = calls["calls"][0]["call"].as_str().unwrap().to_owned();
+    eventually("it is found by the name of the call", || ask(&name, &bearer("calls")).status == 200);
+    assert_eq!(ask(&name, &bearer("calls")).json()["call_id"], "lad%2Fder");
+    assert_eq!((ask(&name, &bearer("view")).status, ask(&name, "").status), (403, 401));
+    hang_up(place, &carrier, &edge, &up);
+
+    let told = kept(&operators::socket(place), "lad%2Fder", MESSAGES);
+    for call_id in ["lad%252Fder", &b_call_id(&up)] {
+        let ladder = ask(call_id, &bearer("calls"));
+        assert_eq!(ladder.json()["messages"], told["messages"], "{call_id}");
+        assert!(!String::from_utf8_lossy(&ladder.body).contains("30123456"), "no number is shown");
+    }
+    eventually("the call is over", || ask(&name, &bearer("calls")).status == 404);
+    let words = ask("nobody", &bearer("admin"));
+    assert!(words.status == 404 && words.json()["message"].as_str().unwrap().contains("`nobody`"));
+    appliance.stop();
+
+    let place = Place(125);
+    let (_appliance, at) = start_with_tokens(place, "");
+    let words = Http::tcp(at).ask("GET", "/v1/calls/any/ladder", &bearer("calls"), "");
+    assert!(words.status == 404 && words.json()["advice"].as_str().unwrap().contains("[trace]"));
 }
 
 #[test]
