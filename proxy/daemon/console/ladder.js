@@ -45,7 +45,7 @@ function drawn(call, { messages, cut }) {
   const [caller, callee] = call.direction === "inbound" ? ["carrier", "edge"] : ["edge", "carrier"];
   const side = (n) => (n === 0 ? caller : n === 1 ? "bascule" : callee);
   const name = (n) => (all[n] === null ? "bascule" : `${side(n)} ${all[n]}`);
-  const columns = `repeat(${all.length}, minmax(8.5rem, 1fr))`;
+  const columns = `repeat(${all.length}, minmax(9rem, 1fr))`;
   const first = messages[0].at_us;
   const marks = call.receipts.map((move) => ({ at: Date.parse(move.detected) * 1000, move }));
   const seen = new Set();

@@ -138,6 +138,45 @@ fn an_operator_drains_a_region_with_a_word_first_and_opens_it_again() {
 }
 
 #[test]
+fn an_operator_drills_a_region_whose_name_he_has_to_type_and_sees_it_through() {
+    let place = Place(126);
+    let (appliance, at) = start_with_tokens(place, "[media.silence]\nmin_flows = 2\n");
+    let mut browser = Browser::open("drill", (1_280, 1_000), &format!("http://{at}/"));
+    browser.log_in("token-of-admin");
+    let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
+    let up = |i| call(place, &carrier, &north, &format!("drilled-{i}"), &format!("+493012345{i}"));
+    let ports: Vec<_> = (0..4).map(up).map(|up| media(&up.invite)).collect();
+    let _north_speaks = Speaking::new((place.ip(11), 41_000).into(), ports.clone(), 0x11);
+    // What is silent has spoken before.
+    std::thread::sleep(Duration::from_millis(800));
+    browser.press("[data-region=\"north\"]", "Drill…");
+    browser.until("it asks first", "document.getElementById('act').open");
+    let write = |browser: &mut Browser, n: usize, value: &str| {
+        browser.eval(&format!("document.querySelectorAll('#act-fields input')[{n}].value = '{value}'"));
+    };
+    for (n, value) in [(0, "50"), (1, "4"), (2, "nort")] {
+        write(&mut browser, n, value);
+    }
+    browser.press("#act", "Cut them off");
+    assert_eq!(browser.eval("document.getElementById('act-fields').hidden"), json!(false));
+    assert_eq!(appliance.snapshot().overrides.drill, None, "nothing begins with half a name");
+    write(&mut browser, 2, "north");
+    browser.press("#act", "Cut them off");
+    let _south_speaks = Speaking::new((place.ip(12), 41_002).into(), ports, 0x22);
+    takes(place, &south, 41_002, 2);
+    let progress = "document.getElementById('act-progress')";
+    browser.until("it follows the drill", &format!("{progress}.textContent.includes('2 of 2 moved')"));
+    browser.until("the region says so", &format!("{REGION}.textContent.includes('⚠ drill')"));
+    browser.screenshot("7-a-drill");
+    browser.until("to its end", &format!("{progress}.dataset.end === 'finished'"));
+    browser.until("nobody was lost", &format!("{progress}.textContent.includes('calls dropped0')"));
+    browser.screenshot("8-a-drill-is-over");
+    assert_eq!(appliance.snapshot().overrides.drill, None, "all is restored");
+    browser.until("the region, too", &format!("!{REGION}.textContent.includes('⚠ drill')"));
+    browser.is_content();
+}
+
+#[test]
 fn who_may_only_look_is_refused_by_the_page_and_by_the_service() {
     let place = Place(141);
     let (appliance, at) = start_with_tokens(place, "");
@@ -149,11 +188,14 @@ fn who_may_only_look_is_refused_by_the_page_and_by_the_service() {
     );
     browser.until("its buttons say what is missing", &disabled);
     browser.until("calls are not shown", "document.getElementById('calls').closest('section').hidden");
-    let refused = browser.eval(
-        "fetch('/v1/regions/north/drain', {method: 'POST', headers: {Authorization: 'Bearer token-of-view'}}).then((r) => r.status)",
-    );
-    assert_eq!(refused, json!(403));
-    eventually("it is counted", || metric(&appliance, "bascule_admin_refused_total{reason=\"role\"}") >= 1.0);
+    for change in ["drain", "drill"] {
+        let refused = browser.eval(&format!(
+            "fetch('/v1/regions/north/{change}', {{method: 'POST', headers: {{Authorization: 'Bearer token-of-view'}}, \
+             body: '{{\"share\": 5, \"cut\": \"both\", \"for_ms\": 1000}}'}}).then((r) => r.status)",
+        ));
+        assert_eq!(refused, json!(403), "{change}");
+    }
+    assert_eq!(metric(&appliance, "bascule_admin_refused_total{reason=\"role\"}"), 2.0);
     browser.screenshot("5-who-may-only-look");
     // Nothing of the token is left where another page, or the next user, would find it.
     let kept = browser.eval("localStorage.length + sessionStorage.length + document.cookie.length");
