@@ -140,8 +140,8 @@ impl Dialog {
     fn request_uri(&self) -> (&[u8], &[u8], bool) {
         let target = self.text.get(TARGET);
         let target: &[u8] = if target.is_empty() { b"sip:invalid.invalid" } else { target };
-        let strict = self.routes().next().filter(|route| !is_loose(route));
-        (strict.and_then(route_uri).unwrap_or(target), target, strict.is_some())
+        let strict = self.routes().next().and_then(strict_uri);
+        (strict.unwrap_or(target), target, strict.is_some())
     }
 
     fn write(&self, method: Method<'_>, cseq: u32, face: &Face, branch: &[u8], hops: u8) -> Builder {
@@ -188,9 +188,12 @@ pub(crate) fn port_of(uri: &Uri<'_>) -> u16 {
     uri.port.unwrap_or_else(default)
 }
 
-/// The Contact's URI, if there is one.
+/// The Contact's URI, if there is one that may stand in a request line: one that can be read, without its headers
+/// (RFC 3261 §19.1.1, table 1).
 fn target_of(message: &Message) -> Option<&[u8]> {
-    message.contact().ok().flatten().map(|contact| contact.uri)
+    let uri = message.contact().ok().flatten()?.uri;
+    let headers = Uri::parse(uri).ok()?.headers.map_or(0, |headers| headers.len() + 1);
+    uri.get(..uri.len() - headers)
 }
 
 /// Whether there are more Record-Routes than a dialog keeps.
@@ -222,8 +225,9 @@ fn memchr(byte: u8, haystack: &[u8]) -> Option<usize> {
     haystack.iter().position(|b| *b == byte)
 }
 
-fn is_loose(route: &[u8]) -> bool {
-    route_uri(route).and_then(|uri| Uri::parse(uri).ok()).is_some_and(|uri| uri.param(b"lr").is_some())
+/// The URI of a route that can be read and has no `lr`.
+fn strict_uri(route: &[u8]) -> Option<&[u8]> {
+    route_uri(route).filter(|uri| Uri::parse(uri).is_ok_and(|uri| uri.param(b"lr").is_none()))
 }
 
 /// Writes CSeq.

@@ -274,6 +274,26 @@ fn a_strict_router_is_asked_as_it_wants_to_be() {
     assert_eq!(all(&ack, "Route"), ["<sip:inner.example;lr>", "<sip:bob@198.51.100.1>"]);
 }
 
+#[test]
+fn what_cannot_stand_in_a_request_line_is_not_put_there() {
+    let nobody = "sip:invalid.invalid";
+    for (contact, paths, uri) in [
+        ("<sipbob@198.51.100.1:5060>", "", nobody),
+        ("<sip:>", "", nobody),
+        ("<sip:bob@198.51.100.1?Replaces=one>", "", "sip:bob@198.51.100.1"),
+        ("<sip:bob@198.51.100.1>", "Record-Route: <proxy.example>", "sip:bob@198.51.100.1"),
+    ] {
+        let mut stage = Stage::new();
+        stage.receive(CARRIER, &invite("one", &offer()));
+        let out = stage.take(EAST).remove(0);
+        let ok = answer(&out, 200, "t-east", "bob@198.51.100.1", &sdp("198.51.100.1", 40000));
+        let ok = ok.replace("<sip:bob@198.51.100.1>", contact);
+        stage.receive(EAST, &if paths.is_empty() { ok } else { with(&ok, paths) });
+        let ack = stage.take(EAST).remove(0);
+        assert!(ack.starts_with(&format!("ACK {uri} SIP/2.0\r\n")), "{contact}: {ack}");
+    }
+}
+
 // Rules: dialog-uas-no-from-tag
 #[test]
 fn a_caller_without_a_tag_has_his_call() {
