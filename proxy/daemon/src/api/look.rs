@@ -43,6 +43,12 @@ pub(super) async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
 }
 
+/// What this program takes as its configuration: the file beside another version may say otherwise.
+pub(super) async fn schema() -> Response {
+    let text = include_str!("../../../../conf/bascule.schema.json");
+    ([(header::CONTENT_TYPE, "application/schema+json")], text).into_response()
+}
+
 pub(super) async fn me(Extension(who): Extension<Who>) -> Json<Me> {
     let roles = who.roles.names().into_iter().map(str::to_owned).collect();
     Json(Me { name: who.name, roles })

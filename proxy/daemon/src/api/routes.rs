@@ -52,6 +52,7 @@ pub(super) const ROUTES: &[Route] = &[
     route(Method::GET, "/healthz", Needs::Nothing, || get(look::healthz)),
     route(Method::GET, "/metrics", Needs::Nothing, || get(look::metrics)),
     route(Method::GET, "/v1/openapi.json", Needs::Nothing, || get(look::openapi)),
+    route(Method::GET, "/v1/schema.json", Needs::Nothing, || get(look::schema)),
     route(Method::GET, "/v1/me", Needs::Somebody, || get(look::me)),
     route(Method::GET, "/v1/status", EDGE, || get(look::status)),
     route(Method::GET, "/v1/regions", EDGE, || get(look::regions)),

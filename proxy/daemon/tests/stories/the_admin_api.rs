@@ -95,6 +95,7 @@ fn a_token_opens_what_its_roles_name_and_nothing_else() {
         (&bearer("admin"), "/v1/trunks", 200),
         (&format!("{}Sec-Fetch-Site: cross-site\r\n", bearer("admin")), "/v1/status", 403),
         ("", "/v1/openapi.json", 200),
+        ("", "/v1/schema.json", 200),
         ("", "/healthz", 200),
         ("", "/metrics", 200),
     ] {
@@ -110,6 +111,8 @@ fn a_token_opens_what_its_roles_name_and_nothing_else() {
             assert!(words["message"].is_string() && words["advice"].is_string(), "{words}");
         }
     }
+    let schema = Http::tcp(at).ask("GET", "/v1/schema.json", "", "").json();
+    assert!(schema["properties"]["admin"].is_object(), "the sections of a configuration: {schema}");
     let whoami = Http::tcp(at).ask("GET", "/v1/me", &bearer("view"), "").json();
     assert_eq!(whoami, json!({"name": "view", "roles": ["telephony.edge.view"]}));
 }
