@@ -1,6 +1,7 @@
 //! A complete SIP element for the calls that it owns.
 
 mod answers;
+mod census;
 mod joining;
 mod listing;
 mod moving;
@@ -10,7 +11,7 @@ pub(crate) use joining::Join;
 pub(crate) use ongoing::Origin;
 
 use crate::call::{Call, CallEvent, Env, User};
-use crate::counters::{ShardCounters, ShardCounts};
+use crate::counters::{RegionCalls, ShardCounters, ShardCounts};
 use crate::demands;
 use crate::digest::Nonces;
 use crate::face::Faces;
@@ -22,6 +23,7 @@ use crate::transaction::{Challenged, Received, ServerKey, response};
 use crate::wheel::Wheel;
 use crate::{Input, Output, Peer, RejectReason, Snapshot, UnknownSource};
 use bytes::Bytes;
+use census::{Census, Standing};
 use core::hash::BuildHasher;
 use hashbrown::HashMap;
 use ongoing::Ongoing;
@@ -34,6 +36,8 @@ use std::sync::Arc;
 pub struct Shard {
     pub(crate) env: Env,
     calls: Slab<Entry>,
+    /// What there is of them.
+    census: Census,
     wheel: Wheel,
     /// Record ids count up from here.
     pub(crate) serial: u64,
@@ -56,6 +60,8 @@ pub struct Shard {
 struct Entry {
     call: Box<Call>,
     armed: Time,
+    /// As it is counted; not yet, if there is none.
+    standing: Option<Standing>,
     /// Whose concurrent calls it counts among.
     counted: Option<u64>,
     /// Of its INVITE.
@@ -74,6 +80,7 @@ impl Shard {
             nonces: Nonces::new(&mut tables),
             env: Env::new(id, seed, now, snapshot),
             calls: Slab::new(),
+            census: Census::default(),
             wheel: Wheel::new(),
             serial: 0,
             draining: false,
@@ -135,16 +142,17 @@ impl Shard {
     pub fn counts(&self) -> ShardCounts {
         let (transactions, ghosts) = (self.env.txns.len(), self.env.ghosts.len());
         let overloaded = self.load.is_shedding();
-        let mut counts = ShardCounts { transactions, ghosts, overloaded, ..ShardCounts::default() };
-        for (_, entry) in &self.calls {
-            counts.moving += usize::from(entry.call.is_moving());
-            match (entry.call.is_answered(), entry.call.is_closing()) {
-                (true, _) => counts.answered += 1,
-                (_, true) => counts.closing += 1,
-                _ => counts.hunting += 1,
-            }
+        let RegionCalls { hunting, answered, moving } = self.census.all();
+        let [hunting, answered, moving] = [hunting, answered, moving].map(|n| n as usize);
+        ShardCounts {
+            hunting,
+            answered,
+            moving,
+            ghosts,
+            closing: self.census.closing(),
+            transactions,
+            overloaded,
         }
-        counts
     }
 
     /// Deadlines that wait, of calls and of transactions. One of a call that has ended waits until its time has come, 128 s
@@ -447,7 +455,13 @@ impl Shard {
         let key = CallKey { slot: number, nonce: self.draw_nonce() };
         let Some(call) = make(&mut self.env, key) else { return false };
         self.ongoing.begins(origin);
-        self.calls.insert(Entry { call: Box::new(call), armed: Time::NEVER, counted, origin });
+        self.calls.insert(Entry {
+            call: Box::new(call),
+            armed: Time::NEVER,
+            standing: None,
+            counted,
+            origin,
+        });
         if let Some(trunk) = counted {
             *self.by_trunk.entry(trunk).or_insert(0) += 1;
         }
@@ -475,6 +489,7 @@ impl Shard {
             let id = (u64::from(self.env.shard) << 48) | self.serial;
             let record = entry.call.record(id, self.env.now, close, reject);
             let (counted, origin) = (entry.counted, entry.origin);
+            self.census.changes(entry.standing, None);
             self.ongoing.ends(origin);
             self.env.counters.close(close);
             self.env.out.push_back(Output::Finished(Box::new(record)));
@@ -486,6 +501,11 @@ impl Shard {
                 *count = count.saturating_sub(1);
             }
             return Some(result);
+        }
+        let standing = Some(Standing::of(&entry.call));
+        if entry.standing != standing {
+            self.census.changes(entry.standing, standing);
+            entry.standing = standing;
         }
         let mut deadline = entry.call.deadline();
         if !deadline.is_never() {

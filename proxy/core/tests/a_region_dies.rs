@@ -512,3 +512,42 @@ fn the_new_leg_says_which_call_it_continues_as_the_site_wants_it_said() {
     assert_eq!(header(&second, "X-Continues"), format!("{lost} east-west region_down"));
     assert!(!first.contains("Replaces") && !first.contains("X-Continues"), "the first leg continues nothing");
 }
+
+/// Calls of east, west and the whole shard as (hunting, answered, moving), and those that close.
+fn counted(stage: &Stage) -> ([(u32, u32, u32); 2], (usize, usize, usize), usize) {
+    let regions = stage.shard.region_calls();
+    let of = |region: usize| (regions[region].hunting, regions[region].answered, regions[region].moving);
+    let all = stage.shard.counts();
+    ([of(0), of(1)], (all.hunting, all.answered, all.moving), all.closing)
+}
+
+#[test]
+fn calls_are_counted_where_they_are_while_they_hunt_move_and_are_numbered_anew() {
+    let mut stage = Stage::new();
+    let ok = up(&mut stage, "counted");
+    stage.receive(CARRIER, &invite("hunting", &sdp("192.0.2.1", 30002)));
+    let second = stage.take(EAST).remove(0);
+    assert_eq!(counted(&stage), ([(1, 1, 0), (0, 0, 0)], (1, 1, 0), 0));
+    stage.receive(EAST, &answer(&second, 486, "t-busy", "bob@198.51.100.1", ""));
+    stage.take(CARRIER);
+    let invite = east_dies(&mut stage);
+    let ([east, west], all, _) = counted(&stage);
+    assert_eq!((east.1 + west.1, east.2 + west.2, all), (1, 1, (0, 1, 1)), "it is moving, and counted once");
+    west_takes(&mut stage, &invite);
+    resume(&mut stage);
+    assert_eq!(counted(&stage).0, [(0, 0, 0), (0, 1, 0)]);
+    // The regions change places: what was the second is the first.
+    let mut config = (*stage.snapshot.config).clone();
+    config.regions.swap(0, 1);
+    for group in &mut config.groups {
+        group.region = RegionId(1 - group.region.0);
+    }
+    let mut snapshot = Snapshot::first(Arc::new(config));
+    (snapshot.generation, snapshot.config_generation) = (9, 9);
+    stage.input(Input::Snapshot(Arc::new(snapshot)));
+    assert_eq!(counted(&stage).0, [(0, 1, 0), (0, 0, 0)]);
+    stage.receive(CARRIER, &in_dialog(&ok, "BYE", 2, ""));
+    let bye = stage.take(WEST).pop().unwrap();
+    stage.receive(WEST, &answer(&bye, 200, "t-west", "eve@203.0.113.1", ""));
+    assert_eq!(counted(&stage), ([(0, 0, 0); 2], (0, 0, 0), 0));
+}

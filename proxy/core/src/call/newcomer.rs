@@ -9,11 +9,6 @@ use relay_values::Duration;
 use sip_wire::{HeaderName, Message, sdp};
 
 impl Call {
-    /// Whether the call is up and its tier leg is on its way.
-    pub(crate) fn is_moving(&self) -> bool {
-        matches!(self.state, State::Rehoming(_))
-    }
-
     /// Whether the INVITE of this transaction is the one that is out: earlier ones may still be heard of.
     pub(crate) fn is_moving_by(&self, by: ClientKey) -> bool {
         matches!(self.state, State::Rehoming(Rehome { stage: Stage::Inviting(attempt), .. }) if attempt.client == by)

@@ -4,7 +4,9 @@ use super::Shard;
 use crate::call::{Call, CallEvent, Cause, Severed, User};
 use crate::ids::CallKey;
 use crate::transaction::ClientKind;
-use crate::{Drill, Event, MoveFrom, MoveOrder, MoveReason, Output, RegionCalls, Snapshot, TargetState};
+use crate::{
+    Drill, Event, MoveFrom, MoveOrder, MoveReason, Output, RegionCalls, RegionId, Snapshot, TargetState,
+};
 use relay_values::{RelayEvent, Time};
 use sip_wire::{HeaderName, Method};
 use std::sync::Arc;
@@ -12,17 +14,8 @@ use std::sync::Arc;
 impl Shard {
     /// Live calls by region, indexed by [`RegionId`](crate::RegionId).
     pub fn region_calls(&self) -> Vec<RegionCalls> {
-        let mut regions = vec![RegionCalls::default(); self.env.newest.config.regions.len()];
-        for (_, entry) in &self.calls {
-            let Some(region) = regions.get_mut(usize::from(entry.call.region().0)) else { continue };
-            if entry.call.is_answered() {
-                region.answered += 1;
-                region.moving += u32::from(entry.call.is_moving());
-            } else if entry.call.hunting_at().is_some() {
-                region.hunting += 1;
-            }
-        }
-        regions
+        let regions = (0..).map(RegionId).zip(&self.env.newest.config.regions);
+        regions.map(|(id, _)| self.census.region(id)).collect()
     }
 
     /// Live calls by trunk, indexed by [`TrunkId`](crate::TrunkId).
