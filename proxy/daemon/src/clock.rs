@@ -1,7 +1,6 @@
 //! The one clock: monotonic for the cores, the wall only where a person reads it.
 
 use relay_values::Time;
-use std::fmt::Write;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Both clocks, read together once: what the cores stamped can be told in wall-clock time later.
@@ -46,13 +45,24 @@ pub(crate) fn rfc3339(since_1970: Duration) -> String {
     let seconds = since_1970.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    // Five of these stand in each record: written by hand, they cost a tenth of what a formatter takes.
     let mut text = String::with_capacity(24);
-    // Writing into a string cannot fail.
-    let _ = write!(
-        text,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        since_1970.subsec_millis()
-    );
+    let numbers = [
+        (year, 4, '-'),
+        (month, 2, '-'),
+        (day, 2, 'T'),
+        (hour, 2, ':'),
+        (minute, 2, ':'),
+        (second, 2, '.'),
+        (u64::from(since_1970.subsec_millis()), 3, 'Z'),
+    ];
+    for (number, digits, behind) in numbers {
+        for place in (0..digits).rev() {
+            let digit = number / 10_u64.pow(place) % 10;
+            text.push(char::from(b'0' + digit as u8));
+        }
+        text.push(behind);
+    }
     text
 }
 

@@ -71,9 +71,9 @@ pub(crate) const HEALTH_QUEUE: usize = 4_096;
 /// Batches of finished records that may wait for the writer. A batch is what one turn of one shard finished.
 pub(crate) const RECORD_BATCHES: usize = 4_096;
 
-/// How long the writer of records lets them gather. At 10,000 calls/s that is 50 records in as many batches at most,
+/// How long the writer of records lets them gather. At 10,000 calls/s that is 200 records in as many batches at most,
 /// far below [`RECORD_BATCHES`].
-pub(crate) const RECORD_PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const RECORD_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often a file of records is looked at while no call ends: whether it has grown old, waits for its sync, or was moved away.
 pub(crate) const RECORD_TICK: Duration = Duration::from_millis(500);
@@ -97,6 +97,10 @@ pub(crate) const SPOOL_SEGMENT_MOST: u64 = 8 << 20;
 /// Bytes of records that were refused for good and wait for a person. Beyond, they wait in the spool.
 pub(crate) const SET_ASIDE: u64 = 64 << 20;
 
+/// How long delivery lets records gather when it has sent all there were: a batch costs a file of its place and a question to the receiver, whatever
+/// is in it.
+pub(crate) const DELIVERY_GATHER: Duration = Duration::from_millis(100);
+
 /// Bytes of a receiver's answer that are read, so that its connection serves again.
 pub(crate) const DELIVERY_ANSWER: usize = 64 << 10;
 
@@ -106,14 +110,19 @@ pub(crate) const DELIVERY_END: Duration = Duration::from_secs(5);
 /// Messages of one shard that may wait for the watcher: at 15,000 calls/s of 14 messages, 75 ms. An entry has 100 bytes, so 1.6 MB a shard.
 pub(crate) const OBSERVE_QUEUE: usize = 16_384;
 
-/// How long the watcher lets them gather: a seventh of what the queue holds.
-pub(crate) const OBSERVE_PAUSE: Duration = Duration::from_millis(10);
+/// How long the watcher lets them gather: a quarter of what the queue holds.
+pub(crate) const OBSERVE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Bytes of HEP packets that go out together, one packet aside, and how many such lots may wait: 16 MiB.
 pub(crate) const HEP_LOT: usize = 256 << 10;
 pub(crate) const HEP_LOTS: usize = 64;
 
-/// Reports (RTCP) of one relay worker that may wait for the watcher: 100,000 a second. An entry has 1,100 bytes, so 1.1 MB a worker.
+/// The longest packet, which a lot may be longer than [`HEP_LOT`] by; and lots whose memory is kept for the next: what comes between two looks at 15,000
+/// calls/s.
+pub(crate) const HEP_PACKET: usize = 64 << 10;
+pub(crate) const HEP_SPARE: usize = 16;
+
+/// Reports (RTCP) of one relay worker that may wait for the watcher: 50,000 a second. An entry has 1,100 bytes, so 1.1 MB a worker.
 pub(crate) const REPORT_QUEUE: usize = 1_024;
 
 /// Reports that a collector is told in a second: of 25,000 calls, each end with one in 5 s (RFC 3550 §6.2). More are dropped, and counted.

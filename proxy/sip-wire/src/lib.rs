@@ -54,7 +54,7 @@ pub use header::{Header, HeaderName};
 pub use lex::{unescape, unfold, unquote};
 pub use message::Message;
 pub use method::Method;
-pub use peek::{Keys, peek, peek_answer};
+pub use peek::{Keys, peek, peek_answer, peek_call_id};
 pub use reason::reason_phrase;
 pub use splice::Splice;
 pub use uri::{Scheme, Uri};

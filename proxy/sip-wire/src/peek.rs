@@ -54,6 +54,23 @@ pub fn peek_answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
     Some((code, branch.unwrap_or_default()))
 }
 
+/// The Call-ID as [`peek`] says it, and nothing else. `None`: no start line or no Call-ID.
+pub fn peek_call_id(bytes: &[u8]) -> Option<&[u8]> {
+    let bytes = sub(bytes, leading(bytes), bytes.len());
+    let mut lines = Lines::new(bytes);
+    start::parse(lines.next().text).or_else(|(_, start)| start.ok_or(())).ok()?;
+    while lines.at < bytes.len() {
+        let text = lines.next().text;
+        let first = text.first()?;
+        if matches!(first.to_ascii_lowercase(), b'c' | b'i')
+            && let Ok((HeaderName::CallId, _, value)) = split(text)
+        {
+            return Some(value).filter(|id| class::is_word(id, VISIBLE));
+        }
+    }
+    None
+}
+
 /// The branch of the first in a line of Vias.
 fn top_branch(value: &[u8]) -> Option<&[u8]> {
     Values::new(value, true)

@@ -48,6 +48,8 @@ pub(crate) async fn tcp(
             _ = stop.changed() => {}
             accepted = listener.accept() => {
                 let Ok((stream, from)) = accepted else { continue };
+                // The end of an answer does not wait for the client's word on its beginning.
+                let _ = stream.set_nodelay(true);
                 let visit = Visit { desk: Arc::clone(&desk), router: router.clone(), room: Arc::clone(&room) };
                 // As it is configured now: a reload brings a new certificate to those who come after it.
                 let Some(config) = desk.tls().admin().cloned() else {

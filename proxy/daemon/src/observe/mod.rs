@@ -142,8 +142,7 @@ pub(crate) fn run(kit: Kit) {
         if !batch.is_empty() {
             let mut history = shared.signalling.as_ref().map(History::write);
             for seen in batch.drain(..) {
-                let keys = sip_wire::peek(&seen.bytes);
-                let call_id = keys.map(|keys| keys.call_id).unwrap_or_default();
+                let call_id = sip_wire::peek_call_id(&seen.bytes).unwrap_or_default();
                 let (call, number) = joins.call_of(call_id, seen.joins.as_deref());
                 if let Some(history) = &mut history {
                     history.keep(number, &seen);

@@ -4,8 +4,8 @@ use crate::generate::{Said, hostile, message, token};
 use bytes::Bytes;
 use proptest::prelude::*;
 use sip_wire::{
-    Builder, Frame, Framer, HeaderName, Message, Method, NameAddr, Splice, Uri, Via, peek, peek_answer, sdp,
-    unescape, unfold,
+    Builder, Frame, Framer, HeaderName, Message, Method, NameAddr, Splice, Uri, Via, peek, peek_answer,
+    peek_call_id, sdp, unescape, unfold,
 };
 
 fn parse(bytes: &[u8]) -> Message {
@@ -16,6 +16,7 @@ fn parse(bytes: &[u8]) -> Message {
 fn look(bytes: &[u8]) {
     let answer = peek(bytes).and_then(|keys| keys.code.map(|code| (code, keys.branch)));
     assert_eq!(peek_answer(bytes), answer, "the short look sees what the long one does");
+    assert_eq!(peek_call_id(bytes), peek(bytes).map(|keys| keys.call_id), "and so does the shortest");
     let message = match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => message,
         Err(rejected) => match rejected.partial {

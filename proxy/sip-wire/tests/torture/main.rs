@@ -118,6 +118,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Message {
     assert_eq!(sip_wire::peek(bytes), keys, "peek says what a parse says");
     let answer = keys.and_then(|keys| keys.code.map(|code| (code, keys.branch)));
     assert_eq!(sip_wire::peek_answer(bytes), answer, "and so does the shorter look");
+    assert_eq!(sip_wire::peek_call_id(bytes), keys.map(|keys| keys.call_id), "and the shortest");
     message
 }
 

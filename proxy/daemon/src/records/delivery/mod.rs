@@ -15,7 +15,7 @@ pub(super) use tally::now_ms;
 
 use super::spool::{Batch, Entry, Reader, Spool};
 use crate::config::DeliverySettings;
-use crate::limits::{DELIVERY_END, SET_ASIDE};
+use crate::limits::{DELIVERY_END, DELIVERY_GATHER, SET_ASIDE};
 use crate::shared::Shared;
 use backoff::Backoff;
 use client::Client;
@@ -67,7 +67,10 @@ pub(crate) async fn run(kit: Kit) -> io::Result<()> {
             if spool.is_closed() {
                 return Ok(());
             }
-            let _ = tokio::time::timeout(TICK, spool.bell.notified()).await;
+            let rung = tokio::time::timeout(TICK, spool.bell.notified()).await.is_ok();
+            if rung && !spool.is_closed() {
+                tokio::time::sleep(DELIVERY_GATHER).await;
+            }
             continue;
         };
         let records = batch.entries.len();
