@@ -4,6 +4,7 @@
 //! time under that load and writes what it measured. Numbers are kept with the machine and the commit that made them.
 #![forbid(unsafe_code)]
 
+pub mod browser;
 pub mod device;
 pub mod judge;
 pub mod load;

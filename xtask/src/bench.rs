@@ -1,6 +1,6 @@
 //! Measurements, beside peers where there are any.
 
-use crate::packages::{ETHTOOL, IP, IPTABLES, KAMAILIO, Program, RTPENGINE, TASKSET, need};
+use crate::packages::{CHROMIUM, ETHTOOL, IP, IPTABLES, KAMAILIO, Program, RTPENGINE, TASKSET, need};
 use crate::step::{self, Failed, cargo, root, run_aside};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub(crate) enum What {
     Observed,
     /// The receiver of records is away for an hour, in scaled time.
     Outage,
+    /// Scrapes, the admin API, clients that do not read and the console, with 20,000 calls up.
+    Admin,
     /// One bad peer among a hundred on TCP: how long the others wait.
     Streams,
     /// The same calls over UDP, TCP, TLS and mutual TLS.
@@ -38,6 +40,7 @@ impl What {
             Self::Overload => "overload",
             Self::Observed => "observed",
             Self::Outage => "outage",
+            Self::Admin => "admin",
             Self::Streams => "streams",
             Self::Tls => "tls",
         }
@@ -48,6 +51,7 @@ impl What {
             Self::Wire | Self::Overload | Self::Observed | Self::Outage | Self::Streams | Self::Tls => {
                 &[TASKSET]
             }
+            Self::Admin => &[TASKSET, CHROMIUM],
             Self::Calls => &[TASKSET, KAMAILIO],
             Self::Relay => &[TASKSET, RTPENGINE, IP, ETHTOOL],
             Self::Failover => &[TASKSET, IP, IPTABLES],

@@ -52,6 +52,8 @@ enum What {
     Observed,
     /// The receiver of records is away for an hour, in scaled time.
     Outage,
+    /// Scrapes, the API, clients that do not read and the console, with 20,000 calls up.
+    Admin,
     /// One bad peer among a hundred on TCP.
     Streams,
     /// What TLS costs: calls over ten connections.
@@ -73,6 +75,7 @@ fn main() -> io::Result<ExitCode> {
         What::Overload => run::overload::run(&options)?,
         What::Observed => run::observed::run(&options)?,
         What::Outage => run::outage::run(&options)?,
+        What::Admin => run::admin::run(&options)?,
         What::Streams => run::streams::run(&options)?,
         What::Tls => run::tls::run(&options)?,
         What::Soak => return soak(&Plan { minutes: cli.minutes, graph: cli.graph }, cli.json),

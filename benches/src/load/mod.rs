@@ -7,6 +7,7 @@ pub mod clock;
 pub mod ear;
 pub mod flood;
 pub mod flows;
+pub mod http;
 pub mod line;
 pub mod lines;
 pub mod mark;

@@ -1,5 +1,6 @@
 //! Those who are told of calls: a receiver of records over HTTP that knows each key once, a collector that only swallows, and a scraper.
 
+use datapath::mmsg::enable_gro;
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -13,13 +14,13 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// A thread that ends when it is dropped.
 #[derive(Debug)]
-struct Aside {
+pub(crate) struct Aside {
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Aside {
-    fn new(run: impl FnOnce(&AtomicBool) + Send + 'static) -> Self {
+    pub(crate) fn new(run: impl FnOnce(&AtomicBool) + Send + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
         Self { over, thread: Some(std::thread::spawn(move || run(&seen))) }
@@ -120,39 +121,84 @@ fn serve(stream: &TcpStream, keys: &Keys, over: &AtomicBool) -> io::Result<()> {
     }
 }
 
-/// Swallows datagrams.
+/// Swallows HEP packets.
 #[derive(Debug)]
 pub struct Collector {
     taken: Arc<AtomicU64>,
-    _aside: Aside,
+    _asides: [Aside; 2],
 }
 
 impl Collector {
-    /// Listen.
+    /// Listen for datagrams and for connections.
     ///
     /// # Errors
     ///
     /// What the system says about binding.
     pub fn at(at: SocketAddr) -> io::Result<Self> {
         let socket = UdpSocket::bind(at)?;
+        // As the generator does: what a sender's core has to do on loopback is little more than a network card would leave to it.
+        let _ = enable_gro(&socket);
         socket.set_read_timeout(Some(TICK))?;
+        let listener = TcpListener::bind(at)?;
+        listener.set_nonblocking(true)?;
         let taken = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&taken);
-        let aside = Aside::new(move |over| {
+        let (count, counted) = (Arc::clone(&taken), Arc::clone(&taken));
+        let datagrams = Aside::new(move |over| {
             let mut buffer = [0; 65_535];
             while !is_over(over) {
-                if socket.recv(&mut buffer).is_ok() {
-                    count.fetch_add(1, Ordering::Relaxed);
+                if let Ok(length) = socket.recv(&mut buffer) {
+                    count.fetch_add(packets(&buffer[..length]).0, Ordering::Relaxed);
                 }
             }
         });
-        Ok(Self { taken, _aside: aside })
+        let stream = Aside::new(move |over| {
+            while !is_over(over) {
+                match listener.accept() {
+                    // Whoever has gone comes again.
+                    Ok((stream, _)) => drop(swallow(&stream, &counted, over)),
+                    Err(_) => std::thread::sleep(TICK),
+                }
+            }
+        });
+        Ok(Self { taken, _asides: [datagrams, stream] })
     }
 
-    /// Datagrams so far.
+    /// Packets so far.
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
+}
+
+fn swallow(mut stream: &TcpStream, count: &AtomicU64, over: &AtomicBool) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(TICK))?;
+    let (mut buffer, mut held) = (vec![0; 1 << 20], 0);
+    while !is_over(over) {
+        match stream.read(&mut buffer[held..]) {
+            Ok(0) => return Ok(()),
+            Ok(length) => {
+                let (whole, bytes) = packets(&buffer[..held + length]);
+                count.fetch_add(whole, Ordering::Relaxed);
+                buffer.copy_within(bytes..held + length, 0);
+                held += length - bytes;
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Whole HEP packets, one behind the other, and their bytes.
+fn packets(mut bytes: &[u8]) -> (u64, usize) {
+    let (mut whole, all) = (0, bytes.len());
+    while let Some(length) = bytes.get(4..6).map(|b| usize::from(u16::from_be_bytes([b[0], b[1]])))
+        && length > 6
+        && let Some(rest) = bytes.get(length..)
+    {
+        (whole, bytes) = (whole + 1, rest);
+    }
+    (whole, all - bytes.len())
 }
 
 /// Reads /metrics each second, as Prometheus would every fifteen.

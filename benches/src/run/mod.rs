@@ -1,5 +1,6 @@
 //! The side-by-side runs.
 
+pub mod admin;
 pub mod calls;
 pub mod failover;
 pub mod observed;
@@ -62,19 +63,8 @@ impl Ends {
     ///
     /// What the system says about binding.
     pub fn engine(&self) -> io::Result<Engine> {
-        let hush = self.hold.map_or(0, |h| h.min(200_000_000));
-        let uac = UacConfig {
-            bind: self.uac,
-            to: self.device,
-            over: Over::Udp,
-            number: "+442079460000".to_owned(),
-            hold: self.hold,
-            hush,
-            media_every: self.media_every,
-            trace: self.trace,
-            run: run_number(),
-        };
-        let talk = self.hold.map(|h| h - hush);
+        let uac = self.caller();
+        let talk = self.hold.map(|h| h - uac.hush);
         let media = match self.uas {
             Some(uas) if self.media_every > 0 => Some(Media::new(self.uac, uas)?),
             _ => None,
@@ -82,5 +72,20 @@ impl Ends {
         let uas =
             self.uas.map(|bind| Uas::new(UasConfig { bind, ring: 0, code: 200, talk, no_media: false }));
         Ok(Engine { clock: Clock::new(), uac: Some(Uac::new(uac)?), uas: uas.transpose()?, media })
+    }
+
+    /// What the caller is told.
+    pub(crate) fn caller(&self) -> UacConfig {
+        UacConfig {
+            bind: self.uac,
+            to: self.device,
+            over: Over::Udp,
+            number: "+442079460000".to_owned(),
+            hold: self.hold,
+            hush: self.hold.map_or(0, |h| h.min(200_000_000)),
+            media_every: self.media_every,
+            trace: self.trace,
+            run: run_number(),
+        }
     }
 }
