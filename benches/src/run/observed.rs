@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 const ADMIN: SocketAddr = at(10, 9_090);
 const COLLECTOR: SocketAddr = at(20, 9_060);
@@ -145,6 +146,8 @@ fn measure(recipe: &Recipe, seen: Seen, seconds: f64, into: &mut Measures) -> io
         );
     }
     drop(scraper);
+    // What is told a tenth of a second later has been told by now.
+    std::thread::sleep(Duration::from_millis(500));
     let page = page(ADMIN)?;
     into.calls += calls;
     into.hep_packets += collector.map_or(0, |collector| collector.taken());
