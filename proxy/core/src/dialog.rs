@@ -5,7 +5,7 @@ use crate::face::Face;
 use crate::limits::MAX_ROUTE_SET;
 use crate::packed::Packed;
 use crate::{Peer, Transport};
-use sip_wire::{Builder, HeaderName, Message, Method, Uri, unfold};
+use sip_wire::{Builder, HeaderName, Message, Method, NameAddr, Uri, unfold};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 
@@ -37,16 +37,18 @@ const ROUTES: usize = 5;
 impl Dialog {
     /// The UAS's side, from the INVITE and the tag that we answer with (§12.1.1).
     pub(crate) fn uas(invite: &Message, local_tag: &[u8], from: Peer) -> Option<Self> {
+        let (target, routes) = (target_of(invite), routes(invite, false));
         let text = Packed::new([
             &[invite.call_id().ok()?],
             &[invite.header(HeaderName::To)?, b";tag=", local_tag],
             &[&unfold(invite.header(HeaderName::From)?)],
             &[invite.from().ok()?.tag().unwrap_or_default()],
-            &[target_of(invite).unwrap_or_default()],
-            &[&routes(invite, false)],
+            &[target.map_or(b"", |(text, _)| text)],
+            &[&routes],
         ]);
         let remote_cseq = invite.cseq().ok()?.number;
-        Some(Self { text, local_cseq: 0, remote_cseq, peer: from, passes: None }.aimed())
+        let peer = aimed(from, &routes, target);
+        Some(Self { text, local_cseq: 0, remote_cseq, peer, passes: None })
     }
 
     /// The UAC's side, from a response to our INVITE (§12.1.2). `from` is where the INVITE went.
@@ -57,17 +59,19 @@ impl Dialog {
 
     /// The same however long the path is: for a dialog that is ended at once.
     pub(crate) fn uac_to_end(response: &Message, from: Peer) -> Option<Self> {
+        let (target, routes) = (target_of(response), routes(response, true));
         let text = Packed::of([
             response.call_id().ok()?,
             &unfold(response.header(HeaderName::From)?),
             &unfold(response.header(HeaderName::To)?),
             // RFC 2543 knew no tags (§12.1.2).
             response.to().ok()?.tag().unwrap_or_default(),
-            target_of(response).unwrap_or_default(),
-            &routes(response, true),
+            target.map_or(b"", |(text, _)| text),
+            &routes,
         ]);
         let local_cseq = response.cseq().ok()?.number;
-        Some(Self { text, local_cseq, remote_cseq: 0, peer: from, passes: None }.aimed())
+        let peer = aimed(from, &routes, target);
+        Some(Self { text, local_cseq, remote_cseq: 0, peer, passes: None })
     }
 
     /// Call-ID.
@@ -82,7 +86,7 @@ impl Dialog {
 
     /// Route values, first hop first. A value has no line end in it.
     fn routes(&self) -> impl Iterator<Item = &[u8]> {
-        self.text.get(ROUTES).split(|b| *b == b'\n').filter(|route| !route.is_empty())
+        values(self.text.get(ROUTES))
     }
 
     /// Whether a message from the peer belongs to this dialog (§12.2.2): the caller has matched our own tag.
@@ -92,7 +96,12 @@ impl Dialog {
 
     /// Takes a new remote target from a Contact, if there is one (§12.2: target refresh).
     pub(crate) fn retarget(&mut self, message: &Message) {
-        if let Some(target) = target_of(message).filter(|target| *target != self.text.get(TARGET)) {
+        // Most say again what they have said.
+        let is_known = |contact: NameAddr<'_>| contact.uri == self.text.get(TARGET);
+        if message.contact().ok().flatten().is_some_and(is_known) {
+            return;
+        }
+        if let Some((target, _)) = target_of(message) {
             self.text = self.text.with(TARGET, target);
         }
     }
@@ -161,23 +170,21 @@ impl Dialog {
         put_cseq(&mut out, cseq, method);
         out
     }
+}
 
-    /// Points `peer` at the next hop: the first route, else the remote target, where it names an IP address. A host
-    /// name stays with the neighbour that the dialog came from: RFC 3263 resolution is not done in the core.
-    fn aimed(mut self) -> Self {
-        let next = match self.routes().next() {
-            Some(route) => route_uri(route),
-            None => Some(self.text.get(TARGET)),
-        };
-        let uri = next.and_then(|uri| Uri::parse(uri).ok());
-        let from = self.peer;
-        if let Some((ip, port)) = uri.and_then(|uri| Some((uri.ip()?, uri.port.unwrap_or(5060))))
-            && from.transport == Transport::Udp
-            && ip.is_ipv4() == from.remote.is_ipv4()
-        {
-            self.peer.remote = SocketAddr::new(ip, port);
+/// The next hop: the first route, else the remote target, where it names an IP address. A host name stays with the neighbour
+/// that the dialog came `from`: RFC 3263 resolution is not done in the core.
+fn aimed(from: Peer, routes: &[u8], target: Option<(&[u8], Uri<'_>)>) -> Peer {
+    let next = match values(routes).next() {
+        Some(route) => route_uri(route).and_then(|uri| Uri::parse(uri).ok()),
+        None => target.map(|(_, uri)| uri),
+    };
+    let place = next.and_then(|uri| Some((uri.ip()?, uri.port.unwrap_or(5060))));
+    match place {
+        Some((ip, port)) if from.transport == Transport::Udp && ip.is_ipv4() == from.remote.is_ipv4() => {
+            Peer { remote: SocketAddr::new(ip, port), ..from }
         }
-        self
+        _ => from,
     }
 }
 
@@ -188,12 +195,13 @@ pub(crate) fn port_of(uri: &Uri<'_>) -> u16 {
     uri.port.unwrap_or_else(default)
 }
 
-/// The Contact's URI, if there is one that may stand in a request line: one that can be read, without its headers
-/// (RFC 3261 §19.1.1, table 1).
-fn target_of(message: &Message) -> Option<&[u8]> {
-    let uri = message.contact().ok().flatten()?.uri;
-    let headers = Uri::parse(uri).ok()?.headers.map_or(0, |headers| headers.len() + 1);
-    uri.get(..uri.len() - headers)
+/// The Contact's URI, if there is one that may stand in a request line, and how it reads: one that can be read, its headers
+/// left out (RFC 3261 §19.1.1, table 1).
+fn target_of(message: &Message) -> Option<(&[u8], Uri<'_>)> {
+    let text = message.contact().ok().flatten()?.uri;
+    let uri = Uri::parse(text).ok()?;
+    let headers = uri.headers.map_or(0, |headers| headers.len() + 1);
+    Some((text.get(..text.len() - headers)?, uri))
 }
 
 /// Whether there are more Record-Routes than a dialog keeps.
@@ -213,6 +221,11 @@ fn routes(message: &Message, reversed: bool) -> SmallVec<[u8; 256]> {
         lines.push(b'\n');
     }
     lines
+}
+
+/// The values that [`routes`] has put on lines.
+fn values(routes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    routes.split(|b| *b == b'\n').filter(|route| !route.is_empty())
 }
 
 fn route_uri(route: &[u8]) -> Option<&[u8]> {

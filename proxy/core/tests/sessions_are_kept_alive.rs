@@ -120,6 +120,24 @@ fn a_target_that_wants_longer_sessions_is_asked_once_more_in_the_same_step() {
 }
 
 #[test]
+fn an_answer_to_the_invite_that_was_refused_before_is_let_go_and_the_one_under_way_goes_on() {
+    let mut stage = Stage::new();
+    stage.receive(CARRIER, &invite("twice", &sdp("192.0.2.1", 30000)));
+    let first = stage.take(EAST).remove(0);
+    stage.receive(EAST, &with(&answer(&first, 422, "t-1", "bob@198.51.100.1", ""), "Min-SE: 3600"));
+    let again = stage.take(EAST).into_iter().find(|m| m.starts_with("INVITE")).unwrap();
+    stage.receive(EAST, &answer(&again, 100, "", "bob@198.51.100.1", "").replace(";tag=\r\n", "\r\n"));
+    stage.receive(EAST, &answer(&first, 200, "t-2", "bob@198.51.100.1", &sdp("198.51.100.1", 40000)));
+    let said = stage.take(EAST);
+    assert_eq!(whats(&said), ["ACK", "BYE"]);
+    assert_eq!(header(&said[0], "CSeq"), "1 ACK");
+    stage.receive(EAST, &reply(&said[1], 200, "bob@198.51.100.1", "", ""));
+    stage.receive(EAST, &answer(&again, 200, "t-3", "bob@198.51.100.1", &sdp("198.51.100.1", 40002)));
+    assert_eq!(header(&stage.take(EAST)[0], "CSeq"), "2 ACK");
+    assert_eq!(whats(&stage.take(CARRIER)), ["100 INVITE", "200 INVITE"]);
+}
+
+#[test]
 fn a_peer_without_timers_is_asked_and_ends_the_call_by_its_silence() {
     let mut config = config();
     config.rehome.enabled = false;

@@ -16,10 +16,12 @@ impl Call {
         let said = request.cseq().ok()?.number;
         match user {
             User::Attempt(_, number) => {
-                let State::Hunting(attempt) = self.state else { return None };
+                if !matches!(self.state, State::Hunting(_)) {
+                    return None;
+                }
                 let early = self.b.dialog.as_ref().map_or(0, |dialog| dialog.local_cseq);
-                let wanted = attempt.client == client && self.is_current(number);
-                wanted.then(|| Next { cseq: said.max(early).saturating_add(1), passes: None })
+                self.is_current(number, client)
+                    .then(|| Next { cseq: said.max(early).saturating_add(1), passes: None })
             }
             User::Move(_) => {
                 self.is_moving_by(client).then(|| Next { cseq: said.saturating_add(1), passes: None })

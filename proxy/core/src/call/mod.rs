@@ -296,9 +296,14 @@ impl Call {
         matches!(self.state, State::Answered | State::Rehoming(_))
     }
 
-    /// Whether this is the last attempt, under way or answered; an earlier one's response comes too late.
-    pub(crate) fn is_current(&self, attempt: u8) -> bool {
-        self.steps.len() == usize::from(attempt)
+    /// Whether this is the last attempt, under way or answered; an earlier one's response comes too late, and so does one to
+    /// an INVITE that was refused and said again to the same target.
+    pub(crate) fn is_current(&self, attempt: u8, client: ClientKey) -> bool {
+        let is_under_way = match &self.state {
+            State::Hunting(attempt) => attempt.client == client,
+            _ => true,
+        };
+        self.steps.len() == usize::from(attempt) && is_under_way
     }
 
     /// A leg.

@@ -62,7 +62,7 @@ impl Shard {
         let unwanted = match user {
             User::Attempt(key, number) => self
                 .with(key, |call, env| {
-                    if !call.is_current(number) {
+                    if !call.is_current(number, client) {
                         return true;
                     }
                     match call.read_response(env, client, from, response) {
@@ -143,7 +143,7 @@ impl Shard {
     fn no_response(&mut self, client: ClientKey, user: User, reason: HuntReason) {
         match user {
             User::Attempt(key, number) => self.with(key, |call, env| {
-                if call.is_current(number) {
+                if call.is_current(number, client) {
                     call.handle(env, CallEvent::Failure(reason));
                 }
             }),
