@@ -513,8 +513,11 @@ fn the_new_leg_says_which_call_it_continues_as_the_site_wants_it_said() {
     assert!(!first.contains("Replaces") && !first.contains("X-Continues"), "the first leg continues nothing");
 }
 
-/// Calls of east, west and the whole shard as (hunting, answered, moving), and those that close.
-fn counted(stage: &Stage) -> ([(u32, u32, u32); 2], (usize, usize, usize), usize) {
+/// Calls that hunt, are answered, are moving.
+type Census<T> = (T, T, T);
+
+/// Calls of east, west and the whole shard, and those that close.
+fn counted(stage: &Stage) -> ([Census<u32>; 2], Census<usize>, usize) {
     let regions = stage.shard.region_calls();
     let of = |region: usize| (regions[region].hunting, regions[region].answered, regions[region].moving);
     let all = stage.shard.counts();
