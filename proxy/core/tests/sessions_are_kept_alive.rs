@@ -284,6 +284,25 @@ fn whose_call_id_it_is_not_tries_again_sooner_after_491() {
 }
 
 #[test]
+fn a_refresh_that_rings_when_its_call_ends_is_cancelled() {
+    let mut stage = unwatched();
+    let (ok, _) = up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac");
+    stage.receive(CARRIER, &in_dialog(&ok, "ACK", 1, ""));
+    stage.pass(Duration::from_secs(900));
+    let reinvite = stage.take(EAST).into_iter().find(|m| m.starts_with("INVITE")).unwrap();
+    stage.receive(EAST, &reply(&reinvite, 183, "bob@198.51.100.1", "", ""));
+    stage.receive(CARRIER, &in_dialog(&ok, "BYE", 2, ""));
+    let said = stage.take(EAST);
+    assert_eq!(whats(&said), ["CANCEL", "BYE"]);
+    for request in &said {
+        stage.receive(EAST, &reply(request, 200, "bob@198.51.100.1", "", ""));
+    }
+    // The far end has forgotten what it rang for.
+    stage.pass(Duration::from_secs(70));
+    assert_eq!(stage.shard.counts().transactions, 0);
+}
+
+#[test]
 fn a_refresh_that_is_refused_is_tried_again_three_times_and_the_session_runs_out() {
     let mut stage = unwatched();
     up_with(&mut stage, "", "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE");

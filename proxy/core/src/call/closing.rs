@@ -59,7 +59,7 @@ impl Call {
         let [a_is_here, b_is_here] = [Leg::A, Leg::B].map(|leg| gone != Some(leg) && !self.has_left(leg));
         self.give_up_transfer(env);
         self.lent = None;
-        self.end_sessions();
+        self.end_sessions(env);
         let said = self.said.clone();
         let header = close_reason_header(reason).or(said.as_deref());
         // A 2xx has to be acknowledged even if the call is over already (RFC 3261 §13.2.2.4).

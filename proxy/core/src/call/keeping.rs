@@ -41,8 +41,14 @@ impl Call {
     }
 
     /// The call is over: nobody is kept alive any more.
-    pub(super) fn end_sessions(&mut self) {
-        (self.a.session, self.b.session) = (SessionTimer::IDLE, SessionTimer::IDLE);
+    pub(super) fn end_sessions(&mut self, env: &mut Env) {
+        for leg in [&mut self.a, &mut self.b] {
+            // A re-INVITE that rings would otherwise be waited for for ever. Anything else is left to end.
+            if let Some(client) = leg.session.client().filter(|_| leg.session.reinvites()) {
+                env.txns.abandon(env.now, client);
+            }
+            leg.session = SessionTimer::IDLE;
+        }
     }
 
     /// Sends a refresh: UPDATE without an offer, or a re-INVITE that offers what the leg was told last (§7.4).
