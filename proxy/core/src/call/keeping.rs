@@ -45,7 +45,7 @@ impl Call {
         for leg in [&mut self.a, &mut self.b] {
             // A re-INVITE that rings would otherwise be waited for for ever. Anything else is left to end.
             if let Some(client) = leg.session.client().filter(|_| leg.session.reinvites()) {
-                env.txns.abandon(env.now, client);
+                env.txns.cancel(env.now, client, None);
             }
             leg.session = SessionTimer::IDLE;
         }
