@@ -3,7 +3,7 @@
 use super::Api;
 use super::answer::Refusal;
 use super::calls::busy;
-use crate::control::{self, Trace, Traced};
+use crate::control::{Traced, Words};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -20,6 +20,18 @@ pub(super) async fn ladder(
         Err(()) => None,
     };
     let call_id = live.map_or(call, |detail| detail.call.a_call_id);
-    let traced = control::ladder(&api.desk, Trace { call_id }).await;
-    traced.map(Json).map_err(|words| Refusal::of(StatusCode::NOT_FOUND, words))
+    let words = match api.desk.trace(call_id.clone()).await {
+        Some(traced) if !traced.messages.is_empty() => return Ok(Json(traced)),
+        Some(_) => Words {
+            message: format!("nothing is known of a call with the Call-ID `{call_id}`"),
+            advice: "write the Call-ID of either leg, as the log and the record have it; what is older than `keep` of [trace], or did not fit \
+                     into its `mb`, is gone"
+                .to_owned(),
+        },
+        None => Words {
+            message: "no signalling is kept".to_owned(),
+            advice: "write `[trace]` into the configuration and restart the service".to_owned(),
+        },
+    };
+    Err(Refusal::of(StatusCode::NOT_FOUND, words))
 }

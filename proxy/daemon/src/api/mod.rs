@@ -24,6 +24,7 @@ pub mod now;
 mod openapi;
 mod patient;
 mod routes;
+mod scanners;
 mod secure;
 mod serve;
 pub mod shapes;
@@ -31,7 +32,7 @@ mod trial;
 mod who;
 pub mod wishes;
 
-pub use shapes::{Call, CallDetail, Calls, Ended};
+pub use shapes::{Call, CallDetail, Calls, Ended, Regions, Scanners};
 pub use wishes::Problem;
 
 pub(crate) use access::Access;

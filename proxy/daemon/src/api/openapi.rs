@@ -4,12 +4,12 @@ use super::now::{CallsNow, RegionNow, ServiceNow, TrunkNow};
 use super::routes::{Needs, ROUTES};
 use super::shapes::{
     Call, CallDetail, Calls, Change, EdgeGroup, EdgeGroups, Edges, EndCall, Ended, Generation, Generations,
-    InboundRoute, Me, Move, OutboundRoute, PlacedEdge, Regions, RouteTrunk, Routes, Site, Sites, Step, Trunk,
-    TrunkTarget, Trunks,
+    InboundRoute, Me, Move, OutboundRoute, PlacedEdge, Regions, RouteTrunk, Routes, Scanners, Site, Sites,
+    Step, Trunk, TrunkTarget, Trunks,
 };
 use super::wishes::{Configured, DrainWish, DrillWish, LogLevel, Problem, Reload, Reloaded, UndrainWish};
 use crate::control::{
-    Cut, Edge, LiveCalls, NameAddress, NameStatus, Region, Registered, Status, Traced, TracedMessage,
+    Cut, Edge, LiveCalls, NameAddress, NameStatus, Region, Registered, Scanner, Status, Traced, TracedMessage,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -66,7 +66,9 @@ fn misfits(all: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec
         found.push(format!("{at}: {value}"));
     }
     for (i, item) in value.as_array().into_iter().flatten().enumerate() {
-        misfits(all, &schema["items"], item, &format!("{at}[{i}]"), found);
+        // A pair has a kind for each.
+        let kind = schema["prefixItems"].get(i).unwrap_or(&schema["items"]);
+        misfits(all, kind, item, &format!("{at}[{i}]"), found);
     }
     let Some(fields) = value.as_object() else { return };
     for name in schema["required"].as_array().into_iter().flatten() {
@@ -181,6 +183,14 @@ fn answers() -> Vec<(&'static str, Value)> {
         drill: Some(5),
         edges: vec![edge()],
     };
+    let scanner = Scanner {
+        address: text("192.0.2.1"),
+        known_by: text("tool"),
+        messages: 1,
+        first: text("t"),
+        last: text("t"),
+        forgotten_in_s: 1,
+    };
     let placed = PlacedEdge {
         region: text("fra"),
         edge_group: text("fra"),
@@ -280,6 +290,11 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("Me", json!(Me { name: text("n"), roles: vec![text("telephony.admin")] })),
         ("Status", json!(status())),
         ("Regions", json!(Regions { generation: 1, regions: vec![region] })),
+        ("Scanner", json!(scanner)),
+        (
+            "Scanners",
+            json!(Scanners { scanners: vec![scanner], ports: vec![(text("udp"), 5060)], forgotten: true }),
+        ),
         ("EdgeGroups", json!(EdgeGroups { edge_groups: vec![group] })),
         ("Edges", json!(Edges { edges: vec![placed] })),
         ("Sites", json!(Sites { sites: vec![site] })),

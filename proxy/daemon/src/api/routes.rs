@@ -3,7 +3,7 @@
 use super::answer::Refusal;
 use super::guard::guard;
 use super::who::{Area, Role};
-use super::{Api, calls, change, console, events, ladder, lines, look};
+use super::{Api, calls, change, console, events, ladder, lines, look, scanners};
 use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
@@ -59,6 +59,8 @@ pub(super) const ROUTES: &[Route] = &[
     route(Method::GET, "/v1/edge-groups", EDGE, || get(look::edge_groups)),
     route(Method::GET, "/v1/edges", EDGE, || get(look::edges)),
     route(Method::GET, "/v1/generations", EDGE, || get(look::generations)),
+    route(Method::GET, "/v1/scanners", EDGE, || get(scanners::list)),
+    route(Method::DELETE, "/v1/scanners", MOVE, || delete(scanners::forget)),
     route(Method::GET, "/v1/sites", SITE, || get(look::sites)),
     route(Method::GET, "/v1/trunks", TRUNK, || get(look::trunks)),
     route(Method::GET, "/v1/routes", TRUNK, || get(look::routes)),

@@ -1,6 +1,6 @@
 //! What is answered, as types. Instants are RFC 3339 in UTC; what does not apply is left out.
 
-use crate::control::{Edge, Region};
+use crate::control::{Edge, Region, Scanner};
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/me`
@@ -19,6 +19,17 @@ pub struct Regions {
     pub generation: u64,
     /// In order of the configuration.
     pub regions: Vec<Region>,
+}
+
+/// `GET` and `DELETE /v1/scanners`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanners {
+    /// Strangers that are met with silence; who is forgotten last stands last.
+    pub scanners: Vec<Scanner>,
+    /// Where we listen for SIP: transport in lower case, and port.
+    pub ports: Vec<(String, u16)>,
+    /// They are forgotten now: this is what the list was.
+    pub forgotten: bool,
 }
 
 /// `GET /v1/edge-groups`

@@ -1,8 +1,8 @@
 //! What every connection of the admin socket works with.
 
 use super::audit::{Audit, Change};
-use super::protocol::{Region, Status, Trace, Words};
-use crate::api::DeniedTally;
+use super::protocol::{Region, Status, Words};
+use crate::api::{DeniedTally, Scanners};
 use crate::appliance::ReloadError;
 use crate::clock::Clock;
 use crate::config::{Loaded, RelaySettings};
@@ -129,14 +129,16 @@ impl Desk {
         super::regions::table(self).await
     }
 
-    /// What is kept of a call's signalling; `None`: nothing is kept of any.
-    pub(crate) async fn trace(&self, request: Trace) -> Option<Traced> {
+    /// Strangers that are met with silence; with `forget` they are forgotten, and this is what the list was.
+    pub(crate) async fn scanners(&self, forget: bool) -> Result<Scanners, Words> {
+        super::scanners::list(self, forget).await
+    }
+
+    /// What is kept of a call's signalling, by the Call-ID of either leg; `None`: nothing is kept of any.
+    pub(crate) async fn trace(&self, call_id: String) -> Option<Traced> {
         let floor = Arc::clone(&self.floor);
         // Looks through all that is kept.
-        tokio::task::spawn_blocking(move || observe::trace(floor.shared(), &request.call_id))
-            .await
-            .ok()
-            .flatten()
+        tokio::task::spawn_blocking(move || observe::trace(floor.shared(), &call_id)).await.ok().flatten()
     }
 
     pub(crate) fn shards(&self) -> usize {

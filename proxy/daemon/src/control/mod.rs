@@ -16,17 +16,14 @@ mod socket;
 mod split;
 mod status;
 mod talk;
-mod trace;
 mod watch;
 
 pub use protocol::{
     Answer, Carried, Condition, Cut, Drain, Drill, Edge, End, Gaps, Line, LiveCalls, Measure, Media,
-    NameAddress, NameStatus, Progress, Receipt, Region, Registered, Request, Scanner, Scanners, Status,
-    Summary, Trace, Words,
+    NameAddress, NameStatus, Progress, Receipt, Region, Registered, Request, Scanner, Status, Summary, Words,
 };
 
 pub use crate::observe::{Traced, TracedMessage};
-pub(crate) use trace::ladder;
 
 pub(crate) use audit::Audit;
 pub(crate) use desk::{Desk, Floor};
@@ -124,14 +121,8 @@ pub(crate) async fn carry(desk: &Arc<Desk>, who: &Who, stream: UnixStream) {
 /// The role that a request needs.
 fn needs(request: &Request) -> Role {
     match request {
-        Request::Status
-        | Request::Regions
-        | Request::Stop
-        | Request::Scanners(Scanners { forget: false }) => Role::View(Area::Edge),
-        Request::Trace(_) => Role::View(Area::Calls),
-        Request::Scanners(Scanners { forget: true }) | Request::Drain(_) | Request::Drill(_) => {
-            Role::Edit(Area::Edge)
-        }
+        Request::Stop => Role::View(Area::Edge),
+        Request::Drain(_) | Request::Drill(_) => Role::Edit(Area::Edge),
     }
 }
 
@@ -143,22 +134,6 @@ async fn serve(desk: &Arc<Desk>, who: &Who, talk: &mut Talk) -> Result<(), Gone>
                 let message = format!("`{}` may not do that", who.name);
                 let advice = format!("it needs the role {}", needs(&request));
                 talk.say(Answer::Error(Words { message, advice })).await?;
-            }
-            Heard::Request(Request::Regions) => {
-                let (generation, regions) = regions::table(desk).await;
-                talk.say(Answer::Regions { generation, regions }).await?;
-            }
-            Heard::Request(Request::Status) => {
-                let status = status::now(desk).await;
-                talk.say(Answer::Status(Box::new(status))).await?;
-            }
-            Heard::Request(Request::Scanners(request)) => {
-                let answer = scanners::list(desk, request).await;
-                talk.say(answer).await?;
-            }
-            Heard::Request(Request::Trace(request)) => {
-                let answer = trace::run(desk, request).await;
-                talk.say(answer).await?;
             }
             Heard::Request(Request::Drain(request)) => {
                 let Some(change) = written(desk, who, "drain", &request, talk).await? else { continue };
@@ -180,7 +155,8 @@ async fn serve(desk: &Arc<Desk>, who: &Who, talk: &mut Talk) -> Result<(), Gone>
             Heard::Nonsense(words) => talk.say(Answer::Error(words)).await?,
             Heard::TooLong => {
                 let message = "the line is longer than any request".to_owned();
-                let advice = r#"write one JSON object on a line, such as {"do":"regions"}"#.to_owned();
+                let advice =
+                    r#"write one JSON object on a line, such as {"do":"drain","place":"north"}"#.to_owned();
                 talk.say(Answer::Error(Words { message, advice })).await?;
                 return Err(Gone);
             }

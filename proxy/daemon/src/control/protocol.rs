@@ -3,47 +3,21 @@
 //! A client writes a [`Request`] and reads [`Line`]s until one has `"done":true`; then it may write the next. While a
 //! drain or a drill runs it may write `{"do":"stop"}`. Closing the connection, or its writing half, means the same.
 
-use crate::observe::Traced;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What a client asks for: `{"do":"regions"}`, `{"do":"drain","place":"north"}`, …
+/// What a client asks for: `{"do":"drain","place":"north"}`, …
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
-    /// What runs: version, calls, what carries media and why not something faster.
-    Status,
-    /// Every region: state, evidence, live calls.
-    Regions,
     /// No new calls to a place, and those that are up move away; or back.
     Drain(Drain),
     /// Cut a share of a region's calls off, watch, restore.
     Drill(Drill),
-    /// Strangers that are met with silence.
-    Scanners(Scanners),
-    /// What is kept of a call's signalling.
-    Trace(Trace),
     /// End the drain or drill that this connection has begun.
     Stop,
-}
-
-/// Strangers that are met with silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scanners {
-    /// Forget them: the answer is what the list was.
-    #[serde(default)]
-    pub forget: bool,
-}
-
-/// What is kept of a call's signalling.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trace {
-    /// Call-ID of either leg.
-    pub call_id: String,
 }
 
 /// A planned move, make-before-break.
@@ -138,26 +112,6 @@ pub struct Line {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Answer {
-    /// Every region.
-    Regions {
-        /// Generation of the snapshot that this was read from.
-        generation: u64,
-        /// One line each, in order of the configuration.
-        regions: Vec<Region>,
-    },
-    /// Strangers that are met with silence.
-    Scanners {
-        /// The longest on the list last.
-        scanners: Vec<Scanner>,
-        /// Where we listen for SIP: transport in lower case, and port.
-        ports: Vec<(String, u16)>,
-        /// They are forgotten now.
-        forgotten: bool,
-    },
-    /// A call's messages.
-    Traced(Traced),
-    /// What runs.
-    Status(Box<Status>),
     /// Something that the operator should know before going on.
     Warning(Words),
     /// How it comes on.
@@ -495,12 +449,7 @@ impl Answer {
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {
         match self {
-            Self::Status(_)
-            | Self::Regions { .. }
-            | Self::Scanners { .. }
-            | Self::Traced(_)
-            | Self::Summary(_)
-            | Self::Error(_) => true,
+            Self::Summary(_) | Self::Error(_) => true,
             Self::Warning(_) | Self::Progress(_) | Self::Receipt(_) => false,
         }
     }

@@ -1,7 +1,8 @@
 //! `bascule scanners`: whom the shards meet with silence.
 
 use super::desk::Desk;
-use super::protocol::{Answer, Scanner, Scanners};
+use super::protocol::{Scanner, Words};
+use crate::api::Scanners;
 use crate::clock::Clock;
 use crate::limits::REPORT_TIMEOUT;
 use crate::shared::Mail;
@@ -10,19 +11,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::mpsc::sync_channel;
 
-pub(super) async fn list(desk: &Desk, request: Scanners) -> Answer {
+/// What the list is, or, if it is to be forgotten, what it was.
+pub(super) async fn list(desk: &Desk, forget: bool) -> Result<Scanners, Words> {
     let mut views = Vec::new();
     for shard in 0..desk.shards() {
         let (answer, heard) = sync_channel(1);
-        if let Err(words) = desk.post(shard, Mail::Scanners(answer)).await {
-            return Answer::Error(words);
-        }
+        desk.post(shard, Mail::Scanners(answer)).await?;
         let told = tokio::task::spawn_blocking(move || heard.recv_timeout(REPORT_TIMEOUT).ok()).await;
         views.extend(told.ok().flatten().unwrap_or_default());
-        if request.forget
-            && let Err(words) = desk.post(shard, Mail::ForgetScanners).await
-        {
-            return Answer::Error(words);
+        if forget {
+            desk.post(shard, Mail::ForgetScanners).await?;
         }
     }
     let clock = desk.clock();
@@ -34,7 +32,7 @@ pub(super) async fn list(desk: &Desk, request: Scanners) -> Answer {
     ports.sort();
     ports.dedup();
     let scanners = together.iter().map(|view| said(&clock, view)).collect();
-    Answer::Scanners { scanners, ports, forgotten: request.forget }
+    Ok(Scanners { scanners, ports, forgotten: forget })
 }
 
 /// The kernel spreads one address over the shards' sockets: one line for all of them.

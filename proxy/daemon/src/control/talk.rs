@@ -82,8 +82,7 @@ fn read(line: &[u8]) -> Heard {
         Ok(request) => Heard::Request(request),
         Err(error) => Heard::Nonsense(Words {
             message: format!("not a request: {error}"),
-            advice: r#"write one JSON object on a line, such as {"do":"regions"} or {"do":"drain","place":"north"}"#
-                .to_owned(),
+            advice: r#"write one JSON object on a line, such as {"do":"drain","place":"north"}"#.to_owned(),
         }),
     }
 }

@@ -40,12 +40,7 @@ pub(super) async fn run(args: &DrainArgs) -> Result<Ended, Failure> {
                         }
                         return Ok(ended(&end));
                     }
-                    Answer::Warning(_)
-                    | Answer::Receipt(_)
-                    | Answer::Regions { .. }
-                    | Answer::Scanners { .. }
-                    | Answer::Traced(_)
-                    | Answer::Status(_) => {}
+                    Answer::Warning(_) | Answer::Receipt(_) => {}
                 }
             }
         }

@@ -45,11 +45,7 @@ pub(super) async fn run(args: &DrillArgs) -> Result<Ended, Failure> {
                         }
                         return Ok(ended(&end));
                     }
-                    Answer::Warning(_)
-                    | Answer::Regions { .. }
-                    | Answer::Scanners { .. }
-                    | Answer::Traced(_)
-                    | Answer::Status(_) => {}
+                    Answer::Warning(_) => {}
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use super::args::Where;
 use super::line::path;
+use super::report::print;
 use super::{Ended, Failure};
 use bascule::api::Problem;
 use bascule::control::Words;
@@ -10,6 +11,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use tokio::net::UnixStream;
@@ -22,7 +24,7 @@ const MOST: usize = 16 << 20;
 /// How often what is watched is asked for.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// What was answered, as it came.
+/// What was answered, as it came. What was refused is for a program a line, too.
 pub(super) async fn ask(at: &Where, method: Method, target: &str) -> Result<Bytes, Failure> {
     let socket = path(at)?;
     let stream =
@@ -48,7 +50,23 @@ pub(super) async fn ask(at: &Where, method: Method, target: &str) -> Result<Byte
         reason: None,
         complaints: Vec::new(),
     });
-    Err(Failure(Words { message: problem.message, advice: problem.advice }))
+    let words = Words { message: problem.message, advice: problem.advice };
+    if at.json {
+        print(&line("error", &words));
+    }
+    Err(Failure(words))
+}
+
+/// An answer as a line for a program: what it is, what it says, and that nothing comes after it.
+pub(super) fn line(is: &str, what: &impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Line<'a, T> {
+        is: &'a str,
+        #[serde(flatten)]
+        what: &'a T,
+        done: bool,
+    }
+    serde_json::to_string(&Line { is, what, done: true }).unwrap_or_default()
 }
 
 async fn connection_of<F: Future>(connection: F) {

@@ -1,10 +1,9 @@
 //! The connection: requests out, lines in, Ctrl-C beside them.
 
+use super::Failure;
 use super::args::Where;
-use super::report::print;
-use super::{Ended, Failure};
 use bascule::config;
-use bascule::control::{Answer, Line, Request};
+use bascule::control::{Line, Request};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -14,33 +13,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Where the service's unit has it.
 const DEFAULT: &str = "/run/bascule/admin.sock";
-
-/// Asks what has one answer, and prints that: as it came for a machine, by `show` for people. `show` gives back false for an
-/// answer to something else.
-pub(super) async fn ask_once(
-    at: &Where,
-    request: &Request,
-    show: impl Fn(&Answer) -> bool,
-) -> Result<Ended, Failure> {
-    let mut connection = Connection::open(at).await?;
-    connection.ask(request).await?;
-    loop {
-        let (line, text) = match connection.next().await? {
-            Came::Interrupt => return Ok(Ended::Interrupted),
-            Came::Line(line, text) => (line, text),
-        };
-        if at.json {
-            print(&text);
-            return Ok(Ended::Done);
-        }
-        if let Answer::Error(words) = line.answer {
-            return Err(Failure(words));
-        }
-        if show(&line.answer) {
-            return Ok(Ended::Done);
-        }
-    }
-}
 
 /// What came.
 pub(super) enum Came {

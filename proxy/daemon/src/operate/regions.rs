@@ -1,28 +1,31 @@
 //! `bascule regions`.
 
 use super::args::RegionsArgs;
-use super::http::watched;
-use super::line::ask_once;
+use super::http::{ask, line, read, watched};
 use super::report::{clear, print, table};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Edge, Region, Request};
+use bascule::api::Regions;
+use bascule::control::{Edge, Region};
+use hyper::Method;
 
 pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {
     watched(args.watch, async || {
-        ask_once(&args.at, &Request::Regions, |answer| {
-            let Answer::Regions { generation, regions } = answer else { return false };
+        let body = ask(&args.at, Method::GET, "/v1/regions").await?;
+        let regions: Regions = read(&body)?;
+        if args.at.json {
+            print(&line("regions", &regions));
+        } else {
             if args.watch {
                 clear();
             }
-            show(*generation, regions);
-            true
-        })
-        .await
+            show(&regions);
+        }
+        Ok(Ended::Done)
     })
     .await
 }
 
-fn show(generation: u64, regions: &[Region]) {
+fn show(Regions { generation, regions }: &Regions) {
     let head =
         ["region", "state", "since", "calls", "hunting", "moving", "last switch", "evidence", "operators"];
     let rows = regions.iter().map(|region| {

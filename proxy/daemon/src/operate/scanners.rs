@@ -1,22 +1,27 @@
 //! `bascule scanners`.
 
 use super::args::ScannersArgs;
-use super::line::ask_once;
+use super::http::{ask, line, read, watched};
 use super::report::{print, table};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Request, Scanner, Scanners};
+use bascule::api::Scanners;
+use bascule::control::Scanner;
+use hyper::Method;
 use std::fmt::Write;
 
 pub(super) async fn run(args: &ScannersArgs) -> Result<Ended, Failure> {
-    let request = Request::Scanners(Scanners { forget: args.forget });
-    ask_once(&args.at, &request, |answer| {
-        let Answer::Scanners { scanners, ports, forgotten, .. } = answer else { return false };
-        if args.nft {
-            print(nft(scanners, ports).trim_end())
+    let method = if args.forget { Method::DELETE } else { Method::GET };
+    watched(false, async || {
+        let body = ask(&args.at, method.clone(), "/v1/scanners").await?;
+        let told: Scanners = read(&body)?;
+        if args.at.json {
+            print(&line("scanners", &told));
+        } else if args.nft {
+            print(nft(&told.scanners, &told.ports).trim_end());
         } else {
-            show(scanners, *forgotten)
+            show(&told.scanners, told.forgotten);
         }
-        true
+        Ok(Ended::Done)
     })
     .await
 }

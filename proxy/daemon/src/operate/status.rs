@@ -1,23 +1,25 @@
 //! `bascule status`.
 
 use super::args::StatusArgs;
-use super::http::watched;
-use super::line::ask_once;
+use super::http::{ask, line, read, watched};
 use super::report::{clear, print, table};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Media, NameStatus, Registered, Request, Status};
+use bascule::control::{Media, NameStatus, Registered, Status};
+use hyper::Method;
 
 pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {
     watched(args.watch, async || {
-        ask_once(&args.at, &Request::Status, |answer| {
-            let Answer::Status(status) = answer else { return false };
+        let body = ask(&args.at, Method::GET, "/v1/status").await?;
+        let status: Status = read(&body)?;
+        if args.at.json {
+            print(&line("status", &status));
+        } else {
             if args.watch {
                 clear();
             }
-            show(status);
-            true
-        })
-        .await
+            show(&status);
+        }
+        Ok(Ended::Done)
     })
     .await
 }

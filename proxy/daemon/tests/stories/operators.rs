@@ -1,5 +1,6 @@
 //! Operators at the admin socket, and at the command line that speaks to it.
 
+use super::the_admin_api::get;
 use super::world::{PATIENCE, Place, Ua, call, eventually, hang_up, load, media, metric, patient};
 use crate::audited::Audited;
 use bascule::Appliance;
@@ -116,7 +117,7 @@ fn a_drain_moves_the_call_that_is_up_and_the_carrier_hears_nothing_of_it() {
     carrier.hears_nothing();
     drop(voice);
 
-    let regions = client.ask(&json!({"do": "regions"}));
+    let regions = get(place, "/v1/regions");
     let of = |i: usize| (regions["regions"][i]["answered"].clone(), regions["regions"][i]["drained"].clone());
     assert_eq!((of(0), of(1)), ((json!(0), json!(true)), (json!(1), json!(false))), "{regions}");
     let fresh = call(place, &carrier, &south, "fresh", "+4930123457");
@@ -144,8 +145,9 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
     let _appliance = start(place, "");
     let mut client = Client::new(place);
     for (request, said) in [
-        ("what?", "regions"),
-        (r#"{"do":"dance"}"#, "regions"),
+        ("what?", "north"),
+        (r#"{"do":"dance"}"#, "north"),
+        (r#"{"do":"regions"}"#, "north"),
         (r#"{"do":"stop"}"#, "begun"),
         (r#"{"do":"drain"}"#, "north"),
         (r#"{"do":"drain","place":"nroth"}"#, "south-1"),
@@ -156,7 +158,7 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         (r#"{"do":"drill","region":"north-1","share":5,"cut":"both","for_ms":1000}"#, "north, south"),
         (
             r#"{"do":"drill","region":"north","share":5,"cut":"both","for_ms":1000,"abort_if":["dead>0"]}"#,
-            "regions",
+            "north",
         ),
     ] {
         client.say(request);
@@ -172,7 +174,7 @@ fn what_cannot_be_done_is_refused_with_what_to_do() {
         "error",
         "and a line without an end closes the connection, not the service"
     );
-    assert_eq!(Client::new(place).ask(&json!({"do": "regions"}))["is"], "regions");
+    assert_eq!(get(place, "/v1/regions")["regions"][0]["region"], "north");
 }
 
 #[test]
@@ -270,7 +272,7 @@ fn as_many_calls_move_as_were_asked_for_whichever_shards_hold_them() {
     takes(place, &south, 41_002, 3);
     let summary = client.last();
     assert_eq!((&summary["chosen"], &summary["moved"]), (&json!(3), &json!(3)), "{summary}");
-    let regions = client.ask(&json!({"do": "regions"}));
+    let regions = get(place, "/v1/regions");
     assert_eq!(regions["regions"][0]["answered"], 5, "{regions}");
     assert_eq!(
         regions["regions"][0]["edges"][0]["drained"], true,
@@ -323,6 +325,7 @@ fn the_table_shows_every_region_to_people_and_to_programs() {
     let (_, json, _) = text(&bascule(place, &["regions", "--json"]).output().unwrap());
     let line: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(line["regions"][0]["edges"][0]["edge"], "north-1");
+    assert_eq!((&line["is"], &line["done"]), (&json!("regions"), &json!(true)));
     hang_up(place, &carrier, &north, &up);
 }
 

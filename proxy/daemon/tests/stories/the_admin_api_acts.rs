@@ -66,6 +66,21 @@ fn a_region_is_drained_and_opened_by_whom_a_role_permits_it_and_by_nobody_else()
 }
 
 #[test]
+fn scanners_are_forgotten_by_whom_a_role_permits_it_and_that_is_written_down() {
+    let place = Place(150);
+    let audit = file(place, "audit");
+    let _ = std::fs::remove_file(&audit);
+    let (_appliance, at) = start_with_tokens(place, &format!("audit = \"{}\"\n", audit.display()));
+    let ask = |method, who| Http::tcp(at).ask(method, "/v1/scanners", &bearer(who), "");
+    assert_eq!((ask("GET", "calls").status, ask("DELETE", "view").status), (403, 403));
+    assert_eq!(ask("GET", "view").json()["forgotten"], json!(false));
+    assert_eq!(ask("DELETE", "admin").json()["forgotten"], json!(true));
+    let log = audited(&audit);
+    assert_eq!((log.len(), &log[0]["is"], &log[1]["is"]), (2, &json!("asked"), &json!("done")), "{log:?}");
+    assert_eq!((&log[0]["who"], &log[0]["what"]), (&json!("admin"), &json!("forget_scanners")));
+}
+
+#[test]
 fn a_client_that_leaves_its_drill_has_ended_it() {
     let place = Place(76);
     let (appliance, at) = start_with_tokens(place, "");

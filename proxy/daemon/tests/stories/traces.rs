@@ -79,6 +79,9 @@ fn the_ladder_of_a_call_has_both_legs_and_no_numbers_whichever_call_id_is_asked_
     }
     let (code, _) = trace(&socket, &["nobody"]);
     assert_eq!(code, Some(2), "nothing is known of it");
+    let (code, said) = trace(&socket, &["--json", "nobody"]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &said["is"], &said["done"]), (Some(2), &"error".into(), &true.into()), "{said}");
     hang_up(place, &carrier, &edge, &other);
     appliance.stop();
     std::fs::remove_dir_all(&folder).unwrap();

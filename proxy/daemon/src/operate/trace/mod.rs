@@ -4,25 +4,25 @@ mod capture;
 mod ladder;
 
 use super::args::TraceArgs;
-use super::line::ask_once;
+use super::http::{ask, escaped, line, read, watched};
 use super::report::print;
 use super::{Ended, Failure};
-use bascule::control::{Answer, Request, Trace, Traced};
-use std::cell::RefCell;
+use bascule::control::Traced;
+use hyper::Method;
 
 pub(super) async fn run(args: &TraceArgs) -> Result<Ended, Failure> {
-    let request = Request::Trace(Trace { call_id: args.call_id.clone() });
-    let failure = RefCell::new(None);
-    let ended = ask_once(&args.at, &request, |answer| {
-        let Answer::Traced(traced) = answer else { return false };
-        *failure.borrow_mut() = show(args, traced).err();
-        true
+    let target = format!("/v1/calls/{}/ladder", escaped(&args.call_id));
+    watched(false, async || {
+        let body = ask(&args.at, Method::GET, &target).await?;
+        let traced: Traced = read(&body)?;
+        if args.at.json {
+            print(&line("traced", &traced));
+        } else {
+            show(args, &traced)?;
+        }
+        Ok(Ended::Done)
     })
-    .await?;
-    match failure.into_inner() {
-        Some(failure) => Err(failure),
-        None => Ok(ended),
-    }
+    .await
 }
 
 fn show(args: &TraceArgs, traced: &Traced) -> Result<(), Failure> {
