@@ -17,7 +17,7 @@ use crate::rewrite::Line;
 use crate::rtcp::Speaker;
 use crate::strangers::Attempt;
 use crate::watch::Watch;
-use relay_values::{Connect, DropReason, FlowStats, Gap, Latching, LegSpec, Time};
+use relay_values::{Carrier, Connect, DropReason, FlowStats, Gap, Incoming, Latching, LegSpec, Time};
 use std::net::{IpAddr, SocketAddr};
 
 /// Which of a leg's two flows.
@@ -350,6 +350,18 @@ impl LegState {
     /// What was measured of the stream from its peer, and reported of it by the other leg's.
     pub(crate) fn stats(&self) -> FlowStats {
         FlowStats { reported: self.reports.reported(self.meter.clock_rate()), ..self.meter.stats() }
+    }
+
+    /// What comes from its peer at present.
+    pub(crate) fn incoming(&self) -> Incoming {
+        let carrier = if self.fast.is_carried() { Carrier::Kernel } else { Carrier::Sockets };
+        Incoming {
+            direction: self.described.map(|described| described.direction),
+            from: self.peer.rtp_heard(),
+            last: self.spoke,
+            carrier,
+            bridged: self.bridge.is_some(),
+        }
     }
 
     /// Whether a packet reports an event.

@@ -25,7 +25,8 @@ use crate::watch::Wheel;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use relay_values::{
-    Carries, Connect, DropReason, Leg, RegionId, RelayCommand, RelayEvent, SessionId, SessionStats, Time,
+    Carries, Connect, DropReason, Leg, Measured, RegionId, RelayCommand, RelayEvent, SessionId, SessionStats,
+    Time,
 };
 use slab::Slab;
 use std::collections::VecDeque;
@@ -146,6 +147,12 @@ impl Relay {
     pub fn session_at(&self, port: PortRef) -> Option<SessionId> {
         let owner = (*self.by_port.get(port.index())?)?;
         Some(self.sessions.get(owner.slot as usize)?.id)
+    }
+
+    /// What is measured of a session at this moment. What a fast path [carries](Self::carried_in) of it is to be told by
+    /// [`absorb`](Self::absorb) before; otherwise it is as old as what was told last.
+    pub fn measure(&self, now: Time, session: SessionId) -> Option<Measured> {
+        self.sessions.get(*self.slot_of.get(&session)?).map(|session| session.measure(now))
     }
 
     /// The statistics of a session so far.

@@ -11,7 +11,7 @@ use crate::rtcp::{Draft, Once, OwnReport, Translation};
 use crate::strangers::{Attempt, Strangers};
 use crate::watch::Watch;
 use relay_values::{
-    Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Open, SessionId, SessionStats,
+    Carries, Connect, DropCounts, DropReason, Duration, Fill, Leg, Measured, Open, SessionId, SessionStats,
     SilenceKind, Time,
 };
 use std::collections::VecDeque;
@@ -347,6 +347,11 @@ impl Session {
         if component == Component::Rtp {
             self.leg_mut(leg.other()).meter.not_forwarded();
         }
+    }
+
+    /// The session as it is now.
+    pub(crate) fn measure(&self, now: Time) -> Measured {
+        Measured { at: now, stats: self.stats(), a: self.a.incoming(), b: self.b.incoming() }
     }
 
     pub(crate) fn stats(&self) -> SessionStats {

@@ -1,8 +1,9 @@
 //! Starting and stopping the workers.
 
+use crate::asks::{Ask, Asker, NotAsked};
 use crate::config::{Capacity, EngineConfig};
 use crate::fast::{FastCounts, FastPath};
-use crate::handle::{Line, RelayHandle};
+use crate::handle::{Line, RelayHandle, worker_of};
 use crate::io::{AnyIo, Chosen, PacketIo, Seat};
 use crate::keeper::{Keeper, Orphaned};
 use crate::kernel::{Kernel, OFFLOAD_AFTER, Standing};
@@ -14,13 +15,14 @@ use crate::wake::Wake;
 use crate::worker::{Media, ShardLine, Worker};
 use crate::xdp::Passed;
 use relay_core::{Counters, Intruder, Relay};
-use relay_values::Time;
+use relay_values::{Measured, SessionId, Time};
 use rtrb::Consumer;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -55,6 +57,7 @@ struct Running {
     precedence: Precedence,
     shared: Arc<Shared>,
     wake: Arc<Wake>,
+    asker: Asker,
 }
 
 /// What a worker shares with its engine.
@@ -202,6 +205,23 @@ impl Engine {
         )
     }
 
+    /// Ask what is measured of a session at this moment: its worker calls `answer` between two turns of packets, or drops it if
+    /// it ends before. `None` is the answer where there is no such session (any more). Flows that the kernel carries stay there.
+    ///
+    /// `answer` must not wait: packets do.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAsked`]; questions that wait for one worker are bounded.
+    pub fn measure(
+        &self,
+        session: SessionId,
+        answer: impl FnOnce(Option<Measured>) + Send + 'static,
+    ) -> Result<(), NotAsked> {
+        let worker = self.workers.get(worker_of(session, self.workers.len())).ok_or(NotAsked::Ended)?;
+        worker.asker.ask(Ask::Measure(session, Box::new(answer)))
+    }
+
     /// What has been counted, summed over the workers; at most 100 ms old.
     pub fn counters(&self) -> EngineCounters {
         let mut sum = EngineCounters::default();
@@ -319,13 +339,15 @@ fn start_worker(
     let media = Media { relay, fast, epoch: config.epoch, receive_errors: 0, spoke: false, tap };
     let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
     let name = format!("relay-{worker}");
-    let start = Start { name, cpu, media, wake: Arc::clone(&wake), shared: Arc::clone(&shared), shards };
+    let (asker, asks) = Asker::new(Arc::clone(&wake));
+    let start =
+        Start { name, cpu, media, wake: Arc::clone(&wake), shared: Arc::clone(&shared), shards, asks };
     let (thread, precedence) = match io {
         AnyIo::Lookup(io) => start.with(io)?,
         AnyIo::Uring(io) => start.with(*io)?,
         AnyIo::Epoll(io) => start.with(io)?,
     };
-    Ok((Running { thread: Some(thread), precedence, shared, wake }, reports))
+    Ok((Running { thread: Some(thread), precedence, shared, wake, asker }, reports))
 }
 
 /// A worker that lacks nothing but its engine.
@@ -336,14 +358,16 @@ struct Start {
     wake: Arc<Wake>,
     shared: Arc<Shared>,
     shards: Vec<ShardLine>,
+    asks: Receiver<Ask>,
 }
 
 impl Start {
     /// Start the thread; it is pinned when this returns. Also how it goes before the kernel's receive threads.
     fn with<Io: PacketIo + Send + 'static>(self, io: Io) -> Result<(JoinHandle<()>, Precedence), StartError> {
-        let Self { name, cpu, media, wake, shared, shards } = self;
+        let Self { name, cpu, media, wake, shared, shards, asks } = self;
         let (said, by_kernel) = (Arc::clone(&shared), media.fast.is_some());
-        let worker = Worker { media, io, wake, shared, shards, published: Time::ZERO, unpublished: true };
+        let worker =
+            Worker { media, io, wake, shared, shards, asks, published: Time::ZERO, unpublished: true };
         let (pinned, answer) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let pin =

@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::ways::{NoWay, WayId, Ways};
 use crate::xdp::{InstallError, NextHopId, Roster, SlotChoice, Tables, Totals};
 use relay_core::{Counters, Flow, Offload, PortRef, Relay};
-use relay_values::{RegionId, RelayCommand, Time};
+use relay_values::{RegionId, RelayCommand, SessionId, Time};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
@@ -150,6 +150,11 @@ impl FastPath {
     /// Tell the relay what has become of the flows of a session, one of whose ports is `at`.
     pub(crate) fn absorb_session(&self, now: Time, relay: &mut Relay, at: PortRef) {
         self.absorb(now, relay, relay.carried(at));
+    }
+
+    /// The same of a session by its name.
+    pub(crate) fn absorb_carried(&self, now: Time, relay: &mut Relay, session: SessionId) {
+        self.absorb(now, relay, relay.carried_in(session));
     }
 
     /// A command is about to be given to the relay: take back what it is about, and tell what has become of the rest.

@@ -131,7 +131,7 @@ impl Line {
 }
 
 /// The worker that owns a session: shards number their sessions one by one, so the serial spreads them evenly.
-fn worker_of(session: SessionId, workers: usize) -> usize {
+pub(crate) fn worker_of(session: SessionId, workers: usize) -> usize {
     (SessionId::new(0, session.0).0 % workers.max(1) as u64) as usize
 }
 

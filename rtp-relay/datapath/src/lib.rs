@@ -1,7 +1,8 @@
 //! The engines that move packets, and batched UDP I/O for signalling: the only crate with `unsafe`.
 //!
 //! - [`Engine`] runs relay workers: threads that each own a slice of the port range, the sessions on it and a
-//!   [`relay_core::Relay`] that decides about them. A signalling shard talks to them through its [`RelayHandle`].
+//!   [`relay_core::Relay`] that decides about them. A signalling shard talks to them through its [`RelayHandle`]; an operator
+//!   asks what a session is like by [`Engine::measure`].
 //! - [`mmsg`] receives and sends many datagrams with one system call, and says what ICMP said.
 //!
 //! Everything that decides (whom a packet comes from, where it goes, what is counted) is in `relay-core`; this crate
@@ -11,6 +12,7 @@
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod asks;
 mod config;
 mod engine;
 mod fast;
@@ -30,6 +32,7 @@ mod ways;
 mod worker;
 pub mod xdp;
 
+pub use asks::NotAsked;
 pub use config::{Capacity, DatapathChoice, EngineConfig};
 pub use engine::{Engine, EngineCounters, StartError};
 pub use fast::{Declined, FastCounts};

@@ -1,18 +1,20 @@
 //! A relay worker: one thread, one relay, its engine.
 
+use crate::asks::{ASKS_PER_TURN, Ask};
 use crate::engine::{EngineCounters, Shared};
 use crate::fast::FastPath;
 use crate::io::{Arrived, Judge, PacketIo};
 use crate::reports::{Draft, Tap};
 use crate::wake::Wake;
 use relay_core::{Counters, Outgoing, PortRef, PortRequest, Relay, Verdict};
-use relay_values::{DropReason, Duration, RelayCommand, RelayEvent, Time};
+use relay_values::{DropReason, Duration, Measured, RelayCommand, RelayEvent, SessionId, Time};
 use rtrb::{Consumer, Producer};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 /// Commands of one shard that are done before the sockets have their turn again. A dead region's calls are bridged with
@@ -32,6 +34,7 @@ pub(crate) struct Worker<Io> {
     pub(crate) wake: Arc<Wake>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) shards: Vec<ShardLine>,
+    pub(crate) asks: Receiver<Ask>,
     /// When the counters were last shown, and whether they have changed since.
     pub(crate) published: Time,
     pub(crate) unpublished: bool,
@@ -73,7 +76,7 @@ impl<Io: PacketIo> Worker<Io> {
             // Before the queues are looked at; no system call when nobody has knocked.
             self.wake.lower();
             self.media.heed();
-            let more = self.commands();
+            let more = self.commands() | self.asks();
             let now = self.media.now();
             if woken.behind {
                 self.media.relay.behind(now);
@@ -114,6 +117,17 @@ impl<Io: PacketIo> Worker<Io> {
             more |= self.shards.get(shard).is_some_and(|line| !line.commands.is_empty());
         }
         more
+    }
+
+    /// Answer questions; whether there may be more.
+    fn asks(&mut self) -> bool {
+        for _ in 0..ASKS_PER_TURN {
+            let Ok(ask) = self.asks.try_recv() else { return false };
+            match ask {
+                Ask::Measure(session, then) => then(self.media.measure(session)),
+            }
+        }
+        true
     }
 
     /// Bind and close as the relay wishes.
@@ -195,6 +209,15 @@ impl Media {
         }
         self.relay.command(now, command);
         self.obey(now);
+    }
+
+    /// A session as it is now, with what the kernel has carried of it.
+    fn measure(&mut self, session: SessionId) -> Option<Measured> {
+        let now = self.now();
+        if let Some(fast) = &self.fast {
+            fast.absorb_carried(now, &mut self.relay, session);
+        }
+        self.relay.measure(now, session)
     }
 
     fn obey(&mut self, now: Time) {

@@ -8,6 +8,7 @@
 
 mod command;
 mod event;
+mod measured;
 mod stats;
 mod strangers;
 mod time;
@@ -16,6 +17,7 @@ pub use command::{
     Carries, Connect, Direction, Fill, Latching, Law, LegSpec, Open, RelayCommand, Remote, Sound,
 };
 pub use event::{Gap, OpenFailure, RelayEvent, SilenceKind};
+pub use measured::{Carrier, Hearing, Incoming, Measured};
 pub use stats::{Bursts, DropCounts, DropReason, FlowStats, Reported, SessionStats};
 pub use strangers::StrangerStats;
 pub use time::{Duration, Time};

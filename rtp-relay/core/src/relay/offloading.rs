@@ -51,8 +51,13 @@ impl Relay {
 
     /// The same of the session that a command is about.
     pub fn carried_of(&self, command: &RelayCommand) -> [Option<PortRef>; 2] {
-        let slot = about(command).and_then(|(session, _)| self.slot_of.get(&session));
-        slot.and_then(|slot| self.sessions.get(*slot)).map(carried_of).unwrap_or_default()
+        about(command).map(|(session, _)| self.carried_in(session)).unwrap_or_default()
+    }
+
+    /// The same of a session by its name.
+    pub fn carried_in(&self, session: SessionId) -> [Option<PortRef>; 2] {
+        let session = self.slot_of.get(&session).and_then(|slot| self.sessions.get(*slot));
+        session.map(carried_of).unwrap_or_default()
     }
 
     /// What has become of the flow that comes to port `at`, which a fast path carries.
