@@ -68,7 +68,7 @@ pub use io::{
     TransportFailure,
 };
 pub use limits::{MAX_LINES, MAX_PLACES};
-pub use listing::{CallDetail, CallName, CallPage, CallPhase, CallQuery, CallView};
+pub use listing::{CallDetail, CallMedia, CallName, CallPage, CallPhase, CallQuery, CallView, MediaLine};
 pub use locate::{
     Absent, AddressView, Answer, Data, Dispute, Disputed, DnsName, Failure, Family, Locate, LocateChange,
     LocateCounters, LocateInput, LocatePolicy, LocateReason, LocatedAddress, NotAHost, Place, PlaceState,

@@ -1,7 +1,7 @@
 //! Live calls as operators see them: values, read off the hot path.
 
 use crate::{Direction, Receipt, Step};
-use relay_values::Time;
+use relay_values::{SessionId, Time};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -133,6 +133,31 @@ pub struct CallDetail {
     pub steps: Vec<Step>,
     /// Every move of its tier leg after the answer that has ended.
     pub moves: Vec<Receipt>,
+    /// Where its media is.
+    pub media: CallMedia,
+}
+
+/// Where a live call's media is, for whoever asks the relay about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallMedia {
+    /// It has none yet.
+    None,
+    /// It goes past us.
+    Bypass,
+    /// At the relay, line by line in order of the descriptions; most calls have one. When the call is closing the relay may have
+    /// released them.
+    Relayed(Vec<MediaLine>),
+}
+
+/// One `m=` line of a call at the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaLine {
+    /// Its session there.
+    pub session: SessionId,
+    /// Which `m=` line it is, from 0, in the descriptions of both legs.
+    pub place: usize,
+    /// The call is measured by it.
+    pub leads: bool,
 }
 
 /// Some of a shard's calls.

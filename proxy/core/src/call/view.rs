@@ -64,6 +64,7 @@ impl Call {
             call: self.view(shard, newest),
             steps: self.steps.iter().map(Attempted::step).collect(),
             moves: self.moves_so_far().to_vec(),
+            media: self.media.shown(),
         }
     }
 

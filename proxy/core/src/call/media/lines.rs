@@ -10,6 +10,7 @@ use super::{Media, Relayed};
 use crate::call::Env;
 use crate::ids::CallKey;
 use crate::limits::MAX_LINES;
+use crate::{CallMedia, MediaLine};
 use relay_values::{Latching, Leg, LegSpec, Open, RegionId, RelayCommand, SessionId};
 use sip_wire::sdp;
 
@@ -100,6 +101,23 @@ impl Media {
         let Self::Relayed(relayed) = self else { return false };
         let taken = relayed.lines().find(|line| line.is_taken());
         taken.unwrap_or(&relayed.line).session == session
+    }
+
+    /// Where it is, for operators.
+    pub(crate) fn shown(&self) -> CallMedia {
+        let relayed = match self {
+            Self::None => return CallMedia::None,
+            Self::Bypass => return CallMedia::Bypass,
+            Self::Relayed(relayed) => relayed,
+        };
+        let shown = |line: &Line| MediaLine {
+            session: line.session,
+            place: line.place(),
+            leads: self.leads(line.session),
+        };
+        let mut lines: Vec<_> = relayed.lines().map(shown).collect();
+        lines.sort_by_key(|line| line.place);
+        CallMedia::Relayed(lines)
     }
 
     /// All sessions at the relay, the first line's at the end: its statistics are the last ones that are awaited.
