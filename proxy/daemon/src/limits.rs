@@ -143,6 +143,13 @@ pub(crate) const NOTICES: usize = 65_536;
 /// How long a scrape waits for a busy shard.
 pub(crate) const REPORT_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// How long somebody who looks at a call waits for what the relay measures of it. A worker answers in its next turn, within a
+/// millisecond where it has time.
+pub(crate) const RELAY_ANSWER: Duration = Duration::from_millis(250);
+
+/// Looks for a call by its Call-ID, each at 65,536 places: sixteen of them are a million live calls.
+pub(crate) const CALL_LOOKS: usize = 16;
+
 /// Messages that may wait for one stream to take them; a peer that reads slower than that is cut off.
 pub(crate) const STREAM_QUEUE: usize = 256;
 

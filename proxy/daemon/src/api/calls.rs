@@ -5,7 +5,7 @@ use super::ask::{body_of, query_of};
 use super::flow::{Events, Shown};
 use super::follow;
 use super::shapes::{Call, CallDetail, Calls, EndCall, Ended, Move, Step};
-use super::{Api, Who};
+use super::{Api, Who, measured};
 use crate::clock::Clock;
 use crate::control::Words;
 use crate::records::receipt::millis;
@@ -68,13 +68,16 @@ pub(super) async fn list(
     Ok(Json(Calls { calls, cursor }).into_response())
 }
 
+/// By its name, or by the Call-ID of either leg.
 pub(super) async fn one(State(api): Here, Path(id): Path<String>) -> Result<Json<CallDetail>, Refusal> {
-    let detail = api.desk.call(named(&id)?).await.map_err(busy)?.ok_or_else(|| gone(&id))?;
+    let detail = api.desk.call_of(&id).await.map_err(busy)?.ok_or_else(|| gone(&id))?;
+    let media = measured::told(api.desk.measure(&detail.media).await);
     let clock = api.desk.clock();
     Ok(Json(CallDetail {
         call: call(&clock, &detail.call),
         steps: detail.steps.iter().map(|taken| step(&clock, taken)).collect(),
         moves: detail.moves.iter().map(|receipt| moved(&clock, receipt)).collect(),
+        media,
     }))
 }
 

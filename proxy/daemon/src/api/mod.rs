@@ -19,6 +19,7 @@ mod guard;
 mod ladder;
 mod lines;
 mod look;
+mod measured;
 pub mod now;
 #[cfg(test)]
 mod openapi;
@@ -32,7 +33,7 @@ mod trial;
 mod who;
 pub mod wishes;
 
-pub use shapes::{Call, CallDetail, Calls, Ended, Regions, Scanners};
+pub use shapes::{Call, CallDetail, CallMedia, Calls, Ended, MediaFlow, MediaLine, Regions, Scanners};
 pub use wishes::Problem;
 
 pub(crate) use access::Access;

@@ -3,9 +3,10 @@
 use super::now::{CallsNow, RegionNow, ServiceNow, TrunkNow};
 use super::routes::{Needs, ROUTES};
 use super::shapes::{
-    Call, CallDetail, Calls, Change, EdgeGroup, EdgeGroups, Edges, EndCall, Ended, Generation, Generations,
-    InboundRoute, Me, Move, OutboundRoute, PlacedEdge, Regions, RouteTrunk, Routes, Scanners, Site, Sites,
-    Step, Trunk, TrunkTarget, Trunks,
+    Call, CallDetail, CallMedia, Calls, Change, EdgeGroup, EdgeGroups, Edges, EndCall, Ended, Flow,
+    FlowBursts, FlowReported, Generation, Generations, InboundRoute, Me, MediaFlow, MediaLine, Move,
+    OutboundRoute, PlacedEdge, Regions, RouteTrunk, Routes, Scanners, Site, Sites, Step, Trunk, TrunkTarget,
+    Trunks,
 };
 use super::wishes::{Configured, DrainWish, DrillWish, LogLevel, Problem, Reload, Reloaded, UndrainWish};
 use crate::control::{
@@ -167,6 +168,52 @@ fn status() -> Status {
     }
 }
 
+fn media() -> CallMedia {
+    let bursts = FlowBursts { bursts: 1, packets: 17, lost: 2, longest: 17, longest_loss: 1 };
+    let reported = FlowReported {
+        reports: 2,
+        loss_percent: 3.1,
+        loss_percent_max: 50.0,
+        jitter_us: 875,
+        jitter_us_max: 900,
+        rtt_us: Some(40_000),
+        rtt_us_max: Some(50_000),
+    };
+    let flow = Flow {
+        packets: 980,
+        bytes: 168_560,
+        forwarded: 980,
+        lost: 2,
+        jitter_us: 875,
+        duplicates: 1,
+        reordered: 1,
+        payload_type: Some(0),
+        packet_time_us: Some(20_000),
+        bursts: Some(bursts),
+        reported: Some(reported),
+        r_factor: Some(90.5),
+        mos: Some(4.35),
+    };
+    let told = MediaFlow {
+        state: text("silent"),
+        carried_by: text("kernel"),
+        bridged: false,
+        from: Some(([192, 0, 2, 2], 4_000).into()),
+        last_ms: Some(1_500),
+        rtcp: 4,
+        flow,
+    };
+    let line = MediaLine {
+        line: 0,
+        leads: true,
+        absent: some("no_answer"),
+        from_a: Some(told.clone()),
+        from_b: Some(told),
+        drops: [(text("stranger"), 3)].into(),
+    };
+    CallMedia { absent: some("bypass"), lines: vec![line] }
+}
+
 /// Every answer with everything in it. A field that is added to a type has to be added here, and is missed there.
 fn answers() -> Vec<(&'static str, Value)> {
     let region = Region {
@@ -285,6 +332,7 @@ fn answers() -> Vec<(&'static str, Value)> {
     let problem =
         Problem { message: text("m"), advice: text("a"), reason: some("role"), complaints: vec![text("c")] };
     let site = Site { site: text("main"), edge_groups: vec![text("fra")], usable: 1 };
+    let media = media();
     vec![
         ("Words", json!(problem)),
         ("Me", json!(Me { name: text("n"), roles: vec![text("telephony.admin")] })),
@@ -302,7 +350,13 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("Routes", json!(Routes { inbound: vec![inbound], outbound: vec![outbound] })),
         ("Generations", json!(Generations { generation: 1, generations: vec![generation] })),
         ("Calls", json!(Calls { calls: vec![call()], cursor: some("0.0") })),
-        ("CallDetail", json!(CallDetail { call: call(), steps: vec![step], moves: vec![moved] })),
+        (
+            "CallDetail",
+            json!(CallDetail { call: call(), steps: vec![step], moves: vec![moved], media: media.clone() }),
+        ),
+        ("CallMedia", json!(media)),
+        ("MediaLine", json!(media.lines[0])),
+        ("MediaFlow", json!(media.lines[0].from_a)),
         ("Ladder", json!(Traced { call_id: text("c"), messages: vec![message.clone()], cut: false })),
         ("LadderMessage", json!(message)),
         ("EndCall", json!(EndCall { why: some("fraud") })),

@@ -1,6 +1,8 @@
 //! What is answered, as types. Instants are RFC 3339 in UTC; what does not apply is left out.
 
+pub use super::measured::{CallMedia, MediaFlow, MediaLine};
 use crate::control::{Edge, Region, Scanner};
+pub use crate::records::{Flow, FlowBursts, FlowReported};
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/me`
@@ -292,6 +294,8 @@ pub struct CallDetail {
     /// Receipts of the moves that have ended.
     #[serde(rename = "receipts")]
     pub moves: Vec<Move>,
+    /// What the relay measures of it at this moment.
+    pub media: CallMedia,
 }
 
 /// One attempt at a target.

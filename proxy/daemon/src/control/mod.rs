@@ -9,6 +9,7 @@ mod desk;
 mod drain;
 mod drill;
 mod gaps;
+mod measure;
 mod protocol;
 mod regions;
 mod scanners;
@@ -27,6 +28,7 @@ pub use crate::observe::{Traced, TracedMessage};
 
 pub(crate) use audit::Audit;
 pub(crate) use desk::{Desk, Floor};
+pub(crate) use measure::{MeasuredLine, Unmeasured};
 pub(crate) use socket::AdminSocket;
 
 use crate::api::{self, Api, Area, Role, Way, Who};

@@ -3,7 +3,7 @@
 use super::args::{CallArgs, CallsArgs};
 use super::http::{ask, escaped, read, watched};
 use super::report::{clear, print, table};
-use super::{Ended, Failure};
+use super::{Ended, Failure, media};
 use bascule::api::{Call, CallDetail, Calls, Ended as Over};
 use hyper::Method;
 use serde_json::json;
@@ -97,7 +97,7 @@ pub(super) async fn one(args: &CallArgs) -> Result<Ended, Failure> {
 }
 
 fn tell(detail: &CallDetail) {
-    let CallDetail { call, steps, moves } = detail;
+    let CallDetail { call, steps, moves, media } = detail;
     let Call {
         call: name,
         state,
@@ -139,6 +139,7 @@ fn tell(detail: &CallDetail) {
     for (name, value) in lines.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
         print(&format!("{name:<10}  {value}"));
     }
+    media::tell(media);
     print("");
     table(
         &["tried at", "target", "region", "outcome", "reason", "code"],

@@ -11,6 +11,7 @@ mod drill;
 mod firewall;
 mod http;
 mod line;
+mod media;
 mod names;
 mod regions;
 mod report;

@@ -1,60 +1,90 @@
 //! One direction of a call's RTP as a record says it: what an estimate of its quality is made from (ITU-T G.107, RFC 3611
 //! §4.7).
 
-use super::quality::Quality;
+use super::quality::{self, Quality};
 use relay_values::{Bursts, FlowStats, Reported};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Serialize)]
-pub(super) struct Flow {
-    packets: u64,
-    bytes: u64,
-    forwarded: u64,
-    lost: u64,
-    jitter_us: u32,
-    duplicates: u64,
-    reordered: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload_type: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    packet_time_us: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bursts: Option<BurstsLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reported: Option<ReportedLine>,
-    /// For codecs that G.113 knows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    r_factor: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mos: Option<f64>,
+/// One direction of a call's RTP. Times are in microseconds; what nobody knows is left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Packets taken from its sender.
+    pub packets: u64,
+    /// Their payload of UDP, in bytes.
+    pub bytes: u64,
+    /// Packets passed on.
+    pub forwarded: u64,
+    /// Packets lost on the way to us (RFC 3550 appendix A.3).
+    pub lost: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1).
+    pub jitter_us: u32,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Packets that came after one with a later number.
+    pub reordered: u64,
+    /// Of its sound, as last seen by the sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_type: Option<u8>,
+    /// Time in a packet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packet_time_us: Option<u32>,
+    /// Losses that lie close together; left out where nothing was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bursts: Option<FlowBursts>,
+    /// What its receiver said of it; left out where it said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<FlowReported>,
+    /// Transmission rating R (ITU-T G.107), for codecs that G.113 knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r_factor: Option<f64>,
+    /// Mean opinion score that follows from it, 1 to 4.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mos: Option<f64>,
 }
 
-/// Left out where nothing was lost.
-#[derive(Serialize)]
-struct BurstsLine {
-    bursts: u32,
-    packets: u64,
-    lost: u64,
-    longest: u32,
-    longest_loss: u32,
+/// Losses of a flow that lie close together (RFC 3611 §4.7.2 with Gmin 16).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowBursts {
+    /// How many bursts.
+    pub bursts: u32,
+    /// Packets in them, lost ones included.
+    pub packets: u64,
+    /// Of those, lost ones.
+    pub lost: u64,
+    /// Packets of the longest one.
+    pub longest: u32,
+    /// Most packets lost in a row.
+    pub longest_loss: u32,
 }
 
-/// What the other leg's far end said of it; left out where it said nothing.
-#[derive(Serialize)]
-struct ReportedLine {
-    reports: u32,
-    loss_percent: f64,
-    loss_percent_max: f64,
-    jitter_us: u32,
-    jitter_us_max: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rtt_us: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rtt_us_max: Option<u32>,
+/// What the receiver of a flow has reported of it (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlowReported {
+    /// Report blocks.
+    pub reports: u32,
+    /// Packets lost between the last two reports.
+    pub loss_percent: f64,
+    /// The most of that.
+    pub loss_percent_max: f64,
+    /// Interarrival jitter in the last report.
+    pub jitter_us: u32,
+    /// The most of that.
+    pub jitter_us_max: u32,
+    /// Round trip from us to the receiver and back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u32>,
+    /// The most of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_us_max: Option<u32>,
 }
 
 impl Flow {
-    pub(super) fn new(flow: &FlowStats, quality: Option<Quality>) -> Self {
+    /// What `heard` was like, and how it will have sounded; `back` is what its receiver says himself.
+    pub(crate) fn of(heard: &FlowStats, back: &FlowStats) -> Self {
+        Self::new(heard, quality::estimate(heard, back))
+    }
+
+    fn new(flow: &FlowStats, quality: Option<Quality>) -> Self {
         let FlowStats {
             packets,
             bytes,
@@ -80,22 +110,22 @@ impl Flow {
             reordered,
             payload_type,
             packet_time_us: known(packet_time_us),
-            bursts: BurstsLine::new(&bursts),
-            reported: ReportedLine::new(&reported),
+            bursts: FlowBursts::new(&bursts),
+            reported: FlowReported::new(&reported),
             r_factor: quality.map(|q| q.r),
             mos: quality.map(|q| q.mos),
         }
     }
 }
 
-impl BurstsLine {
+impl FlowBursts {
     fn new(of: &Bursts) -> Option<Self> {
         let Bursts { bursts, packets, lost, longest, longest_loss } = *of;
         (longest_loss > 0).then_some(Self { bursts, packets, lost, longest, longest_loss })
     }
 }
 
-impl ReportedLine {
+impl FlowReported {
     fn new(of: &Reported) -> Option<Self> {
         let Reported {
             reports,

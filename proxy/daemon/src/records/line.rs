@@ -1,7 +1,6 @@
 //! A record as it is written. Times are RFC 3339 in UTC, durations in milliseconds; what did not happen is left out.
 
 use super::flow::Flow;
-use super::quality;
 use super::receipt::MoveLine;
 use super::strangers::Strangers;
 use crate::clock::Clock;
@@ -172,8 +171,8 @@ impl<'a> StepLine<'a> {
 impl Media {
     fn new(stats: &SessionStats) -> Self {
         Self {
-            from_a: Flow::new(&stats.from_a, quality::estimate(&stats.from_a, &stats.from_b)),
-            from_b: Flow::new(&stats.from_b, quality::estimate(&stats.from_b, &stats.from_a)),
+            from_a: Flow::of(&stats.from_a, &stats.from_b),
+            from_b: Flow::of(&stats.from_b, &stats.from_a),
             rtcp_from_a: stats.rtcp_from_a,
             rtcp_from_b: stats.rtcp_from_b,
             drops: stats.drops.nonzero().map(|(reason, n)| (reason.as_str(), n)).collect(),

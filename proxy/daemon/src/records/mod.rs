@@ -32,6 +32,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
+pub use flow::{Flow, FlowBursts, FlowReported};
 pub(crate) use line::Life;
 
 /// What shards have to tell that nobody waits for.

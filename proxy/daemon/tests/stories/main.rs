@@ -26,6 +26,7 @@ mod collector;
 mod deliveries;
 mod large_requests;
 mod listeners;
+mod media_of_live_calls;
 mod metrics;
 mod names;
 mod operators;
