@@ -14,7 +14,7 @@ pub mod api;
 mod appliance;
 mod clock;
 pub mod config;
-pub mod control;
+mod control;
 pub mod demo;
 pub mod dns;
 mod health;

@@ -264,6 +264,12 @@ pub(crate) const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may leave an answer unread before it counts as gone.
 pub(crate) const HTTP_WRITE: Duration = Duration::from_secs(10);
 
+/// How long a listener of the admin API waits after an accept that failed.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often it complains of that.
+pub(crate) const ACCEPT_COMPLAINT: Duration = Duration::from_secs(10);
+
 /// Connections of the TCP listener at once. A client that does nothing has its place for [`HTTP_TIMEOUT`].
 pub(crate) const HTTP_CONNECTIONS: usize = 32;
 
@@ -286,15 +292,9 @@ pub(crate) const GENERATIONS: usize = 256;
 /// Changes of targets that are remembered of one generation.
 pub(crate) const GENERATION_CHANGES: usize = 64;
 
-/// Bytes of a request on the admin socket: the longest has some 200.
-pub(crate) const CONTROL_LINE: usize = 4_096;
-
-/// How long a client of the admin socket may leave an answer unread before it counts as gone. The kernel holds 200 KiB
-/// for it, some 500 receipts.
+/// How long the client of a drain or a drill may leave its lines unread before it counts as gone: the kernel holds 200 KiB
+/// for it, some 500 receipts, and [`HTTP_PIECES`] wait before.
 pub(crate) const CONTROL_WRITE: Duration = Duration::from_secs(2);
-
-/// How long a connection of the admin socket may stay without a request.
-pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(60);
 
 /// Connections of the admin socket at once.
 pub(crate) const CONTROL_CONNECTIONS: usize = 16;

@@ -1,8 +1,8 @@
 //! How the API answers: JSON, and the same few header fields on everything.
 
 use super::denied::Denied;
+use super::shapes::Words;
 use super::wishes::Problem;
-use crate::control::Words;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,7 +1,8 @@
 //! What followers are told of over and over, read once for all of them.
 
 use super::now::{RegionNow, ServiceNow, TrunkNow};
-use crate::control::{Desk, LiveCalls, Region};
+use super::shapes::{LiveCalls, Region};
+use crate::control::Desk;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -2,12 +2,12 @@
 
 use super::answer::Refusal;
 use super::ask::body_of;
+use super::shapes::Words;
 use super::trial::OnTrial;
 use super::wishes::{Configured, LogLevel, Reload, Reloaded};
 use super::{Api, Who};
 use crate::appliance::ReloadError;
 use crate::config::{self, LoadError};
-use crate::control::Words;
 use crate::log;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;

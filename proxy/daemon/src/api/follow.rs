@@ -4,7 +4,7 @@ use super::Api;
 use super::calls::call;
 use super::flow::{Cut, Events};
 use super::now::CallsNow;
-use crate::control::Words;
+use super::shapes::Words;
 use crate::limits::{FOLLOW_CALLS, FOLLOW_PAGE};
 use proxy_core::{CallName, CallQuery, CallView};
 use std::collections::HashMap;

@@ -71,10 +71,12 @@ fn admit(api: &Api, request: &mut Request) -> Result<(), Refusal> {
     }
     let token = bearer(headers);
     let Some(who) = api.access.who(way, token) else {
-        let advice = if api.access.is_kept() {
-            "send `Authorization: Bearer TOKEN` with a token of the access file"
-        } else {
-            "name an access file in [admin], or use the admin socket"
+        let advice = match way {
+            Way::Unix { .. } => {
+                "be root or the service's user, or have an entry with your `uid` or `gid` added to the access file"
+            }
+            _ if api.access.is_kept() => "send `Authorization: Bearer TOKEN` with a token of the access file",
+            _ => "name an access file in [admin], or use the admin socket",
         };
         let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "nobody that we know", advice);
         return Err(refusal.because(Denied::Nobody));

@@ -3,7 +3,8 @@
 use super::Api;
 use super::answer::Refusal;
 use super::calls::busy;
-use crate::control::{Traced, Words};
+use super::shapes::Words;
+use crate::observe::Traced;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;

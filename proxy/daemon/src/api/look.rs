@@ -3,11 +3,10 @@
 use super::answer::Refusal;
 use super::shapes::{
     Change, EdgeGroup, EdgeGroups, Edges, Generation, Generations, InboundRoute, Me, OutboundRoute,
-    PlacedEdge, Regions, RouteTrunk, Routes, Site, Sites, Trunk, TrunkTarget, Trunks,
+    PlacedEdge, Regions, RouteTrunk, Routes, Site, Sites, Status, Trunk, TrunkTarget, Trunks,
 };
 use super::{Api, Who};
 use crate::clock::Clock;
-use crate::control::Status;
 use crate::health::state;
 use crate::limits::GENERATIONS;
 use axum::extract::State;

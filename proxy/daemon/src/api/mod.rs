@@ -1,15 +1,17 @@
 //! The admin API: HTTP and JSON below `/v1`, `/metrics` and `/healthz` beside it.
 //!
-//! It is served on the admin socket, where the system says who asks, and on the TCP listener of `[admin]`, to whoever brings
+//! It is served on the admin socket (`unix`), where the system says who asks, and on the TCP listener of `[admin]`, to whoever brings
 //! a token: over TLS where it has a certificate, else on loopback alone. `routes` is the list of what there is and of the
 //! role that each needs; `openapi.json` describes it. It runs on threads of its own: a client that is slow, stuck or hostile takes one of the places for connections, for a while.
 
+mod accept;
 mod access;
 mod answer;
 mod ask;
 mod board;
 mod calls;
 mod change;
+pub mod condition;
 mod console;
 mod denied;
 mod events;
@@ -29,17 +31,19 @@ mod scanners;
 mod secure;
 mod serve;
 pub mod shapes;
+mod socket;
 mod trial;
+mod unix;
 mod who;
 pub mod wishes;
 
-pub use shapes::{Call, CallDetail, CallMedia, Calls, Ended, MediaFlow, MediaLine, Regions, Scanners};
-pub use wishes::Problem;
+pub use crate::observe::{Traced, TracedMessage};
 
 pub(crate) use access::Access;
 pub(crate) use denied::{Denied, DeniedTally};
-pub(crate) use routes::router;
-pub(crate) use serve::{Way, serve, tcp};
+pub(crate) use serve::tcp;
+pub(crate) use socket::AdminSocket;
+pub(crate) use unix::unix;
 pub(crate) use who::{Area, Role, Who};
 
 use crate::control::Desk;

@@ -1,7 +1,6 @@
 //! What followers are told, as types.
 
-use super::shapes::Call;
-use crate::control::LiveCalls;
+use super::shapes::{Call, LiveCalls};
 use serde::{Deserialize, Serialize};
 
 /// `service` of `GET /v1/events`: sent when it has changed.

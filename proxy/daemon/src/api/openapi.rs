@@ -3,15 +3,15 @@
 use super::now::{CallsNow, RegionNow, ServiceNow, TrunkNow};
 use super::routes::{Needs, ROUTES};
 use super::shapes::{
-    Call, CallDetail, CallMedia, Calls, Change, EdgeGroup, EdgeGroups, Edges, EndCall, Ended, Flow,
-    FlowBursts, FlowReported, Generation, Generations, InboundRoute, Me, MediaFlow, MediaLine, Move,
-    OutboundRoute, PlacedEdge, Regions, RouteTrunk, Routes, Scanners, Site, Sites, Step, Trunk, TrunkTarget,
-    Trunks,
+    Call, CallDetail, CallMedia, Calls, Change, Edge, EdgeGroup, EdgeGroups, Edges, EndCall, Ended, Flow,
+    FlowBursts, FlowReported, Generation, Generations, InboundRoute, LiveCalls, Me, MediaFlow, MediaLine,
+    Move, NameAddress, NameStatus, OutboundRoute, PlacedEdge, Region, Regions, Registered, RouteTrunk,
+    Routes, Scanner, Scanners, Site, Sites, Status, Step, Stopped, Trunk, TrunkTarget, Trunks,
 };
-use super::wishes::{Configured, DrainWish, DrillWish, LogLevel, Problem, Reload, Reloaded, UndrainWish};
-use crate::control::{
-    Cut, Edge, LiveCalls, NameAddress, NameStatus, Region, Registered, Scanner, Status, Traced, TracedMessage,
+use super::wishes::{
+    Configured, Cut, DrainWish, DrillWish, LogLevel, Problem, Reload, Reloaded, UndrainWish,
 };
+use crate::observe::{Traced, TracedMessage};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -361,8 +361,18 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("LadderMessage", json!(message)),
         ("EndCall", json!(EndCall { why: some("fraud") })),
         ("Ended", json!(Ended { call: text("000000000000000001") })),
+        ("Stopped", json!(Stopped { place: text("fra") })),
         ("DrainWish", json!(DrainWish { share: 1, number: some("+49"), calls: Some(1), deadline_ms: 1 })),
-        ("UndrainWish", json!(UndrainWish { move_back: true, deadline_ms: 1 })),
+        (
+            "UndrainWish",
+            json!(UndrainWish {
+                move_back: true,
+                share: 1,
+                number: some("+49"),
+                calls: Some(1),
+                deadline_ms: 1
+            }),
+        ),
         (
             "DrillWish",
             json!(DrillWish {

@@ -3,6 +3,7 @@
 use super::answer::Refusal;
 use super::guard::guard;
 use super::who::{Area, Role};
+use super::wishes::{DrainWish, DrillWish, UndrainWish};
 use super::{Api, calls, change, console, events, ladder, lines, look, scanners};
 use axum::Router;
 use axum::http::{Method, StatusCode};
@@ -69,11 +70,19 @@ pub(super) const ROUTES: &[Route] = &[
     route(Method::DELETE, "/v1/calls/{call}", END, || delete(calls::end)),
     route(Method::GET, "/v1/calls/{call}/ladder", CALLS, || get(ladder::ladder)),
     route(Method::GET, "/v1/events", EDGE, || get(events::events)),
-    route(Method::POST, "/v1/regions/{region}/drain", MOVE, || post(lines::drain_region)),
-    route(Method::POST, "/v1/regions/{region}/undrain", MOVE, || post(lines::undrain_region)),
-    route(Method::POST, "/v1/regions/{region}/drill", MOVE, || post(lines::drill)),
-    route(Method::POST, "/v1/edges/{edge}/drain", MOVE, || post(lines::drain_edge)),
-    route(Method::POST, "/v1/edges/{edge}/undrain", MOVE, || post(lines::undrain_edge)),
+    route(Method::POST, "/v1/regions/{region}/drain", MOVE, || {
+        post(lines::order::<lines::Region, DrainWish>)
+    }),
+    route(Method::POST, "/v1/regions/{region}/undrain", MOVE, || {
+        post(lines::order::<lines::Region, UndrainWish>)
+    }),
+    route(Method::POST, "/v1/regions/{region}/drill", MOVE, || {
+        post(lines::order::<lines::Region, DrillWish>)
+    }),
+    route(Method::POST, "/v1/regions/{region}/stop", MOVE, || post(lines::stop::<lines::Region>)),
+    route(Method::POST, "/v1/edges/{edge}/drain", MOVE, || post(lines::order::<lines::Edge, DrainWish>)),
+    route(Method::POST, "/v1/edges/{edge}/undrain", MOVE, || post(lines::order::<lines::Edge, UndrainWish>)),
+    route(Method::POST, "/v1/edges/{edge}/stop", MOVE, || post(lines::stop::<lines::Edge>)),
     route(Method::GET, "/v1/reload", ADMIN, || get(change::shown)),
     route(Method::POST, "/v1/reload", ADMIN, || post(change::reload)),
     route(Method::POST, "/v1/reload/confirm", ADMIN, || post(change::confirm)),

@@ -1,5 +1,6 @@
 //! Connections: how many, how long, how large.
 
+use super::accept::Stumbles;
 use super::patient::Patient;
 use super::secure::{self, Handshakes};
 use super::{Api, Denied, routes};
@@ -43,14 +44,21 @@ pub(crate) async fn tcp(
     let router = routes::router(api);
     let room = Arc::new(Semaphore::new(HTTP_CONNECTIONS));
     let handshakes = Handshakes::default();
+    let mut stumbles = Stumbles::of("admin listener");
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => {}
             accepted = listener.accept() => {
-                let Ok((stream, from)) = accepted else { continue };
+                let (stream, from) = match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        stumbles.over(&error).await;
+                        continue;
+                    }
+                };
                 // The end of an answer does not wait for the client's word on its beginning.
                 let _ = stream.set_nodelay(true);
-                let visit = Visit { desk: Arc::clone(&desk), router: router.clone(), room: Arc::clone(&room) };
+                let visit = Visit::new(&desk, &router, &room);
                 // As it is configured now: a reload brings a new certificate to those who come after it.
                 let Some(config) = desk.tls().admin().cloned() else {
                     let loopback = stream.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
@@ -75,8 +83,8 @@ pub(crate) async fn tcp(
     Ok(())
 }
 
-/// What a connection of the TCP listener works with.
-struct Visit {
+/// What a connection works with.
+pub(super) struct Visit {
     desk: Arc<Desk>,
     router: Router,
     /// Places for connections.
@@ -84,8 +92,12 @@ struct Visit {
 }
 
 impl Visit {
+    pub(super) fn new(desk: &Arc<Desk>, router: &Router, room: &Arc<Semaphore>) -> Self {
+        Self { desk: Arc::clone(desk), router: router.clone(), room: Arc::clone(room) }
+    }
+
     /// To its end. Beyond the bound a client is closed at once: it can come again.
-    async fn begin<S>(self, stream: S, way: Way)
+    pub(super) async fn begin<S>(self, stream: S, way: Way)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -97,7 +109,7 @@ impl Visit {
 }
 
 /// One connection, to its end.
-pub(crate) async fn serve<S>(router: Router, stream: S, way: Way)
+async fn serve<S>(router: Router, stream: S, way: Way)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -1,6 +1,7 @@
 //! What changes are asked for with, and what is answered, as types.
 
-use crate::control::{Condition, Cut};
+use super::condition::Condition;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// Why something was not done.
@@ -46,13 +47,21 @@ impl Default for DrainWish {
 pub struct UndrainWish {
     /// Move the calls back that began there; without it they stay where they are.
     pub move_back: bool,
+    /// Share of these, in percent, 1 to 100.
+    pub share: u8,
+    /// Only calls whose called number (inbound) or calling number (outbound) begins like this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// At most so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
     /// What is not moved after so many milliseconds stays where it is.
     pub deadline_ms: u64,
 }
 
 impl Default for UndrainWish {
     fn default() -> Self {
-        Self { move_back: false, deadline_ms: 60_000 }
+        Self { move_back: false, share: 100, number: None, calls: None, deadline_ms: 60_000 }
     }
 }
 
@@ -69,6 +78,18 @@ pub struct DrillWish {
     /// Any of these ends the drill, such as `dropped>0`.
     #[serde(default)]
     pub abort_if: Vec<Condition>,
+}
+
+/// What a drill cuts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// SIP of the tier legs
+    Signalling,
+    /// RTP and RTCP of the tier legs
+    Media,
+    /// Both
+    Both,
 }
 
 /// `GET /v1/reload`

@@ -2,10 +2,10 @@
 
 use super::threads::Threads;
 use super::{Appliance, Core};
-use crate::api::{Access, Api};
+use crate::api::{Access, AdminSocket, Api};
 use crate::clock::Clock;
 use crate::config::{DeliverySettings, Loaded, RecordSettings, RecordsTo, RelaySettings, Settings};
-use crate::control::{AdminSocket, Audit, Desk};
+use crate::control::{Audit, Desk};
 use crate::history::History;
 use crate::limits::{DNS_ORDERS, HEALTH_QUEUE, MAIL_MAX, RECORD_BATCHES, REPORT_QUEUE, STREAM_OUTBOX};
 use crate::metrics::Durations;
@@ -16,7 +16,7 @@ use crate::records::spool::{self, Reader, Spool};
 use crate::records::{self, Life, Sink, delivery};
 use crate::report::ShardReport;
 use crate::shared::{Mail, Phase, Post, Shared, Tally};
-use crate::{api, control, dns, health, shard, stir, stream};
+use crate::{api, dns, health, shard, stir, stream};
 use arc_swap::ArcSwap;
 use datapath::{Engine, EngineConfig, RelayHandle, Report};
 use proxy_core::{Config, ListenerId, Snapshot, Transport};
@@ -215,7 +215,7 @@ pub(super) fn start(loaded: Loaded) -> Result<Appliance, StartError> {
     }
     if let Some(socket) = sockets.control {
         let stop = shared.stop.subscribe();
-        threads.spawn_async("control", None, || control::run(socket, api, stop))?;
+        threads.spawn_async("control", None, || api::unix(socket, api, stop))?;
     }
     Ok(appliance)
 }

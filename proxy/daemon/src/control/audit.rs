@@ -1,7 +1,7 @@
 //! The audit log: who changed what, when, from what to what. JSON lines that are only ever appended and on the disk before
 //! the change is made; a change that cannot be written down is not made.
 
-use super::protocol::Words;
+use crate::api::shapes::Words;
 use crate::clock::Clock;
 use serde::Serialize;
 use serde_json::{Value, json};

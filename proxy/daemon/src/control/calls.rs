@@ -1,7 +1,7 @@
 //! Live calls, asked for shard by shard: never more of one at once than it can tell in a tenth of a millisecond.
 
 use super::desk::Desk;
-use super::protocol::Words;
+use crate::api::shapes::Words;
 use crate::limits::REPORT_TIMEOUT;
 use crate::shared::Mail;
 use proxy_core::{CallDetail, CallName, CallPage, CallQuery, CallView};

@@ -1,8 +1,8 @@
-//! What every connection of the admin socket works with.
+//! What every request of the admin API works with.
 
 use super::audit::{Audit, Change};
-use super::protocol::{Region, Status, Words};
-use crate::api::{DeniedTally, Scanners};
+use crate::api::DeniedTally;
+use crate::api::shapes::{Region, Scanners, Status, Words};
 use crate::appliance::ReloadError;
 use crate::clock::Clock;
 use crate::config::{Loaded, RelaySettings};
@@ -22,6 +22,7 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 /// What the desk needs of the appliance.
@@ -55,7 +56,7 @@ pub(crate) struct Desk {
     /// Orders and drills are told apart by this.
     last: AtomicU64,
     /// Places that are being drained or drilled.
-    busy: Mutex<Vec<Place>>,
+    busy: Mutex<Vec<(Place, Arc<Notify>)>>,
     audit: Arc<Audit>,
 }
 
@@ -214,17 +215,25 @@ impl Desk {
     /// Keep others from a place while something is done with it.
     pub(super) fn claim(self: &Arc<Self>, place: &Place) -> Result<Claim, Words> {
         let mut busy = self.busy();
-        if busy.contains(place) {
+        if busy.iter().any(|(other, _)| other == place) {
             return Err(Words {
                 message: format!("somebody is draining or drilling `{}` at this moment", place.name()),
                 advice: "wait for its end, or stop it with Ctrl-C where it was begun".to_owned(),
             });
         }
-        busy.push(place.clone());
-        Ok(Claim { desk: Arc::clone(self), place: place.clone() })
+        let stop = Arc::new(Notify::new());
+        busy.push((place.clone(), Arc::clone(&stop)));
+        Ok(Claim { desk: Arc::clone(self), place: place.clone(), stop })
     }
 
-    fn busy(&self) -> MutexGuard<'_, Vec<Place>> {
+    /// Has a drain or a drill end before its time, as its client's going does, but for the summary; whether there was one.
+    pub(crate) fn stop(&self, place: &Place) -> bool {
+        let busy = self.busy();
+        let found = busy.iter().find(|(other, _)| other == place);
+        found.inspect(|(_, stop)| stop.notify_one()).is_some()
+    }
+
+    fn busy(&self) -> MutexGuard<'_, Vec<(Place, Arc<Notify>)>> {
         self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -237,12 +246,20 @@ pub(super) fn words(refused: &Refused) -> Words {
 pub(super) struct Claim {
     desk: Arc<Desk>,
     place: Place,
+    stop: Arc<Notify>,
+}
+
+impl Claim {
+    /// Waits until somebody wants it to be over.
+    pub(super) async fn stopped(&self) {
+        self.stop.notified().await;
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         let place = &self.place;
-        self.desk.busy().retain(|other| other != place);
+        self.desk.busy().retain(|(other, _)| other != place);
     }
 }
 

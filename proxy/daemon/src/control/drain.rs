@@ -1,15 +1,17 @@
-//! `bascule drain`: no new calls to a place, those that are up move away make-before-break; or back.
+//! A drain: no new calls to a place, those that are up move away make-before-break; or back.
 
-use super::desk::{Desk, Undo, words};
-use super::protocol::{Answer, Drain, End, Request, Words};
+use super::client::{Client, Gone};
+use super::desk::{Claim, Desk, Undo, words};
+use super::order::Unfinished;
 use super::regions::{edges, stranded};
 use super::split::split;
-use super::talk::{Gone, Heard, Talk};
 use super::watch::{Wanted, Watch};
+use crate::api::shapes::{End, News, Words};
 use crate::limits::{CONTROL_PROGRESS, CONTROL_SETTLE, CONTROL_TICK};
 use crate::overrides::{self, Override, Place};
 use crate::shared::Mail;
 use proxy_core::{MoveFrom, MoveOrder, MoveReason, RegionId, Snapshot, TargetId};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::interval;
@@ -17,22 +19,30 @@ use tokio::time::interval;
 /// Longest deadline: an hour.
 const MAX_DEADLINE_MS: u64 = 3_600_000;
 
-pub(super) async fn run(desk: &Arc<Desk>, request: Drain, talk: &mut Talk) -> Result<(), Gone> {
-    match begin(desk, &request).await {
-        Ok(mut order) => {
-            let over = order.follow(desk, talk).await;
-            if let Err(Gone) = over {
-                tracing::warn!(order = order.id, "its client has gone: moving calls is stopped");
-                order.stop(desk).await;
-            }
-            over
-        }
-        Err(words) => talk.say(Answer::Error(words)).await,
-    }
+/// A planned move, make-before-break.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Drain {
+    /// Name of a region or an edge.
+    pub(crate) place: String,
+    /// Share of its answered calls, in percent, 1 to 100.
+    pub(crate) share: u8,
+    /// Only calls whose called number (inbound) or calling number (outbound) begins like this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) number: Option<String>,
+    /// At most so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) calls: Option<u32>,
+    /// What is not moved after so many milliseconds stays where it is.
+    pub(crate) deadline_ms: u64,
+    /// Lift the drain, and move the calls back that began there.
+    pub(crate) back: bool,
+    /// With `back`: calls stay where they are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stay: bool,
 }
 
-/// An order that was given.
-struct Order {
+/// A drain under way.
+pub(super) struct Draining {
     id: u64,
     watch: Watch,
     /// Opens the place again, if it was this order that closed it.
@@ -40,10 +50,10 @@ struct Order {
     drained: bool,
     deadline: Duration,
     warnings: Vec<Words>,
-    _claim: super::desk::Claim,
+    claim: Claim,
 }
 
-async fn begin(desk: &Arc<Desk>, request: &Drain) -> Result<Order, Words> {
+pub(super) async fn begin(desk: &Arc<Desk>, request: &Drain) -> Result<Draining, Words> {
     check(request)?;
     let before = desk.snapshot();
     let place = Place::named(&before.config, &request.place).map_err(|refused| words(&refused))?;
@@ -91,36 +101,42 @@ async fn begin(desk: &Arc<Desk>, request: &Drain) -> Result<Order, Words> {
     } else {
         (0..desk.shards()).for_each(|shard| watch.excuse(shard));
     }
-    Ok(Order { id, watch, undo, drained: !request.back, deadline, warnings, _claim: claim })
+    Ok(Draining { id, watch, undo, drained: !request.back, deadline, warnings, claim })
 }
 
-impl Order {
+impl Draining {
+    pub(super) async fn run(mut self, desk: &Desk, client: &Client) -> Result<(), Unfinished> {
+        let over = self.follow(desk, client).await;
+        if let Err(Gone) = over {
+            tracing::warn!(order = self.id, "its client has gone: moving calls is stopped");
+            self.stop(desk).await;
+        }
+        Ok(over?)
+    }
+
     /// Tell the client how it comes on, until it is over.
-    async fn follow(&mut self, desk: &Desk, talk: &mut Talk) -> Result<(), Gone> {
-        talk.say_all(self.warnings.drain(..).map(Answer::Warning)).await?;
+    async fn follow(&mut self, desk: &Desk, client: &Client) -> Result<(), Gone> {
+        client.say_all(self.warnings.drain(..).map(News::Warning)).await?;
         let mut until = Instant::now() + self.deadline + CONTROL_SETTLE;
         let mut end = End::Finished;
         let (mut tick, mut told, mut told_at) = (interval(CONTROL_TICK), None, Instant::now());
         while !self.watch.is_done() {
             tokio::select! {
-                heard = talk.hear() => match heard? {
-                    Heard::Request(Request::Stop) if end == End::Finished => {
-                        self.stop(desk).await;
-                        (end, until) = (End::Stopped, Instant::now() + CONTROL_SETTLE);
-                    }
-                    Heard::TooLong => return Err(Gone),
-                    Heard::Request(_) | Heard::Nonsense(_) => talk.say(Answer::Warning(busy())).await?,
-                },
+                () = client.gone() => return Err(Gone),
+                () = self.claim.stopped(), if end == End::Finished => {
+                    self.stop(desk).await;
+                    (end, until) = (End::Stopped, Instant::now() + CONTROL_SETTLE);
+                }
                 _ = tick.tick() => {
-                    let receipts = self.watch.look().into_iter().map(Answer::Receipt).collect::<Vec<_>>();
+                    let receipts = self.watch.look().into_iter().map(News::Receipt).collect::<Vec<_>>();
                     let progress = self.watch.progress();
                     let counts = (progress.chosen, progress.moved, progress.failed, progress.gone);
                     let news = told != Some(counts) && told_at.elapsed() >= CONTROL_PROGRESS;
                     if news {
                         (told, told_at) = (Some(counts), Instant::now());
                     }
-                    let lines = receipts.into_iter().chain(news.then_some(Answer::Progress(progress)));
-                    talk.say_all(lines).await?;
+                    let lines = receipts.into_iter().chain(news.then_some(News::Progress(progress)));
+                    client.say_all(lines).await?;
                     if Instant::now() >= until {
                         if end == End::Finished {
                             end = End::Incomplete;
@@ -131,7 +147,7 @@ impl Order {
             }
         }
         // Receipts travel with the progress that ends the order, some of them just behind it.
-        let rest: Vec<_> = self.watch.look().into_iter().map(Answer::Receipt).collect();
+        let rest: Vec<_> = self.watch.look().into_iter().map(News::Receipt).collect();
         if end == End::Incomplete {
             desk.stop_moves(self.id).await;
         }
@@ -149,7 +165,7 @@ impl Order {
             gone = p.gone,
             "moved calls"
         );
-        talk.say_all(rest.into_iter().chain([Answer::Summary(Box::new(summary))])).await
+        client.say_all(rest.into_iter().chain([News::Summary(Box::new(summary))])).await
     }
 
     async fn stop(&mut self, desk: &Desk) {
@@ -260,11 +276,4 @@ fn is_drained(snapshot: &Snapshot, place: &Place) -> bool {
 
 fn is_drained_by_name(snapshot: &Snapshot, name: &str) -> bool {
     Place::named(&snapshot.config, name).is_ok_and(|place| is_drained(snapshot, &place))
-}
-
-pub(super) fn busy() -> Words {
-    Words {
-        message: "something is under way on this connection".to_owned(),
-        advice: r#"write {"do":"stop"}, or wait for the line with "done":true"#.to_owned(),
-    }
 }

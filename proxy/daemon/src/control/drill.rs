@@ -1,16 +1,18 @@
-//! `bascule drill`: cut a share of a region's calls off as an outage would, watch, restore.
+//! A drill: cut a share of a region's calls off as an outage would, watch, restore.
 
-use super::desk::{Desk, Undo, words};
-use super::drain::busy;
-use super::protocol::{Answer, Cut, Drill, End, Request, Words};
+use super::client::{Client, Gone};
+use super::desk::{Claim, Desk, Undo, words};
+use super::order::Unfinished;
 use super::regions::{edges, stranded};
-use super::talk::{Gone, Heard, Talk};
 use super::watch::{Wanted, Watch};
+use crate::api::shapes::{End, News, Words};
+use crate::api::wishes::{Cut, DrillWish};
 use crate::limits::{CONTROL_PROGRESS, CONTROL_TICK};
 use crate::overrides::{self, Override, Place};
 use crate::records::receipt::millis;
 use proxy_core::{MoveReason, Snapshot};
 use relay_values::Time;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::interval;
@@ -21,23 +23,18 @@ const MAX_FOR_MS: u64 = 600_000;
 /// After a drill the calls that are still being moved are waited for; this long without news is the end.
 const QUIET: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(desk: &Arc<Desk>, request: Drill, talk: &mut Talk) -> Result<(), Gone> {
-    match begin(desk, request).await {
-        Ok(drill) => {
-            let id = drill.id;
-            // Whichever way this ends, what was cut is restored.
-            let over = drill.follow(desk, talk).await;
-            if let Err(Gone) = over {
-                tracing::warn!(drill = id, "its client has gone: the drill is over");
-            }
-            over
-        }
-        Err(words) => talk.say(Answer::Error(words)).await,
-    }
+/// For the calls that it chooses, the region is as good as dead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Drill {
+    /// Name of a region.
+    pub(crate) region: String,
+    /// What is to be done to it.
+    #[serde(flatten)]
+    pub(crate) wish: DrillWish,
 }
 
 /// A drill under way.
-struct Running {
+pub(super) struct Drilling {
     id: u64,
     request: Drill,
     watch: Watch,
@@ -47,27 +44,28 @@ struct Running {
     until: Instant,
     /// From the cut until the detector had found it.
     found: Option<Duration>,
-    _claim: super::desk::Claim,
+    claim: Claim,
 }
 
-async fn begin(desk: &Arc<Desk>, request: Drill) -> Result<Running, Words> {
+pub(super) async fn begin(desk: &Arc<Desk>, request: Drill) -> Result<Drilling, Words> {
     let before = desk.snapshot();
     check(&before, &request)?;
     let claim = desk.claim(&Place::Region(request.region.clone()))?;
     let id = desk.next_id();
     let wanted = Wanted { order: id, reason: MoveReason::Drill, place: request.region.clone() };
     let watch = Watch::new(wanted, desk.notices(), desk.shards());
-    let cut = match request.cut {
+    let DrillWish { share, cut, for_ms, .. } = request.wish;
+    let cut = match cut {
         Cut::Signalling => proxy_core::Cut::Signalling,
         Cut::Media => proxy_core::Cut::Media,
         Cut::Both => proxy_core::Cut::Both,
     };
     let undo = Undo::new(desk, Some(Override::EndDrill(id)));
-    let said = Override::Drill { id, region: request.region.clone(), share: request.share, cut };
+    let said = Override::Drill { id, region: request.region.clone(), share, cut };
     let cut_at = desk.clock().now();
     desk.say(said).await?;
-    let until = Instant::now() + Duration::from_millis(request.for_ms);
-    Ok(Running { id, request, watch, undo, cut_at, until, found: None, _claim: claim })
+    let until = Instant::now() + Duration::from_millis(for_ms);
+    Ok(Drilling { id, request, watch, undo, cut_at, until, found: None, claim })
 }
 
 fn check(snapshot: &Snapshot, request: &Drill) -> Result<(), Words> {
@@ -76,13 +74,14 @@ fn check(snapshot: &Snapshot, request: &Drill) -> Result<(), Words> {
         let known = snapshot.config.regions.iter().map(|r| r.name.clone()).collect();
         words(&overrides::Refused::Unknown { name: request.region.clone(), known })
     })?;
-    if !(1..=100).contains(&request.share) {
-        return wrong(format!("a share of {} percent", request.share), "write 1 to 100");
+    let DrillWish { share, for_ms, ref abort_if, .. } = request.wish;
+    if !(1..=100).contains(&share) {
+        return wrong(format!("a share of {share} percent"), "write 1 to 100");
     }
-    if !(100..=MAX_FOR_MS).contains(&request.for_ms) {
-        return wrong(format!("a drill of {} ms", request.for_ms), "write 100ms to 10m");
+    if !(100..=MAX_FOR_MS).contains(&for_ms) {
+        return wrong(format!("a drill of {for_ms} ms"), "write 100ms to 10m");
     }
-    if request.abort_if.len() > 8 {
+    if abort_if.len() > 8 {
         return wrong("more conditions than there are measures".to_owned(), "write at most 8");
     }
     if snapshot.overrides.drained.contains(&region) {
@@ -100,26 +99,37 @@ fn check(snapshot: &Snapshot, request: &Drill) -> Result<(), Words> {
     Ok(())
 }
 
-impl Running {
-    async fn follow(mut self, desk: &Arc<Desk>, talk: &mut Talk) -> Result<(), Gone> {
-        let (end, why) = self.watch_until(desk, talk).await?;
+impl Drilling {
+    /// Whichever way this ends, what was cut is restored.
+    pub(super) async fn run(self, desk: &Desk, client: &Client) -> Result<(), Unfinished> {
+        let id = self.id;
+        let over = self.follow(desk, client).await;
+        if let Err(Unfinished::Gone) = over {
+            tracing::warn!(drill = id, "its client has gone: the drill is over");
+        }
+        over
+    }
+
+    async fn follow(mut self, desk: &Desk, client: &Client) -> Result<(), Unfinished> {
+        let (end, why) = self.watch_until(desk, client).await?;
         let receipts = self.look(desk);
         // First restore, then everything else.
         let restored = self.undo.now().await;
-        talk.say_all(receipts).await?;
+        client.say_all(receipts).await?;
         // Moves that are under way end by their own deadline.
         let settle = Instant::now() + desk.snapshot().config.rehome.deadline + QUIET;
         let end = match restored {
             Ok(()) => {
                 while self.watch.last_news().elapsed() < QUIET && Instant::now() < settle {
                     tokio::time::sleep(CONTROL_TICK).await;
-                    self.tell(desk, talk).await?;
+                    self.tell(desk, client).await?;
                 }
                 end
             }
             Err(words) => {
                 tracing::error!(drill = self.id, "the drill could not be ended: {}", words.message);
-                return talk.say(Answer::Error(words)).await;
+                client.say(News::Error(words.clone())).await?;
+                return Err(Unfinished::Failed(words));
             }
         };
         let mut summary = self.watch.sum_up(end, why);
@@ -133,37 +143,30 @@ impl Running {
             dropped = summary.dropped,
             "drill over"
         );
-        talk.say(Answer::Summary(Box::new(summary))).await
+        Ok(client.say(News::Summary(Box::new(summary))).await?)
     }
 
-    async fn watch_until(
-        &mut self,
-        desk: &Arc<Desk>,
-        talk: &mut Talk,
-    ) -> Result<(End, Option<String>), Gone> {
+    async fn watch_until(&mut self, desk: &Desk, client: &Client) -> Result<(End, Option<String>), Gone> {
         let mut tick = interval(CONTROL_TICK);
         let mut told_at = Instant::now();
         while Instant::now() < self.until {
             tokio::select! {
-                heard = talk.hear() => match heard? {
-                    Heard::Request(Request::Stop) => return Ok((End::Stopped, None)),
-                    Heard::TooLong => return Err(Gone),
-                    Heard::Request(_) | Heard::Nonsense(_) => talk.say(Answer::Warning(busy())).await?,
-                },
+                () = client.gone() => return Err(Gone),
+                () = self.claim.stopped() => return Ok((End::Stopped, None)),
                 _ = tick.tick() => {
-                    // The condition before the talk: a client that does not read must not keep calls cut off.
+                    // The condition before the news: a client that does not read must not keep calls cut off.
                     let receipts = self.look(desk);
-                    if let Some(condition) = self.watch.trips(&self.request.abort_if) {
+                    if let Some(condition) = self.watch.trips(&self.request.wish.abort_if) {
                         let why = format!("{condition} has come true");
                         // What cannot be told to the client is in the log and the records.
                         self.undo.now().await.ok();
-                        talk.say_all(receipts).await?;
+                        client.say_all(receipts).await?;
                         return Ok((End::Aborted, Some(why)));
                     }
-                    talk.say_all(receipts).await?;
+                    client.say_all(receipts).await?;
                     if told_at.elapsed() >= CONTROL_PROGRESS {
                         told_at = Instant::now();
-                        talk.say(Answer::Progress(self.watch.progress())).await?;
+                        client.say(News::Progress(self.watch.progress())).await?;
                     }
                 }
             }
@@ -171,16 +174,16 @@ impl Running {
         Ok((End::Finished, None))
     }
 
-    async fn tell(&mut self, desk: &Desk, talk: &mut Talk) -> Result<(), Gone> {
+    async fn tell(&mut self, desk: &Desk, client: &Client) -> Result<(), Gone> {
         let receipts = self.look(desk);
-        talk.say_all(receipts).await
+        client.say_all(receipts).await
     }
 
-    fn look(&mut self, desk: &Desk) -> Vec<Answer> {
+    fn look(&mut self, desk: &Desk) -> Vec<News> {
         let drill = desk.snapshot().overrides.drill.filter(|drill| drill.id == self.id);
         if let Some(found) = drill.and_then(|drill| drill.found) {
             self.found = Some(found.since(self.cut_at));
         }
-        self.watch.look().into_iter().map(Answer::Receipt).collect()
+        self.watch.look().into_iter().map(News::Receipt).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Gaps, summed up.
 
-use super::protocol::Gaps;
+use crate::api::shapes::Gaps;
 use hdrhistogram::Histogram;
 use relay_values::Duration;
 

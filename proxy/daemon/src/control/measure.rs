@@ -2,7 +2,7 @@
 //! are asked past it, so that nobody's curiosity costs a call its turn.
 
 use super::desk::Desk;
-use super::protocol::Words;
+use crate::api::shapes::Words;
 use crate::limits::{CALL_LOOKS, RELAY_ANSWER};
 use datapath::{Engine, NotAsked};
 use proxy_core::{CallDetail, CallMedia, CallName, CallQuery, MediaLine};

@@ -1,7 +1,7 @@
 //! `bascule regions`: every region in one line.
 
 use super::desk::Desk;
-use super::protocol::{Edge, Region};
+use crate::api::shapes::{Edge, Region};
 use crate::clock::Clock;
 use crate::health::{region_state, state};
 use crate::records::receipt::millis;

@@ -1,8 +1,7 @@
 //! `bascule scanners`: whom the shards meet with silence.
 
 use super::desk::Desk;
-use super::protocol::{Scanner, Words};
-use crate::api::Scanners;
+use crate::api::shapes::{Scanner, Scanners, Words};
 use crate::clock::Clock;
 use crate::limits::REPORT_TIMEOUT;
 use crate::shared::Mail;

@@ -1,7 +1,7 @@
 //! `bascule status`: what runs, and what carries media.
 
 use super::desk::Desk;
-use super::protocol::{Carried, LiveCalls, Media, NameAddress, NameStatus, Registered, Status};
+use crate::api::shapes::{Carried, LiveCalls, Media, NameAddress, NameStatus, Registered, Status};
 use crate::clock::Clock;
 use crate::config::RelaySettings;
 use crate::shared::Phase;

@@ -1,7 +1,8 @@
 //! What comes of a drain or a drill, counted.
 
 use super::gaps::GapCount;
-use super::protocol::{Condition, End, Measure, Progress, Receipt, Summary};
+use crate::api::condition::{Condition, Measure};
+use crate::api::shapes::{End, Progress, Receipt, Summary};
 use crate::notice::Notice;
 use crate::records::receipt::millis;
 use proxy_core::{CallRecord, CloseReason, Direction, MoveOutcome, MoveProgress, MoveReason, StepOutcome};

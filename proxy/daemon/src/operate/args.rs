@@ -1,6 +1,7 @@
 //! What can be typed after `bascule status`, `regions`, `drain` and `drill`.
 
-use bascule::control::{Condition, Cut};
+use bascule::api::condition::Condition;
+use bascule::api::wishes::Cut;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use super::args::{CallArgs, CallsArgs};
 use super::http::{ask, escaped, read, watched};
 use super::report::{clear, print, table};
 use super::{Ended, Failure, media};
-use bascule::api::{Call, CallDetail, Calls, Ended as Over};
+use bascule::api::shapes::{Call, CallDetail, Calls, Ended as Over};
 use hyper::Method;
 use serde_json::json;
 use std::fmt::Write;

@@ -1,62 +1,53 @@
 //! `bascule drain`.
 
 use super::args::DrainArgs;
-use super::line::{Came, Connection};
-use super::report::{Counted, note, print, summary};
+use super::http::{ask, escaped, read, said};
+use super::order::Order;
+use super::report::{Counted, print, summary};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Drain, End, Request, Summary};
+use bascule::api::shapes::{End, Regions, Summary};
+use bascule::api::wishes::{DrainWish, UndrainWish};
+use hyper::Method;
 use std::time::Duration;
 
 pub(super) async fn run(args: &DrainArgs) -> Result<Ended, Failure> {
-    let mut connection = Connection::open(&args.at).await?;
-    connection.ask(&Request::Drain(request(args))).await?;
-    let counted = Counted::moves(args.at.json);
-    let mut interrupted = false;
-    loop {
-        match connection.next().await? {
-            // The first one ends it cleanly, the second one at once: the service then stops it by itself.
-            Came::Interrupt if interrupted => return Ok(Ended::Interrupted),
-            Came::Interrupt => {
-                interrupted = true;
-                note("stopping: moves that are under way are finished");
-                connection.ask(&Request::Stop).await?;
-            }
-            Came::Line(line, text) => {
-                if args.at.json {
-                    print(&text);
-                }
-                match line.answer {
-                    Answer::Progress(progress) => counted.show(progress),
-                    Answer::Warning(words) if !args.at.json => {
-                        counted
-                            .over(|| note(&format!("warning: {}\n  help: {}", words.message, words.advice)));
-                    }
-                    Answer::Error(words) => return Err(Failure(words)),
-                    Answer::Summary(end) => {
-                        counted.clear();
-                        if !args.at.json {
-                            summary(&end);
-                            closing(args, &end);
-                        }
-                        return Ok(ended(&end));
-                    }
-                    Answer::Warning(_) | Answer::Receipt(_) => {}
-                }
-            }
-        }
+    let order = Order {
+        at: &args.at,
+        place: place(args).await?,
+        what: if args.back { "undrain" } else { "drain" },
+        counted: Counted::moves(args.at.json),
+        stopping: "stopping: moves that are under way are finished",
+    };
+    let (share, number, calls) = (args.share, args.number.clone(), args.calls);
+    let deadline_ms = millis(args.deadline);
+    let over = if args.back {
+        let wish = UndrainWish { move_back: true, share, number, calls, deadline_ms };
+        order.carry(&wish, |_| {}).await?
+    } else {
+        order.carry(&DrainWish { share, number, calls, deadline_ms }, |_| {}).await?
+    };
+    let Some(end) = over else { return Ok(Ended::Interrupted) };
+    if !args.at.json {
+        summary(&end);
+        closing(args, &end);
     }
+    Ok(ended(&end))
 }
 
-fn request(args: &DrainArgs) -> Drain {
-    Drain {
-        place: args.place.clone(),
-        share: args.share,
-        number: args.number.clone(),
-        calls: args.calls,
-        deadline_ms: millis(args.deadline),
-        back: args.back,
-        stay: false,
+/// Whether a region or an edge is meant, the service knows.
+async fn place(args: &DrainArgs) -> Result<String, Failure> {
+    let Regions { regions, .. } = read(&ask(&args.at, Method::GET, "/v1/regions").await?)?;
+    let name = &args.place;
+    let edges = || regions.iter().flat_map(|region| &region.edges).map(|edge| &edge.edge);
+    if regions.iter().any(|region| region.region == *name) {
+        return Ok(format!("/v1/regions/{}", escaped(name)));
     }
+    if edges().any(|edge| edge == name) {
+        return Ok(format!("/v1/edges/{}", escaped(name)));
+    }
+    let known: Vec<_> = regions.iter().map(|region| &region.region).chain(edges()).cloned().collect();
+    let message = format!("no region or edge is named `{name}`");
+    Err(said(&args.at, Failure::new(message, format!("known: {}", known.join(", ")))))
 }
 
 pub(super) fn millis(time: Duration) -> u64 {

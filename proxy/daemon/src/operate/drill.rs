@@ -2,54 +2,33 @@
 
 use super::args::DrillArgs;
 use super::drain::millis;
-use super::line::{Came, Connection};
-use super::report::{Counted, note, print, receipts, summary};
+use super::http::escaped;
+use super::order::Order;
+use super::report::{Counted, print, receipts, summary};
 use super::{Ended, Failure};
-use bascule::control::{Answer, Drill, End, Request, Summary};
+use bascule::api::shapes::{End, Summary};
+use bascule::api::wishes::DrillWish;
 
 pub(super) async fn run(args: &DrillArgs) -> Result<Ended, Failure> {
-    let mut connection = Connection::open(&args.at).await?;
-    let request = Drill {
-        region: args.region.clone(),
-        share: args.share,
-        cut: args.cut,
-        for_ms: millis(args.lasts),
-        abort_if: args.abort_if.clone(),
+    let for_ms = millis(args.lasts);
+    let order = Order {
+        at: &args.at,
+        place: format!("/v1/regions/{}", escaped(&args.region)),
+        what: "drill",
+        counted: Counted::time(args.at.json, for_ms),
+        stopping: "restoring what was cut",
     };
-    connection.ask(&Request::Drill(request)).await?;
-    let counted = Counted::time(args.at.json, millis(args.lasts));
-    let (mut interrupted, mut kept) = (false, Vec::new());
-    loop {
-        match connection.next().await? {
-            Came::Interrupt if interrupted => return Ok(Ended::Interrupted),
-            Came::Interrupt => {
-                interrupted = true;
-                note("restoring what was cut");
-                connection.ask(&Request::Stop).await?;
-            }
-            Came::Line(line, text) => {
-                if args.at.json {
-                    print(&text);
-                }
-                match line.answer {
-                    Answer::Progress(progress) => counted.show(progress),
-                    Answer::Receipt(receipt) => kept.push(receipt),
-                    Answer::Warning(words) if !args.at.json => note(&format!("warning: {}", words.message)),
-                    Answer::Error(words) => return Err(Failure(words)),
-                    Answer::Summary(end) => {
-                        counted.clear();
-                        if !args.at.json {
-                            receipts(&kept);
-                            summary(&end);
-                            closing(&end);
-                        }
-                        return Ok(ended(&end));
-                    }
-                    Answer::Warning(_) => {}
-                }
-            }
-        }
+    let wish = DrillWish { share: args.share, cut: args.cut, for_ms, abort_if: args.abort_if.clone() };
+    let mut kept = Vec::new();
+    let Some(end) = order.carry(&wish, |receipt| kept.push(receipt)).await? else {
+        return Ok(Ended::Interrupted);
+    };
+    if !args.at.json {
+        receipts(&kept);
+        summary(&end);
+        closing(&end);
     }
+    Ok(ended(&end))
 }
 
 fn closing(end: &Summary) {

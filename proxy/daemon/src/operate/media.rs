@@ -1,7 +1,7 @@
 //! The media of a live call: a line for each direction.
 
 use super::report::{print, table};
-use bascule::api::{CallMedia, MediaFlow, MediaLine};
+use bascule::api::shapes::{CallMedia, MediaFlow, MediaLine};
 
 /// Why there is nothing to show, for whoever would expect something.
 fn words(absent: &str) -> &str {

@@ -1,4 +1,4 @@
-//! `bascule status`, `regions`, `calls`, `call`, `scanners`, `drain` and `drill`: the admin socket from a terminal.
+//! `bascule status`, `regions`, `calls`, `call`, `scanners`, `trace`, `drain` and `drill`: the admin API from a terminal.
 //!
 //! Exit status: 0 done; 1 done, and not all is well (a call was not moved, a drill was aborted or dropped a call);
 //! 2 not done (refused, or nobody to ask); 130 stopped with Ctrl-C.
@@ -10,14 +10,15 @@ mod drain;
 mod drill;
 mod firewall;
 mod http;
-mod line;
 mod media;
 mod names;
+mod order;
 mod regions;
 mod report;
 mod route;
 mod scanners;
 mod sizing;
+mod socket;
 mod status;
 mod trace;
 
@@ -32,7 +33,7 @@ pub(crate) use route::route;
 pub(crate) use sizing::show as sizing;
 
 use crate::complain::say;
-use bascule::control::Words;
+use bascule::api::shapes::Words;
 use std::fmt;
 use std::future::Future;
 use std::process::ExitCode;

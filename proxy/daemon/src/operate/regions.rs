@@ -4,8 +4,7 @@ use super::args::RegionsArgs;
 use super::http::{ask, line, read, watched};
 use super::report::{clear, print, table};
 use super::{Ended, Failure};
-use bascule::api::Regions;
-use bascule::control::{Edge, Region};
+use bascule::api::shapes::{Edge, Region, Regions};
 use hyper::Method;
 
 pub(super) async fn run(args: &RegionsArgs) -> Result<Ended, Failure> {

@@ -1,7 +1,7 @@
 //! What people see: a bar while it lasts, tables at the end.
 
 use crate::complain::say;
-use bascule::control::{End, Gaps, Progress, Receipt, Summary};
+use bascule::api::shapes::{End, Gaps, Progress, Receipt, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 

@@ -4,8 +4,7 @@ use super::args::ScannersArgs;
 use super::http::{ask, line, read, watched};
 use super::report::{print, table};
 use super::{Ended, Failure};
-use bascule::api::Scanners;
-use bascule::control::Scanner;
+use bascule::api::shapes::{Scanner, Scanners};
 use hyper::Method;
 use std::fmt::Write;
 

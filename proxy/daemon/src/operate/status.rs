@@ -4,7 +4,7 @@ use super::args::StatusArgs;
 use super::http::{ask, line, read, watched};
 use super::report::{clear, print, table};
 use super::{Ended, Failure};
-use bascule::control::{Media, NameStatus, Registered, Status};
+use bascule::api::shapes::{Media, NameStatus, Registered, Status};
 use hyper::Method;
 
 pub(super) async fn run(args: &StatusArgs) -> Result<Ended, Failure> {

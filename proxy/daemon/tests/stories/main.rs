@@ -6,6 +6,7 @@ mod audited;
 #[path = "../../../stir/tests/common/mod.rs"]
 mod authority;
 mod browser;
+mod host;
 mod http;
 #[path = "../audited/tap.rs"]
 mod tap;
@@ -39,6 +40,7 @@ mod strangers_and_garbage;
 mod the_admin_api;
 mod the_admin_api_acts;
 mod the_admin_api_endures;
+mod the_admin_api_in_clear;
 mod the_admin_api_over_tls;
 mod the_console;
 mod the_service_obeys_signals;

@@ -1,14 +1,15 @@
 //! Operators at the admin socket, and at the command line that speaks to it.
 
-use super::the_admin_api::get;
-use super::world::{PATIENCE, Place, Ua, call, eventually, hang_up, load, media, metric, patient};
+use super::http::Http;
+use super::the_admin_api::{file, get};
+use super::world::{Place, Ua, call, eventually, hang_up, load, media, metric, patient};
 use crate::audited::Audited;
 use bascule::Appliance;
 use proxy_core::RegionId;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -24,41 +25,29 @@ pub(crate) fn start(place: Place, more: &str) -> Audited {
     place.start(&format!("[admin]\nsocket = \"{}\"\n{more}", socket(place).display()))
 }
 
-/// A client of the socket.
-struct Client(BufReader<UnixStream>);
+/// A drain or a drill that was given over the admin API: `regions/north/drain`.
+struct Order(Http);
 
-impl Client {
-    fn new(place: Place) -> Self {
-        let stream = UnixStream::connect(socket(place)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(stream))
+impl Order {
+    fn give(place: Place, path: &str, wish: &str) -> Self {
+        let mut http = Http::unix(&socket(place));
+        http.begin("POST", &format!("/v1/{path}"), "", wish);
+        Self(http)
     }
 
-    fn say(&mut self, text: &str) {
-        self.0.get_mut().write_all(text.as_bytes()).unwrap();
-        self.0.get_mut().write_all(b"\n").unwrap();
+    /// The line that ends it.
+    fn last(mut self) -> Value {
+        let reply = self.0.reply();
+        let text = String::from_utf8(reply.body).unwrap();
+        let last = serde_json::from_str::<Value>(text.lines().last().expect("a line")).unwrap();
+        assert_eq!((reply.status, &last["done"]), (200, &json!(true)), "{last}");
+        last
     }
+}
 
-    fn line(&mut self) -> Value {
-        let mut text = String::new();
-        assert!(self.0.read_line(&mut text).expect("an answer") > 0, "the connection was closed");
-        serde_json::from_str(&text).expect("a line is one JSON object")
-    }
-
-    /// The line that ends an answer.
-    fn last(&mut self) -> Value {
-        loop {
-            let line = self.line();
-            if line["done"] == true {
-                return line;
-            }
-        }
-    }
-
-    fn ask(&mut self, request: &Value) -> Value {
-        self.say(&request.to_string());
-        self.last()
-    }
+fn post(place: Place, path: &str, wish: &str) -> (u16, Value) {
+    let reply = Http::unix(&socket(place)).ask("POST", &format!("/v1/{path}"), "", wish);
+    (reply.status, reply.json())
 }
 
 pub(crate) fn bascule(place: Place, args: &[&str]) -> Command {
@@ -103,12 +92,11 @@ fn a_drain_moves_the_call_that_is_up_and_the_carrier_hears_nothing_of_it() {
     let appliance = start(place, &format!("[records]\nfile = \"{}\"", file.display()));
     let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
     let up = call(place, &carrier, &north, "stays-up", "+4930123456");
-    let mut client = Client::new(place);
-    client.say(r#"{"do":"drain","place":"north","deadline_ms":8000}"#);
+    let drain = Order::give(place, "regions/north/drain", r#"{"deadline_ms":8000}"#);
     takes(place, &south, 41_002, 1);
     let voice = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)], 0x22);
     is_left(place, &north);
-    let summary = client.last();
+    let summary = drain.last();
     assert_eq!((&summary["is"], &summary["end"]), (&json!("summary"), &json!("finished")), "{summary}");
     assert_eq!(
         (&summary["chosen"], &summary["moved"], &summary["failed"]),
@@ -143,38 +131,72 @@ fn a_drain_moves_the_call_that_is_up_and_the_carrier_hears_nothing_of_it() {
 fn what_cannot_be_done_is_refused_with_what_to_do() {
     let place = Place(61);
     let _appliance = start(place, "");
-    let mut client = Client::new(place);
-    for (request, said) in [
-        ("what?", "north"),
-        (r#"{"do":"dance"}"#, "north"),
-        (r#"{"do":"regions"}"#, "north"),
-        (r#"{"do":"stop"}"#, "begun"),
-        (r#"{"do":"drain"}"#, "north"),
-        (r#"{"do":"drain","place":"nroth"}"#, "south-1"),
-        (r#"{"do":"drain","place":"north","share":0}"#, "1 to 100"),
-        (r#"{"do":"drain","place":"north","number":"+49x"}"#, "digits"),
-        (r#"{"do":"drain","place":"north","calls":0}"#, "1 or more"),
-        (r#"{"do":"drain","place":"north","deadline_ms":1}"#, "100ms"),
-        (r#"{"do":"drill","region":"north-1","share":5,"cut":"both","for_ms":1000}"#, "north, south"),
+    for (path, wish, status, said) in [
+        ("regions/north/dance", "", 404, "openapi"),
+        ("regions/north/drain", "what?", 400, "openapi"),
+        ("regions/north/drain", r#"{"back":true}"#, 400, "openapi"),
+        ("regions/nroth/drain", "", 404, "north, south"),
+        ("edges/nroth-1/drain", "", 404, "/v1/edges"),
+        ("regions/north/stop", "", 409, "/v1/regions"),
+        ("regions/north/drain", r#"{"share":0}"#, 409, "1 to 100"),
+        ("regions/north/drain", r#"{"number":"+49x"}"#, 409, "digits"),
+        ("regions/north/drain", r#"{"calls":0}"#, 409, "1 or more"),
+        ("regions/north/undrain", r#"{"deadline_ms":1}"#, 409, "100ms"),
+        ("regions/north-1/drill", r#"{"share":5,"cut":"both","for_ms":1000}"#, 404, "north, south"),
         (
-            r#"{"do":"drill","region":"north","share":5,"cut":"both","for_ms":1000,"abort_if":["dead>0"]}"#,
-            "north",
+            "regions/north/drill",
+            r#"{"share":5,"cut":"both","for_ms":1000,"abort_if":["dead>0"]}"#,
+            400,
+            "openapi",
         ),
     ] {
-        client.say(request);
-        let answer = client.last();
-        assert_eq!(answer["is"], "error", "{request}: {answer}");
-        let advice = answer["advice"].as_str().unwrap();
-        assert!(advice.contains(said), "{request}: {answer}");
+        let (answered, words) = post(place, path, wish);
+        assert_eq!(answered, status, "{path} {wish}: {words}");
+        assert!(words["advice"].as_str().unwrap().contains(said), "{path} {wish}: {words}");
     }
-    // It may be closed before all is written.
-    let _ = client.0.get_mut().write_all("x".repeat(100_000).as_bytes());
-    assert_eq!(
-        client.last()["is"],
-        "error",
-        "and a line without an end closes the connection, not the service"
-    );
-    assert_eq!(get(place, "/v1/regions")["regions"][0]["region"], "north");
+    assert_eq!(get(place, "/v1/regions")["regions"][0]["drained"], json!(false));
+}
+
+/// The kernel says who has opened the socket. Needs root, to be somebody else; says so and does nothing where it may not.
+#[test]
+fn a_user_may_with_the_commands_what_the_access_file_gives_him_and_no_more() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not root: nobody else could be");
+        return;
+    }
+    let place = Place(161);
+    let [access, audit] = ["access", "audit"].map(|name| file(place, name));
+    let entry = "[[access]]\nname = \"night\"\nuid = 4321\nroles = [\"telephony.edge.view\"]\n";
+    std::fs::write(&access, entry).unwrap();
+    let _ = std::fs::remove_file(&audit);
+    let more = format!("access = \"{}\"\naudit = \"{}\"", access.display(), audit.display());
+    let appliance = start(place, &more);
+    let run = |uid, args: &[&str]| text(&bascule(place, args).uid(uid).gid(0).output().unwrap());
+    for args in [&["regions"][..], &["status"], &["scanners"]] {
+        let (code, out, error) = run(4_321, args);
+        assert_eq!((code, error.as_str()), (0, ""), "{args:?}: {out}");
+        let (code, _, error) = run(4_322, args);
+        assert!(code == 2 && error.contains("nobody that we know") && error.contains("`uid`"), "{error}");
+    }
+    for (args, role) in [
+        (&["drain", "north"][..], "telephony.edge.edit"),
+        (&["drain", "north", "--back"], "telephony.edge.edit"),
+        (&["drill", "north", "--share", "1%"], "telephony.edge.edit"),
+        (&["scanners", "--forget"], "telephony.edge.edit"),
+        (&["trace", "any"], "telephony.calls.view"),
+        (&["calls"], "telephony.calls.view"),
+    ] {
+        let (code, _, error) = run(4_321, args);
+        assert!(
+            code == 2 && error.contains("`night (uid 4321)`") && error.contains(role),
+            "{args:?}: {error}"
+        );
+    }
+    assert!(!is_drained(&appliance, 0));
+    assert_eq!(std::fs::read_to_string(&audit).unwrap(), "", "nothing was changed, nothing is written down");
+    let (code, _, error) = run(0, &["drain", "north"]);
+    assert_eq!((code, error.as_str(), is_drained(&appliance, 0)), (0, "", true));
+    assert!(std::fs::read_to_string(&audit).unwrap().contains(r#""who":"uid 0""#));
 }
 
 #[test]
@@ -213,13 +235,12 @@ fn a_client_that_goes_away_has_stopped_its_drain() {
     let appliance = start(place, "");
     let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
     let up = call(place, &carrier, &north, "gone", "+4930123456");
-    let mut client = Client::new(place);
-    client.say(r#"{"do":"drain","place":"north"}"#);
+    let drain = Order::give(place, "regions/north/drain", "");
     south.request("INVITE");
     assert!(is_drained(&appliance, 0));
-    let refused = Client::new(place).ask(&json!({"do": "drain", "place": "north"}));
-    assert!(refused["message"].as_str().unwrap().contains("somebody"), "{refused}");
-    drop(client);
+    let (status, refused) = post(place, "regions/north/drain", "");
+    assert!(status == 409 && refused["message"].as_str().unwrap().contains("somebody"), "{refused}");
+    drop(drain);
     eventually("north gets new calls again", || !is_drained(&appliance, 0));
     hang_up(place, &carrier, &north, &up);
 }
@@ -227,7 +248,9 @@ fn a_client_that_goes_away_has_stopped_its_drain() {
 #[test]
 fn control_c_stops_a_drain_and_leaves_everything_as_before() {
     let place = Place(63);
-    let appliance = start(place, "");
+    let audit = file(place, "audit");
+    let _ = std::fs::remove_file(&audit);
+    let appliance = start(place, &format!("audit = \"{}\"", audit.display()));
     let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
     let up = call(place, &carrier, &north, "interrupted", "+4930123456");
     let child = Running(
@@ -242,6 +265,8 @@ fn control_c_stops_a_drain_and_leaves_everything_as_before() {
     south.send(south.answer(&offered, 486, None), place.tier());
     let (code, said, _) = text(&child.end());
     assert_eq!(code, 130, "{said}");
+    let log = std::fs::read_to_string(&audit).unwrap();
+    assert!(log.contains(r#""what":"stop""#) && log.matches(r#""is":"done""#).count() == 2, "{log}");
     assert!(said.contains("stopped") && said.contains("north gets new calls as before"), "{said}");
     hang_up(place, &carrier, &north, &up);
 }
@@ -267,10 +292,9 @@ fn as_many_calls_move_as_were_asked_for_whichever_shards_hold_them() {
     let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
     let up = |i| call(place, &carrier, &north, &format!("one-of-eight-{i}"), "+4930123456");
     let _ups: Vec<_> = (0..8).map(up).collect();
-    let mut client = Client::new(place);
-    client.say(r#"{"do":"drain","place":"north-1","calls":3}"#);
+    let drain = Order::give(place, "edges/north-1/drain", r#"{"calls":3}"#);
     takes(place, &south, 41_002, 3);
-    let summary = client.last();
+    let summary = drain.last();
     assert_eq!((&summary["chosen"], &summary["moved"]), (&json!(3), &json!(3)), "{summary}");
     let regions = get(place, "/v1/regions");
     assert_eq!(regions["regions"][0]["answered"], 5, "{regions}");
@@ -287,17 +311,16 @@ fn a_drain_is_lifted_and_the_call_comes_back() {
     let appliance = start(place, "[rehome]\nmin_interval = \"0s\"");
     let (carrier, north, south) = (place.carrier(), place.edge(1), place.edge(2));
     let up = call(place, &carrier, &north, "there-and-back", "+4930123456");
-    let mut client = Client::new(place);
-    client.say(r#"{"do":"drain","place":"north"}"#);
+    let drain = Order::give(place, "regions/north/drain", "");
     takes(place, &south, 41_002, 1);
     let _south_speaks = Speaking::new((place.ip(12), 41_002).into(), vec![media(&up.invite)], 0x22);
     is_left(place, &north);
-    assert_eq!(client.last()["moved"], 1);
-    client.say(r#"{"do":"drain","place":"north","back":true}"#);
+    assert_eq!(drain.last()["moved"], 1);
+    let back = Order::give(place, "regions/north/undrain", r#"{"move_back":true,"share":100}"#);
     takes(place, &north, 41_004, 1);
     let _north_speaks = Speaking::new((place.ip(11), 41_004).into(), vec![media(&up.invite)], 0x22);
     is_left(place, &south);
-    let summary = client.last();
+    let summary = back.last();
     assert_eq!((&summary["moved"], &summary["drained"]), (&json!(1), &json!(false)), "{summary}");
     assert!(!is_drained(&appliance, 0));
     carrier.hears_nothing();
@@ -377,16 +400,18 @@ fn a_drill_cuts_some_calls_off_and_they_live_on_elsewhere() {
         Speaking::new((place.ip(11), 41_000).into(), ups.iter().map(|up| media(&up.invite)).collect(), 0x11);
     std::thread::sleep(Duration::from_millis(600));
 
-    let mut client = Client::new(place);
-    client.say(r#"{"do":"drill","region":"north","share":50,"cut":"both","for_ms":4000}"#);
+    let drill = Order::give(place, "regions/north/drill", r#"{"share":50,"cut":"both","for_ms":4000}"#);
     let south_speaks =
         Speaking::new((place.ip(12), 41_002).into(), ups.iter().map(|up| media(&up.invite)).collect(), 0x22);
     takes(place, &south, 41_002, 2);
-    let second = Client::new(place)
-        .ask(&json!({"do": "drill", "region": "south", "share": 5, "cut": "both", "for_ms": 1000}));
-    assert!(second["message"].as_str().unwrap().contains("drill of region `north`"), "{second}");
-    client.say(r#"{"do":"stop"}"#);
-    let summary = client.last();
+    let (status, second) = post(place, "regions/south/drill", r#"{"share":5,"cut":"both","for_ms":1000}"#);
+    assert!(
+        status == 409 && second["message"].as_str().unwrap().contains("drill of region `north`"),
+        "{second}"
+    );
+    assert_eq!(post(place, "regions/north/stop", ""), (200, json!({"place": "north"})));
+    let summary = drill.last();
+    assert_eq!(summary["end"], json!("stopped"), "{summary}");
     assert_eq!((&summary["moved"], &summary["dropped"]), (&json!(2), &json!(0)), "{summary}");
     assert!(summary["found_ms"].as_f64().is_some(), "the detector has found it: {summary}");
     assert_eq!(summary["gap_conversation_ms"]["calls"], 2, "{summary}");
@@ -401,12 +426,11 @@ fn a_client_that_goes_away_has_ended_its_drill() {
     let appliance = start(place, "");
     let (carrier, north) = (place.carrier(), place.edge(1));
     let up = call(place, &carrier, &north, "spared", "+4930123456");
-    let mut client = Client::new(place);
-    client.say(r#"{"do":"drill","region":"north","share":100,"cut":"media","for_ms":60000}"#);
+    let drill = Order::give(place, "regions/north/drill", r#"{"share":100,"cut":"media","for_ms":60000}"#);
     eventually("the drill has begun", || appliance.snapshot().overrides.drill.is_some());
-    let refused = Client::new(place).ask(&json!({"do": "drain", "place": "north-1"}));
+    let (_, refused) = post(place, "edges/north-1/drain", "");
     assert!(refused["message"].as_str().unwrap().contains("drill"), "{refused}");
-    drop(client);
+    drop(drill);
     eventually("and is over", || appliance.snapshot().overrides.drill.is_none());
     hang_up(place, &carrier, &north, &up);
 }

@@ -67,7 +67,7 @@ fn a_region_is_drained_and_opened_by_whom_a_role_permits_it_and_by_nobody_else()
 
 #[test]
 fn scanners_are_forgotten_by_whom_a_role_permits_it_and_that_is_written_down() {
-    let place = Place(150);
+    let place = Place(160);
     let audit = file(place, "audit");
     let _ = std::fs::remove_file(&audit);
     let (_appliance, at) = start_with_tokens(place, &format!("audit = \"{}\"\n", audit.display()));

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A process that does not outlive a story that failed.
 struct Running(Child);
@@ -146,6 +146,45 @@ fn a_second_signal_does_not_wait() {
     service.hears("STOPPING=1");
     service.signal("-INT");
     assert_eq!(service.end().0, Some(0));
+}
+
+/// Hundredths of a second that a process has computed (proc_pid_stat(5)).
+fn computed(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn who_comes_while_descriptors_are_short_is_let_in_later_and_nothing_spins_meanwhile() {
+    let place = Place(162);
+    let at = (place.ip(1), 9090).into();
+    let admin = format!("[admin]\nsocket = \"{}\"\nlisten = \"{at}\"", socket(place).display());
+    let service = Service::start(place, &admin);
+    let pid = service.child.0.id();
+    let limit = |most: usize| {
+        let (pid, most) = (format!("--pid={pid}"), format!("--nofile={most}:"));
+        assert!(Command::new("prlimit").args([pid, most]).status().unwrap().success());
+    };
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    limit(open + 2);
+    // They say nothing: two have a descriptor for a while, the others wait to be let in.
+    let _some: Vec<_> = (0..4).map(|_| (Http::unix(&socket(place)), Http::tcp(at))).collect();
+    let mut waiting = (Http::unix(&socket(place)), Http::tcp(at));
+    let before = computed(pid);
+    std::thread::sleep(Duration::from_secs(1));
+    let spent = computed(pid) - before;
+    assert!(spent < 30, "{spent} hundredths of a second were computed in one");
+    limit(4_096);
+    assert_eq!((waiting.0.get("/v1/status").status, waiting.1.get("/healthz").status), (200, 200));
+    service.signal("-TERM");
+    let (code, log, _) = service.end();
+    assert_eq!(code, Some(0));
+    for listener in ["admin socket", "admin listener"] {
+        let complaint = |line: &&str| line.contains("nobody can be let in") && line.contains(listener);
+        let complaints = log.lines().filter(complaint).count();
+        assert!((1..4).contains(&complaints), "{complaints} complaints of the {listener}: {log}");
+    }
 }
 
 #[test]

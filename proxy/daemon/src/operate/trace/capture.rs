@@ -1,7 +1,7 @@
 //! A capture file of messages that were never captured: frames as they would have been, of one Ethernet, so that Wireshark and sngrep read
 //! them. Lower layers are made up; addresses, ports, times and payloads are real.
 
-use bascule::control::TracedMessage;
+use bascule::api::TracedMessage;
 use etherparse::{PacketBuilder, PacketBuilderStep, UdpHeader};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};

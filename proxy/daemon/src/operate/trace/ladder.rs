@@ -1,6 +1,6 @@
 //! A ladder: the caller, us, and whoever was called, a line for each message.
 
-use bascule::control::{Traced, TracedMessage};
+use bascule::api::{Traced, TracedMessage};
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::net::SocketAddr;

@@ -7,7 +7,7 @@ use super::args::TraceArgs;
 use super::http::{ask, escaped, line, read, watched};
 use super::report::print;
 use super::{Ended, Failure};
-use bascule::control::Traced;
+use bascule::api::Traced;
 use hyper::Method;
 
 pub(super) async fn run(args: &TraceArgs) -> Result<Ended, Failure> {

@@ -1,9 +1,25 @@
 //! What is answered, as types. Instants are RFC 3339 in UTC; what does not apply is left out.
 
+mod line;
+mod region;
+mod service;
+
 pub use super::measured::{CallMedia, MediaFlow, MediaLine};
-use crate::control::{Edge, Region, Scanner};
 pub use crate::records::{Flow, FlowBursts, FlowReported};
+pub use line::{End, Gaps, Line, News, Progress, Receipt, Summary};
+pub use region::{Edge, Region};
+pub use service::{Carried, LiveCalls, Media, NameAddress, NameStatus, Registered, Status};
+
 use serde::{Deserialize, Serialize};
+
+/// Something for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    /// What is the matter.
+    pub message: String,
+    /// What to do.
+    pub advice: String,
+}
 
 /// `GET /v1/me`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +48,23 @@ pub struct Scanners {
     pub ports: Vec<(String, u16)>,
     /// They are forgotten now: this is what the list was.
     pub forgotten: bool,
+}
+
+/// A stranger that is met with silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanner {
+    /// Its address; for IPv6 its network of 64 bits, with `/64`.
+    pub address: String,
+    /// `tool`: by its User-Agent; `tries`: by what it has tried.
+    pub known_by: String,
+    /// Messages of its since `first`, as far as they count.
+    pub messages: u64,
+    /// When it was seen first.
+    pub first: String,
+    /// When it was seen last.
+    pub last: String,
+    /// Seconds after which it is forgotten, if it is not seen again.
+    pub forgotten_in_s: u64,
 }
 
 /// `GET /v1/edge-groups`
@@ -352,6 +385,13 @@ pub struct EndCall {
     /// For the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+/// `POST /v1/regions/{region}/stop` and `/v1/edges/{edge}/stop`: what is under way there ends before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// The region or edge.
+    pub place: String,
 }
 
 /// A call is being ended.
