@@ -142,11 +142,13 @@ pub enum Recall {
     Source,
     /// It has passed up another packet of the peer.
     PassedUp,
+    /// Somebody watches the session's packets.
+    Watched,
 }
 
 impl Recall {
     /// Every reason, in order of its number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Connect,
         Self::Retarget,
         Self::Bridge,
@@ -156,6 +158,7 @@ impl Recall {
         Self::Event,
         Self::Source,
         Self::PassedUp,
+        Self::Watched,
     ];
 
     /// A short name for logs and metric labels.
@@ -170,6 +173,7 @@ impl Recall {
             Self::Event => "event",
             Self::Source => "source",
             Self::PassedUp => "passed_up",
+            Self::Watched => "watched",
         }
     }
 }
@@ -253,11 +257,13 @@ pub enum Unfit {
     Families,
     /// The source has not begun, or has begun anew and has not proved it.
     Unsteady,
+    /// Somebody watches the session's packets.
+    Watched,
 }
 
 impl Unfit {
     /// Every reason, in order of its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoSession,
         Self::Cut,
         Self::Moving,
@@ -269,6 +275,7 @@ impl Unfit {
         Self::NoTarget,
         Self::Families,
         Self::Unsteady,
+        Self::Watched,
     ];
 
     /// A short name for logs and metric labels.
@@ -285,6 +292,7 @@ impl Unfit {
             Self::NoTarget => "no_target",
             Self::Families => "families",
             Self::Unsteady => "unsteady",
+            Self::Watched => "watched",
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) on_wheel: bool,
     /// A drill cuts the tier leg off.
     cut: bool,
+    /// Somebody watches its packets.
+    watched: bool,
     a: LegState,
     b: LegState,
     drops: DropCounts,
@@ -51,6 +53,7 @@ impl Session {
             inactivity: open.inactivity,
             on_wheel: false,
             cut: false,
+            watched: false,
             a: LegState::new(&open.a),
             b: LegState::new(&open.b),
             drops: DropCounts::default(),
@@ -132,6 +135,11 @@ impl Session {
     /// Whether a drill has cut the tier leg off.
     pub(crate) fn has_cut(&self) -> bool {
         self.cut
+    }
+
+    /// Somebody watches its packets, or does so no longer.
+    pub(crate) fn watch(&mut self, watched: bool) {
+        self.watched = watched;
     }
 
     fn is_cut(&self, leg: Leg) -> bool {
@@ -333,6 +341,9 @@ impl Session {
     pub(crate) fn flow(&self, at: PortRef, leg: Leg, counted: Option<Counted<'_>>) -> Result<Flow, Unfit> {
         if self.cut {
             return Err(Unfit::Cut);
+        }
+        if self.watched {
+            return Err(Unfit::Watched);
         }
         offload::flow(at, self.leg(leg), self.leg(leg.other()), counted)
     }

@@ -388,3 +388,29 @@ fn a_bridge_reports_of_what_the_fast_path_has_heard_meanwhile() {
     assert!(newest.windows(2).all(|w| w[1] > w[0] + 100), "{newest:?}");
     assert!(reports.iter().all(|sent| sent.bytes[32..36] == [0; 4]), "nothing of it was lost");
 }
+
+#[test]
+fn a_call_that_is_watched_comes_back_to_the_sockets_and_goes_again_with_its_next_packet() {
+    let mut world = World::new();
+    world.carried();
+    assert!(world.shell.relay.watch(SESSION, true));
+    let offloads = world.offloads();
+    assert_eq!(offloads, [removed(world.a, Recall::Watched), removed(world.b, Recall::Watched)].concat());
+    world.done(&offloads);
+    for n in 1..=2 * AFTER {
+        world.send(world.a, ALICE, &rtp(0xa, AFTER + n, u32::from(AFTER + n) * 160)).unwrap();
+    }
+    assert_eq!((world.offloads(), world.shell.relay.flow(world.a)), (vec![], Err(Unfit::Watched)));
+    let counters = world.shell.relay.counters();
+    assert_eq!(counters.recalled[Recall::Watched as usize], 2);
+    assert!(counters.unfit[Unfit::Watched as usize] > 0);
+
+    assert!(world.shell.relay.watch(SESSION, false));
+    for (port, from, ssrc, n) in [(world.a, ALICE, 0xa, 3 * AFTER), (world.b, BOB, 0xb, AFTER)] {
+        world.send(port, from, &rtp(ssrc, n, u32::from(n) * 160)).unwrap();
+        let offloads = world.offloads();
+        assert!(matches!(&offloads[..], [Offload::Install(flow)] if flow.at == port), "{offloads:?}");
+    }
+    world.command(RelayCommand::Release { session: SESSION });
+    assert!(!world.shell.relay.watch(SESSION, true), "it is over");
+}

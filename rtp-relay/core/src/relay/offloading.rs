@@ -168,6 +168,25 @@ impl Relay {
         }
     }
 
+    /// Somebody watches the packets of a session from now on, or does so no longer: as long as it is watched its flows are not
+    /// offered to a fast path, whose packets the shell does not see. Those that are carried are taken back; the shell does what
+    /// [`poll_offload`](Self::poll_offload) says. Afterwards they are offered again with their next packet. False: there is no
+    /// such session.
+    pub fn watch(&mut self, session: SessionId, watched: bool) -> bool {
+        let Some(session) = self.slot_of.get(&session).and_then(|slot| self.sessions.get_mut(*slot)) else {
+            return false;
+        };
+        session.watch(watched);
+        for leg in [Leg::A, Leg::B].into_iter().filter(|_| watched) {
+            if let Some(at) = session.leg_mut(leg).fast.recall() {
+                self.counters.recalled(Recall::Watched);
+                session.leg_mut(leg).patience.returns();
+                self.offloads.push_back(Offload::Remove { at, why: Recall::Watched });
+            }
+        }
+        true
+    }
+
     /// Something has been said or learnt of a session: what a fast path carries of it may go another way from now on.
     pub(super) fn follow(&mut self, id: SessionId, why: Recall) {
         let Some(&slot) = self.slot_of.get(&id) else { return };
