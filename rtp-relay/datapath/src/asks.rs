@@ -2,6 +2,7 @@
 //! an operator, who may wait. A worker never does.
 
 use crate::wake::Wake;
+use crate::watchers::{NotWatched, Watcher};
 use relay_values::{Measured, SessionId};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -19,6 +20,8 @@ type Then<T> = Box<dyn FnOnce(T) + Send>;
 pub(crate) enum Ask {
     /// What is measured of this session? `None`: there is none of that name.
     Measure(SessionId, Then<Option<Measured>>),
+    /// Copy the packets of a session from now on.
+    Watch(Watcher, Then<Result<(), NotWatched>>),
 }
 
 /// Why a question was not taken.
@@ -72,7 +75,10 @@ mod tests {
         };
         let refused = (0..1_000).filter(|_| ask() == Err(NotAsked::Busy)).count();
         assert_eq!(refused, 1_000 - MOST);
-        read.try_iter().for_each(|Ask::Measure(_, then)| then(None));
+        read.try_iter().for_each(|ask| {
+            let Ask::Measure(_, then) = ask else { panic!("nobody asked to watch") };
+            then(None);
+        });
         assert_eq!(answered.load(Ordering::Relaxed), MOST);
         assert_eq!(ask(), Ok(()), "there is room again");
         drop(read);

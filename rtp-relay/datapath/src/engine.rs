@@ -12,6 +12,7 @@ use crate::reports::{Report, Tap};
 use crate::socket::SocketOptions;
 use crate::sys::{Precedence, go_first, pin_to_cpu, raise_descriptor_limit};
 use crate::wake::Wake;
+use crate::watchers::{self, NotWatched, Watched, Watchers};
 use crate::worker::{Media, ShardLine, Worker};
 use crate::xdp::Passed;
 use relay_core::{Counters, Intruder, Relay};
@@ -222,6 +223,28 @@ impl Engine {
         worker.asker.ask(Ask::Measure(session, Box::new(answer)))
     }
 
+    /// Ask for copies of a session's packets, as they come and go at its ports, until the session ends or what was answered is
+    /// dropped. Its worker calls `answer` between two turns of packets, or drops it if it ends before.
+    ///
+    /// No packet waits for whoever reads: copies beyond a few seconds are missed, and counted. Flows that the kernel carries are
+    /// taken back for as long as it lasts, and go there again afterwards; those of other sessions stay.
+    ///
+    /// `answer` must not wait: packets do.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAsked`]; questions that wait for one worker are bounded. `answer` hears of [`NotWatched`].
+    pub fn watch(
+        &self,
+        session: SessionId,
+        answer: impl FnOnce(Result<Watched, NotWatched>) + Send + 'static,
+    ) -> Result<(), NotAsked> {
+        let worker = self.workers.get(worker_of(session, self.workers.len())).ok_or(NotAsked::Ended)?;
+        let (watcher, watched) = watchers::queue(session);
+        let then = move |done: Result<(), NotWatched>| answer(done.map(|()| watched));
+        worker.asker.ask(Ask::Watch(watcher, Box::new(then)))
+    }
+
     /// What has been counted, summed over the workers; at most 100 ms old.
     pub fn counters(&self) -> EngineCounters {
         let mut sum = EngineCounters::default();
@@ -336,7 +359,15 @@ fn start_worker(
     let news = fast.as_ref().map(FastPath::news);
     let io = sockets.seat(&Seat { config, worker, ports: relay.ports(), wake: wake.as_fd(), news })?;
     let (tap, reports) = (config.reports > 0).then(|| Tap::new(config.reports)).unzip();
-    let media = Media { relay, fast, epoch: config.epoch, receive_errors: 0, spoke: false, tap };
+    let media = Media {
+        relay,
+        fast,
+        epoch: config.epoch,
+        receive_errors: 0,
+        spoke: false,
+        tap,
+        watchers: Watchers::default(),
+    };
     let cpu = (!config.cpus.is_empty()).then(|| config.cpus[worker % config.cpus.len()]);
     let name = format!("relay-{worker}");
     let (asker, asks) = Asker::new(Arc::clone(&wake));

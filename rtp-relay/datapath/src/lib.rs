@@ -2,7 +2,7 @@
 //!
 //! - [`Engine`] runs relay workers: threads that each own a slice of the port range, the sessions on it and a
 //!   [`relay_core::Relay`] that decides about them. A signalling shard talks to them through its [`RelayHandle`]; an operator
-//!   asks what a session is like by [`Engine::measure`].
+//!   asks what a session is like by [`Engine::measure`], and for copies of its packets by [`Engine::watch`].
 //! - [`mmsg`] receives and sends many datagrams with one system call, and says what ICMP said.
 //!
 //! Everything that decides (whom a packet comes from, where it goes, what is counted) is in `relay-core`; this crate
@@ -28,6 +28,7 @@ mod sockaddr;
 mod socket;
 mod sys;
 mod wake;
+mod watchers;
 mod ways;
 mod worker;
 pub mod xdp;
@@ -42,3 +43,4 @@ pub use keeper::Orphaned;
 pub use kernel::Standing;
 pub use latency::Latency;
 pub use reports::Report;
+pub use watchers::{NotWatched, Seen, Watched};

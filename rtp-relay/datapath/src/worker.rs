@@ -6,6 +6,7 @@ use crate::fast::FastPath;
 use crate::io::{Arrived, Judge, PacketIo};
 use crate::reports::{Draft, Tap};
 use crate::wake::Wake;
+use crate::watchers::{NotWatched, Watcher, Watchers};
 use relay_core::{Counters, Outgoing, PortRef, PortRequest, Relay, Verdict};
 use relay_values::{DropReason, Duration, Measured, RelayCommand, RelayEvent, SessionId, Time};
 use rtrb::{Consumer, Producer};
@@ -51,6 +52,8 @@ pub(crate) struct Media {
     pub(crate) spoke: bool,
     /// Where reports are told that pass.
     pub(crate) tap: Option<Tap>,
+    /// Who watches sessions.
+    pub(crate) watchers: Watchers,
 }
 
 /// The worker's end of the two queues to a shard.
@@ -77,6 +80,7 @@ impl<Io: PacketIo> Worker<Io> {
             self.wake.lower();
             self.media.heed();
             let more = self.commands() | self.asks();
+            self.media.watchers.tend(&mut self.media.relay);
             let now = self.media.now();
             if woken.behind {
                 self.media.relay.behind(now);
@@ -125,6 +129,7 @@ impl<Io: PacketIo> Worker<Io> {
             let Ok(ask) = self.asks.try_recv() else { return false };
             match ask {
                 Ask::Measure(session, then) => then(self.media.measure(session)),
+                Ask::Watch(watcher, then) => then(self.media.watch(watcher)),
             }
         }
         true
@@ -220,6 +225,13 @@ impl Media {
         self.relay.measure(now, session)
     }
 
+    /// The packets of a session are copied from now on. Its flows come back from the kernel.
+    fn watch(&mut self, watcher: Watcher) -> Result<(), NotWatched> {
+        let watched = self.watchers.add(&mut self.relay, watcher);
+        self.obey(self.now());
+        watched
+    }
+
     fn obey(&mut self, now: Time) {
         if let Some(fast) = &mut self.fast {
             fast.obey(now, &mut self.relay);
@@ -265,12 +277,14 @@ impl Judge for Media {
     ) -> Option<(PortRef, SocketAddr)> {
         let Arrived::Whole(bytes) = arrived else {
             self.relay.refuse(at, DropReason::TooLong);
+            self.watchers.misses(&self.relay, at);
             return None;
         };
         let now = self.now();
         if let Some(fast) = &self.fast {
             fast.absorb_session(now, &mut self.relay, at);
         }
+        let watched = self.watchers.came(&self.relay, now, at, from, bytes);
         let draft = self.tap.as_mut().and_then(|tap| tap.draft(bytes));
         let verdict = self.relay.packet(now, at, from, bytes);
         self.obey(now);
@@ -278,7 +292,12 @@ impl Judge for Media {
             self.tell(now, draft, at, from);
         }
         match verdict {
-            Verdict::Forward { port, to } => Some((port, to)),
+            Verdict::Forward { port, to } => {
+                if let Some(which) = watched {
+                    self.watchers.went(&self.relay, which, self.now(), port, to, bytes);
+                }
+                Some((port, to))
+            }
             // What is written anew is among our own.
             Verdict::Anew | Verdict::Drop(_) => None,
         }
@@ -287,6 +306,11 @@ impl Judge for Media {
     fn own(&mut self, buffer: &mut [u8]) -> Option<Outgoing> {
         let own = self.relay.poll_send(buffer);
         self.spoke |= own.is_some();
+        if let Some(Outgoing { port, to, len }) = own
+            && let (Some(which), Some(bytes)) = (self.watchers.of(&self.relay, port), buffer.get(..len))
+        {
+            self.watchers.went(&self.relay, which, self.now(), port, to, bytes);
+        }
         own
     }
 

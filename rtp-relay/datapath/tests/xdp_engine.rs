@@ -7,9 +7,9 @@
 mod net;
 
 use datapath::xdp::Passed;
-use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle};
+use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle, Watched};
 use net::{Family, Net, V4, V6, socket};
-use relay_core::{Counters, RelayConfig};
+use relay_core::{Counters, Recall, RelayConfig};
 use relay_values::{
     Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
     SessionId, SessionStats, SilenceKind,
@@ -217,6 +217,44 @@ impl World {
     }
 }
 
+/// A second call, of which one side talks.
+struct Other {
+    carrier: Phone,
+    tier: Phone,
+    ours: SocketAddr,
+}
+
+impl World {
+    fn other(&mut self, session: SessionId) -> Other {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let phone = |host, ip, port, ssrc| Phone {
+            socket: socket(host, ip, port),
+            ssrc,
+            sequence: 7,
+            timestamp: 1000,
+        };
+        let carrier = phone(&self.net.carrier, V4.carrier, 4010, 0xe);
+        let tier = phone(&self.net.tier, V4.tier, 5010, 0xf);
+        let leg = |text| LegSpec { local: ip(text), latching: Latching::Exact };
+        let (a, b) = (leg(V4.relay_c), leg(V4.relay_t));
+        let (region, tier_leg, inactivity) = (RegionId(1), Leg::B, None);
+        self.send(RelayCommand::Open(Open { session, a, b, region, tier_leg, inactivity }));
+        let ours = loop {
+            if let RelayEvent::Opened { session: opened, a_port, .. } = self.event()
+                && opened == session
+            {
+                break SocketAddr::new(ip(V4.relay_c), a_port);
+            }
+        };
+        for (leg, socket) in [(Leg::A, &carrier.socket), (Leg::B, &tier.socket)] {
+            let to = connect(socket.local_addr().expect("bound"));
+            self.relay.send(RelayCommand::Connect { session, leg, to }).expect("there is room");
+        }
+        self.heeded();
+        Other { carrier, tier, ours }
+    }
+}
+
 fn word(packet: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(packet[at..at + 4].try_into().expect("four bytes"))
 }
@@ -367,4 +405,56 @@ fn a_description_that_says_the_same_and_a_hold_leave_in_the_kernel_what_they_do_
     let back = world.counters_when(|c| c.forwarded == 160);
     assert_eq!(back.offloaded, held.offloaded + 39);
     assert_eq!(back.drops, Default::default());
+}
+
+/// Has the call watched.
+fn watch(world: &World) -> Watched {
+    let (answer, answered) = std::sync::mpsc::channel();
+    world.engine.watch(SESSION, move |watched| drop(answer.send(watched))).expect("there is room");
+    answered.recv_timeout(PATIENCE).expect("an answer").expect("it is watched")
+}
+
+#[test]
+fn a_call_that_is_watched_leaves_the_kernel_for_that_time_and_the_others_stay() {
+    let Some(mut world) = World::new(V4, None) else { return };
+    world.talk(30);
+    // Another call beside it.
+    let mut other = world.other(SessionId::new(0, 2));
+    let beside = |world: &mut World, other: &mut Other| {
+        for _ in 0..30 {
+            let packet = other.carrier.next();
+            other.carrier.socket.send_to(&packet, other.ours).expect("it is sent");
+            assert_eq!(other.tier.receive(), packet);
+        }
+        world.counters_when(|c| c.forwarded == c.packets)
+    };
+    beside(&mut world, &mut other);
+    let settled = world.counters_when(|c| c.forwarded == 90);
+    assert_eq!((settled.offloaded, settled.recalled[Recall::Watched as usize]), (60 - 16 + 30 - 8, 0));
+
+    let mut watched = watch(&world);
+    let heard = world.talk(40);
+    beside(&mut world, &mut other);
+    let during = world.counters_when(|c| c.forwarded == 90 + 80 + 30);
+    assert_eq!(during.recalled[Recall::Watched as usize], 2, "both of its flows");
+    assert_eq!(during.offloaded, settled.offloaded + 30, "the other call's alone");
+    let mut seen = Vec::new();
+    while let Some(packet) = watched.next_packet() {
+        seen.push(packet);
+    }
+    assert_eq!((seen.len(), watched.missed()), (4 * 40, 0), "each packet as it came and as it went");
+    let carrier = world.carrier.socket.local_addr().expect("bound");
+    let to_carrier: Vec<_> = seen.iter().filter(|p| p.sent && p.to == carrier).map(|p| p.bytes()).collect();
+    assert!(to_carrier.into_iter().eq(heard.iter().map(|[_, packet]| &packet[..])));
+    assert!(seen.windows(2).all(|two| two[0].at <= two[1].at));
+
+    drop(watched);
+    world.talk(40);
+    let after = world.counters_when(|c| c.forwarded == 200 + 80);
+    // A packet each way that wakes the worker, one that offers the flow.
+    assert!((during.offloaded + 76..=during.offloaded + 78).contains(&after.offloaded), "{after:?}");
+    assert_eq!(world.engine.counters().kernel_flows, 3);
+    let stats = world.released();
+    assert_eq!((stats.from_a.packets, stats.from_b.packets), (110, 110));
+    assert_eq!((stats.from_a.lost, stats.from_b.lost, stats.from_a.forwarded), (0, 0, 110));
 }

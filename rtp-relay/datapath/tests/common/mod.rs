@@ -1,7 +1,7 @@
 //! An engine on loopback, and phones to talk through it.
 #![allow(dead_code, reason = "every test file compiles this module and uses a part of it")]
 
-use datapath::{Engine, EngineConfig, EngineCounters, RelayHandle, SocketEngine};
+use datapath::{Engine, EngineConfig, EngineCounters, NotWatched, RelayHandle, SocketEngine, Watched};
 use relay_core::RelayConfig;
 use relay_values::{
     Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
@@ -71,6 +71,14 @@ pub(crate) fn counters_when(
         assert!(Instant::now() < until, "{counters:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Have a session watched.
+pub(crate) fn watch(engine: &Engine, session: SessionId) -> Result<Watched, NotWatched> {
+    let (answer, answered) = std::sync::mpsc::channel();
+    // Who waits is this thread.
+    engine.watch(session, move |watched| drop(answer.send(watched))).unwrap();
+    answered.recv_timeout(PATIENCE).unwrap()
 }
 
 /// A phone: an RTP and an RTCP socket.
