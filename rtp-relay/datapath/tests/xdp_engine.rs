@@ -11,8 +11,8 @@ use datapath::{DatapathChoice, Engine, EngineConfig, RelayHandle, Watched};
 use net::{Family, Net, V4, V6, socket};
 use relay_core::{Counters, Recall, RelayConfig};
 use relay_values::{
-    Carries, Connect, Direction, Latching, Leg, LegSpec, Open, RegionId, RelayCommand, RelayEvent, Remote,
-    SessionId, SessionStats, SilenceKind,
+    Carrier, Carries, Connect, Direction, Hearing, Latching, Leg, LegSpec, Measured, Open, RegionId,
+    RelayCommand, RelayEvent, Remote, SessionId, SessionStats, SilenceKind,
 };
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -207,6 +207,12 @@ impl World {
         panic!("nothing comes through any more");
     }
 
+    fn measured(&self) -> Measured {
+        let (answer, answered) = std::sync::mpsc::channel();
+        self.engine.measure(SESSION, move |measured| drop(answer.send(measured))).expect("there is room");
+        answered.recv_timeout(PATIENCE).expect("an answer").expect("it is open")
+    }
+
     fn released(&mut self) -> SessionStats {
         self.send(RelayCommand::Release { session: SESSION });
         loop {
@@ -317,6 +323,32 @@ fn a_call_over_ipv4_lives_in_the_kernel_and_nobody_can_tell() {
 #[test]
 fn a_call_over_ipv6_lives_in_the_kernel_and_nobody_can_tell() {
     life(V6);
+}
+
+#[test]
+fn a_call_that_is_looked_at_is_measured_where_it_is_and_stays_in_the_kernel() {
+    let Some(mut world) = World::new(V4, None) else { return };
+    world.talk(30);
+    let before = world.counters_when(|c| c.forwarded == 60);
+    let now = world.measured();
+    assert_eq!((now.a.carrier, now.b.carrier), (Carrier::Kernel, Carrier::Kernel));
+    assert_eq!((now.stats.from_a.packets, now.stats.from_b.packets), (30, 30), "the kernel's are among them");
+    for n in 0..100 {
+        // Every tenth of the carrier's is lost on the way to us.
+        if n % 10 == 9 {
+            world.carrier.next();
+        }
+        world.talk(1);
+        let now = world.measured();
+        let lost = u64::from(n / 10 + u32::from(n % 10 == 9));
+        assert_eq!((now.stats.from_a.packets, now.stats.from_a.lost), (31 + u64::from(n), lost));
+        assert_eq!((now.a.carrier, now.a.hearing(now.at)), (Carrier::Kernel, Hearing::Flowing));
+        assert_eq!(now.stats.from_b.forwarded, 31 + u64::from(n));
+    }
+    let after = world.counters_when(|c| c.forwarded == 260);
+    assert_eq!(after.offloaded, before.offloaded + 200, "not one went by the sockets");
+    let last = world.measured().stats;
+    assert_eq!(world.released(), last);
 }
 
 #[test]
