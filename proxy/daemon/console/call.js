@@ -1,10 +1,13 @@
-// One call: its ladder, and beside it what it is, whereto it was tried, what its moves cost.
+// One call: its ladder, and beside it what it is, its media as it goes on, whereto it was tried, what its moves cost.
 
 import { $, el, state, table, when } from "./dom.js";
 import { ask } from "./api.js";
 import { draw } from "./ladder.js";
+import { follow } from "./media.js";
 
 let may = {};
+/** Ends the look that is being had. */
+let stop = null;
 
 export function allow(what) {
   may = what;
@@ -24,19 +27,26 @@ export async function open(name) {
   };
   $("call-close").onclick = () => dialog.close();
   $("call-again").onclick = () => look(name);
+  dialog.onclose = () => stop?.abort();
   if (!dialog.open) dialog.showModal();
   await look(name);
 }
 
 async function look(name) {
+  stop?.abort();
+  stop = new AbortController();
+  const { signal } = stop;
   try {
     const call = await ask(`/v1/calls/${encodeURIComponent(name)}`);
     // Another one may have been opened meanwhile.
-    if ($("call-title").textContent !== `Call ${name}`) return;
+    if (signal.aborted) return;
     const ladder = el("section", { "aria-label": "Ladder" });
-    $("call-body").replaceChildren(el("div", { className: "beside" }, ladder, el("div", {}, ...shown(call))));
+    const media = el("section", { "aria-label": "Media" });
+    $("call-body").replaceChildren(el("div", { className: "beside" }, ladder, el("div", {}, media, ...shown(call))));
+    follow(call, media, signal);
     await draw(call, ladder);
   } catch (error) {
+    if (signal.aborted) return;
     $("call-body").replaceChildren(el("p", { className: "warning" }, `${error.message} (${error.advice ?? ""})`));
   }
 }

@@ -15,7 +15,7 @@ const POLICY: (HeaderName, &str) = (
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, kind and text.
-const PARTS: [(&str, &str, &str); 12] = [
+const PARTS: [(&str, &str, &str); 13] = [
     ("console.css", "text/css; charset=utf-8", include_str!("../../console/console.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../console/icon.svg")),
     ("main.js", SCRIPT, include_str!("../../console/main.js")),
@@ -25,6 +25,7 @@ const PARTS: [(&str, &str, &str); 12] = [
     ("regions.js", SCRIPT, include_str!("../../console/regions.js")),
     ("calls.js", SCRIPT, include_str!("../../console/calls.js")),
     ("call.js", SCRIPT, include_str!("../../console/call.js")),
+    ("media.js", SCRIPT, include_str!("../../console/media.js")),
     ("ladder.js", SCRIPT, include_str!("../../console/ladder.js")),
     ("tables.js", SCRIPT, include_str!("../../console/tables.js")),
     ("history.js", SCRIPT, include_str!("../../console/history.js")),

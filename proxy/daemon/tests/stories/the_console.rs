@@ -103,6 +103,47 @@ fn an_operator_watches_a_region_die_and_its_calls_move() {
 }
 
 #[test]
+fn an_operator_watches_the_media_of_a_call_until_it_is_over() {
+    let place = Place(153);
+    let (_appliance, at) = start_with_tokens(place, "[trace]\n");
+    let mut browser = Browser::open("media", (1_280, 1_000), &format!("http://{at}/"));
+    browser.log_in("token-of-admin");
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    let up = call(place, &carrier, &north, "heard", "+4930123456");
+    let phone = Speaking::new((place.ip(2), 40_000).into(), vec![media(&up.ok)], 0x11);
+    browser.until("the call is in the list", "!!document.querySelector('#calls .inner .row')");
+    browser.eval("document.querySelector('#calls .inner .row').click()");
+    let cell = |row: &str, direction: usize| {
+        format!(
+            "[...document.querySelectorAll('#call .media tbody tr')].find((row) => \
+             row.querySelector('th').textContent === '{row}')?.querySelectorAll('td')[{direction}].textContent"
+        )
+    };
+    browser.until("one direction flows", &format!("{} === '● flowing'", cell("state", 0)));
+    assert_eq!(browser.eval(&cell("state", 1)), json!("… unheard"));
+    assert_eq!(browser.eval(&cell("carried by", 0)), json!("sockets"));
+    assert_eq!(browser.eval(&cell("comes from", 0)), json!("127.77.153.2:40000"));
+    let heads =
+        "[...document.querySelectorAll('#call .media thead th')].map((head) => head.textContent).join()";
+    assert_eq!(browser.eval(heads), json!("from the carrier (A),from the edge (B)"));
+    browser.until("its ladder stands beside it", "document.querySelectorAll('#call .ladder li').length > 4");
+    let packets = browser.eval(&format!("Number({})", cell("packets", 0)));
+    browser
+        .until("packets count up by themselves", &format!("Number({}) > {packets} + 60", cell("packets", 0)));
+    browser.until("how it sounds is estimated", &format!("Number({}) > 1", cell("MOS (G.107)", 0)));
+    assert_eq!(browser.eval(&cell("lost", 0)), json!("0 (0.0%)"));
+    browser.screenshot("9-the-media-of-a-call");
+    drop(phone);
+    browser.until("silence is said in words", &format!("{}.startsWith('✕ silent for ')", cell("state", 0)));
+    hang_up(place, &carrier, &north, &up);
+    browser.until(
+        "and so is its end",
+        "document.querySelector('#call [aria-label=Media] .warning')?.textContent.includes('The call is over')",
+    );
+    browser.is_content();
+}
+
+#[test]
 fn an_operator_drains_a_region_with_a_word_first_and_opens_it_again() {
     let place = Place(140);
     let (appliance, at) = start_with_tokens(place, "");
