@@ -82,8 +82,11 @@ pub(crate) struct CallsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = STATUS)]
 pub(crate) struct CallArgs {
-    /// Its name, as `bascule calls` shows it
+    /// Its name, as `bascule calls` shows it; to look at it, the Call-ID of either leg does as well
     pub(crate) call: String,
+    /// Show it anew every second, until Ctrl-C
+    #[arg(long, conflicts_with = "end")]
+    pub(crate) watch: bool,
     /// End it: BYE to both legs
     #[arg(long)]
     pub(crate) end: bool,

@@ -86,14 +86,20 @@ pub(super) async fn one(args: &CallArgs) -> Result<Ended, Failure> {
         print(&if args.at.json { json!(over).to_string() } else { format!("{} is being ended", over.call) });
         return Ok(Ended::Done);
     }
-    let body = ask(&args.at, Method::GET, &target).await?;
-    let detail: CallDetail = read(&body)?;
-    if args.at.json {
-        print(&json!(detail).to_string());
-    } else {
+    watched(args.watch, async || {
+        let body = ask(&args.at, Method::GET, &target).await?;
+        let detail: CallDetail = read(&body)?;
+        if args.at.json {
+            print(&json!(detail).to_string());
+            return Ok(Ended::Done);
+        }
+        if args.watch {
+            clear();
+        }
         tell(&detail);
-    }
-    Ok(Ended::Done)
+        Ok(Ended::Done)
+    })
+    .await
 }
 
 fn tell(detail: &CallDetail) {

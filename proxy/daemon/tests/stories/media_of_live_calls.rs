@@ -6,7 +6,9 @@ use super::the_admin_api::get;
 use super::world::{PATIENCE, Place, call, eventually, hang_up, load, media, patient};
 use crate::audited::Audited;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
+use std::process::Stdio;
 
 /// A phone on the carrier's side and one on the tier's, where the calls of these stories say that they are.
 fn phones(place: Place) -> (UdpSocket, UdpSocket) {
@@ -155,4 +157,31 @@ fn a_thousand_who_ask_at_once_are_all_answered_and_no_packet_of_the_call_is_lost
     }
     drop((agent, phone));
     hang_up(place, &carrier, &north, &up);
+}
+
+#[test]
+fn a_call_is_watched_from_a_terminal_until_it_is_over() {
+    let place = Place(154);
+    let _appliance = start(place, "");
+    let (carrier, north) = (place.carrier(), place.edge(1));
+    let up = call(place, &carrier, &north, "watched", "+4930123456");
+    let agent = Speaking::new((place.ip(11), 41_000).into(), vec![media(&up.invite)], 9);
+    let phone = Speaking::new((place.ip(2), 40_000).into(), vec![media(&up.ok)], 7);
+    let mut watching = bascule(place, &["call", "watched", "--watch", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut packets = BufReader::new(watching.stdout.take().unwrap()).lines().map(|line| {
+        let told: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        told["media"]["lines"][0]["from_a"]["packets"].as_u64()
+    });
+    let seen: Vec<_> = packets.by_ref().take(3).collect();
+    assert!(seen[0].is_some() && seen[0] < seen[1] && seen[1] < seen[2], "{seen:?}");
+    drop((agent, phone));
+    hang_up(place, &carrier, &north, &up);
+    packets.for_each(drop);
+    let output = watching.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("no live call `watched`"), "{said}");
 }
