@@ -3,11 +3,36 @@
 mod common;
 
 use common::{PATIENCE, Phone, REPORT, call, config, engines, open, release, rtp, start};
-use datapath::{Engine, NotAsked};
+use datapath::{Engine, NotAsked, RelayHandle, SocketEngine};
 use relay_values::{Carrier, Hearing, Leg, Measured, SessionId};
+use std::ops::RangeInclusive;
 use std::sync::mpsc::channel;
+use std::time::Instant;
 
 const SESSION: SessionId = SessionId::new(0, 1);
+
+/// A call of two phones.
+struct World {
+    engine: Engine,
+    relay: RelayHandle,
+    alice: Phone,
+    bob: Phone,
+}
+
+impl World {
+    fn new(sockets: SocketEngine, ports: RangeInclusive<u16>) -> Self {
+        let (engine, mut relay) = start(&config(sockets, ports));
+        let [mut alice, mut bob] = ["127.0.0.2", "127.0.0.3"].map(|ip| Phone::new(ip, "127.0.0.9"));
+        assert_eq!(measured(&engine, SESSION), None, "{sockets:?}: there is no such session yet");
+        call(&mut relay, open(SESSION, "127.0.0.9", "127.0.0.9"), &mut alice, &mut bob);
+        // What is asked takes another way than commands do.
+        let until = Instant::now() + PATIENCE;
+        while measured(&engine, SESSION).is_none_or(|now| now.b.direction.is_none()) {
+            assert!(Instant::now() < until, "it is never connected");
+        }
+        Self { engine, relay, alice, bob }
+    }
+}
 
 fn measured(engine: &Engine, session: SessionId) -> Option<Measured> {
     let (answer, answered) = channel();
@@ -18,13 +43,7 @@ fn measured(engine: &Engine, session: SessionId) -> Option<Measured> {
 #[test]
 fn packets_losses_and_reports_are_seen_while_they_come_and_the_release_says_the_same() {
     for sockets in engines() {
-        let (engine, mut relay) = start(&config(sockets, 21_700..=21_719));
-        let (mut alice, mut bob) =
-            (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
-        assert_eq!(measured(&engine, SESSION), None, "{sockets:?}: there is no such session yet");
-        call(&mut relay, open(SESSION, "127.0.0.9", "127.0.0.9"), &mut alice, &mut bob);
-        // What is asked takes another way than commands do.
-        while measured(&engine, SESSION).is_none_or(|now| now.b.direction.is_none()) {}
+        let World { engine, mut relay, alice, bob } = World::new(sockets, 21_700..=21_719);
         let quiet = measured(&engine, SESSION).unwrap();
         assert_eq!((quiet.stats.from_a.packets, quiet.a.hearing(quiet.at)), (0, Hearing::Unheard));
         let mut packets = 0;
@@ -51,11 +70,7 @@ fn packets_losses_and_reports_are_seen_while_they_come_and_the_release_says_the_
 #[test]
 fn a_thousand_questions_at_once_are_answered_or_refused_and_no_packet_is_lost_for_them() {
     for sockets in engines() {
-        let (engine, mut relay) = start(&config(sockets, 21_720..=21_739));
-        let (mut alice, mut bob) =
-            (Phone::new("127.0.0.2", "127.0.0.9"), Phone::new("127.0.0.3", "127.0.0.9"));
-        call(&mut relay, open(SESSION, "127.0.0.9", "127.0.0.9"), &mut alice, &mut bob);
-        while measured(&engine, SESSION).is_none_or(|now| now.b.direction.is_none()) {}
+        let World { engine, mut relay, alice, bob } = World::new(sockets, 21_720..=21_739);
         let (answer, answered) = channel();
         let (mut taken, mut busy) = (0, 0);
         for n in 1..=50 {

@@ -3,7 +3,7 @@
 use super::http::Http;
 use super::operators::{Speaking, bascule, socket, start, text};
 use super::the_admin_api::get;
-use super::world::{PATIENCE, Place, call, eventually, hang_up, load, media, patient};
+use super::world::{Call, PATIENCE, Place, call, eventually, hang_up, load, media, patient};
 use crate::audited::Audited;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -28,6 +28,14 @@ fn says(from: &UdpSocket, port: SocketAddr, to: &UdpSocket, sequence: u16) {
     to.recv(&mut [0; 2_000]).expect("media passes");
 }
 
+/// Both ends of a call speak until this is dropped.
+fn talk(place: Place, up: &Call) -> [Speaking; 2] {
+    [
+        Speaking::new((place.ip(2), 40_000).into(), vec![media(&up.ok)], 7),
+        Speaking::new((place.ip(11), 41_000).into(), vec![media(&up.invite)], 9),
+    ]
+}
+
 fn start_patient(place: Place) -> Audited {
     let admin = format!("[admin]\nsocket = \"{}\"\n", socket(place).display());
     Audited::start(load(&patient(&place.config(&admin)))).unwrap()
@@ -42,7 +50,7 @@ fn line(place: Place, call_id: &str) -> Value {
 
 #[test]
 fn packets_count_up_while_a_call_is_up_and_losses_that_were_made_are_seen() {
-    let place = Place(150);
+    let place = Place(155);
     let _appliance = start_patient(place);
     let (carrier, north) = (place.carrier(), place.edge(1));
     let up = call(place, &carrier, &north, "measured", "+4930123456");
@@ -63,7 +71,7 @@ fn packets_count_up_while_a_call_is_up_and_losses_that_were_made_are_seen() {
         "{before}"
     );
     assert_eq!(before["from_a"]["carried_by"], json!("sockets"));
-    assert_eq!(before["from_a"]["from"], json!("127.77.150.2:40000"));
+    assert_eq!(before["from_a"]["from"], json!("127.77.155.2:40000"));
     assert!(before["from_a"]["mos"].is_null(), "there was next to nothing to hear: {before}");
     // Every tenth is lost from here on.
     for sequence in (31..=131).filter(|sequence| sequence % 10 != 0) {
@@ -124,8 +132,7 @@ fn a_thousand_who_ask_at_once_are_all_answered_and_no_packet_of_the_call_is_lost
     let _appliance = start(place, "");
     let (carrier, north) = (place.carrier(), place.edge(1));
     let up = call(place, &carrier, &north, "asked", "+4930123456");
-    let agent = Speaking::new((place.ip(11), 41_000).into(), vec![media(&up.invite)], 9);
-    let phone = Speaking::new((place.ip(2), 40_000).into(), vec![media(&up.ok)], 7);
+    let talk = talk(place, &up);
     eventually("both are heard", || {
         let line = line(place, "asked");
         line["from_a"]["state"] == "flowing" && line["from_b"]["state"] == "flowing"
@@ -155,7 +162,7 @@ fn a_thousand_who_ask_at_once_are_all_answered_and_no_packet_of_the_call_is_lost
         assert_eq!((&flow["state"], &flow["lost"]), (&json!("flowing"), &json!(0)), "{last}");
         assert_eq!(flow["packets"], flow["forwarded"], "{last}");
     }
-    drop((agent, phone));
+    drop(talk);
     hang_up(place, &carrier, &north, &up);
 }
 
@@ -165,8 +172,7 @@ fn a_call_is_watched_from_a_terminal_until_it_is_over() {
     let _appliance = start(place, "");
     let (carrier, north) = (place.carrier(), place.edge(1));
     let up = call(place, &carrier, &north, "watched", "+4930123456");
-    let agent = Speaking::new((place.ip(11), 41_000).into(), vec![media(&up.invite)], 9);
-    let phone = Speaking::new((place.ip(2), 40_000).into(), vec![media(&up.ok)], 7);
+    let talk = talk(place, &up);
     let mut watching = bascule(place, &["call", "watched", "--watch", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -178,7 +184,7 @@ fn a_call_is_watched_from_a_terminal_until_it_is_over() {
     });
     let seen: Vec<_> = packets.by_ref().take(3).collect();
     assert!(seen[0].is_some() && seen[0] < seen[1] && seen[1] < seen[2], "{seen:?}");
-    drop((agent, phone));
+    drop(talk);
     hang_up(place, &carrier, &north, &up);
     packets.for_each(drop);
     let output = watching.wait_with_output().unwrap();
